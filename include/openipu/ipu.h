@@ -1,0 +1,120 @@
+/* OpenIPU runtime: runs an offline image (.img) on integers alone.
+ *
+ * Freestanding C11: the core uses memcpy, memmove and memset and nothing else from outside; it neither
+ * allocates, nor prints, nor keeps state of its own.  The calling loop:
+ *
+ *     ipu_model m;
+ *     if (ipu_load(&m, image, image_bytes, &ipu_kernels_c) != IPU_OK) ...
+ *     void *arena = ...;                      // ipu_arena_size(&m) bytes, IPU_ALIGN-aligned
+ *     ipu_run(&m, arena, in, out, NULL);      // as often as you like
+ *
+ * The image stays the caller's and must outlive the model; it is only read and may lie in flash
+ * (IPU_ALIGN-aligned).  Same image, same input: same output bytes on every machine, with every kernel
+ * table and any number of threads (docs/ARITHMETIC.md).                                               */
+#ifndef OPENIPU_IPU_H
+#define OPENIPU_IPU_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define IPU_ALIGN 64      /* alignment of images and arenas, bytes */
+#define IPU_MAX_RANK 6
+#define IPU_MAX_IO 64     /* most inputs, and most outputs, of an image */
+
+typedef enum ipu_status {
+    IPU_OK = 0,
+    IPU_E_ARG,       /* null or misaligned argument: nothing was written */
+    IPU_E_FOREIGN,   /* not an OpenIPU image at all */
+    IPU_E_VERSION,   /* an image of another format version (ipu_image_version tells which) */
+    IPU_E_FEATURE,   /* needs a feature bit that this build does not know */
+    IPU_E_IMAGE,     /* truncated or damaged: a structure or a bound is wrong */
+    IPU_E_HASH,      /* ipu_verify: the content does not match its hash */
+    IPU_E_KERNEL,    /* the kernel table lacks a kernel that the image needs */
+    IPU_E_VALUE      /* ipu_run: NaN or infinity in a float input; outputs are undefined */
+} ipu_status;
+
+typedef enum ipu_type { IPU_U8, IPU_S8, IPU_S16, IPU_U16, IPU_S32, IPU_S64, IPU_F32, IPU_TYPE_COUNT } ipu_type;
+
+/* Pixel or data format of an input or output, as in the manual's input_formats. */
+typedef enum ipu_format {
+    IPU_FMT_RAW,     /* RAWDATA_*: `type` says which */
+    IPU_FMT_RGB, IPU_FMT_BGR, IPU_FMT_GRAY, IPU_FMT_RGBA, IPU_FMT_BGRA, IPU_FMT_NV12, IPU_FMT_COUNT
+} ipu_format;
+
+typedef struct ipu_tensor {
+    const char *name;        /* NUL-terminated, inside the image */
+    ipu_type type;
+    ipu_format format;
+    int rank;
+    int32_t dim[IPU_MAX_RANK];
+    size_t bytes;            /* size of the caller's buffer; dense, row-major, no padding */
+    int axis;                /* dimension the scales run along, or -1: one scale for all */
+    int nscale;              /* 0: not quantized */
+    const float *scale;      /* real = (q - zero) * scale */
+    const int32_t *zero;
+} ipu_tensor;
+
+typedef struct ipu_kernels ipu_kernels;   /* one row per operation; see runtime/kernels.h */
+
+extern const ipu_kernels ipu_kernels_c;   /* the normative C kernels, complete on every machine */
+
+/* CPU feature bits; ipu_host_cpu() in ipu_host.h detects them. */
+enum {
+    IPU_CPU_AVX2 = 1 << 0,
+    IPU_CPU_AVXVNNI = 1 << 1,
+    IPU_CPU_AVX512VNNI = 1 << 2,   /* AVX-512 F, BW, VL, DQ and VNNI together */
+    IPU_CPU_NEON = 1 << 8,
+    IPU_CPU_DOTPROD = 1 << 9,
+    IPU_CPU_I8MM = 1 << 10
+};
+/* The fastest complete table that uses only the features in cpu_mask.  Never NULL. */
+const ipu_kernels *ipu_kernels_for(uint32_t cpu_mask);
+
+/* A loaded image.  Contents private; copyable; no resources to free. */
+typedef struct ipu_model {
+    const uint8_t *image;
+    size_t bytes;
+    const ipu_kernels *kernels;
+} ipu_model;
+
+/* Proves the image's structure and every bound once, so that ipu_run need not look again.
+ * On failure *m is zeroed.  `kernels` must outlive the model. */
+ipu_status ipu_load(ipu_model *m, const void *image, size_t bytes, const ipu_kernels *kernels);
+
+/* Recomputes the content hash (SHA-256) over the whole image: IPU_OK or IPU_E_HASH. */
+ipu_status ipu_verify(const ipu_model *m);
+
+/* Format version found at `image` and the one this build reads; 0 when the file is foreign. */
+uint32_t ipu_image_version(const void *image, size_t bytes);
+uint32_t ipu_runtime_version(void);
+
+size_t ipu_arena_size(const ipu_model *m);
+int ipu_input_count(const ipu_model *m);
+int ipu_output_count(const ipu_model *m);
+/* i out of range: IPU_E_ARG, *t untouched. */
+ipu_status ipu_input(const ipu_model *m, int i, ipu_tensor *t);
+ipu_status ipu_output(const ipu_model *m, int i, ipu_tensor *t);
+
+/* Optional parallel-for: run() calls fn(arg, begin, end) on pieces that cover [0, n) exactly once, from any
+ * threads, and returns when all are done. */
+typedef struct ipu_parallel {
+    void (*run)(void *user, void (*fn)(void *arg, int begin, int end), void *arg, int n);
+    void *user;
+} ipu_parallel;
+
+/* One inference of one element.  in[i], out[i]: `bytes` of ipu_input(i), ipu_output(i), caller's memory, aligned to
+ * the element size, not overlapping each other or the arena.  arena: ipu_arena_size bytes, IPU_ALIGN-aligned, its
+ * contents need not be kept between runs; one arena per concurrent run.  par may be NULL. */
+ipu_status ipu_run(const ipu_model *m, void *arena, const void *const in[], void *const out[], const ipu_parallel *par);
+
+/* A short English phrase for a status; never NULL. */
+const char *ipu_status_text(ipu_status s);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,174 @@
+/* OpenIPU toolchain: model file -> NAME_float.sim -> NAME_fixed.sim -> NAME.img, and the simulators of all three.
+ *
+ * Every function returns a status and, on failure, fills the diagnostic; nothing prints or exits.  Strings are UTF-8, paths as the
+ * operating system takes them.  An options struct starts as all zeros = the documented defaults.                              */
+#ifndef OPENIPU_SGS_H
+#define OPENIPU_SGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define SGS_VERSION "0.1.0"
+
+typedef enum sgs_status {
+    SGS_OK = 0,
+    SGS_E_USAGE,        /* arguments or options */
+    SGS_E_CONFIG,       /* input_config.ini */
+    SGS_E_FILE,         /* cannot read or write */
+    SGS_E_FORMAT,       /* a damaged or foreign file */
+    SGS_E_MODEL,        /* the model breaks its own rules */
+    SGS_E_UNSUPPORTED,  /* a correct model that we cannot take */
+    SGS_E_SCRIPT,       /* the user's preprocess.py */
+    SGS_E_DATA,         /* pictures or arrays */
+    SGS_E_LIMIT,        /* memory or size limit */
+    SGS_E_INTERNAL      /* a bug of ours */
+} sgs_status;
+
+/* What went wrong, where, and what to do.  Empty strings and line 0 mean "does not apply". */
+typedef struct sgs_diag {
+    sgs_status code;
+    char file[512];
+    int line;
+    char layer[256];    /* by the user's own name */
+    char text[1536];    /* what is wrong; expected, found */
+    char hint[768];     /* what to do */
+} sgs_diag;
+/* "error: FILE:LINE: layer 'L': TEXT\n  HINT\n" into buf; returns the length it needed, as snprintf does. */
+int sgs_diag_format(const sgs_diag *d, char *buf, size_t n);
+
+/* Where messages and progress go; all members may be NULL. */
+typedef struct sgs_log {
+    void (*line)(void *user, bool warning, const char *text);                          /* one line, no newline */
+    void (*progress)(void *user, const char *what, int64_t done, int64_t total);       /* done == total: finished */
+    void *user;
+} sgs_log;
+
+/* ---- stage 1: model -> float ---------------------------------------------------------------------------------- */
+
+typedef enum sgs_platform { SGS_ONNX = 0 } sgs_platform;
+
+typedef struct sgs_convert_options {
+    sgs_platform platform;
+    const char *model_file;
+    const char *input_config;
+    const char *output_file;      /* must end in .sim */
+    const char *input_shapes;     /* "1,3,224,224:1,10" in the model's own layout and order, or NULL */
+    bool skip_simplify;           /* only what correctness needs: no fusions or clean-ups beyond it */
+    const char *soc_version;      /* NULL: generic */
+    bool verify;                  /* run the verifier after every pass */
+    const char *dump_after;       /* pass name: its text form goes to log lines, or NULL */
+    sgs_log log;
+} sgs_convert_options;
+sgs_status sgs_convert(const sgs_convert_options *o, sgs_diag *d);
+
+/* ---- samples: pictures through the user's preprocess scripts ------------------------------------------------------ */
+
+typedef struct sgs_samples_options {
+    const char *images;           /* -i: one file, a folder, or a list (.txt .list .lst) */
+    const char *preprocess;       /* -n: script paths, comma-separated, one per input */
+    int num_process;              /* 0: 10 */
+} sgs_samples_options;
+
+/* ---- stage 2: float -> fixed ------------------------------------------------------------------------------------------ */
+
+typedef struct sgs_calibrate_options {
+    const char *model;            /* X_float.sim */
+    const char *input_config;
+    sgs_samples_options samples;
+    const char *output;           /* a file, an existing folder, or NULL (DECISIONS 7) */
+    const char *quant_level;      /* "L1", "L2"; NULL: the highest there is */
+    bool memory_saving;
+    const char *soc_version;
+    sgs_log log;
+} sgs_calibrate_options;
+/* *written (may be NULL) receives the path, to be freed with sgs_free. */
+sgs_status sgs_calibrate(const sgs_calibrate_options *o, char **written, sgs_diag *d);
+
+/* ---- stage 3: fixed -> image --------------------------------------------------------------------------------------------- */
+
+typedef struct sgs_compile_options {
+    const char *model;            /* X_fixed.sim */
+    const char *output;           /* a file, an existing folder, or NULL (DECISIONS 8) */
+    const char *batch;            /* "1" */
+    const char *batch_mode;       /* "n_buf" */
+    const char *category;         /* "Unknown" */
+    const char *soc_version;
+    const char *kernels_file;     /* also write the C file that lists the kernels this image needs, or NULL */
+    sgs_log log;
+} sgs_compile_options;
+typedef struct sgs_compile_report {
+    int64_t image_bytes, arena_bytes, arena_lower_bound, const_bytes, mac;
+    int nop;
+} sgs_compile_report;
+sgs_status sgs_compile(const sgs_compile_options *o, char **written, sgs_compile_report *r, sgs_diag *d);
+
+/* ---- simulators -------------------------------------------------------------------------------------------------------------- */
+
+typedef enum sgs_kind { SGS_KIND_ANY = 0, SGS_FLOAT, SGS_FIXED, SGS_OFFLINE } sgs_kind;
+typedef enum sgs_dtype { SGS_DT_FLOAT32, SGS_DT_UINT8, SGS_DT_INT16, SGS_DT_UINT16, SGS_DT_INT32, SGS_DT_BOOL } sgs_dtype;
+
+typedef struct sgs_io_info {
+    const char *name;
+    sgs_dtype dtype;
+    int rank;
+    int32_t dim[8];
+    size_t bytes;                 /* dense row-major */
+    const char *training_format;  /* "RGB", "RAWDATA_F32_NHWC", ... ; "" where unknown (outputs) */
+    const char *format;           /* input_formats / output_formats */
+    const char *layout;           /* "NHWC", "NCHW" */
+    int nscale;                   /* quantization of what goes in or comes out; 0: none */
+    const float *scale;
+    const int32_t *zero;
+} sgs_io_info;
+
+typedef struct sgs_simulator sgs_simulator;
+typedef struct sgs_simulator_options {
+    sgs_kind kind;                /* ANY: read from the file */
+    uint32_t cpu_mask;            /* IPU_CPU_* allowed to fixed and offline kernels; 0 with cpu_mask_set: C only */
+    bool cpu_mask_set;            /* false: everything this machine has */
+    int threads;                  /* 0: 1 */
+} sgs_simulator_options;
+/* The simulator owns what info pointers refer to.  One run at a time per simulator; several simulators may run side by side. */
+sgs_status sgs_simulator_open(sgs_simulator **s, const char *path, const sgs_simulator_options *o, sgs_diag *d);
+void sgs_simulator_close(sgs_simulator *s);
+sgs_kind sgs_simulator_kind(const sgs_simulator *s);
+int sgs_simulator_inputs(const sgs_simulator *s);
+int sgs_simulator_outputs(const sgs_simulator *s);
+const sgs_io_info *sgs_simulator_input(const sgs_simulator *s, int i);   /* NULL out of range */
+const sgs_io_info *sgs_simulator_output(const sgs_simulator *s, int i);
+/* Copies `bytes` (which must equal the input's) in. */
+sgs_status sgs_simulator_set_input(sgs_simulator *s, int i, const void *data, size_t bytes, sgs_diag *d);
+sgs_status sgs_simulator_invoke(sgs_simulator *s, sgs_diag *d);
+/* Valid until the next invoke or close; NULL before the first invoke. */
+const void *sgs_simulator_get_output(const sgs_simulator *s, int i);
+
+typedef struct sgs_simulate_options {
+    const char *model;
+    const char *input_config;     /* optional; when given it must agree with the model */
+    sgs_samples_options samples;
+    sgs_simulator_options simulator;
+    const char *category;         /* "Classification", "Unknown" (default) */
+    const char *label;            /* label list for Classification, or NULL */
+    const char *output_dir;       /* NULL: "./log/output" */
+    bool dump_rawdata, save_input;
+    sgs_log log;
+} sgs_simulate_options;
+sgs_status sgs_simulate(const sgs_simulate_options *o, sgs_diag *d);
+
+/* ---- information ---------------------------------------------------------------------------------------------------------------- */
+
+/* The tool version, targets and this machine's CPU features as text lines through log. */
+sgs_status sgs_show_info(const sgs_log *log);
+void sgs_free(void *p);
+/* Removes unfinished output files; async-signal-safe, for a program's SIGINT and SIGTERM handlers. */
+void sgs_cleanup(void);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

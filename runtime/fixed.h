@@ -1,0 +1,53 @@
+/* docs/ARITHMETIC.md in C: the one definition of every rounding.  Plain IEEE binary32, round to nearest even, no contraction
+ * (-ffp-contract=off), no flush to zero; soft-float gives the same bits.                                                 */
+#ifndef IPU_FIXED_H
+#define IPU_FIXED_H
+
+#include "image.h"
+
+#if defined(__FLT_EVAL_METHOD__) && __FLT_EVAL_METHOD__ != 0
+#error "OpenIPU needs float arithmetic in binary32 (on x86: SSE2)"
+#endif
+
+/* Nearest integer, ties to even, for |x| < 2^22: adding 1.5*2^23 leaves no fraction bits. */
+static inline int32_t ipu_rne(float x)
+{
+    const float magic = 12582912.0f;
+    float t = x + magic;
+    return (int32_t)(t - magic);
+}
+
+static inline float ipu_clampf(float x, float lo, float hi)
+{
+    x = x < lo ? lo : x;
+    return x > hi ? hi : x;
+}
+
+/* real value (in steps of the output) -> stored integer.  ARITHMETIC.md 3. */
+static inline int32_t ipu_store(float real, const ipu_out *o)
+{
+    return ipu_rne(ipu_clampf(real, o->lo, o->hi)) + o->zero;
+}
+
+/* ARITHMETIC.md 3: requantize an exact 32-bit sum. */
+static inline int32_t ipu_requant(int32_t acc, float m, const ipu_out *o)
+{
+    return ipu_store((float)acc * m, o);
+}
+
+/* ARITHMETIC.md 5: rounding right shift of a 64-bit sum; the compiler proved that it fits. */
+static inline int32_t ipu_narrow(int64_t acc, int32_t shift)
+{
+    if (shift)
+        acc = (acc + ((int64_t)1 << (shift - 1))) >> shift;
+    return (int32_t)acc;
+}
+
+/* ARITHMETIC.md 8: 1025-entry table, u in [0, 65535], linear between entries. */
+static inline int32_t ipu_table(const int16_t *t, int32_t u)
+{
+    int32_t i = u >> 6, f = u & 63;
+    return t[i] + (((t[i + 1] - t[i]) * f + 32) >> 6);
+}
+
+#endif

@@ -1,0 +1,188 @@
+/* The image (.img) as the runtime reads it: docs/IMAGE.md is the text, this its C form.
+ *
+ * Little-endian, position-independent, mapped and used in place.  Sections start on IPU_ALIGN bytes.  An operation is one
+ * record: a head, then its operands (ipu_ref), then its parameters.  The record is the kernel's parameter block; the
+ * runtime only adds the operands' addresses.                                                                           */
+#ifndef IPU_IMAGE_H
+#define IPU_IMAGE_H
+
+#include "openipu/ipu.h"
+
+#define IPU_IMAGE_MAGIC "OpenIPU\n" /* 8 bytes, no NUL */
+#define IPU_IMAGE_VERSION 1u
+
+typedef struct ipu_section {
+    uint32_t off, bytes;
+} ipu_section;
+
+typedef struct ipu_header {
+    uint8_t magic[8];
+    uint32_t version;
+    uint32_t header_bytes;
+    uint32_t file_bytes;
+    uint32_t target;         /* row of the target table; 0 = generic */
+    uint32_t features;       /* feature bits the runtime must know; none defined yet */
+    uint32_t arena_bytes;
+    uint32_t ninput, noutput, nop;
+    uint32_t category;       /* 0 Unknown, 1 Classification, 2 Detection */
+    ipu_section io;          /* ninput + noutput ipu_io, inputs first */
+    ipu_section ops;         /* nop records, back to back */
+    ipu_section consts;      /* packed weights, biases, multipliers, tables, names, scales */
+    ipu_section provenance;  /* UTF-8 text, "key value\n" lines; never read to run */
+    ipu_section cost;        /* nop ipu_cost */
+    uint8_t hash[32];        /* SHA-256 of the file with these 32 bytes zero */
+} ipu_header;
+
+typedef struct ipu_io {
+    uint32_t name;           /* offset in consts of a NUL-terminated string */
+    uint8_t type, format, rank, reserved;
+    int32_t dim[IPU_MAX_RANK];
+    uint32_t bytes;
+    int32_t axis;            /* -1: per tensor */
+    uint32_t nscale;
+    uint32_t scale, zero;    /* offsets in consts: f32[nscale], s32[nscale] */
+} ipu_io;
+
+typedef struct ipu_cost {
+    uint32_t name;           /* offset in consts: the layer's own name */
+    uint32_t mac_lo, mac_hi; /* multiply-accumulates, 64 bits */
+    uint32_t read, write;    /* bytes of activations read and written */
+    uint32_t weight;         /* bytes of constants read */
+} ipu_cost;
+
+typedef enum ipu_space { IPU_NONE, IPU_CONST, IPU_ARENA, IPU_INPUT, IPU_OUTPUT, IPU_SPACE_COUNT } ipu_space;
+
+/* An operand: a window [n][h][w][c] into a space.  Strides in bytes, never negative; step is the element size (channels
+ * lie side by side) except for the source of IPU_COPY, which may walk any axis as its c.  A plain array of k elements is
+ * n = h = w = 1, c = k. */
+typedef struct ipu_ref {
+    uint8_t space, type;
+    uint16_t index;          /* which input or output; 0 elsewhere */
+    uint32_t off;
+    int32_t n, h, w, c;
+    int32_t img, row, pix, step;
+} ipu_ref;
+
+typedef struct ipu_rec {
+    uint16_t kind;           /* ipu_kind */
+    uint16_t nref;           /* ipu_refs that follow this head */
+    uint32_t bytes;          /* of the whole record, a multiple of 4 */
+} ipu_rec;
+
+/* Result range of a requantization: q = rne(clamp(real, lo, hi)) + zero; lo and hi are whole numbers, qmin - zero and
+ * qmax - zero. */
+typedef struct ipu_out {
+    float lo, hi;
+    int32_t zero;
+} ipu_out;
+
+/* Convolution, fully connected (a 1x1 map), residual epilogue.  ARITHMETIC.md 4, 5, 7.
+ *   IPU_CONV_U8: x U8, w S8 packed [co/16][kh][kw][ci/4][16 co][4 ci], bias S32[co] with -sum(zero*w) folded in
+ *   IPU_CONV_S16: x S16, w S16 packed [co/16][kh][kw][ci/2][16 co][2 ci], bias S64[co]
+ *   both: tails of co and ci padded with zero weights; bias, mult padded to a multiple of 16 co.  y U8 or S16.
+ * Groups are separate records on channel windows of x and y. */
+typedef struct ipu_conv {
+    ipu_rec head;            /* nref 8 */
+    ipu_ref y, x, w, bias, mult;
+    ipu_ref pad;             /* U8 or S16 [ci]: value of a pixel outside x, its zero point per channel */
+    ipu_ref add;             /* residual S16, shape of y; IPU_NONE without */
+    ipu_ref y2;              /* U8 copy of y, shape of y; IPU_NONE without */
+    int32_t kh, kw, sy, sx, dy, dx; /* kernel, stride, dilation */
+    int32_t py, px;          /* zero rows above, columns left; below and right follow from the shapes */
+    int32_t shift;           /* IPU_CONV_S16: rounding right shift of the 64-bit sum; U8: 0 */
+    ipu_out out;             /* of the convolution itself; y's unless there is a residual */
+    float m_conv, m_add;     /* residual: y = clamp(conv * m_conv + add * m_add) */
+    ipu_out sum;
+    float m_y2;              /* second output: y2 = clamp((y - zero(y)) * m_y2); zero(y) is sum.zero or out.zero */
+    ipu_out out2;
+} ipu_conv;
+
+/* Depthwise convolution, one weight plane per channel.
+ *   IPU_DEPTHWISE_U8: x U8, w S8 [kh*kw][c], bias S32[c];  IPU_DEPTHWISE_S16: x S16, w S16, bias S64[c]
+ *   w, bias and mult have c rounded up to a multiple of 16, padded with zeros. */
+typedef struct ipu_depthwise {
+    ipu_rec head;            /* nref 6 */
+    ipu_ref y, x, w, bias, mult, pad;
+    int32_t kh, kw, sy, sx, dy, dx, py, px;
+    int32_t shift;
+    ipu_out out;
+} ipu_depthwise;
+
+/* IPU_ADD_S16: y = clamp(a*ma + b*mb), S16.  b's h, w, c and n may each be 1 against y's: it is repeated. */
+typedef struct ipu_add {
+    ipu_rec head;            /* nref 3 */
+    ipu_ref y, a, b;
+    float ma, mb;
+    ipu_out out;
+} ipu_add;
+
+/* IPU_MAXPOOL: U8 or S16, same quantization in and out; pixels outside x do not take part.
+ * IPU_AVGPOOL_S16: mult f32[kh*kw + 1], indexed by the number of pixels that took part (with count_pad: kh*kw). */
+typedef struct ipu_pool {
+    ipu_rec head;            /* nref 3 */
+    ipu_ref y, x, mult;      /* mult IPU_NONE for max */
+    int32_t kh, kw, sy, sx, py, px;
+    int32_t count_pad;
+    ipu_out out;             /* average only */
+} ipu_pool;
+
+/* IPU_SOFTMAX_S16 over c of each pixel.  ARITHMETIC.md 9.  table S16[1025]. */
+typedef struct ipu_softmax {
+    ipu_rec head;            /* nref 3 */
+    ipu_ref y, x, table;
+    float m_in, m_out;
+    ipu_out out;
+} ipu_softmax;
+
+/* IPU_COPY: y[n][h][w][c] = x[n][h][w][c], one type.  x's strides may permute its axes: a transpose is a copy. */
+typedef struct ipu_copy {
+    ipu_rec head;            /* nref 2 */
+    ipu_ref y, x;
+} ipu_copy;
+
+/* IPU_CLAMP: y = min(max(x, lo), hi) on integers of one type (ReLU, clip at unchanged scale). */
+typedef struct ipu_clamp {
+    ipu_rec head;            /* nref 2 */
+    ipu_ref y, x;
+    int32_t lo, hi;
+} ipu_clamp;
+
+/* IPU_QUANTIZE: y = clamp((x - zero) * m), x U8 or S16 or F32 (zero 0), y U8 or S16.
+ * IPU_DEQUANTIZE: y F32 = (x - zero) * m, x U8 or S16.  Scales: mult f32[1] or [c], zero s32[1] or [c]. */
+typedef struct ipu_quantize {
+    ipu_rec head;            /* nref 4 */
+    ipu_ref y, x, mult, zero;
+    ipu_out out;             /* quantize only */
+} ipu_quantize;
+
+/* IPU_PAD: y = x surrounded by `value` pixels (U8 or S16 [c]); top, left in pixels. */
+typedef struct ipu_pad {
+    ipu_rec head;            /* nref 3 */
+    ipu_ref y, x, value;
+    int32_t py, px;
+} ipu_pad;
+
+/* One line an operation: kind, family (its file, its check), C kernel.  Everything that lists operations includes this. */
+#define IPU_KINDS(X)                                   \
+    X(IPU_CONV_U8, conv, ipu_conv_u8_c)                \
+    X(IPU_CONV_S16, conv, ipu_conv_s16_c)              \
+    X(IPU_DEPTHWISE_U8, depthwise, ipu_depthwise_u8_c) \
+    X(IPU_DEPTHWISE_S16, depthwise, ipu_depthwise_s16_c) \
+    X(IPU_ADD_S16, add, ipu_add_s16_c)                 \
+    X(IPU_MAXPOOL, pool, ipu_maxpool_c)                \
+    X(IPU_AVGPOOL_S16, pool, ipu_avgpool_s16_c)        \
+    X(IPU_SOFTMAX_S16, softmax, ipu_softmax_s16_c)     \
+    X(IPU_COPY, copy, ipu_copy_c)                      \
+    X(IPU_CLAMP, clamp, ipu_clamp_c)                   \
+    X(IPU_QUANTIZE, quantize, ipu_quantize_c)          \
+    X(IPU_DEQUANTIZE, quantize, ipu_dequantize_c)      \
+    X(IPU_PAD, pad, ipu_pad_c)
+
+typedef enum ipu_kind {
+#define X(kind, family, kernel) kind,
+    IPU_KINDS(X)
+#undef X
+        IPU_KIND_COUNT
+} ipu_kind;
+
+#endif

@@ -1,0 +1,40 @@
+/* Kernels: one signature, one table.  The C kernel of each row is the law; every other version equals it byte for byte
+ * (tests/checkasm).  Names: ipu_<what>_<isa>, isa one of c, avx2, avxvnni, vnni512, neon, dotprod, i8mm.
+ *
+ * A kernel computes rows [y0, y1) of its first operand, rows counted over n*h; rows are independent.  p[i] is the address of
+ * record operand i (NULL for IPU_NONE).  Records were proved by the row's check.  A kernel reads nothing outside its operands'
+ * windows and writes nothing outside its rows; bytes between windows (strides) stay untouched.                          */
+#ifndef IPU_KERNELS_H
+#define IPU_KERNELS_H
+
+#include "image.h"
+
+#define IPU_KERNEL(name) void name(const ipu_rec *rec, void *const p[], int32_t y0, int32_t y1)
+typedef IPU_KERNEL((*ipu_kernel_fn));
+
+/* Proves what the family's kernels assume of a record whose operands already lie inside their spaces: types, shapes that
+ * fit each other, parameter ranges.  Returns 0 when something is wrong. */
+#define IPU_CHECK(name) int name(const ipu_rec *rec)
+typedef IPU_CHECK((*ipu_check_fn));
+
+typedef struct ipu_kernel_row {
+    ipu_check_fn check;
+    ipu_kernel_fn run;
+} ipu_kernel_row;
+
+struct ipu_kernels {
+    ipu_kernel_row row[IPU_KIND_COUNT]; /* a row without kernel is NULL, NULL */
+};
+
+#define X(kind, family, kernel) IPU_KERNEL(kernel); IPU_CHECK(ipu_##family##_check);
+IPU_KINDS(X)
+#undef X
+
+/* Size of one element in bytes; 0 for an unknown type. */
+static inline int32_t ipu_type_bytes(int type)
+{
+    static const uint8_t bytes[IPU_TYPE_COUNT] = { 1, 1, 2, 2, 4, 8, 4 };
+    return type >= 0 && type < IPU_TYPE_COUNT ? bytes[type] : 0;
+}
+
+#endif

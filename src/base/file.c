@@ -1,0 +1,121 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/base.h"
+
+static sgs_status file_fail(sgs_diag *d, const char *what, const char *path)
+{
+    sgs_status s = sgs_fail(d, SGS_E_FILE, "cannot %s: %s", what, strerror(errno));
+    sgs_fail_at(d, path, 0, NULL);
+    return s;
+}
+
+sgs_status sgs_file_open(sgs_file *f, const char *path, sgs_diag *d)
+{
+    *f = (sgs_file){ 0 };
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (fd < 0)
+        return file_fail(d, "open", path);
+    struct stat st;
+    sgs_status s = SGS_OK;
+    if (fstat(fd, &st) < 0) {
+        s = file_fail(d, "read", path);
+    } else if (!S_ISREG(st.st_mode)) {
+        s = sgs_fail(d, SGS_E_FILE, "expected a regular file, found %s", S_ISDIR(st.st_mode) ? "a folder" : "something else");
+        sgs_fail_at(d, path, 0, NULL);
+    } else if (st.st_size > 0) {
+        f->map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (f->map == MAP_FAILED) {
+            f->map = NULL;
+            s = file_fail(d, "map", path);
+        } else {
+            f->data = (sgs_span){ f->map, (size_t)st.st_size };
+        }
+    }
+    close(fd);
+    return s;
+}
+
+void sgs_file_close(sgs_file *f)
+{
+    if (f->map)
+        munmap(f->map, f->data.n);
+    *f = (sgs_file){ 0 };
+}
+
+/* ---- whole-file writes ---------------------------------------------------------------------------------------- */
+
+/* Temporaries in flight, readable from a signal handler: a slot is published after its path is complete. */
+#define SLOTS 16
+static struct {
+    char path[PATH_MAX];
+    atomic_int used;       /* 0 free, 1 being filled, 2 published */
+} temporary[SLOTS];
+
+static int claim(const char *path)
+{
+    for (int i = 0; i < SLOTS; i++) {
+        int expected = 0;
+        if (atomic_compare_exchange_strong(&temporary[i].used, &expected, 1)) {
+            snprintf(temporary[i].path, sizeof temporary[i].path, "%s", path);
+            atomic_store(&temporary[i].used, 2);
+            return i;
+        }
+    }
+    return -1;
+}
+
+void sgs_cleanup(void)
+{
+    for (int i = 0; i < SLOTS; i++)
+        if (atomic_load(&temporary[i].used) == 2)
+            unlink(temporary[i].path);
+}
+
+static bool write_all(int fd, const uint8_t *p, size_t n)
+{
+    while (n) {
+        ssize_t w = write(fd, p, n < (1u << 30) ? n : (1u << 30));
+        if (w < 0 && errno == EINTR)
+            continue;
+        if (w <= 0)
+            return false;
+        p += w;
+        n -= (size_t)w;
+    }
+    return true;
+}
+
+sgs_status sgs_file_write(const char *path, const void *data, size_t n, sgs_diag *d)
+{
+    char tmp[PATH_MAX];
+    if (snprintf(tmp, sizeof tmp, "%s.tmp.%ld", path, (long)getpid()) >= (int)sizeof tmp) {
+        errno = ENAMETOOLONG;
+        return file_fail(d, "write", path);
+    }
+    int slot = claim(tmp);
+    int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    bool ok = fd >= 0 && write_all(fd, data, n) && fsync(fd) == 0;
+    int saved = errno;
+    if (fd >= 0 && close(fd) < 0 && ok) {
+        saved = errno;
+        ok = false;
+    }
+    if (ok && rename(tmp, path) < 0) {
+        saved = errno;
+        ok = false;
+    }
+    if (!ok && fd >= 0)
+        unlink(tmp);
+    if (slot >= 0)
+        atomic_store(&temporary[slot].used, 0);
+    errno = saved;
+    return ok ? SGS_OK : file_fail(d, "write", path);
+}

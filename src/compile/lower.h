@@ -1,0 +1,33 @@
+/* Fixed graph -> operation records.  Each op's lower() asks for its operands and emits records; where the bytes lie is decided
+ * later by the memory planner, so operands name buffers, not addresses.
+ *
+ *   lower.c    walks the graph, calls op->lower; views: reshape, concat, split and slice become windows of one buffer
+ *   fuse.c     record pairs into one: residual add, second 8-bit output (never changes a bit: ARITHMETIC.md 7)
+ *   plan.c     lifetimes and offsets
+ *   pack.c     weights into the packed layout
+ *   emit.c     the image bytes
+ *   (src/compile.c is the stage: sgs_compile)
+ */
+#ifndef SGS_LOWER_H
+#define SGS_LOWER_H
+
+#include "ops/op.h"
+#include "runtime/kernels.h"
+
+typedef struct sgs_lowering sgs_lowering;
+
+/* Operand of a value as [n][h][w][c]: rank 4 as it is, rank r < 4 right-aligned, higher ranks folded into n.  In the record, ref.index holds the
+ * buffer number until the plan fixes space and offset. */
+ipu_ref sgs_lower_ref(sgs_lowering *l, const sgs_value *v);
+/* Constant bytes (already packed) appended to the const section; equal bytes are shared. */
+ipu_ref sgs_lower_const(sgs_lowering *l, ipu_type t, const void *data, int64_t count);
+/* Emits a record (copied).  `layer`: whose cost and name it carries. */
+sgs_status sgs_lower_emit(sgs_lowering *l, const ipu_rec *rec, const sgs_node *layer, int64_t mac, sgs_diag *d);
+/* sgs_fail naming the node. */
+sgs_status sgs_lower_fail(sgs_lowering *l, const sgs_node *n, sgs_diag *d, const char *fmt, ...) SGS_PRINTF(4, 5);
+
+/* The multipliers and ranges of ARITHMETIC.md, from a fixed value's quantization. */
+float sgs_mult(double num, double den);                     /* f32(num / den) */
+ipu_out sgs_out_range(const sgs_value *y, int act, float lo, float hi); /* section 3 with a fused sgs_act */
+
+#endif

@@ -1,0 +1,20 @@
+#ifndef SGS_ONNX_H
+#define SGS_ONNX_H
+
+#include "ir/ir.h"
+
+typedef struct sgs_onnx_options {
+    const char *input_shapes;          /* --input_shapes, or NULL */
+    const char *const *input_name;     /* the ini's inputs and outputs: order of the graph, and where it is cut; n 0: the model's own */
+    int ninput;
+    const bool *input_nchw;            /* per ini input: a 4-D input stays NCHW */
+    const char *const *output_name;
+    int noutput;
+    const bool *output_nchw;
+    int64_t memory_limit;              /* bytes of constants an import may create; 0: 4 GiB */
+} sgs_onnx_options;
+
+/* Reads, imports, infers all shapes; 4-D inputs and outputs NHWC unless told otherwise.  Run the pass pipeline next. */
+sgs_status sgs_onnx_import(sgs_graph **g, const char *path, const sgs_onnx_options *o, sgs_diag *d);
+
+#endif

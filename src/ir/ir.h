@@ -1,0 +1,123 @@
+/* The graph: values and nodes in an arena, nodes in topological order.
+ *
+ * A value has type and dims, never a layout.  The IR's spatial operators (conv, pool, ...) work on N,H,W,C dims; whatever the
+ * source framework means is expressed with transposes.  Derived facts (users, lifetimes) are computed when asked for, never
+ * stored.  Nothing is freed but the whole graph.                                                                       */
+#ifndef SGS_IR_H
+#define SGS_IR_H
+
+#include "base/base.h"
+
+#define SGS_MAX_RANK 8
+#define SGS_MAX_ELEMENTS ((int64_t)1 << 40) /* any value; memory limits are separate */
+
+typedef enum sgs_type { SGS_F32, SGS_F64, SGS_S64, SGS_S32, SGS_S16, SGS_S8, SGS_U8, SGS_BOOL, SGS_U16, SGS_F16, SGS_TYPE_COUNT } sgs_type;
+int sgs_type_bytes(sgs_type t);
+const char *sgs_type_name(sgs_type t);              /* "f32", "s64", ... as in the text form */
+
+/* Quantization of a value.  real = (q - zero) * scale.  lo/hi: the observed or imported range, kept for reports. */
+typedef struct sgs_quant {
+    int axis;              /* dimension the arrays run along, or -1: n == 1 */
+    int n;
+    float *scale;
+    int32_t *zero;
+    int nrange;            /* 0, 1 or channels */
+    float *lo, *hi;
+    const char *reason;    /* why these bits, or NULL */
+} sgs_quant;
+
+typedef struct sgs_node sgs_node;
+typedef struct sgs_op sgs_op;         /* a row of the operator table, ops/op.h */
+
+typedef struct sgs_value {
+    int id;                /* unique in the graph, never reused */
+    sgs_type type;
+    int rank;
+    int64_t dim[SGS_MAX_RANK];
+    const char **name;     /* every source name this value stands for, main one first; nname may be 0 */
+    int nname;
+    const void *data;      /* constant: row-major elements; else NULL */
+    sgs_quant *quant;      /* NULL: float, or plain integers */
+    sgs_node *def;         /* producer; NULL for inputs and constants */
+} sgs_value;
+
+struct sgs_node {
+    const sgs_op *op;
+    int nin, nout;
+    sgs_value **in;        /* an absent optional input is NULL */
+    sgs_value **out;
+    void *attr;            /* the op's attribute struct (op->attr describes it), arena-owned; NULL when the op has none */
+    const char *name;      /* the source node's name, or NULL */
+    sgs_node *prev, *next;
+};
+
+typedef struct sgs_graph {
+    sgs_arena *arena;
+    sgs_node *first, *last;
+    sgs_value **in, **out; /* graph inputs and outputs in the ini's order */
+    int nin, nout;
+    int nvalue;            /* ids handed out */
+    const char *file;      /* the user's model file, for messages */
+    struct sgs_meta *meta; /* named metadata carried to .sim; see sgs_meta_set */
+} sgs_graph;
+
+sgs_graph *sgs_graph_new(const char *file);
+void sgs_graph_free(sgs_graph *g);
+
+/* ---- building -------------------------------------------------------------------------------------------------- */
+
+sgs_value *sgs_value_new(sgs_graph *g, sgs_type t, int rank, const int64_t *dim);
+sgs_value *sgs_value_like(sgs_graph *g, const sgs_value *v);      /* same type and dims, no names, no quant */
+/* A constant; data is kept by reference when `copy` is false and must live as long as the graph. */
+sgs_value *sgs_const_new(sgs_graph *g, sgs_type t, int rank, const int64_t *dim, const void *data, bool copy);
+void sgs_value_name(sgs_graph *g, sgs_value *v, const char *name); /* adds a name (copied); no effect when already there */
+void sgs_value_take_names(sgs_graph *g, sgs_value *to, sgs_value *from); /* moves all names */
+bool sgs_value_has_name(const sgs_value *v, const char *name);
+/* The name to show: the main name, else "%id" in arena memory. */
+const char *sgs_value_label(sgs_graph *g, const sgs_value *v);
+const char *sgs_node_label(sgs_graph *g, const sgs_node *n);      /* node name, else its first named output, else the op and id */
+int64_t sgs_value_count(const sgs_value *v);                      /* elements; dims are verified to multiply without overflow */
+int64_t sgs_value_bytes(const sgs_value *v);
+sgs_quant *sgs_quant_new(sgs_graph *g, int axis, int n);
+
+/* A new node before `before` (NULL: at the end).  Inputs are copied; outputs are made by the caller or by sgs_infer.  attr: op->attr_bytes
+ * bytes, copied, or NULL for the op's defaults (zero). */
+sgs_node *sgs_node_new(sgs_graph *g, sgs_node *before, const sgs_op *op, int nin, sgs_value *const *in, const void *attr);
+void sgs_node_set_out(sgs_graph *g, sgs_node *n, int nout, sgs_value *const *out);
+void sgs_node_remove(sgs_graph *g, sgs_node *n);                  /* its outputs must be unused */
+/* Every use of `old`, graph outputs included, becomes `now`. */
+void sgs_replace_uses(sgs_graph *g, sgs_value *old, sgs_value *now);
+
+/* ---- asking ------------------------------------------------------------------------------------------------------- */
+
+/* Users of each value by id, computed on the spot.  A node appears once per input slot that uses the value. */
+typedef struct sgs_users {
+    int *first;            /* users of id v: node[first[v]] .. node[first[v + 1]] */
+    sgs_node **node;
+    int *outputs;          /* by id: how many graph outputs it is */
+} sgs_users;
+sgs_users *sgs_users_of(sgs_graph *g, sgs_arena *a);
+int sgs_user_count(const sgs_users *u, const sgs_value *v);       /* nodes plus graph outputs */
+sgs_node *sgs_only_user(const sgs_users *u, const sgs_value *v);  /* its one user when that is a node, else NULL */
+sgs_value *sgs_find_value(sgs_graph *g, const char *name);        /* by any alias; NULL when absent */
+
+/* ---- metadata: named byte strings that travel in .sim ------------------------------------------------------------------ */
+
+typedef struct sgs_meta {
+    const char *name;
+    sgs_span data;
+    struct sgs_meta *next; /* in order of sgs_meta_set */
+} sgs_meta;
+void sgs_meta_set(sgs_graph *g, const char *name, const void *data, size_t n);  /* copied; replaces */
+const sgs_meta *sgs_meta_get(const sgs_graph *g, const char *name);             /* NULL when absent */
+
+/* ---- text form (docs/ARCHITECTURE.md), verifier, shapes ------------------------------------------------------------------- */
+
+void sgs_graph_print(const sgs_graph *g, sgs_buf *out);
+sgs_status sgs_graph_parse(sgs_graph **g, const char *file, sgs_span text, sgs_diag *d);
+/* Structure, order, arity, attribute ranges, shapes equal to what infer gives, quantization arrays fit.  Names the first culprit. */
+sgs_status sgs_graph_verify(sgs_graph *g, sgs_diag *d);
+/* Makes the node's outputs (or checks existing ones) from op->infer. */
+sgs_status sgs_infer(sgs_graph *g, sgs_node *n, sgs_diag *d);
+
+#endif

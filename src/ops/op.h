@@ -1,0 +1,132 @@
+/* The operator table: one family = one file here (attributes, imports, shapes, float evaluation, quantization rule,
+ * lowering) + one file in runtime/kernels of the same name.  docs/ADDING-AN-OP.md walks through one.                     */
+#ifndef SGS_OP_H
+#define SGS_OP_H
+
+#include "ir/ir.h"
+#include "runtime/image.h"
+
+/* ---- attributes: a struct the table describes, so that print, parse and compare need no op's help ---------------------- */
+
+typedef enum sgs_attr_kind { SGS_ATTR_INT, SGS_ATTR_FLOAT, SGS_ATTR_INTS, SGS_ATTR_ENUM } sgs_attr_kind;
+typedef struct sgs_attr {
+    const char *name;             /* NULL ends the list */
+    sgs_attr_kind kind;
+    size_t offset;                /* int64_t, float, int64_t[max], int64_t */
+    int max;                      /* INTS: array length */
+    size_t count_offset;          /* INTS of varying length: offset of its int64_t count; 0: always `max` long */
+    const char *const *names;     /* ENUM: NULL-terminated */
+} sgs_attr;
+
+/* ---- float (and integer) evaluation ------------------------------------------------------------------------------------ */
+
+typedef struct sgs_tensor {       /* dense row-major data of a value */
+    sgs_type type;
+    int rank;
+    int64_t dim[SGS_MAX_RANK];
+    void *data;
+} sgs_tensor;
+
+/* Per-node state an evaluator may keep between runs of one session (a oneDNN primitive, packed weights). */
+typedef struct sgs_eval_state {
+    void *p;
+    void (*destroy)(void *p);
+} sgs_eval_state;
+
+/* ---- quantization rules (quant/quantize.c acts on them) ------------------------------------------------------------------- */
+
+typedef enum sgs_qrule {
+    SGS_Q_NONE,    /* no fixed-point form: refused by name */
+    SGS_Q_CONV,    /* in[0] U8 or S16, in[1] weights per output channel, in[2] bias; out U8 or S16 with its own range */
+    SGS_Q_MOVE,    /* all data inputs and outputs share one quantization, U8 or S16 */
+    SGS_Q_S16      /* data inputs and outputs S16, each with its own range */
+} sgs_qrule;
+
+struct sgs_source_node;           /* ops/source.h: a node of the model file */
+struct sgs_import;                /* ops/source.h: the import under way */
+struct sgs_tfl_op;                /* ops/tflite.h */
+struct sgs_tfl_writer;
+struct sgs_quantizer;             /* quant/quantize.h */
+struct sgs_lowering;              /* compile/lower.h */
+
+struct sgs_op {
+    const char *name;             /* text form: "conv", "maxpool", ... */
+    const char *family;           /* file name without .c */
+    int nin_min, nin_max, nout;   /* nin_max -1: any number */
+    size_t attr_bytes;
+    const sgs_attr *attr;
+    /* Output types and dims from inputs and attributes; also the place where attribute ranges are checked. */
+    sgs_status (*infer)(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d);
+    /* out[i].data is allocated.  The typed evaluator: any type infer allows; integers never pass through float. */
+    sgs_status (*eval)(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d);
+    sgs_qrule qrule;
+    /* Optional: adds tables, fixes the output's range.  Runs once the types of its values are decided. */
+    sgs_status (*quant)(struct sgs_quantizer *q, sgs_node *n, sgs_diag *d);
+    /* Emits the records of one fixed-point node. */
+    sgs_status (*lower)(struct sgs_lowering *l, const sgs_node *n, sgs_diag *d);
+    /* .sim: this op as TFLite operators; NULL: written as a custom op of this name with its attributes. */
+    sgs_status (*to_tflite)(struct sgs_tfl_writer *w, const sgs_node *n, sgs_diag *d);
+    const char *kernel;           /* runtime/kernels/<kernel>.c when not the family's own; "" = none: the op never reaches an image */
+};
+
+extern const sgs_op *const sgs_ops[];      /* all, NULL-terminated: ops/table.c */
+const sgs_op *sgs_op_find(const char *name); /* NULL when unknown */
+
+/* Source operator -> importer.  One row per operator name of a framework, in its family's file; ops/table.c lists the families. */
+typedef sgs_status (*sgs_from_fn)(struct sgs_import *im, const struct sgs_source_node *s, sgs_diag *d);
+typedef struct sgs_from {
+    const char *op;               /* "Conv"; TFLite: builtin name; NULL ends */
+    sgs_from_fn fn;
+    int since;                    /* lowest opset this row understands; 0 any */
+} sgs_from;
+
+typedef struct sgs_family {
+    const char *name;
+    const sgs_op *const *ops;     /* NULL-terminated */
+    const sgs_from *onnx;         /* may be NULL */
+    const sgs_from *tflite;       /* may be NULL */
+} sgs_family;
+extern const sgs_family *const sgs_families[]; /* NULL-terminated */
+
+/* Attribute structs and rows that passes build by hand. */
+
+typedef enum sgs_act { SGS_ACT_NONE, SGS_ACT_RELU, SGS_ACT_RELU6, SGS_ACT_CLIP } sgs_act;
+typedef struct sgs_conv_attr {    /* conv (w [co][kh][kw][ci/groups]), depthwise (w [1][kh][kw][c]) and fc (w [co][ci], spatial fields unused) */
+    int64_t stride[2], dilation[2];
+    int64_t pad[4];               /* top, left, bottom, right */
+    int64_t groups;               /* conv only; depthwise has one channel per group */
+    int64_t act;                  /* sgs_act */
+    float lo, hi;                 /* SGS_ACT_CLIP */
+} sgs_conv_attr;
+typedef struct sgs_pool_attr {
+    int64_t kernel[2], stride[2], pad[4];
+    int64_t count_pad;            /* average: padding counts */
+} sgs_pool_attr;
+typedef struct sgs_act_attr {     /* clip: y = min(max(x, lo), hi); infinities allowed */
+    float lo, hi;
+} sgs_act_attr;
+typedef struct sgs_axis_attr {    /* concat, softmax */
+    int64_t axis;
+} sgs_axis_attr;
+typedef struct sgs_perm_attr {    /* transpose */
+    int64_t n, perm[SGS_MAX_RANK];
+} sgs_perm_attr;
+typedef struct sgs_shape_attr {   /* reshape: the whole static shape, no -1 */
+    int64_t n, dim[SGS_MAX_RANK];
+} sgs_shape_attr;
+typedef struct sgs_pad_attr {     /* pad: before[i], after[i] per axis, constant value */
+    int64_t n, before[SGS_MAX_RANK], after[SGS_MAX_RANK];
+    float value;
+} sgs_pad_attr;
+
+extern const sgs_op sgs_op_conv, sgs_op_depthwise, sgs_op_fc;           /* conv.c, depthwise.c, fc.c */
+extern const sgs_op sgs_op_add, sgs_op_mul, sgs_op_sub, sgs_op_div;     /* add.c (add), arith.c (the rest) */
+extern const sgs_op sgs_op_maxpool, sgs_op_avgpool;                     /* pool.c */
+extern const sgs_op sgs_op_softmax, sgs_op_clip;                        /* softmax.c, clamp.c */
+extern const sgs_op sgs_op_concat, sgs_op_reshape, sgs_op_transpose;    /* concat.c, reshape.c, transpose.c */
+extern const sgs_op sgs_op_pad;                                         /* pad.c */
+extern const sgs_op sgs_op_batchnorm, sgs_op_matmul;                    /* batchnorm.c (folded or made depthwise), matmul.c (becomes fc) */
+extern const sgs_op sgs_op_quantize, sgs_op_dequantize;                 /* quantize.c */
+extern const sgs_op sgs_op_gather, sgs_op_slice, sgs_op_shape, sgs_op_cast, sgs_op_constofshape; /* shape arithmetic: folded away at import */
+
+#endif

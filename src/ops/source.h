@@ -1,0 +1,60 @@
+/* A node of the model file as the importers see it, and what they build with.  The wire readers fill it; families read it. */
+#ifndef SGS_SOURCE_H
+#define SGS_SOURCE_H
+
+#include "ops/op.h"
+
+typedef enum sgs_src_kind { SGS_SRC_INT, SGS_SRC_FLOAT, SGS_SRC_STRING, SGS_SRC_INTS, SGS_SRC_FLOATS, SGS_SRC_TENSOR, SGS_SRC_OTHER } sgs_src_kind;
+typedef struct sgs_src_attr {
+    const char *name;
+    sgs_src_kind kind;
+    int64_t i;
+    float f;
+    sgs_span s;                   /* STRING */
+    int n;                        /* INTS, FLOATS */
+    const int64_t *ints;
+    const float *floats;
+    sgs_value *tensor;            /* TENSOR: already a constant of the graph */
+} sgs_src_attr;
+
+typedef struct sgs_source_node {
+    const char *op;               /* "Conv" */
+    const char *domain;           /* "" = the framework's own */
+    const char *name;             /* may be "" */
+    int opset;
+    int nin, nout, nattr;
+    const char *const *in;        /* "" = absent */
+    const char *const *out;
+    const sgs_src_attr *attr;
+} sgs_source_node;
+
+typedef struct sgs_import {
+    sgs_graph *g;
+    void *names;                  /* name -> value, the importer's own */
+    const char *framework;        /* "ONNX" */
+} sgs_import;
+
+/* Values by slot.  An absent optional input gives NULL; a missing required one is an error that names the node. */
+sgs_status sgs_src_in(sgs_import *im, const sgs_source_node *s, int i, sgs_value **v, sgs_diag *d);
+sgs_value *sgs_src_opt(sgs_import *im, const sgs_source_node *s, int i);
+/* Ties output i of the source node to a value and gives it its name there. */
+sgs_status sgs_src_out(sgs_import *im, const sgs_source_node *s, int i, sgs_value *v, sgs_diag *d);
+/* Attribute access; a wrong kind is an error.  Absent: *v keeps its default. */
+sgs_status sgs_src_int(const sgs_source_node *s, const char *name, int64_t *v, sgs_diag *d);
+sgs_status sgs_src_float(const sgs_source_node *s, const char *name, float *v, sgs_diag *d);
+/* *n entries copied into v[max]; absent: *n unchanged.  Another length than `want` (when >= 0) is an error. */
+sgs_status sgs_src_ints(const sgs_source_node *s, const char *name, int64_t *v, int max, int want, int *n, sgs_diag *d);
+const sgs_src_attr *sgs_src_find(const sgs_source_node *s, const char *name);
+/* The constant integers of a shape-like input, S32 or S64 in the file; "not constant" is an error that says so. */
+sgs_status sgs_src_const_ints(const sgs_source_node *s, const sgs_value *v, int64_t *out, int max, int *n, sgs_diag *d);
+/* sgs_fail for this node: names the file, the node (or its first output) and its operator. */
+sgs_status sgs_src_fail(sgs_import *im, const sgs_source_node *s, sgs_diag *d, const char *fmt, ...) SGS_PRINTF(4, 5);
+
+/* Appends a node with one output and infers it; *out is that output. */
+sgs_status sgs_emit(sgs_import *im, const sgs_source_node *s, const sgs_op *op, int nin, sgs_value *const *in, const void *attr, sgs_value **out,
+                    sgs_diag *d);
+/* Channel-first <-> channel-last around spatial operators (rank 4: 0,2,3,1 and 0,3,1,2). */
+sgs_status sgs_emit_nhwc(sgs_import *im, const sgs_source_node *s, sgs_value *nchw, sgs_value **nhwc, sgs_diag *d);
+sgs_status sgs_emit_nchw(sgs_import *im, const sgs_source_node *s, sgs_value *nhwc, sgs_value **nchw, sgs_diag *d);
+
+#endif

@@ -1,0 +1,21 @@
+/* Graph passes.  The pipeline is a table that reads downwards; each pass says what it needs done before it. */
+#ifndef SGS_PASS_H
+#define SGS_PASS_H
+
+#include "ops/op.h"
+
+typedef struct sgs_pass {
+    const char *name;
+    sgs_status (*run)(sgs_graph *g, bool *changed, sgs_diag *d);
+    bool always;           /* run under --skip_simplify too */
+} sgs_pass;
+extern const sgs_pass sgs_pipeline[];  /* ends with name NULL */
+
+typedef struct sgs_pass_options {
+    bool skip_simplify, verify;
+    const char *dump_after;
+    const sgs_log *log;
+} sgs_pass_options;
+sgs_status sgs_run_passes(sgs_graph *g, const sgs_pass_options *o, sgs_diag *d);
+
+#endif

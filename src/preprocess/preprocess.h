@@ -1,0 +1,26 @@
+/* The user's pictures through the user's own Python: worker processes import preprocess.py and send arrays back over pipes,
+ * in order.  preprocess/worker.py is the other end.                                                                       */
+#ifndef SGS_PREPROCESS_H
+#define SGS_PREPROCESS_H
+
+#include "config/config.h"
+#include "ir/ir.h"
+
+typedef struct sgs_array {
+    sgs_type type;
+    int rank;
+    int64_t dim[SGS_MAX_RANK];
+    const void *data;      /* dense row-major */
+    size_t bytes;
+} sgs_array;
+
+typedef struct sgs_samples sgs_samples;
+/* Lists the pictures and checks that they and the scripts exist.  ninput: of the model. */
+sgs_status sgs_samples_open(sgs_samples **s, const sgs_samples_options *o, int ninput, bool norm, sgs_diag *d);
+int sgs_samples_count(const sgs_samples *s);
+const char *sgs_samples_path(const sgs_samples *s, int sample, int input);
+/* The next sample, in order; array[ninput] stays valid until the next call.  *end true: no more. */
+sgs_status sgs_samples_next(sgs_samples *s, sgs_array *array, bool *end, sgs_diag *d);
+void sgs_samples_close(sgs_samples *s); /* ends the workers */
+
+#endif
