@@ -1,0 +1,74 @@
+# A thin front of Meson.  `make demo` and `make check` set up, build and run; the second time set-up does nothing.
+BUILD ?= build
+SHARED ?= $(wildcard ../shared)
+export SGS_PYTHON ?= $(CURDIR)/.venv/bin/python
+WERROR := $(if $(CI),-Dwerror=true,)
+# Meson keeps the options of a folder: `fresh` makes it once.
+fresh = [ -f $(1)/build.ninja ] || $(2) meson setup $(1) $(WERROR) $(3) >$(1).log 2>&1 || { cat $(1).log; rm -rf $(1); exit 1; }
+quiet = $(1) >$(2) 2>&1 || { tail -60 $(2); exit 1; }
+TESTS = meson test --print-errorlogs --no-rebuild --num-processes 2
+
+.PHONY: all demo check check-gcc check-clang check-sanitize setup setup-test fuzz format lint install results clean
+
+all: setup
+	@$(call fresh,$(BUILD))
+	@ninja -C $(BUILD)
+
+setup:
+	@tools/setup user
+setup-test:
+	@tools/setup test
+
+demo: setup
+	@$(call fresh,$(BUILD))
+	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
+	@.venv/bin/python models/digits/demo.py --build $(BUILD)
+
+check: check-gcc check-clang check-sanitize
+	@echo "check: gcc, clang and sanitizer builds pass"
+
+check-gcc: setup-test
+	@$(call fresh,build-gcc,CC=gcc)
+	@ninja -C build-gcc
+	@$(TESTS) -C build-gcc
+
+# The other compiler: everything builds without a warning, kernels and units pass, images are the same bytes.
+check-clang: setup-test
+	@$(call fresh,build-clang,CC=clang-14)
+	@ninja -C build-clang
+	@$(TESTS) -C build-clang --no-suite slow
+
+check-sanitize: setup-test
+	@$(call fresh,build-sanitize,CC=gcc,-Db_sanitize=address$(comma)undefined -Dbuildtype=debugoptimized)
+	@ninja -C build-sanitize
+	@ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(TESTS) -C build-sanitize --timeout-multiplier 4
+comma := ,
+
+# Each target for FUZZ_SECONDS, from the seeds the tests left.
+FUZZ_SECONDS ?= 60
+fuzz: setup-test
+	@$(call fresh,build-fuzz,CC=clang-14,-Dfuzzers=true -Db_lundef=false -Db_sanitize=address$(comma)undefined -Dbuildtype=debugoptimized)
+	@ninja -C build-fuzz
+	@tools/fuzz build-fuzz $(FUZZ_SECONDS)
+
+format: setup-test
+	@git ls-files '*.c' '*.h' | xargs clang-format-14 -i
+
+lint: setup-test
+	@$(call fresh,build-gcc,CC=gcc)
+	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -Iinclude -I. -Isrc --enable=warning,portability \
+	  --suppress=missingIncludeSystem --suppress=preprocessorErrorDirective runtime src cli
+	@git ls-files '*.c' | grep -v -e kernels/x86 -e tests/ -e fuzz/ | xargs clang-tidy-14 -quiet -p build-gcc
+
+install: setup
+	@$(call fresh,$(BUILD))
+	@meson install -C $(BUILD)
+
+# Accuracy of float, fixed and offline on ../shared/data into docs/RESULTS.md.
+results: setup-test
+	@$(call fresh,$(BUILD))
+	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
+	@.venv/bin/python tools/results.py --build $(BUILD) --shared $(SHARED) --out docs/RESULTS.md
+
+clean:
+	rm -rf build build-* *.log out
