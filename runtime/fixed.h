@@ -17,10 +17,11 @@ static inline int32_t ipu_rne(float x)
     return (int32_t)(t - magic);
 }
 
+/* As maxps and minps do: a NaN, which only a damaged image can bring about, becomes lo. */
 static inline float ipu_clampf(float x, float lo, float hi)
 {
-    x = x < lo ? lo : x;
-    return x > hi ? hi : x;
+    x = x > lo ? x : lo;
+    return x < hi ? x : hi;
 }
 
 /* real value (in steps of the output) -> stored integer.  ARITHMETIC.md 3. */

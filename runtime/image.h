@@ -11,6 +11,13 @@
 #define IPU_IMAGE_MAGIC "OpenIPU\n" /* 8 bytes, no NUL */
 #define IPU_IMAGE_VERSION 1u
 
+#define IPU_FEATURES_KNOWN 0u       /* feature bits of this build */
+#define IPU_MAX_NAME 65536          /* bytes of a name, its NUL included */
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "images are read in place: a little-endian machine is needed"
+#endif
+
 typedef struct ipu_section {
     uint32_t off, bytes;
 } ipu_section;
@@ -177,6 +184,22 @@ typedef struct ipu_pad {
     X(IPU_QUANTIZE, quantize, ipu_quantize_c)          \
     X(IPU_DEQUANTIZE, quantize, ipu_dequantize_c)      \
     X(IPU_PAD, pad, ipu_pad_c)
+
+/* Operands of a family's record (struct ipu_<family>).  Operand 0 is written, IPU_CONV_Y2 too; no other ever is. */
+enum {
+    IPU_NREF_conv = 8,
+    IPU_NREF_depthwise = 6,
+    IPU_NREF_add = 3,
+    IPU_NREF_pool = 3,
+    IPU_NREF_softmax = 3,
+    IPU_NREF_copy = 2,
+    IPU_NREF_clamp = 2,
+    IPU_NREF_quantize = 4,
+    IPU_NREF_pad = 3,
+    IPU_MAX_REF = 8,
+    IPU_CONV_ADD = 6,        /* operand numbers of ipu_conv */
+    IPU_CONV_Y2 = 7
+};
 
 typedef enum ipu_kind {
 #define X(kind, family, kernel) kind,

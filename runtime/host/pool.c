@@ -1,0 +1,128 @@
+/* A thread pool for ipu_parallel.  A task is cut into pieces that the threads, the caller among them, take one after the other. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+#include "openipu/ipu_host.h"
+
+#define PIECES_PER_THREAD 4
+#define SPINS 2000       /* looks at the next task before a worker sleeps: records follow each other closely */
+
+struct ipu_host_pool {
+    pthread_mutex_t lock;
+    pthread_cond_t wake, idle;
+    atomic_uint task;        /* number of the task under way; changes under lock */
+    int busy;                /* workers that have not finished it; under lock */
+    bool quit;
+    void (*fn)(void *arg, int begin, int end);
+    void *arg;
+    int n, piece;
+    atomic_int next;         /* first item not taken */
+    int nworker;             /* besides the caller */
+    pthread_t worker[];
+};
+
+static void take_pieces(ipu_host_pool *p)
+{
+    for (;;) {
+        int begin = atomic_fetch_add_explicit(&p->next, p->piece, memory_order_relaxed);
+        if (begin >= p->n)
+            return;
+        p->fn(p->arg, begin, p->n - begin < p->piece ? p->n : begin + p->piece);
+    }
+}
+
+/* Waits for a task after number `seen`; false when the pool closes. */
+static bool next_task(ipu_host_pool *p, unsigned *seen)
+{
+    for (int i = 0; i < SPINS && atomic_load_explicit(&p->task, memory_order_relaxed) == *seen; i++)
+        ;
+    pthread_mutex_lock(&p->lock);
+    while (!p->quit && atomic_load_explicit(&p->task, memory_order_relaxed) == *seen)
+        pthread_cond_wait(&p->wake, &p->lock);
+    *seen = atomic_load_explicit(&p->task, memory_order_relaxed);
+    bool go_on = !p->quit;
+    pthread_mutex_unlock(&p->lock);
+    return go_on;
+}
+
+static void *work(void *user)
+{
+    ipu_host_pool *p = user;
+    unsigned seen = 0;
+    while (next_task(p, &seen)) {
+        take_pieces(p);
+        pthread_mutex_lock(&p->lock);
+        if (--p->busy == 0)
+            pthread_cond_signal(&p->idle);
+        pthread_mutex_unlock(&p->lock);
+    }
+    return NULL;
+}
+
+static void run(void *user, void (*fn)(void *arg, int begin, int end), void *arg, int n)
+{
+    ipu_host_pool *p = user;
+    if (n <= 1 || !p->nworker) {
+        if (n > 0)
+            fn(arg, 0, n);
+        return;
+    }
+    int pieces = (p->nworker + 1) * PIECES_PER_THREAD;
+    pthread_mutex_lock(&p->lock);
+    p->fn = fn;
+    p->arg = arg;
+    p->n = n;
+    p->piece = n / pieces + (n % pieces != 0); /* next passes n by at most a piece a thread: see the limit in ipu_host_pool_new */
+    atomic_store_explicit(&p->next, 0, memory_order_relaxed);
+    p->busy = p->nworker;
+    atomic_fetch_add_explicit(&p->task, 1, memory_order_relaxed);
+    pthread_cond_broadcast(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+    take_pieces(p);
+    pthread_mutex_lock(&p->lock);
+    while (p->busy)
+        pthread_cond_wait(&p->idle, &p->lock);
+    pthread_mutex_unlock(&p->lock);
+}
+
+void ipu_host_pool_free(ipu_host_pool *p)
+{
+    if (!p)
+        return;
+    pthread_mutex_lock(&p->lock);
+    p->quit = true;
+    atomic_fetch_add_explicit(&p->task, 1, memory_order_relaxed);
+    pthread_cond_broadcast(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+    for (int i = 0; i < p->nworker; i++)
+        pthread_join(p->worker[i], NULL);
+    pthread_cond_destroy(&p->idle);
+    pthread_cond_destroy(&p->wake);
+    pthread_mutex_destroy(&p->lock);
+    free(p);
+}
+
+ipu_host_pool *ipu_host_pool_new(int threads, ipu_parallel *par)
+{
+    const int most = 1024;
+    if (threads < 1)
+        threads = 1;
+    if (threads > most)
+        threads = most;
+    ipu_host_pool *p = calloc(1, sizeof *p + (size_t)(threads - 1) * sizeof *p->worker);
+    if (!p)
+        return NULL;
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->wake, NULL);
+    pthread_cond_init(&p->idle, NULL);
+    for (; p->nworker < threads - 1; p->nworker++) {
+        if (pthread_create(&p->worker[p->nworker], NULL, work, p)) {
+            ipu_host_pool_free(p);
+            return NULL;
+        }
+    }
+    *par = (ipu_parallel){ run, p };
+    return p;
+}

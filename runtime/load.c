@@ -1,0 +1,383 @@
+/* Proves an image once: header, sections, inputs and outputs, then each record with its operands.  After ipu_load
+ * nothing in the image can make ipu_run touch memory outside the image's constants, the arena, the inputs (read) and the
+ * outputs.  Numbers of the file are 32 bits wide and are combined in 64, where no combination here can overflow.        */
+#include <string.h>
+
+#include "kernels.h"
+#include "load.h"
+
+/* ---- header and sections -------------------------------------------------------------------------------------- */
+
+static int is_ours(const void *image, size_t bytes)
+{
+    static const char magic[] = IPU_IMAGE_MAGIC;
+    const char *p = image;
+    for (size_t i = 0; i < sizeof magic - 1; i++)
+        if (i >= bytes || p[i] != magic[i])
+            return 0;
+    return 1;
+}
+
+uint32_t ipu_image_version(const void *image, size_t bytes)
+{
+    uint32_t version = 0;
+    if (image && bytes >= sizeof((ipu_header *)0)->magic + sizeof version && is_ours(image, bytes))
+        memcpy(&version, (const uint8_t *)image + sizeof((ipu_header *)0)->magic, sizeof version);
+    return version;
+}
+
+uint32_t ipu_runtime_version(void)
+{
+    return IPU_IMAGE_VERSION;
+}
+
+/* Sections follow each other in this order, so that they cannot overlap. */
+static int sections_ok(const ipu_header *h)
+{
+    const ipu_section s[] = { h->io, h->ops, h->consts, h->provenance, h->cost };
+    uint64_t end = sizeof *h;
+    for (size_t i = 0; i < sizeof s / sizeof *s; i++) {
+        if (s[i].off % IPU_ALIGN || s[i].off < end)
+            return 0;
+        end = (uint64_t)s[i].off + s[i].bytes;
+    }
+    return end <= h->file_bytes && h->io.bytes == (uint64_t)(h->ninput + h->noutput) * sizeof(ipu_io) &&
+           h->cost.bytes == (uint64_t)h->nop * sizeof(ipu_cost);
+}
+
+static ipu_status header_check(const ipu_header *h, size_t bytes)
+{
+    if (!is_ours(h, bytes))
+        return IPU_E_FOREIGN;
+    if (bytes < sizeof *h)
+        return ipu_image_version(h, bytes) > IPU_IMAGE_VERSION ? IPU_E_VERSION : IPU_E_IMAGE;
+    if (h->version != IPU_IMAGE_VERSION)
+        return IPU_E_VERSION;
+    if (h->features & ~IPU_FEATURES_KNOWN)
+        return IPU_E_FEATURE;
+    if (h->header_bytes != sizeof *h || h->file_bytes != bytes || h->category > 2)
+        return IPU_E_IMAGE;
+    if (h->ninput > IPU_MAX_IO || h->noutput > IPU_MAX_IO || !sections_ok(h))
+        return IPU_E_IMAGE;
+    return IPU_OK;
+}
+
+/* ---- names, inputs, outputs ------------------------------------------------------------------------------------ */
+
+static int name_ok(const ipu_header *h, uint32_t name)
+{
+    const char *p = ipu_at(h, h->consts, 0);
+    for (uint32_t i = name; i < h->consts.bytes && i - name < IPU_MAX_NAME; i++)
+        if (!p[i])
+            return 1;
+    return 0;
+}
+
+/* An array of n 4-byte numbers in the constants. */
+static int words_ok(const ipu_header *h, uint32_t off, uint32_t n)
+{
+    return off % 4 == 0 && off + (uint64_t)n * 4 <= h->consts.bytes;
+}
+
+static int scales_ok(const ipu_header *h, const ipu_io *io)
+{
+    if (io->axis < -1 || io->axis >= io->rank)
+        return 0;
+    if (io->nscale && io->nscale != (io->axis < 0 ? 1u : (uint32_t)io->dim[io->axis]))
+        return 0;
+    if (!words_ok(h, io->scale, io->nscale) || !words_ok(h, io->zero, io->nscale))
+        return 0;
+    const float *scale = ipu_at(h, h->consts, io->scale);
+    for (uint32_t i = 0; i < io->nscale; i++)
+        if (!ipu_finite(scale[i]) || !(scale[i] > 0))
+            return 0;
+    return 1;
+}
+
+static int io_ok(const ipu_header *h, const ipu_io *io)
+{
+    uint64_t bytes = (uint64_t)ipu_type_bytes(io->type);
+    if (!bytes || io->format >= IPU_FMT_COUNT || io->rank > IPU_MAX_RANK || io->reserved)
+        return 0;
+    for (int i = 0; i < io->rank; i++) {
+        if (io->dim[i] < 1)
+            return 0;
+        bytes *= (uint64_t)io->dim[i]; /* below 2^32 before, dim below 2^31 */
+        if (bytes > UINT32_MAX)
+            return 0;
+    }
+    return bytes == io->bytes && name_ok(h, io->name) && scales_ok(h, io);
+}
+
+/* ---- operands ---------------------------------------------------------------------------------------------------- */
+
+/* Bytes that an operand's space has; 0 when there is no such space. */
+static uint64_t space_bytes(const ipu_header *h, const ipu_ref *r)
+{
+    if (r->space != IPU_INPUT && r->space != IPU_OUTPUT && r->index)
+        return 0;
+    switch (r->space) {
+    case IPU_CONST: return h->consts.bytes;
+    case IPU_ARENA: return h->arena_bytes;
+    case IPU_INPUT: return r->index < h->ninput ? ipu_io_of(h, r->index)->bytes : 0;
+    case IPU_OUTPUT: return r->index < h->noutput ? ipu_io_of(h, h->ninput + r->index)->bytes : 0;
+    default: return 0;
+    }
+}
+
+/* Bytes from the window's first to behind its last.  Below 2^64: each product is below 2^62. */
+static uint64_t span(const ipu_ref *r)
+{
+    return (uint64_t)(r->n - 1) * (uint64_t)r->img + (uint64_t)(r->h - 1) * (uint64_t)r->row +
+           (uint64_t)(r->w - 1) * (uint64_t)r->pix + (uint64_t)(r->c - 1) * (uint64_t)r->step +
+           (uint64_t)ipu_type_bytes(r->type);
+}
+
+static int inside(const ipu_header *h, const ipu_ref *r)
+{
+    uint64_t bytes = space_bytes(h, r), need = span(r);
+    return need <= bytes && r->off <= bytes - need;
+}
+
+/* A caller's buffer is aligned for its own type alone. */
+static int type_ok(const ipu_header *h, const ipu_ref *r)
+{
+    if (r->space == IPU_INPUT)
+        return r->type == ipu_io_of(h, r->index)->type;
+    if (r->space == IPU_OUTPUT)
+        return r->type == ipu_io_of(h, h->ninput + r->index)->type;
+    return 1;
+}
+
+/* Multipliers are plain arrays, finite. */
+static int floats_ok(const ipu_header *h, const ipu_ref *r)
+{
+    if (r->space != IPU_CONST || r->type != IPU_F32)
+        return 1;
+    if (r->n != 1 || r->h != 1 || r->w != 1)
+        return 0;
+    const float *p = ipu_at(h, h->consts, r->off);
+    for (int32_t i = 0; i < r->c; i++)
+        if (!ipu_finite(p[i]))
+            return 0;
+    return 1;
+}
+
+static int ref_ok(const ipu_header *h, const ipu_ref *r, int any_step)
+{
+    int32_t each = ipu_type_bytes(r->type);
+    if (!each || r->n < 1 || r->h < 1 || r->w < 1 || r->c < 1)
+        return 0;
+    if (r->img < 0 || r->row < 0 || r->pix < 0 || r->step < 0 || (r->step != each && !any_step))
+        return 0;
+    if (r->off % (uint32_t)each || r->img % each || r->row % each || r->pix % each || r->step % each)
+        return 0;
+    return inside(h, r) && type_ok(h, r) && floats_ok(h, r);
+}
+
+/* Written windows: no element twice, rows apart from each other, so that rows may be made in any order at once. */
+static int writable(const ipu_ref *r)
+{
+    if (r->space != IPU_ARENA && r->space != IPU_OUTPUT)
+        return 0;
+    uint64_t pixel = (uint64_t)r->c * (uint64_t)r->step;
+    uint64_t row = (uint64_t)(r->w - 1) * (uint64_t)r->pix + pixel;
+    uint64_t image = (uint64_t)(r->h - 1) * (uint64_t)r->row + row;
+    return (r->w == 1 || (uint64_t)r->pix >= pixel) && (r->h == 1 || (uint64_t)r->row >= row) &&
+           (r->n == 1 || (uint64_t)r->img >= image) && (int64_t)r->n * r->h <= INT32_MAX;
+}
+
+/* ---- a written window against the other operands --------------------------------------------------------------- */
+
+static int same_window(const ipu_ref *a, const ipu_ref *b)
+{
+    return a->off == b->off && a->n == b->n && a->h == b->h && a->w == b->w && a->c == b->c && a->img == b->img &&
+           a->row == b->row && a->pix == b->pix && a->step == b->step &&
+           ipu_type_bytes(a->type) == ipu_type_bytes(b->type);
+}
+
+/* Windows that repeat with one period and take different parts of it (channel, column or row slices of one buffer) never meet.
+ * `inner` is what each takes of a period, from its own offset. */
+static int interleave(const ipu_ref *a, const ipu_ref *b, uint64_t period, uint64_t inner_a, uint64_t inner_b)
+{
+    if (!period)
+        return 0;
+    uint64_t at_a = a->off % period, at_b = b->off % period;
+    if (at_a + inner_a > period || at_b + inner_b > period)
+        return 0;
+    return at_a + inner_a <= at_b || at_b + inner_b <= at_a;
+}
+
+static int multiple(int32_t stride, int32_t count, int32_t period)
+{
+    return count == 1 || (period && stride % period == 0);
+}
+
+static int apart(const ipu_ref *a, const ipu_ref *b)
+{
+    if (a->off + span(a) <= b->off || b->off + span(b) <= a->off)
+        return 1;
+    uint64_t in_a = (uint64_t)(a->c - 1) * (uint64_t)a->step + (uint64_t)ipu_type_bytes(a->type);
+    uint64_t in_b = (uint64_t)(b->c - 1) * (uint64_t)b->step + (uint64_t)ipu_type_bytes(b->type);
+    int32_t p = a->pix, r = a->row, i = a->img;
+    int row_p = multiple(r, a->h, p) && multiple(b->row, b->h, p), img_p = multiple(i, a->n, p) && multiple(b->img, b->n, p);
+    if (p == b->pix && row_p && img_p && interleave(a, b, (uint64_t)p, in_a, in_b))
+        return 1;
+    in_a += (uint64_t)(a->w - 1) * (uint64_t)a->pix;
+    in_b += (uint64_t)(b->w - 1) * (uint64_t)b->pix;
+    if (r == b->row && multiple(i, a->n, r) && multiple(b->img, b->n, r) && interleave(a, b, (uint64_t)r, in_a, in_b))
+        return 1;
+    in_a += (uint64_t)(a->h - 1) * (uint64_t)a->row;
+    in_b += (uint64_t)(b->h - 1) * (uint64_t)b->row;
+    return i == b->img && interleave(a, b, (uint64_t)i, in_a, in_b);
+}
+
+/* The in-place pairs of kernels.h. */
+static int may_share(const ipu_rec *rec, int written, int other)
+{
+    switch (rec->kind) {
+    case IPU_ADD_S16:
+    case IPU_CLAMP: return 1;
+    case IPU_QUANTIZE: return other == 1;
+    case IPU_CONV_U8:
+    case IPU_CONV_S16: return written == 0 && other == IPU_CONV_ADD;
+    default: return 0;
+    }
+}
+
+static int meets_nothing(const ipu_rec *rec, int written)
+{
+    const ipu_ref *ref = ipu_refs(rec), *w = ref + written;
+    for (int i = 0; i < rec->nref; i++)
+        if (i != written && ref[i].space == w->space && ref[i].index == w->index && !apart(w, ref + i) &&
+            !(may_share(rec, written, i) && same_window(w, ref + i)))
+            return 0;
+    return 1;
+}
+
+static int written_ok(const ipu_rec *rec, int i)
+{
+    return writable(ipu_refs(rec) + i) && meets_nothing(rec, i);
+}
+
+/* ---- records ----------------------------------------------------------------------------------------------------- */
+
+static const struct {
+    uint16_t bytes, nref;
+} shape_of[IPU_KIND_COUNT] = {
+#define X(kind, family, kernel) [kind] = { sizeof(ipu_##family), IPU_NREF_##family },
+    IPU_KINDS(X)
+#undef X
+};
+
+static ipu_status record_check(const ipu_header *h, const ipu_rec *rec, const ipu_kernels *kernels)
+{
+    if (rec->bytes != shape_of[rec->kind].bytes || rec->nref != shape_of[rec->kind].nref)
+        return IPU_E_IMAGE;
+    const ipu_ref *ref = ipu_refs(rec);
+    for (int i = 0; i < rec->nref; i++)
+        if (ref[i].space != IPU_NONE && !ref_ok(h, ref + i, rec->kind == IPU_COPY && i == 1))
+            return IPU_E_IMAGE;
+    if (!written_ok(rec, 0))
+        return IPU_E_IMAGE;
+    int conv = rec->kind == IPU_CONV_U8 || rec->kind == IPU_CONV_S16;
+    if (conv && ref[IPU_CONV_Y2].space != IPU_NONE && !written_ok(rec, IPU_CONV_Y2))
+        return IPU_E_IMAGE;
+    if (!kernels->row[rec->kind].run || !kernels->row[rec->kind].check)
+        return IPU_E_KERNEL;
+    return kernels->row[rec->kind].check(rec) ? IPU_OK : IPU_E_IMAGE;
+}
+
+static ipu_status records_check(const ipu_header *h, const ipu_kernels *kernels)
+{
+    const ipu_rec *rec = ipu_at(h, h->ops, 0);
+    uint32_t left = h->ops.bytes;
+    for (uint32_t i = 0; i < h->nop; i++) {
+        if (left < sizeof *rec || rec->kind >= IPU_KIND_COUNT || shape_of[rec->kind].bytes > left)
+            return IPU_E_IMAGE;
+        ipu_status s = record_check(h, rec, kernels);
+        if (s != IPU_OK)
+            return s;
+        left -= rec->bytes;
+        rec = ipu_rec_next(rec);
+    }
+    return left ? IPU_E_IMAGE : IPU_OK;
+}
+
+static ipu_status contents_check(const ipu_header *h, const ipu_kernels *kernels)
+{
+    for (uint32_t i = 0; i < h->ninput + h->noutput; i++)
+        if (!io_ok(h, ipu_io_of(h, i)))
+            return IPU_E_IMAGE;
+    const ipu_cost *cost = ipu_at(h, h->cost, 0);
+    for (uint32_t i = 0; i < h->nop; i++)
+        if (!name_ok(h, cost[i].name))
+            return IPU_E_IMAGE;
+    return records_check(h, kernels);
+}
+
+ipu_status ipu_load(ipu_model *m, const void *image, size_t bytes, const ipu_kernels *kernels)
+{
+    if (!m)
+        return IPU_E_ARG;
+    *m = (ipu_model){ 0 };
+    if (!image || !kernels || (uintptr_t)image % IPU_ALIGN)
+        return IPU_E_ARG;
+    ipu_status s = header_check(image, bytes);
+    if (s == IPU_OK)
+        s = contents_check(image, kernels);
+    if (s == IPU_OK)
+        *m = (ipu_model){ image, bytes, kernels };
+    return s;
+}
+
+/* ---- questions ------------------------------------------------------------------------------------------------------- */
+
+size_t ipu_arena_size(const ipu_model *m)
+{
+    return m && m->image ? ipu_head(m)->arena_bytes : 0;
+}
+
+int ipu_input_count(const ipu_model *m)
+{
+    return m && m->image ? (int)ipu_head(m)->ninput : 0;
+}
+
+int ipu_output_count(const ipu_model *m)
+{
+    return m && m->image ? (int)ipu_head(m)->noutput : 0;
+}
+
+static void describe(const ipu_header *h, const ipu_io *io, ipu_tensor *t)
+{
+    *t = (ipu_tensor){ 0 };
+    t->name = ipu_at(h, h->consts, io->name);
+    t->type = (ipu_type)io->type;
+    t->format = (ipu_format)io->format;
+    t->rank = io->rank;
+    for (int i = 0; i < io->rank; i++)
+        t->dim[i] = io->dim[i];
+    t->bytes = io->bytes;
+    t->axis = io->axis;
+    t->nscale = (int)io->nscale;
+    if (io->nscale) {
+        t->scale = ipu_at(h, h->consts, io->scale);
+        t->zero = ipu_at(h, h->consts, io->zero);
+    }
+}
+
+ipu_status ipu_input(const ipu_model *m, int i, ipu_tensor *t)
+{
+    if (!t || i < 0 || i >= ipu_input_count(m))
+        return IPU_E_ARG;
+    describe(ipu_head(m), ipu_io_of(ipu_head(m), (uint32_t)i), t);
+    return IPU_OK;
+}
+
+ipu_status ipu_output(const ipu_model *m, int i, ipu_tensor *t)
+{
+    if (!t || i < 0 || i >= ipu_output_count(m))
+        return IPU_E_ARG;
+    describe(ipu_head(m), ipu_io_of(ipu_head(m), ipu_head(m)->ninput + (uint32_t)i), t);
+    return IPU_OK;
+}

@@ -1,0 +1,98 @@
+/* Runs a proved image: checks the caller's arguments, then trusts the records. */
+#include "kernels.h"
+#include "load.h"
+
+/* Below this many output elements a record is not worth waking threads for. */
+#define WORTH_SHARING 2048
+
+typedef struct place {
+    const ipu_header *head;
+    uint8_t *arena;
+    const void *const *in;
+    void *const *out;
+} place;
+
+typedef struct job {
+    const ipu_rec *rec;
+    ipu_kernel_fn run;
+    void *p[IPU_MAX_REF];
+} job;
+
+static int aligned(const void *p, uint32_t to)
+{
+    return p && (uintptr_t)p % to == 0;
+}
+
+static int buffers_ok(const place *at)
+{
+    const ipu_header *h = at->head;
+    if ((h->ninput && !at->in) || (h->noutput && !at->out) || (h->arena_bytes && !aligned(at->arena, IPU_ALIGN)))
+        return 0;
+    for (uint32_t i = 0; i < h->ninput; i++)
+        if (!aligned(at->in[i], (uint32_t)ipu_type_bytes(ipu_io_of(h, i)->type)))
+            return 0;
+    for (uint32_t i = 0; i < h->noutput; i++)
+        if (!aligned(at->out[i], (uint32_t)ipu_type_bytes(ipu_io_of(h, h->ninput + i)->type)))
+            return 0;
+    return 1;
+}
+
+static int values_ok(const place *at)
+{
+    for (uint32_t i = 0; i < at->head->ninput; i++) {
+        const ipu_io *io = ipu_io_of(at->head, i);
+        if (io->type != IPU_F32)
+            continue;
+        const float *p = at->in[i];
+        for (uint32_t k = 0; k < io->bytes / sizeof *p; k++)
+            if (!ipu_finite(p[k]))
+                return 0;
+    }
+    return 1;
+}
+
+/* Kernels take one pointer type; those of constants and inputs are only read through (load.c proved it). */
+static void *address(const place *at, const ipu_ref *r)
+{
+    switch (r->space) {
+    case IPU_CONST: return (void *)(uintptr_t)ipu_at(at->head, at->head->consts, r->off);
+    case IPU_ARENA: return at->arena + r->off;
+    case IPU_INPUT: return (void *)((uintptr_t)at->in[r->index] + r->off);
+    case IPU_OUTPUT: return (uint8_t *)at->out[r->index] + r->off;
+    default: return NULL;
+    }
+}
+
+static void run_rows(void *arg, int begin, int end)
+{
+    const job *j = arg;
+    j->run(j->rec, j->p, begin, end);
+}
+
+static void run_record(const place *at, const ipu_rec *rec, ipu_kernel_fn run, const ipu_parallel *par)
+{
+    const ipu_ref *ref = ipu_refs(rec);
+    job j = { rec, run, { 0 } };
+    for (int i = 0; i < rec->nref; i++)
+        j.p[i] = address(at, ref + i);
+    int32_t rows = ref->n * ref->h;
+    if (par && rows > 1 && (int64_t)rows * ref->w * ref->c >= WORTH_SHARING)
+        par->run(par->user, run_rows, &j, rows);
+    else
+        run_rows(&j, 0, rows);
+}
+
+ipu_status ipu_run(const ipu_model *m, void *arena, const void *const in[], void *const out[], const ipu_parallel *par)
+{
+    if (!m || !m->image)
+        return IPU_E_ARG;
+    place at = { ipu_head(m), arena, in, out };
+    if (!buffers_ok(&at))
+        return IPU_E_ARG;
+    if (!values_ok(&at))
+        return IPU_E_VALUE;
+    const ipu_rec *rec = ipu_at(at.head, at.head->ops, 0);
+    for (uint32_t i = 0; i < at.head->nop; i++, rec = ipu_rec_next(rec))
+        run_record(&at, rec, m->kernels->row[rec->kind].run, par);
+    return IPU_OK;
+}
