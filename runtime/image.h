@@ -208,4 +208,11 @@ typedef enum ipu_kind {
         IPU_KIND_COUNT
 } ipu_kind;
 
+/* The file's layout does not depend on the compiler: docs/IMAGE.md gives these numbers. */
+_Static_assert(sizeof(ipu_header) == 120 && sizeof(ipu_io) == 52 && sizeof(ipu_cost) == 24, "image layout");
+_Static_assert(sizeof(ipu_ref) == 40 && sizeof(ipu_rec) == 8 && sizeof(ipu_out) == 12, "image layout");
+_Static_assert(sizeof(ipu_conv) == 8 + 8 * 40 + 36 + 12 + 8 + 12 + 4 + 12 && sizeof(ipu_depthwise) == 8 + 6 * 40 + 36 + 12, "image layout");
+_Static_assert(sizeof(ipu_add) == 148 && sizeof(ipu_pool) == 168 && sizeof(ipu_softmax) == 148 && sizeof(ipu_copy) == 88, "image layout");
+_Static_assert(sizeof(ipu_clamp) == 96 && sizeof(ipu_quantize) == 180 && sizeof(ipu_pad) == 136, "image layout");
+
 #endif

@@ -18,7 +18,7 @@ struct ipu_host_pool {
     void (*fn)(void *arg, int begin, int end);
     void *arg;
     int n, piece;
-    atomic_int next;         /* first item not taken */
+    atomic_uint next;        /* first item not taken; ends at most a piece a thread, less than n/2 + 1024, beyond n */
     int nworker;             /* besides the caller */
     pthread_t worker[];
 };
@@ -26,9 +26,10 @@ struct ipu_host_pool {
 static void take_pieces(ipu_host_pool *p)
 {
     for (;;) {
-        int begin = atomic_fetch_add_explicit(&p->next, p->piece, memory_order_relaxed);
-        if (begin >= p->n)
+        unsigned taken = atomic_fetch_add_explicit(&p->next, (unsigned)p->piece, memory_order_relaxed);
+        if (taken >= (unsigned)p->n)
             return;
+        int begin = (int)taken;
         p->fn(p->arg, begin, p->n - begin < p->piece ? p->n : begin + p->piece);
     }
 }
@@ -74,7 +75,7 @@ static void run(void *user, void (*fn)(void *arg, int begin, int end), void *arg
     p->fn = fn;
     p->arg = arg;
     p->n = n;
-    p->piece = n / pieces + (n % pieces != 0); /* next passes n by at most a piece a thread: see the limit in ipu_host_pool_new */
+    p->piece = n / pieces + (n % pieces != 0);
     atomic_store_explicit(&p->next, 0, memory_order_relaxed);
     p->busy = p->nworker;
     atomic_fetch_add_explicit(&p->task, 1, memory_order_relaxed);

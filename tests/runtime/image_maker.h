@@ -1,0 +1,41 @@
+/* Images built by hand, record by record, so that runtime tests need no toolchain. */
+#ifndef TEST_IMAGE_MAKER_H
+#define TEST_IMAGE_MAKER_H
+
+#include "runtime/image.h"
+
+typedef struct maker_bytes {
+    uint8_t *p;
+    size_t n, cap;
+} maker_bytes;
+
+typedef struct image_maker {
+    maker_bytes io, ops, consts, cost;
+    uint32_t ninput, noutput, nop, arena;
+    uint32_t seed;                       /* of maker_random */
+} image_maker;
+
+uint32_t maker_random(image_maker *m, uint32_t below);
+ipu_ref maker_const(image_maker *m, ipu_type type, const void *data, int32_t count);
+ipu_ref maker_zeros(image_maker *m, ipu_type type, int32_t count);
+/* [1][h][w][c] in the arena, in an input, in an output (all inputs before the first output). */
+ipu_ref maker_arena(image_maker *m, ipu_type type, int32_t h, int32_t w, int32_t c);
+ipu_ref maker_input(image_maker *m, const char *name, ipu_type type, int32_t h, int32_t w, int32_t c);
+ipu_ref maker_output(image_maker *m, const char *name, ipu_type type, int32_t h, int32_t w, int32_t c);
+/* Fills kind, nref and bytes of a record and appends it. */
+void maker_record(image_maker *m, ipu_kind kind, void *rec);
+/* The image, IPU_ALIGN-aligned, with its hash; free() it.  The maker is empty afterwards. */
+uint8_t *maker_finish(image_maker *m, size_t *bytes);
+/* Computes the hash anew, as after damage on purpose. */
+void maker_rehash(uint8_t *image, size_t bytes);
+
+/* Building blocks with seeded weights that use the whole range of their outputs. */
+ipu_ref maker_conv(image_maker *m, ipu_ref x, ipu_type y, int32_t co, int32_t k, int32_t stride);
+ipu_ref maker_depthwise(image_maker *m, ipu_ref x, ipu_type y, int32_t k, int32_t stride);
+
+/* A network of every record kind: inputs U8 [17][13][3] and F32 [9][7][5], outputs S16 softmax, F32 and U8. */
+uint8_t *maker_network(size_t *bytes);
+/* Input i for it, seeded; free() it. */
+void *maker_network_input(int i, size_t bytes);
+
+#endif
