@@ -58,6 +58,7 @@ typedef struct sgs_graph {
     int nin, nout;
     int nvalue;            /* ids handed out */
     const char *file;      /* the user's model file, for messages */
+    sgs_file source;       /* the mapped file that constants point into, closed with the graph; may be empty */
     struct sgs_meta *meta; /* named metadata carried to .sim; see sgs_meta_set */
 } sgs_graph;
 

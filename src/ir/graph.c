@@ -1,0 +1,309 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "ir/ir.h"
+#include "ops/op.h"
+
+sgs_graph *sgs_graph_new(const char *file)
+{
+    sgs_arena *a = sgs_arena_new();
+    if (!a)
+        abort();
+    sgs_graph *g = SGS_NEW(a, sgs_graph);
+    g->arena = a;
+    g->file = sgs_strdup(a, file ? file : "");
+    return g;
+}
+
+void sgs_graph_free(sgs_graph *g)
+{
+    if (!g)
+        return;
+    sgs_arena *a = g->arena;
+    sgs_file_close(&g->source);
+    sgs_arena_free(a);
+}
+
+/* ---- values ------------------------------------------------------------------------------------------------------ */
+
+sgs_value *sgs_value_new(sgs_graph *g, sgs_type t, int rank, const int64_t *dim)
+{
+    sgs_value *v = SGS_NEW(g->arena, sgs_value);
+    v->id = g->nvalue++;
+    v->type = t;
+    v->rank = rank;
+    if (rank)
+        memcpy(v->dim, dim, (size_t)rank * sizeof *dim);
+    return v;
+}
+
+sgs_value *sgs_value_like(sgs_graph *g, const sgs_value *v)
+{
+    return sgs_value_new(g, v->type, v->rank, v->dim);
+}
+
+sgs_value *sgs_const_new(sgs_graph *g, sgs_type t, int rank, const int64_t *dim, const void *data, bool copy)
+{
+    sgs_value *v = sgs_value_new(g, t, rank, dim);
+    size_t n = (size_t)sgs_value_bytes(v);
+    if (copy) {
+        void *mine = sgs_alloc(g->arena, n ? n : 1);
+        if (n && data)
+            memcpy(mine, data, n);
+        data = mine;
+    }
+    v->data = data;
+    return v;
+}
+
+int64_t sgs_value_count(const sgs_value *v)
+{
+    int64_t n = 1;
+    for (int i = 0; i < v->rank; i++)
+        n *= v->dim[i];
+    return n;
+}
+
+int64_t sgs_value_bytes(const sgs_value *v)
+{
+    return sgs_value_count(v) * sgs_type_bytes(v->type);
+}
+
+sgs_quant *sgs_quant_new(sgs_graph *g, int axis, int n)
+{
+    sgs_quant *q = SGS_NEW(g->arena, sgs_quant);
+    q->axis = axis;
+    q->n = n;
+    q->scale = SGS_NEW_N(g->arena, float, n);
+    q->zero = SGS_NEW_N(g->arena, int32_t, n);
+    return q;
+}
+
+/* ---- names -------------------------------------------------------------------------------------------------------- */
+
+bool sgs_value_has_name(const sgs_value *v, const char *name)
+{
+    for (int i = 0; i < v->nname; i++)
+        if (!strcmp(v->name[i], name))
+            return true;
+    return false;
+}
+
+static void push_name(sgs_graph *g, sgs_value *v, const char *owned)
+{
+    const char **more = SGS_NEW_N(g->arena, const char *, v->nname + 1);
+    if (v->nname)
+        memcpy(more, v->name, (size_t)v->nname * sizeof *more);
+    more[v->nname++] = owned;
+    v->name = more;
+}
+
+void sgs_value_name(sgs_graph *g, sgs_value *v, const char *name)
+{
+    if (name && name[0] && !sgs_value_has_name(v, name))
+        push_name(g, v, sgs_strdup(g->arena, name));
+}
+
+void sgs_value_take_names(sgs_graph *g, sgs_value *to, sgs_value *from)
+{
+    for (int i = 0; i < from->nname; i++)
+        if (!sgs_value_has_name(to, from->name[i]))
+            push_name(g, to, from->name[i]);
+    from->name = NULL;
+    from->nname = 0;
+}
+
+const char *sgs_value_label(sgs_graph *g, const sgs_value *v)
+{
+    return v->nname ? v->name[0] : sgs_format(g->arena, "%%%d", v->id);
+}
+
+const char *sgs_node_label(sgs_graph *g, const sgs_node *n)
+{
+    if (n->name && n->name[0])
+        return n->name;
+    for (int i = 0; i < n->nout; i++)
+        if (n->out[i]->nname)
+            return n->out[i]->name[0];
+    return sgs_format(g->arena, "%s %%%d", n->op->name, n->nout ? n->out[0]->id : -1);
+}
+
+/* ---- nodes -------------------------------------------------------------------------------------------------------- */
+
+static void link_before(sgs_graph *g, sgs_node *n, sgs_node *before)
+{
+    n->next = before;
+    n->prev = before ? before->prev : g->last;
+    *(n->prev ? &n->prev->next : &g->first) = n;
+    *(before ? &before->prev : &g->last) = n;
+}
+
+sgs_node *sgs_node_new(sgs_graph *g, sgs_node *before, const sgs_op *op, int nin, sgs_value *const *in, const void *attr)
+{
+    sgs_node *n = SGS_NEW(g->arena, sgs_node);
+    n->op = op;
+    n->nin = nin;
+    n->in = SGS_NEW_N(g->arena, sgs_value *, nin ? nin : 1);
+    if (nin)
+        memcpy(n->in, in, (size_t)nin * sizeof *in);
+    if (op->attr_bytes) {
+        n->attr = sgs_alloc(g->arena, op->attr_bytes);
+        if (attr)
+            memcpy(n->attr, attr, op->attr_bytes);
+    }
+    link_before(g, n, before);
+    return n;
+}
+
+void sgs_node_set_out(sgs_graph *g, sgs_node *n, int nout, sgs_value *const *out)
+{
+    n->nout = nout;
+    n->out = SGS_NEW_N(g->arena, sgs_value *, nout ? nout : 1);
+    for (int i = 0; i < nout; i++) {
+        n->out[i] = out[i];
+        out[i]->def = n;
+    }
+}
+
+void sgs_node_remove(sgs_graph *g, sgs_node *n)
+{
+    *(n->prev ? &n->prev->next : &g->first) = n->next;
+    *(n->next ? &n->next->prev : &g->last) = n->prev;
+    for (int i = 0; i < n->nout; i++)
+        if (n->out[i]->def == n)
+            n->out[i]->def = NULL;
+    n->prev = n->next = NULL;
+}
+
+void sgs_replace_uses(sgs_graph *g, sgs_value *old, sgs_value *now)
+{
+    for (sgs_node *n = g->first; n; n = n->next)
+        for (int i = 0; i < n->nin; i++)
+            if (n->in[i] == old)
+                n->in[i] = now;
+    for (int i = 0; i < g->nout; i++)
+        if (g->out[i] == old)
+            g->out[i] = now;
+}
+
+/* ---- asking -------------------------------------------------------------------------------------------------------- */
+
+sgs_users *sgs_users_of(sgs_graph *g, sgs_arena *a)
+{
+    sgs_users *u = SGS_NEW(a, sgs_users);
+    u->first = SGS_NEW_N(a, int, g->nvalue + 2);
+    u->outputs = SGS_NEW_N(a, int, g->nvalue + 1);
+    for (int i = 0; i < g->nout; i++)
+        u->outputs[g->out[i]->id]++;
+    for (sgs_node *n = g->first; n; n = n->next)
+        for (int i = 0; i < n->nin; i++)
+            if (n->in[i])
+                u->first[n->in[i]->id + 2]++;
+    for (int i = 2; i <= g->nvalue + 1; i++)
+        u->first[i] += u->first[i - 1];
+    u->node = SGS_NEW_N(a, sgs_node *, u->first[g->nvalue + 1] + 1);
+    /* first[id + 1] is the fill mark of id until the loop ends; then it is the start of id + 1. */
+    for (sgs_node *n = g->first; n; n = n->next)
+        for (int i = 0; i < n->nin; i++)
+            if (n->in[i])
+                u->node[u->first[n->in[i]->id + 1]++] = n;
+    return u;
+}
+
+int sgs_user_count(const sgs_users *u, const sgs_value *v)
+{
+    return u->first[v->id + 1] - u->first[v->id] + u->outputs[v->id];
+}
+
+sgs_node *sgs_only_user(const sgs_users *u, const sgs_value *v)
+{
+    bool one = u->outputs[v->id] == 0 && u->first[v->id + 1] - u->first[v->id] == 1;
+    return one ? u->node[u->first[v->id]] : NULL;
+}
+
+sgs_value *sgs_find_value(sgs_graph *g, const char *name)
+{
+    for (int i = 0; i < g->nin; i++)
+        if (sgs_value_has_name(g->in[i], name))
+            return g->in[i];
+    for (sgs_node *n = g->first; n; n = n->next) {
+        for (int i = 0; i < n->nout; i++)
+            if (sgs_value_has_name(n->out[i], name))
+                return n->out[i];
+        for (int i = 0; i < n->nin; i++)
+            if (n->in[i] && n->in[i]->data && sgs_value_has_name(n->in[i], name))
+                return n->in[i];
+    }
+    return NULL;
+}
+
+/* ---- metadata ------------------------------------------------------------------------------------------------------ */
+
+void sgs_meta_set(sgs_graph *g, const char *name, const void *data, size_t n)
+{
+    sgs_meta **at = &g->meta;
+    while (*at && strcmp((*at)->name, name))
+        at = &(*at)->next;
+    if (!*at) {
+        *at = SGS_NEW(g->arena, sgs_meta);
+        (*at)->name = sgs_strdup(g->arena, name);
+    }
+    (*at)->data = (sgs_span){ (const uint8_t *)sgs_strndup(g->arena, data, n), n };
+}
+
+const sgs_meta *sgs_meta_get(const sgs_graph *g, const char *name)
+{
+    for (const sgs_meta *m = g->meta; m; m = m->next)
+        if (!strcmp(m->name, name))
+            return m;
+    return NULL;
+}
+
+/* ---- shapes -------------------------------------------------------------------------------------------------------- */
+
+static sgs_status infer_fail(sgs_graph *g, sgs_node *n, sgs_status s, sgs_diag *d)
+{
+    sgs_fail_at(d, g->file, 0, sgs_node_label(g, n));
+    return s;
+}
+
+static sgs_status check_dims(const sgs_tensor *t, sgs_diag *d)
+{
+    int64_t count = 1;
+    for (int i = 0; i < t->rank; i++)
+        if (!sgs_mul64(count, t->dim[i], &count) || count > SGS_MAX_ELEMENTS)
+            return sgs_fail(d, SGS_E_LIMIT, "the output would have more than 2^40 elements");
+    return SGS_OK;
+}
+
+static bool same_dims(const sgs_value *v, const sgs_tensor *t)
+{
+    return v->type == t->type && v->rank == t->rank && !memcmp(v->dim, t->dim, (size_t)t->rank * sizeof *t->dim);
+}
+
+sgs_status sgs_infer(sgs_graph *g, sgs_node *n, sgs_diag *d)
+{
+    const sgs_op *op = n->op;
+    if (n->nin < op->nin_min || (op->nin_max >= 0 && n->nin > op->nin_max))
+        return infer_fail(g, n, sgs_fail(d, SGS_E_MODEL, "%s takes %d to %d inputs, found %d", op->name, op->nin_min, op->nin_max, n->nin), d);
+    for (int i = 0; i < op->nin_min; i++)
+        if (!n->in[i])
+            return infer_fail(g, n, sgs_fail(d, SGS_E_MODEL, "input %d of %s is missing", i, op->name), d);
+    sgs_tensor *out = SGS_NEW_N(g->arena, sgs_tensor, op->nout);
+    sgs_status s = op->infer(g, n, out, d);
+    for (int i = 0; i < op->nout && s == SGS_OK; i++)
+        s = check_dims(&out[i], d);
+    if (s != SGS_OK)
+        return infer_fail(g, n, s, d);
+    if (!n->out) {
+        sgs_value **v = SGS_NEW_N(g->arena, sgs_value *, op->nout);
+        for (int i = 0; i < op->nout; i++)
+            v[i] = sgs_value_new(g, out[i].type, out[i].rank, out[i].dim);
+        sgs_node_set_out(g, n, op->nout, v);
+        return SGS_OK;
+    }
+    for (int i = 0; i < op->nout; i++)
+        if (!same_dims(n->out[i], &out[i]))
+            return infer_fail(g, n, sgs_fail(d, SGS_E_INTERNAL, "output %d of %s does not have the inferred type and dims", i, op->name), d);
+    return SGS_OK;
+}
