@@ -1,9 +1,10 @@
 /* Fixed graph -> operation records.  Each op's lower() asks for its operands and emits records; where the bytes lie is decided
  * later by the memory planner, so operands name buffers, not addresses.
  *
+ *   program.h  what the steps below pass on: records over numbered buffers
  *   lower.c    walks the graph, calls op->lower; views: reshape, concat, split and slice become windows of one buffer
  *   fuse.c     record pairs into one: residual add, second 8-bit output (never changes a bit: ARITHMETIC.md 7)
- *   plan.c     lifetimes and offsets
+ *   inplace.c  lifetimes, buffers in each other's place;  plan.c  offsets
  *   pack.c     weights into the packed layout
  *   emit.c     the image bytes
  *   (src/compile.c is the stage: sgs_compile)
@@ -11,8 +12,14 @@
 #ifndef SGS_LOWER_H
 #define SGS_LOWER_H
 
+#include "compile/program.h"
 #include "ops/op.h"
 #include "runtime/kernels.h"
+
+/* The fixed graph as records, one element; p is zeroed first.  Buffers of graph inputs and outputs are the caller's: a value that is both, or two
+ * outputs of one value, get a COPY.  On failure the diagnostic names the layer. */
+sgs_status sgs_lower(sgs_program *p, sgs_graph *g, sgs_diag *d);
+void sgs_program_free(sgs_program *p);
 
 typedef struct sgs_lowering sgs_lowering;
 
