@@ -40,7 +40,7 @@ static inline int32_t ipu_requant(int32_t acc, float m, const ipu_out *o)
 static inline int32_t ipu_narrow(int64_t acc, int32_t shift)
 {
     if (shift)
-        acc = (acc + ((int64_t)1 << (shift - 1))) >> shift;
+        acc = (int64_t)((uint64_t)acc + ((uint64_t)1 << (shift - 1))) >> shift;
     return (int32_t)acc;
 }
 

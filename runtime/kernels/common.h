@@ -1,0 +1,83 @@
+/* What the C kernels and checks share: operand addresses and the small predicates of checks. */
+#ifndef IPU_KERNELS_COMMON_H
+#define IPU_KERNELS_COMMON_H
+
+#include "runtime/fixed.h"
+#include "runtime/kernels.h"
+
+#include <string.h>
+
+/* Address of pixel (row y of n*h, column x) of a window at p. */
+static inline void *ipu_pixel(const ipu_ref *r, void *p, int32_t y, int32_t x)
+{
+    int32_t n = y / r->h, h = y % r->h;
+    return (uint8_t *)p + (ptrdiff_t)n * r->img + (ptrdiff_t)h * r->row + (ptrdiff_t)x * r->pix;
+}
+
+/* Stores q as U8 or S16. */
+static inline void ipu_put(int type, void *p, int32_t c, int32_t q)
+{
+    if (type == IPU_U8)
+        ((uint8_t *)p)[c] = (uint8_t)q;
+    else
+        ((int16_t *)p)[c] = (int16_t)q;
+}
+
+static inline int32_t ipu_get(int type, const void *p, int32_t c)
+{
+    return type == IPU_U8 ? ((const uint8_t *)p)[c] : ((const int16_t *)p)[c];
+}
+
+/* ---- predicates ---------------------------------------------------------------------------------------------- */
+
+static inline int ipu_rec_ok(const ipu_rec *r, int nref, size_t bytes)
+{
+    return r->nref == nref && r->bytes == bytes;
+}
+
+static inline int ipu_activation(const ipu_ref *r)
+{
+    return r->type == IPU_U8 || r->type == IPU_S16;
+}
+
+static inline int ipu_same_shape(const ipu_ref *a, const ipu_ref *b)
+{
+    return a->n == b->n && a->h == b->h && a->w == b->w && a->c == b->c;
+}
+
+/* A constant array of at least n elements. */
+static inline int ipu_array(const ipu_ref *r, int type, int64_t n)
+{
+    return r->space == IPU_CONST && r->type == type && r->n == 1 && r->h == 1 && r->w == 1 && r->c >= n;
+}
+
+static inline int ipu_between(int32_t v, int32_t lo, int32_t hi)
+{
+    return v >= lo && v <= hi;
+}
+
+/* Finite, below 2^127: NaN fails every comparison. */
+static inline int ipu_multiplier(float m)
+{
+    return m > -1.7e38f && m < 1.7e38f;
+}
+
+/* Whole bounds that ipu_store can round, whose results fit the type. */
+static inline int ipu_out_ok(const ipu_out *o, int type)
+{
+    int32_t lo = type == IPU_U8 ? 0 : -32768, hi = type == IPU_U8 ? 255 : 32767;
+    if (!(o->lo >= -131072.0f && o->lo <= o->hi && o->hi <= 131072.0f) || !ipu_between(o->zero, lo, hi))
+        return 0;
+    return ipu_rne(o->lo) + o->zero >= lo && ipu_rne(o->hi) + o->zero <= hi;
+}
+
+#define IPU_MAX_KERNEL 4096
+
+/* Kernel size, stride, dilation and padding in ranges where output coordinates cannot overflow. */
+static inline int ipu_window_ok(int32_t k, int32_t stride, int32_t dilation, int32_t pad, int32_t out)
+{
+    return ipu_between(k, 1, IPU_MAX_KERNEL) && ipu_between(stride, 1, 1 << 24) && ipu_between(dilation, 1, 1 << 18) &&
+           ipu_between(pad, 0, 1 << 30) && (int64_t)(out - 1) * stride + (int64_t)(k - 1) * dilation <= INT32_MAX - (1 << 30);
+}
+
+#endif
