@@ -81,36 +81,55 @@ sgs_quant *sgs_quant_new(sgs_graph *g, int axis, int n)
 
 /* ---- names -------------------------------------------------------------------------------------------------------- */
 
-bool sgs_value_has_name(const sgs_value *v, const char *name)
+static bool listed(const char **list, int n, const char *name)
 {
-    for (int i = 0; i < v->nname; i++)
-        if (!strcmp(v->name[i], name))
+    for (int i = 0; i < n; i++)
+        if (!strcmp(list[i], name))
             return true;
     return false;
 }
 
-static void push_name(sgs_graph *g, sgs_value *v, const char *owned)
+/* Names are added one at a time and stay few: the list grows by one. */
+static void push(sgs_graph *g, const char ***list, int *n, const char *owned)
 {
-    const char **more = SGS_NEW_N(g->arena, const char *, v->nname + 1);
-    if (v->nname)
-        memcpy(more, v->name, (size_t)v->nname * sizeof *more);
-    more[v->nname++] = owned;
-    v->name = more;
+    if (listed(*list, *n, owned))
+        return;
+    const char **more = SGS_NEW_N(g->arena, const char *, *n + 1);
+    if (*n)
+        memcpy(more, *list, (size_t)*n * sizeof *more);
+    more[(*n)++] = owned;
+    *list = more;
+}
+
+bool sgs_value_has_name(const sgs_value *v, const char *name)
+{
+    return listed(v->name, v->nname, name);
 }
 
 void sgs_value_name(sgs_graph *g, sgs_value *v, const char *name)
 {
     if (name && name[0] && !sgs_value_has_name(v, name))
-        push_name(g, v, sgs_strdup(g->arena, name));
+        push(g, &v->name, &v->nname, sgs_strdup(g->arena, name));
 }
 
 void sgs_value_take_names(sgs_graph *g, sgs_value *to, sgs_value *from)
 {
     for (int i = 0; i < from->nname; i++)
-        if (!sgs_value_has_name(to, from->name[i]))
-            push_name(g, to, from->name[i]);
-    from->name = NULL;
-    from->nname = 0;
+        push(g, &to->name, &to->nname, from->name[i]);
+    for (int i = 0; i < from->nswallowed; i++)
+        push(g, &to->swallowed, &to->nswallowed, from->swallowed[i]);
+    from->name = from->swallowed = NULL;
+    from->nname = from->nswallowed = 0;
+}
+
+void sgs_value_swallow(sgs_graph *g, sgs_value *by, sgs_value *gone)
+{
+    for (int i = 0; i < gone->nname; i++)
+        push(g, &by->swallowed, &by->nswallowed, gone->name[i]);
+    for (int i = 0; i < gone->nswallowed; i++)
+        push(g, &by->swallowed, &by->nswallowed, gone->swallowed[i]);
+    gone->name = gone->swallowed = NULL;
+    gone->nname = gone->nswallowed = 0;
 }
 
 const char *sgs_value_label(sgs_graph *g, const sgs_value *v)
@@ -221,20 +240,40 @@ sgs_node *sgs_only_user(const sgs_users *u, const sgs_value *v)
     return one ? u->node[u->first[v->id]] : NULL;
 }
 
-sgs_value *sgs_find_value(sgs_graph *g, const char *name)
+typedef bool (*matcher)(const sgs_value *v, const char *name);
+
+static sgs_value *find(sgs_graph *g, const char *name, matcher match)
 {
     for (int i = 0; i < g->nin; i++)
-        if (sgs_value_has_name(g->in[i], name))
+        if (match(g->in[i], name))
             return g->in[i];
+    for (int i = 0; i < g->nout; i++)
+        if (match(g->out[i], name))
+            return g->out[i];
     for (sgs_node *n = g->first; n; n = n->next) {
         for (int i = 0; i < n->nout; i++)
-            if (sgs_value_has_name(n->out[i], name))
+            if (match(n->out[i], name))
                 return n->out[i];
         for (int i = 0; i < n->nin; i++)
-            if (n->in[i] && n->in[i]->data && sgs_value_has_name(n->in[i], name))
+            if (n->in[i] && n->in[i]->data && match(n->in[i], name))
                 return n->in[i];
     }
     return NULL;
+}
+
+static bool holds(const sgs_value *v, const char *name)
+{
+    return listed(v->swallowed, v->nswallowed, name);
+}
+
+sgs_value *sgs_find_value(sgs_graph *g, const char *name)
+{
+    return find(g, name, sgs_value_has_name);
+}
+
+sgs_value *sgs_find_swallowed(sgs_graph *g, const char *name)
+{
+    return find(g, name, holds);
 }
 
 /* ---- metadata ------------------------------------------------------------------------------------------------------ */
@@ -248,7 +287,7 @@ void sgs_meta_set(sgs_graph *g, const char *name, const void *data, size_t n)
         *at = SGS_NEW(g->arena, sgs_meta);
         (*at)->name = sgs_strdup(g->arena, name);
     }
-    (*at)->data = (sgs_span){ (const uint8_t *)sgs_strndup(g->arena, data, n), n };
+    (*at)->data = (sgs_span){ (const uint8_t *)sgs_strndup(g->arena, n ? data : "", n), n };
 }
 
 const sgs_meta *sgs_meta_get(const sgs_graph *g, const char *name)
@@ -270,6 +309,8 @@ static sgs_status infer_fail(sgs_graph *g, sgs_node *n, sgs_status s, sgs_diag *
 static sgs_status check_dims(const sgs_tensor *t, sgs_diag *d)
 {
     int64_t count = 1;
+    if (t->rank < 0 || t->rank > SGS_MAX_RANK)
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "the output would have rank %d; at most %d is supported", t->rank, SGS_MAX_RANK);
     for (int i = 0; i < t->rank; i++)
         if (!sgs_mul64(count, t->dim[i], &count) || count > SGS_MAX_ELEMENTS)
             return sgs_fail(d, SGS_E_LIMIT, "the output would have more than 2^40 elements");
@@ -284,8 +325,10 @@ static bool same_dims(const sgs_value *v, const sgs_tensor *t)
 sgs_status sgs_infer(sgs_graph *g, sgs_node *n, sgs_diag *d)
 {
     const sgs_op *op = n->op;
-    if (n->nin < op->nin_min || (op->nin_max >= 0 && n->nin > op->nin_max))
-        return infer_fail(g, n, sgs_fail(d, SGS_E_MODEL, "%s takes %d to %d inputs, found %d", op->name, op->nin_min, op->nin_max, n->nin), d);
+    if (n->nin < op->nin_min)
+        return infer_fail(g, n, sgs_fail(d, SGS_E_MODEL, "%s takes at least %d inputs, found %d", op->name, op->nin_min, n->nin), d);
+    if (op->nin_max >= 0 && n->nin > op->nin_max)
+        return infer_fail(g, n, sgs_fail(d, SGS_E_MODEL, "%s takes at most %d inputs, found %d", op->name, op->nin_max, n->nin), d);
     for (int i = 0; i < op->nin_min; i++)
         if (!n->in[i])
             return infer_fail(g, n, sgs_fail(d, SGS_E_MODEL, "input %d of %s is missing", i, op->name), d);

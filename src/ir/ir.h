@@ -36,6 +36,8 @@ typedef struct sgs_value {
     int64_t dim[SGS_MAX_RANK];
     const char **name;     /* every source name this value stands for, main one first; nname may be 0 */
     int nname;
+    const char **swallowed; /* source names of tensors that a fusion made part of this value's producer; they no longer exist */
+    int nswallowed;
     const void *data;      /* constant: row-major elements; else NULL */
     sgs_quant *quant;      /* NULL: float, or plain integers */
     sgs_node *def;         /* producer; NULL for inputs and constants */
@@ -72,7 +74,8 @@ sgs_value *sgs_value_like(sgs_graph *g, const sgs_value *v);      /* same type a
 /* A constant; data is kept by reference when `copy` is false and must live as long as the graph. */
 sgs_value *sgs_const_new(sgs_graph *g, sgs_type t, int rank, const int64_t *dim, const void *data, bool copy);
 void sgs_value_name(sgs_graph *g, sgs_value *v, const char *name); /* adds a name (copied); no effect when already there */
-void sgs_value_take_names(sgs_graph *g, sgs_value *to, sgs_value *from); /* moves all names */
+void sgs_value_take_names(sgs_graph *g, sgs_value *to, sgs_value *from); /* `to` is the same tensor: moves all names, swallowed ones too */
+void sgs_value_swallow(sgs_graph *g, sgs_value *by, sgs_value *gone); /* `gone` ends inside by's producer: its names become swallowed ones */
 bool sgs_value_has_name(const sgs_value *v, const char *name);
 /* The name to show: the main name, else "%id" in arena memory. */
 const char *sgs_value_label(sgs_graph *g, const sgs_value *v);
@@ -101,6 +104,7 @@ sgs_users *sgs_users_of(sgs_graph *g, sgs_arena *a);
 int sgs_user_count(const sgs_users *u, const sgs_value *v);       /* nodes plus graph outputs */
 sgs_node *sgs_only_user(const sgs_users *u, const sgs_value *v);  /* its one user when that is a node, else NULL */
 sgs_value *sgs_find_value(sgs_graph *g, const char *name);        /* by any alias; NULL when absent */
+sgs_value *sgs_find_swallowed(sgs_graph *g, const char *name);    /* the value whose producer holds the tensor of that name, or NULL */
 
 /* ---- metadata: named byte strings that travel in .sim ------------------------------------------------------------------ */
 

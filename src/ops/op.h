@@ -69,7 +69,8 @@ struct sgs_op {
     const char *kernel;           /* runtime/kernels/<kernel>.c when not the family's own; "" = none: the op never reaches an image */
 };
 
-extern const sgs_op *const sgs_ops[];      /* all, NULL-terminated: ops/table.c */
+/* Every op of every family, in order of ops/table.c; NULL past the end. */
+const sgs_op *sgs_op_at(int i);
 const sgs_op *sgs_op_find(const char *name); /* NULL when unknown */
 
 /* Source operator -> importer.  One row per operator name of a framework, in its family's file; ops/table.c lists the families. */

@@ -1,0 +1,28 @@
+/* Every operator family, one row each: add a family here and in meson.build. */
+#include <string.h>
+
+#include "ops/op.h"
+
+/* Rows stand in alphabetical order. */
+
+const sgs_family *const sgs_families[] = {
+    NULL,
+};
+
+const sgs_op *sgs_op_at(int i)
+{
+    for (const sgs_family *const *f = sgs_families; *f; f++)
+        for (const sgs_op *const *op = (*f)->ops; *op; op++)
+            if (i-- == 0)
+                return *op;
+    return NULL;
+}
+
+const sgs_op *sgs_op_find(const char *name)
+{
+    for (const sgs_family *const *f = sgs_families; *f; f++)
+        for (const sgs_op *const *op = (*f)->ops; *op; op++)
+            if (!strcmp((*op)->name, name))
+                return *op;
+    return NULL;
+}
