@@ -5,26 +5,31 @@
 
 #define WORD_MAX 128
 
-/* Levenshtein distance of two short words; longer ones count as far. */
+static int least(int a, int b)
+{
+    return a < b ? a : b;
+}
+
+/* Insertions, deletions, changes and swaps of neighbours between two short words; longer ones count as far. */
 static int distance(const char *a, const char *b)
 {
-    size_t na = strlen(a), nb = strlen(b);
+    const size_t na = strlen(a), nb = strlen(b);
     if (na > WORD_MAX || nb > WORD_MAX)
         return WORD_MAX;
-    int row[WORD_MAX + 1];
+    int rows[3][WORD_MAX + 1];
+    int *row = rows[0], *above = rows[1], *above2 = rows[2];
     for (size_t j = 0; j <= nb; j++)
         row[j] = (int)j;
     for (size_t i = 1; i <= na; i++) {
-        int diagonal = row[0];
+        int *spare = above2;
+        above2 = above;
+        above = row;
+        row = spare;
         row[0] = (int)i;
         for (size_t j = 1; j <= nb; j++) {
-            int best = diagonal + (a[i - 1] != b[j - 1]);
-            if (row[j] + 1 < best)
-                best = row[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            diagonal = row[j];
-            row[j] = best;
+            row[j] = least(above[j - 1] + (a[i - 1] != b[j - 1]), least(above[j], row[j - 1]) + 1);
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1])
+                row[j] = least(row[j], above2[j - 2] + 1);
         }
     }
     return row[nb];
