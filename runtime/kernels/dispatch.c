@@ -1,0 +1,44 @@
+/* Kernel tables for CPU features: each starts as the C table; an instruction set replaces what it improves. */
+#include "runtime/kernels.h"
+#if defined(IPU_X86)
+#include "runtime/kernels/x86/x86.h"
+#endif
+
+#if defined(IPU_X86)
+/* The same designator twice is meant: the later one counts. */
+#pragma GCC diagnostic ignored "-Woverride-init"
+
+/* clang-format off */
+#define X(kind, family, kernel) [kind] = { ipu_##family##_check, kernel },
+
+#define AVX2_ROWS                                                 \
+    [IPU_CONV_U8] = { ipu_conv_check, ipu_conv_u8_avx2 },          \
+    [IPU_DEPTHWISE_U8] = { ipu_depthwise_check, ipu_depthwise_u8_avx2 }, \
+    [IPU_ADD_S16] = { ipu_add_check, ipu_add_s16_avx2 },           \
+    [IPU_MAXPOOL] = { ipu_pool_check, ipu_maxpool_avx2 },          \
+    [IPU_AVGPOOL_S16] = { ipu_pool_check, ipu_avgpool_s16_avx2 },  \
+    [IPU_CLAMP] = { ipu_clamp_check, ipu_clamp_avx2 },             \
+    [IPU_QUANTIZE] = { ipu_quantize_check, ipu_quantize_avx2 },    \
+    [IPU_DEQUANTIZE] = { ipu_quantize_check, ipu_dequantize_avx2 },
+
+#define VNNI512_ROWS                                              \
+    [IPU_CONV_U8] = { ipu_conv_check, ipu_conv_u8_vnni512 },       \
+    [IPU_DEPTHWISE_U8] = { ipu_depthwise_check, ipu_depthwise_u8_vnni512 },
+
+static const ipu_kernels kernels_avx2 = { { IPU_KINDS(X) AVX2_ROWS } };
+static const ipu_kernels kernels_vnni512 = { { IPU_KINDS(X) AVX2_ROWS VNNI512_ROWS } }; /* such a CPU has AVX2 too */
+#undef X
+/* clang-format on */
+#endif
+
+const ipu_kernels *ipu_kernels_for(uint32_t cpu_mask)
+{
+#if defined(IPU_X86)
+    if (cpu_mask & IPU_CPU_AVX512VNNI)
+        return &kernels_vnni512;
+    if (cpu_mask & IPU_CPU_AVX2)
+        return &kernels_avx2;
+#endif
+    (void)cpu_mask;
+    return &ipu_kernels_c;
+}

@@ -1,0 +1,78 @@
+/* fixed.h for 8 lanes of AVX2, and stores of 32-bit results as U8 and S16. */
+#ifndef IPU_X86_AVX2_H
+#define IPU_X86_AVX2_H
+
+#include "x86.h"
+
+#include <immintrin.h>
+
+typedef struct f256_out {
+    __m256 lo, hi;
+    __m256i zero;
+} f256_out;
+
+IPU_INLINE f256_out f256_out_of(const ipu_out *o)
+{
+    return (f256_out){ _mm256_set1_ps(o->lo), _mm256_set1_ps(o->hi), _mm256_set1_epi32(o->zero) };
+}
+
+/* ipu_store: the operand order of max and min keeps ipu_clampf's answer for equal operands. */
+IPU_INLINE __m256i f256_store(__m256 g, const f256_out *o)
+{
+    g = _mm256_min_ps(o->hi, _mm256_max_ps(o->lo, g));
+    return _mm256_add_epi32(_mm256_cvtps_epi32(g), o->zero);
+}
+
+IPU_INLINE __m256i f256_requant(__m256i acc, __m256 m, const f256_out *o)
+{
+    return f256_store(_mm256_mul_ps(_mm256_cvtepi32_ps(acc), m), o);
+}
+
+/* 16 lanes, in memory order, as words. */
+IPU_INLINE __m256i s256_words(const __m256i *v)
+{
+    return _mm256_permute4x64_epi64(_mm256_packs_epi32(v[0], v[1]), 0xd8);
+}
+
+/* The first n of 16 lanes as U8; the lanes fit. */
+IPU_INLINE void s256_put_u8(uint8_t *y, const __m256i *v, int n)
+{
+    const __m256i w = s256_words(v);
+    const __m128i u = _mm_packus_epi16(_mm256_castsi256_si128(w), _mm256_extracti128_si256(w, 1));
+    uint8_t tail[16];
+
+    if (n >= 16) {
+        _mm_storeu_si128((__m128i *)(void *)y, u);
+        return;
+    }
+    _mm_storeu_si128((__m128i *)(void *)tail, u);
+    memcpy(y, tail, (size_t)n);
+}
+
+/* The same as S16. */
+IPU_INLINE void s256_put_s16(uint8_t *y, const __m256i *v, int n)
+{
+    uint8_t tail[32];
+
+    if (n >= 16) {
+        _mm256_storeu_si256((__m256i *)(void *)y, s256_words(v));
+        return;
+    }
+    _mm256_storeu_si256((__m256i *)(void *)tail, s256_words(v));
+    memcpy(y, tail, 2 * (size_t)n);
+}
+
+/* The first n of 16 S16 in memory as two vectors of lanes; the rest is 0. */
+IPU_INLINE void s256_get_s16(const uint8_t *x, int n, __m256i *v)
+{
+    uint8_t tail[32] = { 0 };
+
+    if (n < 16) {
+        memcpy(tail, x, 2 * (size_t)n);
+        x = tail;
+    }
+    v[0] = _mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)(const void *)x));
+    v[1] = _mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)(const void *)(x + 16)));
+}
+
+#endif

@@ -1,0 +1,192 @@
+/* 8-bit convolution and fully connected with AVX-512 VNNI: a register tile of P pixels times NB blocks of 16 output
+ * channels, one vpdpbusd for four input channels.  Sums may wrap on the way; the total is exact (ARITHMETIC.md 4). */
+#include "conv.h"
+#include "vnni512.h"
+
+/* What happens to finished sums; constants of one call. */
+typedef struct conv_store {
+    f512_out out, sum, out2;
+    __m512 m_conv, m_add, m_y2;
+    __m512i zero, zero1; /* zero points of the convolution and of y, which y2 starts from */
+} conv_store;
+
+static conv_store conv_store_of(const conv_job *j)
+{
+    const ipu_conv *r = j->r;
+    conv_store s = { .out = f512_out_of(&r->out), .sum = f512_out_of(&r->sum), .out2 = f512_out_of(&r->out2) };
+    s.m_conv = _mm512_set1_ps(r->m_conv);
+    s.m_add = _mm512_set1_ps(r->m_add);
+    s.m_y2 = _mm512_set1_ps(r->m_y2);
+    s.zero = _mm512_set1_epi32(r->out.zero);
+    s.zero1 = _mm512_set1_epi32(j->add ? r->sum.zero : r->out.zero);
+    return s;
+}
+
+IPU_INLINE __m512i conv_word(const uint8_t *q)
+{
+    int32_t v;
+    memcpy(&v, q, 4);
+    return _mm512_set1_epi32(v);
+}
+
+/* One step of K, four input channels: xv of pixel i times wv of each block. */
+IPU_INLINE void conv_step(__m512i *acc, __m512i xv, const __m512i *wv, int i, const int NB)
+{
+    IPU_UNROLL for (int b = 0; b < NB; b++) acc[i * NB + b] = _mm512_dpbusd_epi32(acc[i * NB + b], xv, wv[b]);
+}
+
+IPU_INLINE void conv_weights(const int8_t *w, ptrdiff_t block, __m512i *wv, const int NB)
+{
+    IPU_UNROLL for (int b = 0; b < NB; b++) wv[b] = _mm512_loadu_si512(w + b * block);
+}
+
+/* acc[P][NB] += all taps of the tile. */
+IPU_INLINE void conv_sum(const conv_job *j, const conv_tile *t, const int8_t *w, __m512i *acc, const int P,
+                         const int NB)
+{
+    const ipu_conv *r = j->r;
+    const int32_t whole = 4 * (t->inside ? j->full + (j->tail != 0) : j->full);
+    const ptrdiff_t block = j->block;
+    const uint8_t *q[CONV_TILE];
+    __m512i wv[4];
+
+    for (int32_t ky = 0; ky < r->kh; ky++)
+        for (int32_t kx = 0; kx < r->kw; kx++) {
+            const ptrdiff_t off = (ptrdiff_t)ky * r->dy * r->x.row + (ptrdiff_t)kx * r->dx * r->x.pix;
+            if (t->inside) {
+                IPU_UNROLL for (int i = 0; i < P; i++) q[i] = j->x + (t->x[i] + off);
+            } else {
+                conv_tap(j, t, P, ky, kx, q);
+            }
+            for (ptrdiff_t k = 0; k < whole; k += 4, w += 64) {
+                conv_weights(w, block, wv, NB);
+                IPU_UNROLL for (int i = 0; i < P; i++) conv_step(acc, conv_word(q[i] + k), wv, i, NB);
+            }
+            if (j->tail && !t->inside) {
+                conv_weights(w, block, wv, NB);
+                IPU_UNROLL for (int i = 0; i < P; i++)
+                    conv_step(acc, _mm512_set1_epi32(conv_bytes(q[i] + whole, j->tail)), wv, i, NB);
+                w += 64;
+            }
+        }
+}
+
+/* y (U8 or S16) of one pixel, NB blocks; only the first n channels are stored. */
+IPU_INLINE void conv_put(const conv_job *j, const conv_store *s, uint8_t *y, int32_t co, const __m512i *acc,
+                         const int NB, int n)
+{
+    __m512i v[4];
+    IPU_UNROLL for (int b = 0; b < NB; b++) v[b] =
+        f512_requant(acc[b], _mm512_loadu_ps(j->mult + co + b * CONV_LANES), &s->out);
+    if (j->r->y.type == IPU_U8)
+        s512_put_u8(y + co, v, NB, n);
+    else
+        s512_put_s16(y + 2 * (ptrdiff_t)co, v, NB, n);
+}
+
+/* The same with a residual, a second output, or both; y is S16. */
+static void conv_put_more(const conv_job *j, const conv_store *s, const conv_tile *t, int i, int32_t co, __m512i acc,
+                          int n)
+{
+    const __mmask16 m = (__mmask16)((1u << n) - 1);
+    __m512i v = f512_requant(acc, _mm512_loadu_ps(j->mult + co), &s->out);
+
+    if (j->add) {
+        const __m256i a = _mm256_maskz_loadu_epi16(m, j->add + t->add[i] + 2 * (ptrdiff_t)co);
+        const __m512 fa = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(a)), s->m_add);
+        v = f512_store(_mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(v, s->zero)), s->m_conv), fa),
+                       &s->sum);
+    }
+    s512_put_s16(j->y + t->y[i] + 2 * (ptrdiff_t)co, &v, 1, n);
+    if (j->y2) {
+        v = f512_requant(_mm512_sub_epi32(v, s->zero1), s->m_y2, &s->out2);
+        s512_put_u8(j->y2 + t->y2[i] + co, &v, 1, n);
+    }
+}
+
+IPU_INLINE void conv_tile_of(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co, const int P,
+                             const int NB)
+{
+    __m512i acc[CONV_TILE * 4];
+    const int32_t left = j->r->y.c - co;
+    const int n = left < NB * CONV_LANES ? left : NB * CONV_LANES;
+
+    IPU_UNROLL for (int b = 0; b < NB; b++)
+    {
+        const __m512i bias = _mm512_loadu_si512(j->bias + co + b * CONV_LANES);
+        IPU_UNROLL for (int i = 0; i < P; i++) acc[i * NB + b] = bias;
+    }
+    conv_sum(j, t, j->w + co / CONV_LANES * j->block, acc, P, NB);
+    if (!j->add && !j->y2) {
+        IPU_UNROLL for (int i = 0; i < P; i++) conv_put(j, s, j->y + t->y[i], co, acc + i * NB, NB, n);
+        return;
+    }
+    __m512i kept[CONV_TILE * 4];
+    IPU_UNROLL for (int i = 0; i < P; i++)
+    {
+        IPU_UNROLL for (int b = 0; b < NB; b++) kept[i * NB + b] = acc[i * NB + b];
+    }
+    for (int i = 0; i < P; i++)
+        for (int b = 0; b * CONV_LANES < n; b++)
+            conv_put_more(j, s, t, i, co + b * CONV_LANES, kept[i * NB + b],
+                          n - b * CONV_LANES < CONV_LANES ? n - b * CONV_LANES : CONV_LANES);
+}
+
+#define CONV_TILE_FN(P, NB)                                                                                            \
+    static __attribute__((noinline)) void conv_tile_##P##_##NB(const conv_job *j, const conv_store *s,                 \
+                                                               const conv_tile *t, int32_t co)                         \
+    {                                                                                                                  \
+        conv_tile_of(j, s, t, co, P, NB);                                                                              \
+    }
+CONV_TILE_FN(6, 4)
+CONV_TILE_FN(3, 4)
+CONV_TILE_FN(1, 4)
+CONV_TILE_FN(12, 2)
+CONV_TILE_FN(6, 2)
+CONV_TILE_FN(2, 2)
+CONV_TILE_FN(1, 2)
+CONV_TILE_FN(12, 1)
+CONV_TILE_FN(4, 1)
+CONV_TILE_FN(1, 1)
+
+typedef void (*conv_tile_fn)(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co);
+
+/* Tile sizes for a number of blocks, largest first; each list ends in one pixel. */
+typedef struct conv_size {
+    int pixels;
+    conv_tile_fn run;
+} conv_size;
+
+static const conv_size conv_sizes_4[] = { { 6, conv_tile_6_4 }, { 3, conv_tile_3_4 }, { 1, conv_tile_1_4 } };
+static const conv_size conv_sizes_2[] = {
+    { 12, conv_tile_12_2 }, { 6, conv_tile_6_2 }, { 2, conv_tile_2_2 }, { 1, conv_tile_1_2 }
+};
+static const conv_size conv_sizes_1[] = { { 12, conv_tile_12_1 }, { 4, conv_tile_4_1 }, { 1, conv_tile_1_1 } };
+
+/* All pixels of rows [y0, y1) for the output channels from co on that `size` computes. */
+static void conv_pixels(const conv_job *j, const conv_store *s, const conv_size *size, int32_t co, int32_t y0,
+                        int32_t y1)
+{
+    conv_walk k = { .n = y0 / j->r->y.h, .oy = y0 % j->r->y.h };
+    conv_tile t;
+
+    for (int64_t left = (int64_t)(y1 - y0) * j->r->y.w; left > 0; left -= size->pixels) {
+        while (size->pixels > left)
+            size++;
+        conv_fill(j, &t, size->pixels, &k);
+        size->run(j, s, &t, co);
+    }
+}
+
+IPU_KERNEL(ipu_conv_u8_vnni512)
+{
+    const conv_job j = conv_start(rec, p);
+    const conv_store s = conv_store_of(&j);
+
+    for (int32_t co = 0; co < j.r->y.c;) {
+        const int32_t blocks = (j.r->y.c - co + CONV_LANES - 1) / CONV_LANES;
+        const int nb = blocks >= 4 ? 4 : blocks >= 2 ? 2 : 1;
+        conv_pixels(&j, &s, nb == 4 ? conv_sizes_4 : nb == 2 ? conv_sizes_2 : conv_sizes_1, co, y0, y1);
+        co += nb * CONV_LANES;
+    }
+}

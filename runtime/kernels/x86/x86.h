@@ -1,0 +1,38 @@
+/* Kernels for x86-64.  Each .c file is compiled for the instruction set of its name; nothing here may use one. */
+#ifndef IPU_X86_H
+#define IPU_X86_H
+
+#include "runtime/fixed.h"
+#include "runtime/kernels.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#define IPU_INLINE static inline __attribute__((always_inline))
+
+/* Before a loop of at most 16 steps, known at compile time: unroll it, so that arrays of vectors become registers. */
+#if defined(__clang__)
+#define IPU_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define IPU_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+IPU_KERNEL(ipu_conv_u8_avx2);
+IPU_KERNEL(ipu_conv_u8_vnni512);
+IPU_KERNEL(ipu_depthwise_u8_avx2);
+IPU_KERNEL(ipu_depthwise_u8_vnni512);
+IPU_KERNEL(ipu_add_s16_avx2);
+IPU_KERNEL(ipu_maxpool_avx2);
+IPU_KERNEL(ipu_avgpool_s16_avx2);
+IPU_KERNEL(ipu_quantize_avx2);
+IPU_KERNEL(ipu_dequantize_avx2);
+IPU_KERNEL(ipu_clamp_avx2);
+
+/* Bytes from a window's first element to past its last; no stride is negative. */
+IPU_INLINE ptrdiff_t ipu_extent(const ipu_ref *r)
+{
+    return (ptrdiff_t)(r->n - 1) * r->img + (ptrdiff_t)(r->h - 1) * r->row + (ptrdiff_t)(r->w - 1) * r->pix +
+           (ptrdiff_t)(r->c - 1) * r->step + ipu_type_bytes(r->type);
+}
+
+#endif

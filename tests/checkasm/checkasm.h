@@ -1,0 +1,98 @@
+/* Every kernel of a table against the C kernel: same record, same operands, same bytes.
+ *
+ * A test describes an operation with ca_begin, ca_ref and ca_fill and hands it to ca_run, which runs both kernels, the
+ * one under test in two row ranges, and compares everything in and around the windows they write.  Each operand ends
+ * where an inaccessible page begins, or begins where one ends. */
+#ifndef CHECKASM_H
+#define CHECKASM_H
+
+#include "runtime/fixed.h"
+#include "runtime/kernels.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum { CA_OPERANDS = 8, CA_GUARD = 192 };
+
+typedef struct ca_operand {
+    uint8_t *at[2]; /* window of the C kernel, of the kernel under test; one and the same unless it is written */
+    uint8_t *from;  /* bytes kept and compared, of at[0]'s copy */
+    ptrdiff_t before, bytes, extent;
+} ca_operand;
+
+typedef struct ca {
+    union {
+        ipu_rec head;
+        ipu_conv conv;
+        ipu_depthwise depthwise;
+        ipu_add add;
+        ipu_pool pool;
+        ipu_softmax softmax;
+        ipu_copy copy;
+        ipu_clamp clamp;
+        ipu_quantize quantize;
+        ipu_pad pad;
+    } rec;
+    ca_operand operand[CA_OPERANDS];
+    const ipu_kernels *kernels;
+    const char *table, *kernel; /* names, for messages */
+    uint64_t random;
+    int bench;
+    double ops;     /* operations of the case, 2 a multiply-accumulate; for --bench */
+    char shape[96]; /* for --bench */
+    int cases, failed;
+    struct ca_memory *memory;
+} ca;
+
+/* Random numbers: all of a test's choices come from here, the seed is fixed. */
+uint32_t ca_random(ca *t);
+int ca_range(ca *t, int lo, int hi); /* lo <= x <= hi */
+int ca_chance(ca *t, int percent);
+
+/* Starts a case: a record with nref operands, all IPU_NONE. */
+void ca_begin(ca *t, ipu_kind kind, int nref, size_t bytes);
+
+enum ca_layout { CA_DENSE, CA_LOOSE }; /* LOOSE: random gaps between pixels, rows, images */
+typedef struct ca_dims {
+    int32_t n, h, w, c;
+} ca_dims;
+/* Gives operand i a window; written: the kernels write it. */
+void ca_ref(ca *t, int i, int type, ca_dims d, enum ca_layout layout);
+void ca_array(ca *t, int i, int type, int32_t count); /* a constant array */
+/* Reserves memory for the operands and fills it with random bytes; 1 to nout of them are written. */
+void ca_place(ca *t, uint32_t written);
+
+enum ca_data { CA_ANY, CA_EXTREME };
+/* Elements of operand i: any values of its type, or the ends of its range (and zero). */
+void ca_fill(ca *t, int i, enum ca_data data);
+void ca_fill_float(ca *t, int i, float lo, float hi);
+void ca_fill_int(ca *t, int i, int64_t lo, int64_t hi);
+
+/* An output range for values of a type (U8 or S16), now and then narrowed as by an activation. */
+ipu_out ca_out(ca *t, int type);
+
+/* Compares (or, with --bench, times).  Returns 0 after a difference, which it has printed. */
+int ca_run(ca *t);
+
+typedef struct ca_test {
+    ipu_kind kind;
+    void (*check)(ca *t, ipu_kind kind);
+    void (*bench)(ca *t, ipu_kind kind);
+} ca_test;
+
+void ca_conv(ca *t, ipu_kind kind);
+void ca_conv_bench(ca *t, ipu_kind kind);
+void ca_depthwise(ca *t, ipu_kind kind);
+void ca_depthwise_bench(ca *t, ipu_kind kind);
+void ca_add(ca *t, ipu_kind kind);
+void ca_add_bench(ca *t, ipu_kind kind);
+void ca_pool(ca *t, ipu_kind kind);
+void ca_pool_bench(ca *t, ipu_kind kind);
+void ca_softmax(ca *t, ipu_kind kind);
+void ca_softmax_bench(ca *t, ipu_kind kind);
+void ca_move(ca *t, ipu_kind kind);
+void ca_move_bench(ca *t, ipu_kind kind);
+void ca_quantize(ca *t, ipu_kind kind);
+void ca_quantize_bench(ca *t, ipu_kind kind);
+
+#endif
