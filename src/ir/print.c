@@ -1,5 +1,6 @@
 /* The text form, written: docs/ARCHITECTURE.md.  A constant stands before its first use. */
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
