@@ -260,6 +260,17 @@ static int written_ok(const ipu_rec *rec, int i)
     return writable(ipu_refs(rec) + i) && meets_nothing(rec, i);
 }
 
+/* Operands that a record may lack. */
+static int optional(const ipu_rec *rec, int i)
+{
+    switch (rec->kind) {
+    case IPU_CONV_U8:
+    case IPU_CONV_S16: return i == IPU_CONV_ADD || i == IPU_CONV_Y2;
+    case IPU_MAXPOOL: return i == 2;
+    default: return 0;
+    }
+}
+
 /* ---- records ----------------------------------------------------------------------------------------------------- */
 
 static const struct {
@@ -276,7 +287,7 @@ static ipu_status record_check(const ipu_header *h, const ipu_rec *rec, const ip
         return IPU_E_IMAGE;
     const ipu_ref *ref = ipu_refs(rec);
     for (int i = 0; i < rec->nref; i++)
-        if (ref[i].space != IPU_NONE && !ref_ok(h, ref + i, rec->kind == IPU_COPY && i == 1))
+        if (ref[i].space == IPU_NONE ? !optional(rec, i) : !ref_ok(h, ref + i, rec->kind == IPU_COPY && i == 1))
             return IPU_E_IMAGE;
     if (!written_ok(rec, 0))
         return IPU_E_IMAGE;

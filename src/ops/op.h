@@ -59,9 +59,6 @@ struct sgs_op {
     sgs_status (*infer)(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d);
     /* out[i].data is allocated.  The typed evaluator: any type infer allows; integers never pass through float. */
     sgs_status (*eval)(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d);
-    /* Optional, for ops that commute with a transposition of all their data inputs: rewrites attr (a copy of the node's) so that the
-     * op on x' gives y', where x = transpose(x', perm) and y = transpose(y', perm); that is, axis i of x is axis perm[i] of x'. */
-    bool (*permute)(const sgs_node *n, const int64_t *perm, int rank, void *attr);
     sgs_qrule qrule;
     /* Optional: adds tables, fixes the output's range.  Runs once the types of its values are decided. */
     sgs_status (*quant)(struct sgs_quantizer *q, sgs_node *n, sgs_diag *d);
@@ -122,14 +119,6 @@ typedef struct sgs_pad_attr {     /* pad: before[i], after[i] per axis, constant
     int64_t n, before[SGS_MAX_RANK], after[SGS_MAX_RANK];
     float value;
 } sgs_pad_attr;
-
-typedef struct sgs_bn_attr {      /* batchnorm: inputs x, scale, bias, mean, var; channels are the last axis */
-    float epsilon;
-} sgs_bn_attr;
-
-/* .permute of elementwise ops, and of ops whose attribute struct begins with sgs_axis_attr: permute.c. */
-bool sgs_permute_elementwise(const sgs_node *n, const int64_t *perm, int rank, void *attr);
-bool sgs_permute_axis(const sgs_node *n, const int64_t *perm, int rank, void *attr);
 
 extern const sgs_op sgs_op_conv, sgs_op_depthwise, sgs_op_fc;           /* conv.c, depthwise.c, fc.c */
 extern const sgs_op sgs_op_add, sgs_op_mul, sgs_op_sub, sgs_op_div;     /* add.c (add), arith.c (the rest) */

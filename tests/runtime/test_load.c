@@ -107,6 +107,7 @@ static void set_float(subject *s, uint32_t const_off, uint32_t bits)
     X(bytes, IPU_E_IMAGE, record(s, IPU_CONV_U8, 0)->bytes += 4)                                       \
     X(bytes_zero, IPU_E_IMAGE, record(s, IPU_CONV_U8, 0)->bytes = 0)                                   \
     X(ref_space, IPU_E_IMAGE, CONV(1)->space = IPU_SPACE_COUNT)                                        \
+    X(ref_none, IPU_E_IMAGE, CONV(1)->space = IPU_NONE)                                                \
     X(ref_type, IPU_E_IMAGE, CONV(1)->type = IPU_TYPE_COUNT)                                           \
     X(ref_input, IPU_E_IMAGE, CONV(1)->index = 2)                                                      \
     X(ref_index, IPU_E_IMAGE, CONV(2)->index = 1)                                                      \

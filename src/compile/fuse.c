@@ -1,0 +1,151 @@
+/* Record pairs into one.  Each rewrite computes the same roundings in the same places (ARITHMETIC.md 7), so outputs keep every bit;
+ * what goes is a trip of the intermediate through memory.                                                                       */
+#include <string.h>
+
+#include "compile/lower.h"
+
+/* Who writes and reads a buffer. */
+typedef struct use {
+    int writers, readers;
+    int writer;            /* the last record that writes it */
+} use;
+
+static void count_uses(const sgs_program *p, use *u)
+{
+    memset(u, 0, (size_t)p->nbuffer * sizeof *u);
+    for (int k = 0; k < p->nrecord; k++) {
+        const ipu_ref *ref = sgs_refs(p->record + k);
+        for (int i = 0; i < p->record[k].rec->nref; i++) {
+            if (ref[i].space != IPU_ARENA)
+                continue;
+            use *mine = u + ref[i].index;
+            if (sgs_ref_written(p->record + k, i)) {
+                mine->writers++;
+                mine->writer = k;
+            } else {
+                mine->readers++;
+            }
+        }
+    }
+}
+
+static bool same_shape(const ipu_ref *a, const ipu_ref *b)
+{
+    return a->n == b->n && a->h == b->h && a->w == b->w && a->c == b->c;
+}
+
+static void remove_record(sgs_program *p, int k)
+{
+    memmove(p->record + k, p->record + k + 1, (size_t)(p->nrecord - k - 1) * sizeof *p->record);
+    p->nrecord--;
+}
+
+static void join(sgs_program *p, sgs_record *into, const sgs_record *gone)
+{
+    into->layer = sgs_format(p->arena, "%s + %s", into->layer, gone->layer);
+    into->mac += gone->mac;
+}
+
+/* ---- convolution, then addition -------------------------------------------------------------------------------- */
+
+/* The convolution that makes operand i of addition k and could take the addition over; else -1. */
+static int residual_source(const sgs_program *p, const use *u, int k, int i)
+{
+    const ipu_ref *ref = sgs_refs(p->record + k), *t = ref + i, *other = ref + 3 - i;
+    const use *mine = u + t->index;
+    if (p->buffer[t->index].space != IPU_ARENA || mine->writers != 1 || mine->readers != 1 || mine->writer > k)
+        return -1;
+    const sgs_record *r = p->record + mine->writer;
+    const ipu_ref *made = sgs_refs(r);
+    if (!sgs_is_conv(r) || made[IPU_CONV_ADD].space != IPU_NONE || made[IPU_CONV_Y2].space != IPU_NONE)
+        return -1;
+    if (made->type != IPU_S16 || memcmp(made, t, sizeof *t) || !same_shape(other, ref) || !same_shape(t, ref))
+        return -1;
+    return mine->writer;
+}
+
+/* The fused record stands where the addition stood: everything it reads is made by then. */
+static void fuse_residual(sgs_program *p, int source, int k, int i)
+{
+    const ipu_add *add = (const ipu_add *)(const void *)p->record[k].rec;
+    ipu_conv *conv = (ipu_conv *)(void *)p->record[source].rec;
+    conv->add = i == 1 ? add->b : add->a;
+    conv->m_conv = i == 1 ? add->ma : add->mb;
+    conv->m_add = i == 1 ? add->mb : add->ma;
+    conv->sum = add->out;
+    conv->y = add->y;
+    sgs_record fused = p->record[source];
+    join(p, &fused, p->record + k);
+    p->record[k] = fused;
+    remove_record(p, source);
+}
+
+static bool fuse_one_residual(sgs_program *p, use *u)
+{
+    count_uses(p, u);
+    for (int k = 0; k < p->nrecord; k++) {
+        if (p->record[k].rec->kind != IPU_ADD_S16)
+            continue;
+        int a = residual_source(p, u, k, 1), b = residual_source(p, u, k, 2);
+        if (a < 0 && b < 0)
+            continue;
+        fuse_residual(p, a > b ? a : b, k, a > b ? 1 : 2); /* the later one: it moves less */
+        return true;
+    }
+    return false;
+}
+
+/* ---- convolution, then a change to 8 bits beside it -------------------------------------------------------------------- */
+
+static bool scalar(const sgs_program *p, const ipu_ref *r, void *value)
+{
+    if (r->space != IPU_CONST || r->n != 1 || r->h != 1 || r->w != 1 || r->c != 1)
+        return false;
+    memcpy(value, p->consts.p + r->off, 4);
+    return true;
+}
+
+/* The convolution whose whole result QUANTIZE k reads, when nothing but the rounding they share lies between them; else -1. */
+static int second_output_source(const sgs_program *p, int k, float *m)
+{
+    const ipu_quantize *q = (const ipu_quantize *)(const void *)p->record[k].rec;
+    int32_t zero;
+    if (q->x.space != IPU_ARENA || q->x.type != IPU_S16 || q->y.type != IPU_U8 || !scalar(p, &q->mult, m) || !scalar(p, &q->zero, &zero))
+        return -1;
+    for (int s = k - 1; s >= 0; s--) {
+        const ipu_conv *conv = (const ipu_conv *)(const void *)p->record[s].rec;
+        if (!sgs_is_conv(p->record + s) || memcmp(&conv->y, &q->x, sizeof q->x))
+            continue;
+        int32_t its = conv->add.space == IPU_NONE ? conv->out.zero : conv->sum.zero;
+        return conv->y2.space == IPU_NONE && its == zero ? s : -1;
+    }
+    return -1;
+}
+
+static bool fuse_one_second_output(sgs_program *p)
+{
+    for (int k = 0; k < p->nrecord; k++) {
+        float m;
+        int s = p->record[k].rec->kind == IPU_QUANTIZE ? second_output_source(p, k, &m) : -1;
+        if (s < 0)
+            continue;
+        const ipu_quantize *q = (const ipu_quantize *)(const void *)p->record[k].rec;
+        ipu_conv *conv = (ipu_conv *)(void *)p->record[s].rec;
+        conv->y2 = q->y;
+        conv->m_y2 = m;
+        conv->out2 = q->out;
+        join(p, p->record + s, p->record + k);
+        remove_record(p, k);
+        return true;
+    }
+    return false;
+}
+
+void sgs_program_fuse(sgs_program *p)
+{
+    use *u = SGS_NEW_N(p->arena, use, p->nbuffer + 1);
+    while (fuse_one_residual(p, u))
+        ;
+    while (fuse_one_second_output(p))
+        ;
+}
