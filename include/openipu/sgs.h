@@ -71,7 +71,8 @@ sgs_status sgs_convert(const sgs_convert_options *o, sgs_diag *d);
 typedef struct sgs_samples_options {
     const char *images;           /* -i: one file, a folder, or a list (.txt .list .lst) */
     const char *preprocess;       /* -n: script paths, comma-separated, one per input */
-    int num_process;              /* 0: 10 */
+    int num_process;              /* 0: 10, or the machine's processors where they are fewer */
+    int timeout;                  /* seconds a script may take for one sample; 0: 300 */
 } sgs_samples_options;
 
 /* ---- stage 2: float -> fixed ------------------------------------------------------------------------------------------ */
@@ -155,7 +156,9 @@ typedef struct sgs_simulate_options {
     const char *category;         /* "Classification", "Unknown" (default) */
     const char *label;            /* label list for Classification, or NULL */
     const char *output_dir;       /* NULL: "./log/output" */
-    bool dump_rawdata, save_input;
+    bool dump_rawdata;            /* IMAGE.bin: the bytes a board program hands to the model */
+    bool save_input;              /* IMAGE_input_I.npy: what went into the model */
+    bool dump_output;             /* MODEL_IMAGE_output_I.npy: what came out, bit for bit */
     sgs_log log;
 } sgs_simulate_options;
 sgs_status sgs_simulate(const sgs_simulate_options *o, sgs_diag *d);
@@ -165,7 +168,7 @@ sgs_status sgs_simulate(const sgs_simulate_options *o, sgs_diag *d);
 /* The tool version, targets and this machine's CPU features as text lines through log. */
 sgs_status sgs_show_info(const sgs_log *log);
 void sgs_free(void *p);
-/* Removes unfinished output files; async-signal-safe, for a program's SIGINT and SIGTERM handlers. */
+/* Removes unfinished output files and ends child processes; async-signal-safe, for a program's SIGINT and SIGTERM handlers. */
 void sgs_cleanup(void);
 
 #ifdef __cplusplus

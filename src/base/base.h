@@ -80,6 +80,13 @@ void sgs_file_close(sgs_file *f);
  * temporaries in flight are removed by sgs_cleanup (sgs.h), which a program calls on SIGINT and SIGTERM. */
 sgs_status sgs_file_write(const char *path, const void *data, size_t n, sgs_diag *d);
 
+/* ---- child processes --------------------------------------------------------------------------------------------- */
+
+/* The process group `pid` is ours: sgs_cleanup kills it.  False when there are too many. */
+bool sgs_child_add(int pid);
+void sgs_child_remove(int pid);   /* before it is waited for */
+void sgs_child_kill_all(void);    /* async-signal-safe */
+
 /* ---- text ---------------------------------------------------------------------------------------------------------- */
 
 /* The nearest of n names to `word` by edit distance, or NULL when none is near. */

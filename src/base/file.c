@@ -77,6 +77,7 @@ void sgs_cleanup(void)
     for (int i = 0; i < SLOTS; i++)
         if (atomic_load(&temporary[i].used) == 2)
             unlink(temporary[i].path);
+    sgs_child_kill_all();
 }
 
 static bool write_all(int fd, const uint8_t *p, size_t n)

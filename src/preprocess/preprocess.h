@@ -23,4 +23,15 @@ const char *sgs_samples_path(const sgs_samples *s, int sample, int input);
 sgs_status sgs_samples_next(sgs_samples *s, sgs_array *array, bool *end, sgs_diag *d);
 void sgs_samples_close(sgs_samples *s); /* ends the workers */
 
+/* What the model takes. */
+typedef struct sgs_want {
+    const char *name;      /* of the input, for messages */
+    sgs_type type;
+    int rank;
+    const int64_t *dim;
+} sgs_want;
+/* Input `input` of the sample that the last sgs_samples_next gave, into out (dense, want's type).  The dims must be equal; elements
+ * are converted where no value changes (to f32: rounded, but finite), else it is an error naming script, picture, expected and found. */
+sgs_status sgs_samples_take(const sgs_samples *s, int input, const sgs_array *a, const sgs_want *want, void *out, sgs_diag *d);
+
 #endif
