@@ -9,12 +9,13 @@
 /* ---- attributes: a struct the table describes, so that print, parse and compare need no op's help ---------------------- */
 
 typedef enum sgs_attr_kind { SGS_ATTR_INT, SGS_ATTR_FLOAT, SGS_ATTR_INTS, SGS_ATTR_ENUM } sgs_attr_kind;
+#define SGS_ALL ((size_t)-1)
 typedef struct sgs_attr {
     const char *name;             /* NULL ends the list */
     sgs_attr_kind kind;
     size_t offset;                /* int64_t, float, int64_t[max], int64_t */
     int max;                      /* INTS: array length */
-    size_t count_offset;          /* INTS of varying length: offset of its int64_t count; 0: always `max` long */
+    size_t count_offset;          /* INTS: offset of its int64_t count, or SGS_ALL: always `max` long */
     const char *const *names;     /* ENUM: NULL-terminated */
 } sgs_attr;
 

@@ -1,0 +1,86 @@
+/* batchnorm over the last dimension: y = (x - mean) / sqrt(var + eps) * scale + bias.  It never leaves the passes: it is folded into what comes
+ * before, or becomes a 1x1 depthwise convolution. */
+#include <math.h>
+
+#include "ops/util.h"
+
+typedef struct bn_attr {
+    float epsilon;
+} bn_attr;
+
+static const sgs_attr bn_attrs[] = { SGS_ATTR_F(bn_attr, epsilon), SGS_ATTR_END };
+
+/* ---- shapes ------------------------------------------------------------------------------------------------------- */
+
+static sgs_status bn_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
+{
+    (void)g;
+    static const char *const what[] = { "input", "scale", "bias", "mean", "variance" };
+    const sgs_value *x = n->in[0];
+    if (x->rank < 1)
+        return sgs_fail(d, SGS_E_MODEL, "expected at least one dimension");
+    for (int i = 1; i < 5; i++)
+        if (n->in[i]->rank != 1 || n->in[i]->dim[0] != x->dim[x->rank - 1])
+            return sgs_fail(d, SGS_E_MODEL, "%s: expected %lld numbers, one per channel, found %lld", what[i], (long long)x->dim[x->rank - 1],
+                            (long long)sgs_value_count(n->in[i]));
+    sgs_shape_like(out, x);
+    return SGS_OK;
+}
+
+/* ---- float ---------------------------------------------------------------------------------------------------------- */
+
+static sgs_status bn_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
+{
+    (void)st, (void)d;
+    double eps = (double)((const bn_attr *)n->attr)->epsilon;
+    const float *scale = in[1].data, *bias = in[2].data, *mean = in[3].data, *var = in[4].data;
+    int64_t channels = out->dim[out->rank - 1], count = sgs_tensor_count(out);
+    for (int64_t i = 0; i < count; i++) {
+        int64_t c = i % channels;
+        double v = ((double)((const float *)in->data)[i] - (double)mean[c]) / sqrt((double)var[c] + eps);
+        ((float *)out->data)[i] = (float)(v * (double)scale[c] + (double)bias[c]);
+    }
+    return SGS_OK;
+}
+
+/* ---- from ONNX ------------------------------------------------------------------------------------------------------- */
+
+/* Channel second -> channel last, and back. */
+static sgs_perm_attr rotate(int rank, bool back)
+{
+    sgs_perm_attr p = { .n = rank };
+    for (int i = 0; i < rank; i++)
+        p.perm[i] = back ? (i == 0 ? 0 : i == 1 ? rank - 1 : i - 1) : (i == 0 ? 0 : i == rank - 1 ? 1 : i + 1);
+    return p;
+}
+
+static sgs_status from_onnx_batchnorm(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *in[5], *y;
+    bn_attr a = { 1e-5f };
+    int64_t training = 0;
+    for (int i = 0; i < 5; i++)
+        SGS_TRY(sgs_src_in(im, s, i, &in[i], d));
+    SGS_TRY(sgs_src_float(s, "epsilon", &a.epsilon, d));
+    SGS_TRY(sgs_src_int(s, "training_mode", &training, d));
+    if (training || (s->nout > 1 && s->out[1][0]))
+        return sgs_src_fail(im, s, d, "training mode is not supported");
+    if (in[0]->rank < 2)
+        return sgs_src_fail(im, s, d, "expected an input of at least 2 dimensions, found %d", in[0]->rank);
+    sgs_perm_attr last = rotate(in[0]->rank, false), back = rotate(in[0]->rank, true);
+    SGS_TRY(sgs_emit(im, s, &sgs_op_transpose, 1, &in[0], &last, &in[0], d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_batchnorm, 5, in, &a, &y, d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_transpose, 1, &y, &back, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
+/* ---- row ---------------------------------------------------------------------------------------------------------------- */
+
+const sgs_op sgs_op_batchnorm = {
+    .name = "batchnorm", .family = "batchnorm", .nin_min = 5, .nin_max = 5, .nout = 1, /* x, scale, bias, mean, var -> y */
+    .attr_bytes = sizeof(bn_attr), .attr = bn_attrs, .infer = bn_infer, .eval = bn_eval, .kernel = "",
+};
+
+static const sgs_op *const ops[] = { &sgs_op_batchnorm, NULL };
+static const sgs_from onnx[] = { { "BatchNormalization", from_onnx_batchnorm, 7 }, { NULL, NULL, 0 } };
+const sgs_family sgs_family_batchnorm = { "batchnorm", ops, onnx, NULL };

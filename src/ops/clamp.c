@@ -1,0 +1,81 @@
+/* clip: y = min(max(x, lo), hi); ReLU and ReLU6 are clips. */
+#include <math.h>
+
+#include "ops/util.h"
+
+static const sgs_attr clip_attrs[] = { SGS_ATTR_F(sgs_act_attr, lo), SGS_ATTR_F(sgs_act_attr, hi), SGS_ATTR_END };
+
+/* ---- shapes ------------------------------------------------------------------------------------------------------- */
+
+static sgs_status clip_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
+{
+    (void)g;
+    const sgs_act_attr *a = n->attr;
+    if (!(a->lo <= a->hi))
+        return sgs_fail(d, SGS_E_MODEL, "the lower bound %g must not exceed the upper bound %g", (double)a->lo, (double)a->hi);
+    sgs_shape_like(out, n->in[0]);
+    return SGS_OK;
+}
+
+/* ---- float ---------------------------------------------------------------------------------------------------------- */
+
+static sgs_status clip_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
+{
+    (void)st;
+    const sgs_act_attr *a = n->attr;
+    int64_t count = sgs_tensor_count(out);
+    if (out->type != SGS_F32)
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "clip of type %s is not supported", sgs_type_name(out->type));
+    for (int64_t i = 0; i < count; i++)
+        ((float *)out->data)[i] = sgs_apply_act(((const float *)in->data)[i], SGS_ACT_CLIP, a->lo, a->hi);
+    return SGS_OK;
+}
+
+/* ---- from ONNX ------------------------------------------------------------------------------------------------------- */
+
+static sgs_status emit_clip(sgs_import *im, const sgs_source_node *s, float lo, float hi, sgs_diag *d)
+{
+    sgs_value *x, *y;
+    sgs_act_attr a = { lo, hi };
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_clip, 1, &x, &a, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
+static sgs_status from_onnx_relu(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    return emit_clip(im, s, 0.0f, INFINITY, d);
+}
+
+/* A bound given as an input: one constant number. */
+static sgs_status bound(sgs_import *im, const sgs_source_node *s, int i, float *v, sgs_diag *d)
+{
+    const sgs_value *b = sgs_src_opt(im, s, i);
+    if (!b)
+        return SGS_OK;
+    if (!b->data || b->type != SGS_F32 || sgs_value_count(b) != 1)
+        return sgs_src_fail(im, s, d, "%s must be one constant float number", i == 1 ? "min" : "max");
+    *v = *(const float *)b->data;
+    return SGS_OK;
+}
+
+static sgs_status from_onnx_clip(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    float lo = -INFINITY, hi = INFINITY;
+    SGS_TRY(sgs_src_float(s, "min", &lo, d));
+    SGS_TRY(sgs_src_float(s, "max", &hi, d));
+    SGS_TRY(bound(im, s, 1, &lo, d));
+    SGS_TRY(bound(im, s, 2, &hi, d));
+    return emit_clip(im, s, lo, hi, d);
+}
+
+/* ---- row ---------------------------------------------------------------------------------------------------------------- */
+
+const sgs_op sgs_op_clip = {
+    .name = "clip", .family = "clamp", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_act_attr), .attr = clip_attrs,
+    .infer = clip_infer, .eval = clip_eval, .qrule = SGS_Q_MOVE,
+};
+
+static const sgs_op *const ops[] = { &sgs_op_clip, NULL };
+static const sgs_from onnx[] = { { "Relu", from_onnx_relu, 1 }, { "Clip", from_onnx_clip, 1 }, { NULL, NULL, 0 } };
+const sgs_family sgs_family_clamp = { "clamp", ops, onnx, NULL };

@@ -1,0 +1,146 @@
+/* conv: y[n,h,w,o] = act(b[o] + sum x[n, h*s+i*d-p, ...] * w[o,i,j,c]), x NHWC, w [co][kh][kw][ci/groups]. */
+#include <math.h>
+#include <string.h>
+
+#include "ops/util.h"
+
+static const sgs_attr conv_attrs[] = {
+    SGS_ATTR_V(sgs_conv_attr, stride, 2), SGS_ATTR_V(sgs_conv_attr, dilation, 2), SGS_ATTR_V(sgs_conv_attr, pad, 4),
+    SGS_ATTR_I(sgs_conv_attr, groups),    SGS_ATTR_E(sgs_conv_attr, act, sgs_act_names), SGS_ATTR_F(sgs_conv_attr, lo),
+    SGS_ATTR_F(sgs_conv_attr, hi),        SGS_ATTR_END,
+};
+
+/* ---- shapes ------------------------------------------------------------------------------------------------------- */
+
+/* The bias is a plain array, one number per output channel. */
+static sgs_status bias_ok(const sgs_node *n, int64_t co, sgs_diag *d)
+{
+    if (n->nin < 3 || !n->in[2])
+        return SGS_OK;
+    SGS_TRY(sgs_need_rank(n->in[2], 1, "bias", d));
+    if (n->in[2]->dim[0] != co)
+        return sgs_fail(d, SGS_E_MODEL, "expected %lld biases, one per output channel, found %lld", (long long)co, (long long)n->in[2]->dim[0]);
+    return SGS_OK;
+}
+
+static sgs_status conv_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
+{
+    (void)g;
+    const sgs_conv_attr *a = n->attr;
+    const sgs_value *x = n->in[0], *w = n->in[1];
+    SGS_TRY(sgs_need_rank(x, 4, "input", d));
+    SGS_TRY(sgs_need_rank(w, 4, "weights", d));
+    sgs_shape_like(out, x);
+    if (a->groups < 1 || x->dim[3] % a->groups || w->dim[0] % a->groups || w->dim[3] != x->dim[3] / a->groups)
+        return sgs_fail(d, SGS_E_MODEL, "%lld input channels in %lld groups do not fit weights with %lld input and %lld output channels",
+                        (long long)x->dim[3], (long long)a->groups, (long long)w->dim[3], (long long)w->dim[0]);
+    for (int i = 0; i < 2; i++)
+        SGS_TRY(sgs_window(x->dim[1 + i], w->dim[1 + i], a->stride[i], a->dilation[i], a->pad[i] + a->pad[2 + i], &out->dim[1 + i],
+                           i ? "width" : "height", d));
+    for (int i = 0; i < 4; i++)
+        if (a->pad[i] < 0)
+            return sgs_fail(d, SGS_E_MODEL, "padding must be 0 or more, found %lld", (long long)a->pad[i]);
+    out->dim[3] = w->dim[0];
+    return bias_ok(n, w->dim[0], d);
+}
+
+/* ---- float ---------------------------------------------------------------------------------------------------------- */
+
+typedef struct conv_at {
+    const sgs_tensor *x, *w;
+    const sgs_conv_attr *a;
+    int64_t n, oy, ox;
+} conv_at;
+
+static float conv_sum(const conv_at *at, int64_t o)
+{
+    const int64_t *xd = at->x->dim, *wd = at->w->dim;
+    int64_t first = o / (wd[0] / at->a->groups) * wd[3];
+    double sum = 0;
+    for (int64_t i = 0; i < wd[1]; i++)
+        for (int64_t j = 0; j < wd[2]; j++) {
+            int64_t y = at->oy * at->a->stride[0] + i * at->a->dilation[0] - at->a->pad[0];
+            int64_t x = at->ox * at->a->stride[1] + j * at->a->dilation[1] - at->a->pad[1];
+            if (y < 0 || y >= xd[1] || x < 0 || x >= xd[2])
+                continue;
+            const float *px = (const float *)at->x->data + ((at->n * xd[1] + y) * xd[2] + x) * xd[3] + first;
+            const float *pw = (const float *)at->w->data + ((o * wd[1] + i) * wd[2] + j) * wd[3];
+            for (int64_t c = 0; c < wd[3]; c++)
+                sum += (double)px[c] * (double)pw[c];
+        }
+    return (float)sum;
+}
+
+static sgs_status conv_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
+{
+    (void)st, (void)d;
+    const sgs_conv_attr *a = n->attr;
+    const float *bias = n->nin > 2 && n->in[2] ? in[2].data : NULL;
+    float *y = out->data;
+    conv_at at = { .x = &in[0], .w = &in[1], .a = a };
+    for (at.n = 0; at.n < out->dim[0]; at.n++)
+        for (at.oy = 0; at.oy < out->dim[1]; at.oy++)
+            for (at.ox = 0; at.ox < out->dim[2]; at.ox++)
+                for (int64_t o = 0; o < out->dim[3]; o++)
+                    *y++ = sgs_apply_act(conv_sum(&at, o) + (bias ? bias[o] : 0.0f), a->act, a->lo, a->hi);
+    return SGS_OK;
+}
+
+/* ---- from ONNX -------------------------------------------------------------------------------------------------------- */
+
+/* [co][ci/g][kh][kw] -> [co][kh][kw][ci/g] */
+static sgs_status weights_last(sgs_import *im, const sgs_source_node *s, sgs_value *w, sgs_value **out, sgs_diag *d)
+{
+    sgs_perm_attr p = { .n = 4, .perm = { 0, 2, 3, 1 } };
+    return sgs_emit(im, s, &sgs_op_transpose, 1, &w, &p, out, d);
+}
+
+static sgs_status onnx_attrs(sgs_import *im, const sgs_source_node *s, const sgs_value *x, const sgs_value *w, sgs_conv_attr *a, sgs_diag *d)
+{
+    sgs_window2d win = { .kernel = { w->dim[2], w->dim[3] } };
+    SGS_TRY(sgs_src_window(im, s, x, &win, false, d));
+    if (win.kernel[0] != w->dim[2] || win.kernel[1] != w->dim[3])
+        return sgs_src_fail(im, s, d, "kernel_shape says %lldx%lld, the weights are %lldx%lld", (long long)win.kernel[0], (long long)win.kernel[1],
+                            (long long)w->dim[2], (long long)w->dim[3]);
+    memcpy(a->stride, win.stride, sizeof a->stride);
+    memcpy(a->dilation, win.dilation, sizeof a->dilation);
+    memcpy(a->pad, win.pad, sizeof a->pad);
+    a->groups = 1;
+    return sgs_src_int(s, "group", &a->groups, d);
+}
+
+static sgs_status from_onnx_conv(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x, *w, *b = sgs_src_opt(im, s, 2), *xl, *wl, *yl, *y;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(sgs_src_in(im, s, 1, &w, d));
+    if (x->rank != 4 || w->rank != 4)
+        return sgs_src_fail(im, s, d, "only 2-D convolutions are supported: expected input and weights of 4 dimensions, found %d and %d", x->rank, w->rank);
+    sgs_conv_attr a = { 0 };
+    SGS_TRY(onnx_attrs(im, s, x, w, &a, d));
+    SGS_TRY(sgs_emit_nhwc(im, s, x, &xl, d));
+    bool depthwise = a.groups > 1 && a.groups == x->dim[1] && w->dim[0] == a.groups && w->dim[1] == 1;
+    if (depthwise) {
+        sgs_perm_attr p = { .n = 4, .perm = { 1, 2, 3, 0 } }; /* [c][1][kh][kw] -> [1][kh][kw][c] */
+        SGS_TRY(sgs_emit(im, s, &sgs_op_transpose, 1, &w, &p, &wl, d));
+        a.groups = 1;
+    } else {
+        SGS_TRY(weights_last(im, s, w, &wl, d));
+    }
+    sgs_value *in[] = { xl, wl, b };
+    SGS_TRY(sgs_emit(im, s, depthwise ? &sgs_op_depthwise : &sgs_op_conv, b ? 3 : 2, in, &a, &yl, d));
+    SGS_TRY(sgs_emit_nchw(im, s, yl, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
+/* ---- row ---------------------------------------------------------------------------------------------------------------- */
+
+const sgs_op sgs_op_conv = {
+    .name = "conv", .family = "conv", .nin_min = 2, .nin_max = 3, .nout = 1, /* x, w[, bias] -> y */
+    .attr_bytes = sizeof(sgs_conv_attr), .attr = conv_attrs,
+    .infer = conv_infer, .eval = conv_eval, .qrule = SGS_Q_CONV,
+};
+
+static const sgs_op *const ops[] = { &sgs_op_conv, NULL };
+static const sgs_from onnx[] = { { "Conv", from_onnx_conv, 1 }, { NULL, NULL, 0 } };
+const sgs_family sgs_family_conv = { "conv", ops, onnx, NULL };

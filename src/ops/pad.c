@@ -1,0 +1,101 @@
+/* pad with a constant. */
+#include <string.h>
+
+#include "ops/util.h"
+
+static const sgs_attr pad_attrs[] = {
+    SGS_ATTR_VN(sgs_pad_attr, before, SGS_MAX_RANK, n), SGS_ATTR_VN(sgs_pad_attr, after, SGS_MAX_RANK, n), SGS_ATTR_F(sgs_pad_attr, value), SGS_ATTR_END,
+};
+
+/* ---- shapes ------------------------------------------------------------------------------------------------------- */
+
+static sgs_status pad_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
+{
+    (void)g;
+    const sgs_pad_attr *a = n->attr;
+    const sgs_value *x = n->in[0];
+    if (a->n != x->rank)
+        return sgs_fail(d, SGS_E_MODEL, "pads for %lld dimensions, the input has %d", (long long)a->n, x->rank);
+    sgs_shape_like(out, x);
+    for (int i = 0; i < x->rank; i++)
+        if (a->before[i] < 0 || a->after[i] < 0 || !sgs_add64(out->dim[i], a->before[i], &out->dim[i]) ||
+            !sgs_add64(out->dim[i], a->after[i], &out->dim[i]))
+            return sgs_fail(d, SGS_E_UNSUPPORTED, "pads must be 0 or more, found %lld and %lld", (long long)a->before[i], (long long)a->after[i]);
+    return SGS_OK;
+}
+
+/* ---- float ---------------------------------------------------------------------------------------------------------- */
+
+static sgs_status pad_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
+{
+    (void)st;
+    const sgs_pad_attr *a = n->attr;
+    int64_t index[SGS_MAX_RANK] = { 0 }, count = sgs_tensor_count(out);
+    if (out->type != SGS_F32)
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "pad of type %s is not supported", sgs_type_name(out->type));
+    for (int64_t i = 0; i < count; i++) {
+        int64_t at = 0;
+        bool inside = true;
+        for (int k = 0; k < out->rank; k++) {
+            int64_t j = index[k] - a->before[k];
+            inside = inside && j >= 0 && j < in->dim[k];
+            at = at * in->dim[k] + j;
+        }
+        ((float *)out->data)[i] = inside ? ((const float *)in->data)[at] : a->value;
+        sgs_next_index(index, out->rank, out->dim);
+    }
+    return SGS_OK;
+}
+
+/* ---- from ONNX ------------------------------------------------------------------------------------------------------- */
+
+static sgs_status pads(sgs_import *im, const sgs_source_node *s, const sgs_value *x, sgs_pad_attr *a, sgs_diag *d)
+{
+    int64_t v[2 * SGS_MAX_RANK];
+    sgs_value *p;
+    int n = 0;
+    if (s->opset >= 11) {
+        SGS_TRY(sgs_src_in(im, s, 1, &p, d));
+        SGS_TRY(sgs_src_const_ints(s, p, v, 2 * SGS_MAX_RANK, &n, d));
+    } else {
+        SGS_TRY(sgs_src_ints(s, s->opset == 1 ? "paddings" : "pads", v, 2 * SGS_MAX_RANK, -1, &n, d));
+    }
+    if (n != 2 * x->rank)
+        return sgs_src_fail(im, s, d, "expected %d pads for %d dimensions, found %d", 2 * x->rank, x->rank, n);
+    a->n = x->rank;
+    memcpy(a->before, v, (size_t)x->rank * sizeof *v);
+    memcpy(a->after, v + x->rank, (size_t)x->rank * sizeof *v);
+    return SGS_OK;
+}
+
+static sgs_status from_onnx_pad(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x, *y;
+    sgs_pad_attr a = { 0 };
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    const sgs_src_attr *mode = sgs_src_find(s, "mode");
+    if (mode && !(mode->kind == SGS_SRC_STRING && mode->s.n == 8 && !memcmp(mode->s.p, "constant", 8)))
+        return sgs_src_fail(im, s, d, "only constant padding is supported, found mode '%.*s'", (int)mode->s.n, (const char *)mode->s.p);
+    if (sgs_src_opt(im, s, 3))
+        return sgs_src_fail(im, s, d, "the axes input is not supported");
+    SGS_TRY(pads(im, s, x, &a, d));
+    SGS_TRY(sgs_src_float(s, "value", &a.value, d));
+    const sgs_value *v = s->opset >= 11 ? sgs_src_opt(im, s, 2) : NULL;
+    if (v && (!v->data || v->type != SGS_F32 || sgs_value_count(v) != 1))
+        return sgs_src_fail(im, s, d, "the padding value must be one constant float number");
+    if (v)
+        a.value = *(const float *)v->data;
+    SGS_TRY(sgs_emit(im, s, &sgs_op_pad, 1, &x, &a, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
+/* ---- row ---------------------------------------------------------------------------------------------------------------- */
+
+const sgs_op sgs_op_pad = {
+    .name = "pad", .family = "pad", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_pad_attr), .attr = pad_attrs,
+    .infer = pad_infer, .eval = pad_eval, .qrule = SGS_Q_MOVE,
+};
+
+static const sgs_op *const ops[] = { &sgs_op_pad, NULL };
+static const sgs_from onnx[] = { { "Pad", from_onnx_pad, 1 }, { NULL, NULL, 0 } };
+const sgs_family sgs_family_pad = { "pad", ops, onnx, NULL };

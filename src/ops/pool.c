@@ -1,0 +1,161 @@
+/* maxpool, avgpool over windows of an NHWC picture. */
+#include <math.h>
+#include <string.h>
+
+#include "ops/util.h"
+
+static const sgs_attr pool_attrs[] = {
+    SGS_ATTR_V(sgs_pool_attr, kernel, 2), SGS_ATTR_V(sgs_pool_attr, stride, 2), SGS_ATTR_V(sgs_pool_attr, pad, 4),
+    SGS_ATTR_I(sgs_pool_attr, count_pad), SGS_ATTR_END,
+};
+
+/* ---- shapes ------------------------------------------------------------------------------------------------------- */
+
+static sgs_status pool_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
+{
+    (void)g;
+    const sgs_pool_attr *a = n->attr;
+    const sgs_value *x = n->in[0];
+    SGS_TRY(sgs_need_rank(x, 4, "input", d));
+    sgs_shape_like(out, x);
+    for (int i = 0; i < 2; i++) {
+        SGS_TRY(sgs_window(x->dim[1 + i], a->kernel[i], a->stride[i], 1, a->pad[i] + a->pad[2 + i], &out->dim[1 + i], i ? "width" : "height", d));
+        if (a->pad[i] < 0 || a->pad[2 + i] < 0 || a->pad[i] >= a->kernel[i] || a->pad[2 + i] >= a->kernel[i] + a->stride[i])
+            return sgs_fail(d, SGS_E_MODEL, "padding must be smaller than the kernel: kernel %lld, padding %lld and %lld", (long long)a->kernel[i],
+                            (long long)a->pad[i], (long long)a->pad[2 + i]);
+        if ((out->dim[1 + i] - 1) * a->stride[i] - a->pad[i] >= x->dim[1 + i])
+            return sgs_fail(d, SGS_E_MODEL, "the last window lies wholly in the padding");
+    }
+    return SGS_OK;
+}
+
+/* ---- float ---------------------------------------------------------------------------------------------------------- */
+
+typedef struct span {
+    int64_t from, to;
+} span;
+
+static span inside(int64_t at, int64_t k, int64_t n)
+{
+    span s = { at < 0 ? 0 : at, at + k < n ? at + k : n };
+    return s;
+}
+
+/* Maximum or sum of channel c over a window of image n. */
+static float reduce(const sgs_tensor *x, int64_t n, span h, span w, int64_t c, bool max)
+{
+    float best = -INFINITY;
+    double sum = 0;
+    for (int64_t i = h.from; i < h.to; i++)
+        for (int64_t j = w.from; j < w.to; j++) {
+            float v = ((const float *)x->data)[((n * x->dim[1] + i) * x->dim[2] + j) * x->dim[3] + c];
+            best = v > best ? v : best;
+            sum += (double)v;
+        }
+    return max ? best : (float)sum;
+}
+
+static sgs_status pool_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
+{
+    (void)st, (void)d;
+    const sgs_pool_attr *a = n->attr;
+    bool max = n->op == &sgs_op_maxpool;
+    float *y = out->data;
+    for (int64_t i = 0; i < out->dim[0]; i++)
+        for (int64_t oy = 0; oy < out->dim[1]; oy++)
+            for (int64_t ox = 0; ox < out->dim[2]; ox++) {
+                span h = inside(oy * a->stride[0] - a->pad[0], a->kernel[0], in->dim[1]);
+                span w = inside(ox * a->stride[1] - a->pad[1], a->kernel[1], in->dim[2]);
+                int64_t count = a->count_pad ? a->kernel[0] * a->kernel[1] : (h.to - h.from) * (w.to - w.from);
+                for (int64_t c = 0; c < out->dim[3]; c++) {
+                    float v = reduce(in, i, h, w, c, max);
+                    *y++ = max ? v : v / (float)count;
+                }
+            }
+    return SGS_OK;
+}
+
+/* ---- from ONNX ------------------------------------------------------------------------------------------------------- */
+
+static sgs_status emit_pool(sgs_import *im, const sgs_source_node *s, const sgs_op *op, sgs_value *x, const sgs_pool_attr *a, sgs_diag *d)
+{
+    sgs_value *xl, *yl, *y;
+    SGS_TRY(sgs_emit_nhwc(im, s, x, &xl, d));
+    SGS_TRY(sgs_emit(im, s, op, 1, &xl, a, &yl, d));
+    SGS_TRY(sgs_emit_nchw(im, s, yl, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
+static sgs_status from_onnx_pool(sgs_import *im, const sgs_source_node *s, const sgs_op *op, sgs_diag *d)
+{
+    sgs_value *x;
+    int64_t ceil_mode = 0, order = 0;
+    sgs_pool_attr a = { 0 };
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    if (x->rank != 4)
+        return sgs_src_fail(im, s, d, "only 2-D pooling is supported: expected an input of 4 dimensions, found %d", x->rank);
+    if (!sgs_src_find(s, "kernel_shape"))
+        return sgs_src_fail(im, s, d, "kernel_shape is missing");
+    SGS_TRY(sgs_src_int(s, "ceil_mode", &ceil_mode, d));
+    SGS_TRY(sgs_src_int(s, "storage_order", &order, d));
+    SGS_TRY(sgs_src_int(s, "count_include_pad", &a.count_pad, d));
+    if (s->nout > 1 && s->out[1][0])
+        return sgs_src_fail(im, s, d, "the second output (indices of the maxima) is not supported");
+    sgs_window2d w = { 0 };
+    SGS_TRY(sgs_src_window(im, s, x, &w, ceil_mode != 0, d));
+    if (w.dilation[0] != 1 || w.dilation[1] != 1)
+        return sgs_src_fail(im, s, d, "dilated pooling is not supported: dilations %lld and %lld", (long long)w.dilation[0], (long long)w.dilation[1]);
+    memcpy(a.kernel, w.kernel, sizeof a.kernel);
+    memcpy(a.stride, w.stride, sizeof a.stride);
+    memcpy(a.pad, w.pad, sizeof a.pad);
+    a.count_pad = op == &sgs_op_avgpool && a.count_pad && (a.pad[0] || a.pad[1] || a.pad[2] || a.pad[3]);
+    return emit_pool(im, s, op, x, &a, d);
+}
+
+static sgs_status from_onnx_global(sgs_import *im, const sgs_source_node *s, const sgs_op *op, sgs_diag *d)
+{
+    sgs_value *x;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    if (x->rank != 4)
+        return sgs_src_fail(im, s, d, "only 2-D pooling is supported: expected an input of 4 dimensions, found %d", x->rank);
+    sgs_pool_attr a = { .kernel = { x->dim[2], x->dim[3] }, .stride = { 1, 1 } };
+    return emit_pool(im, s, op, x, &a, d);
+}
+
+static sgs_status from_onnx_maxpool(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    return from_onnx_pool(im, s, &sgs_op_maxpool, d);
+}
+
+static sgs_status from_onnx_avgpool(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    return from_onnx_pool(im, s, &sgs_op_avgpool, d);
+}
+
+static sgs_status from_onnx_globalmax(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    return from_onnx_global(im, s, &sgs_op_maxpool, d);
+}
+
+static sgs_status from_onnx_globalavg(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    return from_onnx_global(im, s, &sgs_op_avgpool, d);
+}
+
+/* ---- rows --------------------------------------------------------------------------------------------------------------- */
+
+const sgs_op sgs_op_maxpool = {
+    .name = "maxpool", .family = "pool", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_pool_attr), .attr = pool_attrs,
+    .infer = pool_infer, .eval = pool_eval, .qrule = SGS_Q_MOVE,
+};
+const sgs_op sgs_op_avgpool = {
+    .name = "avgpool", .family = "pool", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_pool_attr), .attr = pool_attrs,
+    .infer = pool_infer, .eval = pool_eval, .qrule = SGS_Q_S16,
+};
+
+static const sgs_op *const ops[] = { &sgs_op_maxpool, &sgs_op_avgpool, NULL };
+static const sgs_from onnx[] = {
+    { "MaxPool", from_onnx_maxpool, 1 },          { "AveragePool", from_onnx_avgpool, 1 },
+    { "GlobalMaxPool", from_onnx_globalmax, 1 }, { "GlobalAveragePool", from_onnx_globalavg, 1 }, { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_pool = { "pool", ops, onnx, NULL };

@@ -1,0 +1,196 @@
+/* reshape to a static shape: also flatten, squeeze, unsqueeze and identity. */
+#include <string.h>
+
+#include "ops/util.h"
+
+static const sgs_attr reshape_attrs[] = { SGS_ATTR_VN(sgs_shape_attr, dim, SGS_MAX_RANK, n), SGS_ATTR_END };
+
+/* ---- shapes ------------------------------------------------------------------------------------------------------- */
+
+static sgs_status reshape_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
+{
+    (void)g;
+    const sgs_shape_attr *a = n->attr;
+    int64_t count = 1;
+    char from[128], to[128];
+    if (a->n < 0 || a->n > SGS_MAX_RANK)
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "at most %d dimensions are supported, found %lld", SGS_MAX_RANK, (long long)a->n);
+    out->type = n->in[0]->type;
+    out->rank = (int)a->n;
+    for (int i = 0; i < out->rank; i++) {
+        out->dim[i] = a->dim[i];
+        if (a->dim[i] < 0 || !sgs_mul64(count, a->dim[i], &count))
+            return sgs_fail(d, SGS_E_MODEL, "impossible shape %s", sgs_dims_text(to, sizeof to, out->rank, a->dim));
+    }
+    if (count != sgs_value_count(n->in[0]))
+        return sgs_fail(d, SGS_E_MODEL, "cannot reshape %s to %s: %lld elements against %lld",
+                        sgs_dims_text(from, sizeof from, n->in[0]->rank, n->in[0]->dim), sgs_dims_text(to, sizeof to, out->rank, out->dim),
+                        (long long)sgs_value_count(n->in[0]), (long long)count);
+    return SGS_OK;
+}
+
+/* ---- evaluation ----------------------------------------------------------------------------------------------------- */
+
+static sgs_status reshape_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
+{
+    (void)n, (void)st, (void)d;
+    size_t bytes = (size_t)(sgs_tensor_count(out) * sgs_type_bytes(out->type));
+    if (bytes)
+        memcpy(out->data, in->data, bytes);
+    return SGS_OK;
+}
+
+/* ---- from ONNX ------------------------------------------------------------------------------------------------------- */
+
+static sgs_status emit_reshape(sgs_import *im, const sgs_source_node *s, sgs_value *x, const sgs_shape_attr *a, sgs_diag *d)
+{
+    sgs_value *y;
+    SGS_TRY(sgs_emit(im, s, &sgs_op_reshape, 1, &x, a, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
+/* Zeros copy the input's dimension (unless allowzero), one -1 takes the rest. */
+static sgs_status resolve(sgs_import *im, const sgs_source_node *s, const sgs_value *x, int64_t allowzero, sgs_shape_attr *a, sgs_diag *d)
+{
+    int64_t known = 1, free_axis = -1, count = sgs_value_count(x);
+    for (int i = 0; i < a->n; i++) {
+        if (a->dim[i] == 0 && !allowzero) {
+            if (i >= x->rank)
+                return sgs_src_fail(im, s, d, "shape[%d] = 0 copies a dimension that the input does not have (it has %d)", i, x->rank);
+            a->dim[i] = x->dim[i];
+        }
+        if (a->dim[i] == -1 && free_axis < 0) {
+            free_axis = i;
+            continue;
+        }
+        if (a->dim[i] < 0)
+            return sgs_src_fail(im, s, d, a->dim[i] == -1 ? "shape has more than one -1" : "shape has the negative size %lld", (long long)a->dim[i]);
+        if (!sgs_mul64(known, a->dim[i], &known))
+            return sgs_src_fail(im, s, d, "the product of the shape overflows");
+    }
+    if (free_axis >= 0) {
+        if (known == 0 || count % known)
+            return sgs_src_fail(im, s, d, "-1 in the shape cannot be resolved: %lld elements, the other sizes multiply to %lld", (long long)count, (long long)known);
+        a->dim[free_axis] = count / known;
+    }
+    return SGS_OK;
+}
+
+static sgs_status from_onnx_reshape(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x, *shape;
+    sgs_shape_attr a = { 0 };
+    int64_t allowzero = 0;
+    int n = 0;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    if (s->opset >= 5) {
+        SGS_TRY(sgs_src_in(im, s, 1, &shape, d));
+        SGS_TRY(sgs_src_const_ints(s, shape, a.dim, SGS_MAX_RANK, &n, d));
+    } else {
+        SGS_TRY(sgs_src_ints(s, "shape", a.dim, SGS_MAX_RANK, -1, &n, d));
+    }
+    a.n = n;
+    SGS_TRY(sgs_src_int(s, "allowzero", &allowzero, d));
+    SGS_TRY(resolve(im, s, x, allowzero, &a, d));
+    return emit_reshape(im, s, x, &a, d);
+}
+
+static sgs_status from_onnx_flatten(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x;
+    int64_t axis = 1;
+    sgs_shape_attr a = { .n = 2, .dim = { 1, 1 } };
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(sgs_src_int(s, "axis", &axis, d));
+    if (axis < -x->rank || axis > x->rank)
+        return sgs_src_fail(im, s, d, "axis must lie in %d..%d, found %lld", -x->rank, x->rank, (long long)axis);
+    axis += axis < 0 ? x->rank : 0;
+    for (int i = 0; i < x->rank; i++)
+        a.dim[i >= axis] *= x->dim[i];
+    return emit_reshape(im, s, x, &a, d);
+}
+
+/* Axes as an attribute (before opset 13) or as a constant input; *n stays -1 when there are none. */
+static sgs_status axes(sgs_import *im, const sgs_source_node *s, int64_t axis[SGS_MAX_RANK], int *n, sgs_diag *d)
+{
+    *n = -1;
+    if (sgs_src_find(s, "axes"))
+        return sgs_src_ints(s, "axes", axis, SGS_MAX_RANK, -1, n, d);
+    const sgs_value *v = sgs_src_opt(im, s, 1);
+    return v ? sgs_src_const_ints(s, v, axis, SGS_MAX_RANK, n, d) : SGS_OK;
+}
+
+/* Marks the listed axes of a tensor of this rank. */
+static sgs_status mark(sgs_import *im, const sgs_source_node *s, int64_t *axis, int n, int rank, bool set[SGS_MAX_RANK], sgs_diag *d)
+{
+    for (int i = 0; i < n; i++) {
+        SGS_TRY(sgs_src_axis(im, s, &axis[i], rank, d));
+        if (set[axis[i]])
+            return sgs_src_fail(im, s, d, "axis %lld is given twice", (long long)axis[i]);
+        set[axis[i]] = true;
+    }
+    return SGS_OK;
+}
+
+static sgs_status from_onnx_squeeze(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x;
+    int64_t axis[SGS_MAX_RANK];
+    bool drop[SGS_MAX_RANK] = { false };
+    sgs_shape_attr a = { 0 };
+    int n;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(axes(im, s, axis, &n, d));
+    SGS_TRY(mark(im, s, axis, n, x->rank, drop, d));
+    for (int i = 0; i < x->rank; i++) {
+        if (drop[i] && x->dim[i] != 1)
+            return sgs_src_fail(im, s, d, "axis %d has %lld elements; only axes of one can be squeezed", i, (long long)x->dim[i]);
+        if (!(drop[i] || (n < 0 && x->dim[i] == 1)))
+            a.dim[a.n++] = x->dim[i];
+    }
+    return emit_reshape(im, s, x, &a, d);
+}
+
+static sgs_status from_onnx_unsqueeze(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x;
+    int64_t axis[SGS_MAX_RANK];
+    bool one[SGS_MAX_RANK] = { false };
+    int n, from = 0;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(axes(im, s, axis, &n, d));
+    if (n < 0)
+        return sgs_src_fail(im, s, d, "axes are missing");
+    if (x->rank + n > SGS_MAX_RANK)
+        return sgs_src_fail(im, s, d, "at most %d dimensions are supported, found %d", SGS_MAX_RANK, x->rank + n);
+    sgs_shape_attr a = { .n = x->rank + n };
+    SGS_TRY(mark(im, s, axis, n, (int)a.n, one, d));
+    for (int i = 0; i < a.n; i++)
+        a.dim[i] = one[i] ? 1 : x->dim[from++];
+    return emit_reshape(im, s, x, &a, d);
+}
+
+static sgs_status from_onnx_identity(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    sgs_shape_attr a = { .n = x->rank };
+    memcpy(a.dim, x->dim, sizeof a.dim);
+    if (s->nout > 1 && s->out[1][0])
+        return sgs_src_fail(im, s, d, "the second output (the mask) is not supported");
+    return emit_reshape(im, s, x, &a, d);
+}
+
+/* ---- row ---------------------------------------------------------------------------------------------------------------- */
+
+const sgs_op sgs_op_reshape = {
+    .name = "reshape", .family = "reshape", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_shape_attr), .attr = reshape_attrs,
+    .infer = reshape_infer, .eval = reshape_eval, .qrule = SGS_Q_MOVE, .kernel = "copy",
+};
+
+static const sgs_op *const ops[] = { &sgs_op_reshape, NULL };
+static const sgs_from onnx[] = {
+    { "Reshape", from_onnx_reshape, 1 },     { "Flatten", from_onnx_flatten, 1 },   { "Squeeze", from_onnx_squeeze, 1 },
+    { "Unsqueeze", from_onnx_unsqueeze, 1 }, { "Identity", from_onnx_identity, 1 }, { "Dropout", from_onnx_identity, 7 }, { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_reshape = { "reshape", ops, onnx, NULL };

@@ -1,0 +1,171 @@
+/* Constants and shapes: Constant, Shape, Size, ConstantOfShape, Cast.  Shapes are static, so all but Cast are constants from the start. */
+#include <math.h>
+#include <string.h>
+
+#include "ops/util.h"
+
+typedef struct cast_attr {
+    int64_t type; /* sgs_type */
+} cast_attr;
+
+static const char *const type_names[] = { "f32", "f64", "s64", "s32", "s16", "s8", "u8", "bool", NULL }; /* in sgs_type's order */
+static const sgs_attr cast_attrs[] = { SGS_ATTR_E(cast_attr, type, type_names), SGS_ATTR_END };
+
+/* ---- cast ------------------------------------------------------------------------------------------------------------ */
+
+static bool castable(int64_t t)
+{
+    return t == SGS_F32 || t == SGS_F64 || t == SGS_S64 || t == SGS_S32 || t == SGS_U8 || t == SGS_BOOL;
+}
+
+static sgs_status cast_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
+{
+    (void)g;
+    const cast_attr *a = n->attr;
+    if (!castable(a->type) || !castable(n->in[0]->type))
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "cast from %s to %s is not supported", sgs_type_name(n->in[0]->type), sgs_type_name((sgs_type)a->type));
+    sgs_shape_like(out, n->in[0]);
+    out->type = (sgs_type)a->type;
+    return SGS_OK;
+}
+
+static int64_t get_int(const sgs_tensor *t, int64_t i)
+{
+    switch (t->type) {
+    case SGS_S64: return ((const int64_t *)t->data)[i];
+    case SGS_S32: return ((const int32_t *)t->data)[i];
+    default: return ((const uint8_t *)t->data)[i];
+    }
+}
+
+static double get_real(const sgs_tensor *t, int64_t i)
+{
+    return t->type == SGS_F32 ? (double)((const float *)t->data)[i] : t->type == SGS_F64 ? ((const double *)t->data)[i] : (double)get_int(t, i);
+}
+
+/* Towards zero; what does not fit saturates, NaN is 0. */
+static int64_t truncated(double v)
+{
+    return isnan(v) ? 0 : v >= 9.2233720368547758e18 ? INT64_MAX : v <= -9.2233720368547758e18 ? INT64_MIN : (int64_t)v;
+}
+
+static sgs_status cast_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
+{
+    (void)n, (void)st, (void)d;
+    bool real = in->type == SGS_F32 || in->type == SGS_F64;
+    int64_t count = sgs_tensor_count(out);
+    for (int64_t i = 0; i < count; i++) {
+        int64_t v = real ? truncated(get_real(in, i)) : get_int(in, i);
+        switch (out->type) {
+        case SGS_F32: ((float *)out->data)[i] = real ? (float)get_real(in, i) : (float)v; break;
+        case SGS_F64: ((double *)out->data)[i] = real ? get_real(in, i) : (double)v; break;
+        case SGS_S64: ((int64_t *)out->data)[i] = v; break;
+        case SGS_S32: ((int32_t *)out->data)[i] = (int32_t)(uint32_t)v; break;
+        case SGS_BOOL: ((uint8_t *)out->data)[i] = real ? get_real(in, i) != 0 : v != 0; break;
+        default: ((uint8_t *)out->data)[i] = (uint8_t)v; break;
+        }
+    }
+    return SGS_OK;
+}
+
+/* ---- from ONNX ------------------------------------------------------------------------------------------------------- */
+
+static sgs_status from_onnx_cast(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    /* TensorProto.DataType; half and double become f32 like every float of the model */
+    static const int8_t types[] = { -1, SGS_F32, SGS_U8, -1, -1, -1, SGS_S32, SGS_S64, -1, SGS_BOOL, SGS_F32, SGS_F32 };
+    sgs_value *x, *y;
+    int64_t to = 0;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(sgs_src_int(s, "to", &to, d));
+    if (to < 1 || to >= (int64_t)sizeof types || types[to] < 0)
+        return sgs_src_fail(im, s, d, "cast to data type %lld is not supported", (long long)to);
+    cast_attr a = { types[to] };
+    if (a.type == (int64_t)x->type)
+        y = x;
+    else
+        SGS_TRY(sgs_emit(im, s, &sgs_op_cast, 1, &x, &a, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
+static sgs_status from_onnx_constant(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    const sgs_src_attr *a;
+    if ((a = sgs_src_find(s, "value")) && a->kind == SGS_SRC_TENSOR)
+        return sgs_src_out(im, s, 0, a->tensor, d);
+    int64_t n;
+    if ((a = sgs_src_find(s, "value_int")) && a->kind == SGS_SRC_INT)
+        return sgs_src_out(im, s, 0, sgs_const_new(im->g, SGS_S64, 0, NULL, &a->i, true), d);
+    if ((a = sgs_src_find(s, "value_float")) && a->kind == SGS_SRC_FLOAT)
+        return sgs_src_out(im, s, 0, sgs_const_new(im->g, SGS_F32, 0, NULL, &a->f, true), d);
+    if ((a = sgs_src_find(s, "value_ints")) && a->kind == SGS_SRC_INTS)
+        return sgs_src_out(im, s, 0, sgs_const_new(im->g, SGS_S64, 1, (n = a->n, &n), a->ints, true), d);
+    if ((a = sgs_src_find(s, "value_floats")) && a->kind == SGS_SRC_FLOATS)
+        return sgs_src_out(im, s, 0, sgs_const_new(im->g, SGS_F32, 1, (n = a->n, &n), a->floats, true), d);
+    return sgs_src_fail(im, s, d, "only dense numeric constants are supported");
+}
+
+static sgs_status from_onnx_shape(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    int64_t start = 0, end = x->rank;
+    SGS_TRY(sgs_src_int(s, "start", &start, d));
+    SGS_TRY(sgs_src_int(s, "end", &end, d));
+    start += start < 0 ? x->rank : 0;
+    end += end < 0 ? x->rank : 0;
+    start = start < 0 ? 0 : start > x->rank ? x->rank : start;
+    end = end < start ? start : end > x->rank ? x->rank : end;
+    return sgs_src_out(im, s, 0, sgs_const_ints(im->g, x->dim + start, (int)(end - start)), d);
+}
+
+static sgs_status from_onnx_size(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    int64_t n = sgs_value_count(x);
+    return sgs_src_out(im, s, 0, sgs_const_new(im->g, SGS_S64, 0, NULL, &n, true), d);
+}
+
+static sgs_status from_onnx_constantofshape(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    static const float zero = 0;
+    sgs_value *shape;
+    int64_t dim[SGS_MAX_RANK], count = 1;
+    int n = 0;
+    SGS_TRY(sgs_src_in(im, s, 0, &shape, d));
+    SGS_TRY(sgs_src_const_ints(s, shape, dim, SGS_MAX_RANK, &n, d));
+    const sgs_src_attr *a = sgs_src_find(s, "value");
+    sgs_type t = SGS_F32;
+    const void *one = &zero;
+    if (a && a->kind == SGS_SRC_TENSOR && sgs_value_count(a->tensor) == 1) {
+        t = a->tensor->type;
+        one = a->tensor->data;
+    } else if (a) {
+        return sgs_src_fail(im, s, d, "value must be a tensor of one number");
+    }
+    for (int i = 0; i < n; i++)
+        if (!sgs_mul64(count, dim[i], &count) || count > (int64_t)1 << 32)
+            return sgs_src_fail(im, s, d, "impossible shape: sizes must be 0 or more and their product below 2^32");
+    size_t each = (size_t)sgs_type_bytes(t);
+    char *data = sgs_try_alloc(im->g->arena, (size_t)count * each);
+    if (!data)
+        return sgs_src_fail(im, s, d, "no memory for %lld elements", (long long)count);
+    for (int64_t i = 0; i < count; i++)
+        memcpy(data + (size_t)i * each, one, each);
+    return sgs_src_out(im, s, 0, sgs_const_new(im->g, t, n, dim, data, false), d);
+}
+
+/* ---- row ---------------------------------------------------------------------------------------------------------------- */
+
+const sgs_op sgs_op_cast = {
+    .name = "cast", .family = "shape", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(cast_attr), .attr = cast_attrs,
+    .infer = cast_infer, .eval = cast_eval, .kernel = "",
+};
+
+static const sgs_op *const ops[] = { &sgs_op_cast, NULL };
+static const sgs_from onnx[] = {
+    { "Constant", from_onnx_constant, 1 }, { "Shape", from_onnx_shape, 1 }, { "Size", from_onnx_size, 1 },
+    { "ConstantOfShape", from_onnx_constantofshape, 9 }, { "Cast", from_onnx_cast, 6 }, { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_shape = { "shape", ops, onnx, NULL };

@@ -1,0 +1,90 @@
+/* softmax over one axis. */
+#include <math.h>
+#include <string.h>
+
+#include "ops/util.h"
+
+static const sgs_attr softmax_attrs[] = { SGS_ATTR_I(sgs_axis_attr, axis), SGS_ATTR_END };
+
+/* ---- shapes ------------------------------------------------------------------------------------------------------- */
+
+static sgs_status softmax_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
+{
+    (void)g;
+    const sgs_axis_attr *a = n->attr;
+    if (a->axis < 0 || a->axis >= n->in[0]->rank)
+        return sgs_fail(d, SGS_E_MODEL, "axis must lie in 0..%d, found %lld", n->in[0]->rank - 1, (long long)a->axis);
+    sgs_shape_like(out, n->in[0]);
+    return SGS_OK;
+}
+
+/* ---- float ---------------------------------------------------------------------------------------------------------- */
+
+static void one(const float *x, float *y, int64_t n, int64_t step)
+{
+    float best = -INFINITY;
+    double sum = 0;
+    for (int64_t i = 0; i < n; i++)
+        best = x[i * step] > best ? x[i * step] : best;
+    for (int64_t i = 0; i < n; i++) {
+        y[i * step] = expf(x[i * step] - best);
+        sum += (double)y[i * step];
+    }
+    for (int64_t i = 0; i < n; i++)
+        y[i * step] = (float)((double)y[i * step] / sum);
+}
+
+static sgs_status softmax_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
+{
+    (void)st, (void)d;
+    int64_t axis = ((const sgs_axis_attr *)n->attr)->axis, step = 1, outer = 1;
+    for (int i = 0; i < out->rank; i++)
+        *(i < axis ? &outer : &step) *= i == axis ? 1 : out->dim[i];
+    for (int64_t o = 0; o < outer; o++)
+        for (int64_t i = 0; i < step; i++) {
+            int64_t at = o * out->dim[axis] * step + i;
+            one((const float *)in->data + at, (float *)out->data + at, out->dim[axis], step);
+        }
+    return SGS_OK;
+}
+
+/* ---- from ONNX ------------------------------------------------------------------------------------------------------- */
+
+/* Before opset 13 all axes from `axis` on are one. */
+static sgs_status flattened(sgs_import *im, const sgs_source_node *s, sgs_value *x, int64_t axis, sgs_value **y, sgs_diag *d)
+{
+    sgs_shape_attr flat = { .n = 2, .dim = { 1, 1 } }, back = { .n = x->rank };
+    for (int i = 0; i < x->rank; i++)
+        flat.dim[i >= axis] *= x->dim[i];
+    memcpy(back.dim, x->dim, sizeof back.dim);
+    sgs_axis_attr a = { 1 };
+    SGS_TRY(sgs_emit(im, s, &sgs_op_reshape, 1, &x, &flat, &x, d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_softmax, 1, &x, &a, &x, d));
+    return sgs_emit(im, s, &sgs_op_reshape, 1, &x, &back, y, d);
+}
+
+static sgs_status from_onnx_softmax(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x, *y;
+    sgs_axis_attr a = { s->opset >= 13 ? -1 : 1 };
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(sgs_src_int(s, "axis", &a.axis, d));
+    SGS_TRY(sgs_src_axis(im, s, &a.axis, x->rank, d));
+    if (s->opset < 13 && a.axis != x->rank - 1)
+        SGS_TRY(flattened(im, s, x, a.axis, &y, d));
+    else
+        SGS_TRY(sgs_emit(im, s, &sgs_op_softmax, 1, &x, &a, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
+/* ---- row ---------------------------------------------------------------------------------------------------------------- */
+
+const sgs_op sgs_op_softmax = {
+    .name = "softmax", .family = "softmax", .nin_min = 1, .nin_max = 2, .nout = 1, /* x[, table of the fixed-point model] -> y */
+    .attr_bytes = sizeof(sgs_axis_attr), .attr = softmax_attrs,
+    .infer = softmax_infer, .eval = softmax_eval, .qrule = SGS_Q_S16,
+};
+
+static const sgs_op *const ops[] = { &sgs_op_softmax, NULL };
+static const sgs_from onnx[] = { { "Softmax", from_onnx_softmax, 1 }, { NULL, NULL, 0 } };
+const sgs_family sgs_family_softmax = { "softmax", ops, onnx, NULL };

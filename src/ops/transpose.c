@@ -1,0 +1,87 @@
+/* transpose: out.dim[i] = in.dim[perm[i]]. */
+#include <string.h>
+
+#include "ops/util.h"
+
+static const sgs_attr transpose_attrs[] = { SGS_ATTR_VN(sgs_perm_attr, perm, SGS_MAX_RANK, n), SGS_ATTR_END };
+
+/* ---- shapes ------------------------------------------------------------------------------------------------------- */
+
+static sgs_status transpose_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
+{
+    (void)g;
+    const sgs_perm_attr *a = n->attr;
+    const sgs_value *x = n->in[0];
+    bool seen[SGS_MAX_RANK] = { false };
+    if (a->n != x->rank)
+        return sgs_fail(d, SGS_E_MODEL, "perm has %lld entries for %d dimensions", (long long)a->n, x->rank);
+    out->type = x->type;
+    out->rank = x->rank;
+    for (int i = 0; i < x->rank; i++) {
+        if (a->perm[i] < 0 || a->perm[i] >= x->rank || seen[a->perm[i]])
+            return sgs_fail(d, SGS_E_MODEL, "perm must name each of 0..%d once, found %lld", x->rank - 1, (long long)a->perm[i]);
+        seen[a->perm[i]] = true;
+        out->dim[i] = x->dim[a->perm[i]];
+    }
+    return SGS_OK;
+}
+
+/* ---- evaluation ----------------------------------------------------------------------------------------------------- */
+
+static void move(void *to, const void *from, int bytes)
+{
+    switch (bytes) {
+    case 1: memcpy(to, from, 1); break;
+    case 2: memcpy(to, from, 2); break;
+    case 4: memcpy(to, from, 4); break;
+    default: memcpy(to, from, 8); break;
+    }
+}
+
+static sgs_status transpose_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
+{
+    (void)st, (void)d;
+    const sgs_perm_attr *a = n->attr;
+    int64_t stride[SGS_MAX_RANK], step[SGS_MAX_RANK], index[SGS_MAX_RANK] = { 0 }, s = 1, count = sgs_tensor_count(out);
+    int bytes = sgs_type_bytes(out->type);
+    for (int i = in->rank - 1; i >= 0; i--) {
+        stride[i] = s;
+        s *= in->dim[i];
+    }
+    for (int i = 0; i < out->rank; i++)
+        step[i] = stride[a->perm[i]];
+    for (int64_t i = 0; i < count; i++) {
+        int64_t at = 0;
+        for (int k = 0; k < out->rank; k++)
+            at += index[k] * step[k];
+        move((char *)out->data + i * bytes, (const char *)in->data + at * bytes, bytes);
+        sgs_next_index(index, out->rank, out->dim);
+    }
+    return SGS_OK;
+}
+
+/* ---- from ONNX ------------------------------------------------------------------------------------------------------- */
+
+static sgs_status from_onnx_transpose(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x, *y;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    sgs_perm_attr a = { .n = x->rank };
+    int n = x->rank;
+    for (int i = 0; i < n; i++)
+        a.perm[i] = n - 1 - i;
+    SGS_TRY(sgs_src_ints(s, "perm", a.perm, SGS_MAX_RANK, x->rank, &n, d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_transpose, 1, &x, &a, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
+/* ---- row ---------------------------------------------------------------------------------------------------------------- */
+
+const sgs_op sgs_op_transpose = {
+    .name = "transpose", .family = "transpose", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_perm_attr), .attr = transpose_attrs,
+    .infer = transpose_infer, .eval = transpose_eval, .qrule = SGS_Q_MOVE, .kernel = "copy",
+};
+
+static const sgs_op *const ops[] = { &sgs_op_transpose, NULL };
+static const sgs_from onnx[] = { { "Transpose", from_onnx_transpose, 1 }, { NULL, NULL, 0 } };
+const sgs_family sgs_family_transpose = { "transpose", ops, onnx, NULL };
