@@ -118,7 +118,12 @@ const sgs_meta *sgs_meta_get(const sgs_graph *g, const char *name);             
 
 /* ---- text form (docs/ARCHITECTURE.md), verifier, shapes ------------------------------------------------------------------- */
 
-void sgs_graph_print(const sgs_graph *g, sgs_buf *out);
+typedef struct sgs_print_options {
+    bool renumber;         /* values are numbered as they appear instead of by id: for comparing */
+    int64_t max_elements;  /* longer constants are shown as {...}, which does not parse: for logs; 0: all in full */
+} sgs_print_options;
+void sgs_graph_print_with(const sgs_graph *g, const sgs_print_options *o, sgs_buf *out);
+void sgs_graph_print(const sgs_graph *g, sgs_buf *out);             /* in full, by id: parses back to an equal graph */
 sgs_status sgs_graph_parse(sgs_graph **g, const char *file, sgs_span text, sgs_diag *d);
 /* Structure, order, arity, attribute ranges, shapes equal to what infer gives, quantization arrays fit.  Names the first culprit. */
 sgs_status sgs_graph_verify(sgs_graph *g, sgs_diag *d);

@@ -18,7 +18,7 @@ static sgs_status from_onnx_add(sgs_import *im, const sgs_source_node *s, sgs_di
 
 const sgs_op sgs_op_add = {
     .name = "add", .family = "add", .nin_min = 2, .nin_max = 2, .nout = 1, /* a, b -> y */
-    .infer = sgs_arith_infer, .eval = add_eval, .qrule = SGS_Q_S16,
+    .infer = sgs_arith_infer, .eval = add_eval, .permute = sgs_permute_elementwise, .qrule = SGS_Q_S16,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_add, NULL };

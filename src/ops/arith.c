@@ -122,9 +122,9 @@ static sgs_status from_onnx_div(sgs_import *im, const sgs_source_node *s, sgs_di
 
 /* ---- rows --------------------------------------------------------------------------------------------------------------- */
 
-const sgs_op sgs_op_sub = { .name = "sub", .family = "arith", .nin_min = 2, .nin_max = 2, .nout = 1, .infer = sgs_arith_infer, .eval = sub_eval, .kernel = "" };
-const sgs_op sgs_op_mul = { .name = "mul", .family = "arith", .nin_min = 2, .nin_max = 2, .nout = 1, .infer = sgs_arith_infer, .eval = mul_eval, .kernel = "" };
-const sgs_op sgs_op_div = { .name = "div", .family = "arith", .nin_min = 2, .nin_max = 2, .nout = 1, .infer = sgs_arith_infer, .eval = div_eval, .kernel = "" };
+const sgs_op sgs_op_sub = { .name = "sub", .family = "arith", .nin_min = 2, .nin_max = 2, .nout = 1, .infer = sgs_arith_infer, .eval = sub_eval, .permute = sgs_permute_elementwise, .kernel = "" };
+const sgs_op sgs_op_mul = { .name = "mul", .family = "arith", .nin_min = 2, .nin_max = 2, .nout = 1, .infer = sgs_arith_infer, .eval = mul_eval, .permute = sgs_permute_elementwise, .kernel = "" };
+const sgs_op sgs_op_div = { .name = "div", .family = "arith", .nin_min = 2, .nin_max = 2, .nout = 1, .infer = sgs_arith_infer, .eval = div_eval, .permute = sgs_permute_elementwise, .kernel = "" };
 
 static const sgs_op *const ops[] = { &sgs_op_sub, &sgs_op_mul, &sgs_op_div, NULL };
 static const sgs_from onnx[] = { { "Sub", from_onnx_sub, 7 }, { "Mul", from_onnx_mul, 7 }, { "Div", from_onnx_div, 7 }, { NULL, NULL, 0 } };

@@ -4,11 +4,7 @@
 
 #include "ops/util.h"
 
-typedef struct bn_attr {
-    float epsilon;
-} bn_attr;
-
-static const sgs_attr bn_attrs[] = { SGS_ATTR_F(bn_attr, epsilon), SGS_ATTR_END };
+static const sgs_attr bn_attrs[] = { SGS_ATTR_F(sgs_bn_attr, epsilon), SGS_ATTR_END };
 
 /* ---- shapes ------------------------------------------------------------------------------------------------------- */
 
@@ -32,7 +28,7 @@ static sgs_status bn_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs
 static sgs_status bn_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
 {
     (void)st, (void)d;
-    double eps = (double)((const bn_attr *)n->attr)->epsilon;
+    double eps = (double)((const sgs_bn_attr *)n->attr)->epsilon;
     const float *scale = in[1].data, *bias = in[2].data, *mean = in[3].data, *var = in[4].data;
     int64_t channels = out->dim[out->rank - 1], count = sgs_tensor_count(out);
     for (int64_t i = 0; i < count; i++) {
@@ -57,7 +53,7 @@ static sgs_perm_attr rotate(int rank, bool back)
 static sgs_status from_onnx_batchnorm(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     sgs_value *in[5], *y;
-    bn_attr a = { 1e-5f };
+    sgs_bn_attr a = { 1e-5f };
     int64_t training = 0;
     for (int i = 0; i < 5; i++)
         SGS_TRY(sgs_src_in(im, s, i, &in[i], d));
@@ -78,7 +74,7 @@ static sgs_status from_onnx_batchnorm(sgs_import *im, const sgs_source_node *s, 
 
 const sgs_op sgs_op_batchnorm = {
     .name = "batchnorm", .family = "batchnorm", .nin_min = 5, .nin_max = 5, .nout = 1, /* x, scale, bias, mean, var -> y */
-    .attr_bytes = sizeof(bn_attr), .attr = bn_attrs, .infer = bn_infer, .eval = bn_eval, .kernel = "",
+    .attr_bytes = sizeof(sgs_bn_attr), .attr = bn_attrs, .infer = bn_infer, .eval = bn_eval, .float_only = true, .kernel = "",
 };
 
 static const sgs_op *const ops[] = { &sgs_op_batchnorm, NULL };

@@ -73,7 +73,7 @@ static sgs_status from_onnx_clip(sgs_import *im, const sgs_source_node *s, sgs_d
 
 const sgs_op sgs_op_clip = {
     .name = "clip", .family = "clamp", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_act_attr), .attr = clip_attrs,
-    .infer = clip_infer, .eval = clip_eval, .qrule = SGS_Q_MOVE,
+    .infer = clip_infer, .eval = clip_eval, .permute = sgs_permute_elementwise, .qrule = SGS_Q_MOVE,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_clip, NULL };

@@ -76,7 +76,7 @@ static sgs_status from_onnx_concat(sgs_import *im, const sgs_source_node *s, sgs
 
 const sgs_op sgs_op_concat = {
     .name = "concat", .family = "concat", .nin_min = 1, .nin_max = -1, .nout = 1, .attr_bytes = sizeof(sgs_axis_attr), .attr = concat_attrs,
-    .infer = concat_infer, .eval = concat_eval, .qrule = SGS_Q_MOVE, .kernel = "copy",
+    .infer = concat_infer, .eval = concat_eval, .permute = sgs_permute_axis, .qrule = SGS_Q_MOVE, .kernel = "copy",
 };
 
 static const sgs_op *const ops[] = { &sgs_op_concat, NULL };

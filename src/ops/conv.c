@@ -138,7 +138,7 @@ static sgs_status from_onnx_conv(sgs_import *im, const sgs_source_node *s, sgs_d
 const sgs_op sgs_op_conv = {
     .name = "conv", .family = "conv", .nin_min = 2, .nin_max = 3, .nout = 1, /* x, w[, bias] -> y */
     .attr_bytes = sizeof(sgs_conv_attr), .attr = conv_attrs,
-    .infer = conv_infer, .eval = conv_eval, .qrule = SGS_Q_CONV,
+    .infer = conv_infer, .eval = conv_eval, .float_only = true, .qrule = SGS_Q_CONV,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_conv, NULL };

@@ -70,7 +70,7 @@ static sgs_status depthwise_eval(const sgs_node *n, const sgs_tensor *in, sgs_te
 const sgs_op sgs_op_depthwise = {
     .name = "depthwise", .family = "depthwise", .nin_min = 2, .nin_max = 3, .nout = 1, /* x, w[, bias] -> y */
     .attr_bytes = sizeof(sgs_conv_attr), .attr = depthwise_attrs,
-    .infer = depthwise_infer, .eval = depthwise_eval, .qrule = SGS_Q_CONV,
+    .infer = depthwise_infer, .eval = depthwise_eval, .float_only = true, .qrule = SGS_Q_CONV,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_depthwise, NULL };

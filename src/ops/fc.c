@@ -48,7 +48,7 @@ static sgs_status fc_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *o
 const sgs_op sgs_op_fc = {
     .name = "fc", .family = "fc", .nin_min = 2, .nin_max = 3, .nout = 1, /* x, w[, bias] -> y */
     .attr_bytes = sizeof(sgs_conv_attr), .attr = fc_attrs,
-    .infer = fc_infer, .eval = fc_eval, .qrule = SGS_Q_CONV, .kernel = "conv",
+    .infer = fc_infer, .eval = fc_eval, .float_only = true, .qrule = SGS_Q_CONV, .kernel = "conv",
 };
 
 static const sgs_op *const ops[] = { &sgs_op_fc, NULL };

@@ -110,7 +110,7 @@ static sgs_status from_onnx_gemm(sgs_import *im, const sgs_source_node *s, sgs_d
 
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
 
-const sgs_op sgs_op_matmul = { .name = "matmul", .family = "matmul", .nin_min = 2, .nin_max = 2, .nout = 1, .infer = matmul_infer, .eval = matmul_eval, .kernel = "" };
+const sgs_op sgs_op_matmul = { .name = "matmul", .family = "matmul", .nin_min = 2, .nin_max = 2, .nout = 1, .infer = matmul_infer, .eval = matmul_eval, .float_only = true, .kernel = "" };
 
 static const sgs_op *const ops[] = { &sgs_op_matmul, NULL };
 static const sgs_from onnx[] = { { "MatMul", from_onnx_matmul, 1 }, { "Gemm", from_onnx_gemm, 7 }, { NULL, NULL, 0 } };

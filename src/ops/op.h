@@ -60,6 +60,10 @@ struct sgs_op {
     sgs_status (*infer)(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d);
     /* out[i].data is allocated.  The typed evaluator: any type infer allows; integers never pass through float. */
     sgs_status (*eval)(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d);
+    bool float_only;              /* eval takes f32 alone: callers go through sgs_eval, which checks */
+    /* Optional, for ops that commute with a transposition of all their data inputs: rewrites attr (a copy of the node's) so that the
+     * op on x' gives y', where x = transpose(x', perm) and y = transpose(y', perm); that is, axis i of x is axis perm[i] of x'. */
+    bool (*permute)(const sgs_node *n, const int64_t *perm, int rank, void *attr);
     sgs_qrule qrule;
     /* Optional: adds tables, fixes the output's range.  Runs once the types of its values are decided. */
     sgs_status (*quant)(struct sgs_quantizer *q, sgs_node *n, sgs_diag *d);
@@ -72,6 +76,8 @@ struct sgs_op {
 
 /* Every op of every family, in order of ops/table.c; NULL past the end. */
 const sgs_op *sgs_op_at(int i);
+/* op->eval behind a check of the types it can take. */
+sgs_status sgs_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d);
 const sgs_op *sgs_op_find(const char *name); /* NULL when unknown */
 
 /* Source operator -> importer.  One row per operator name of a framework, in its family's file; ops/table.c lists the families. */
@@ -121,6 +127,14 @@ typedef struct sgs_pad_attr {     /* pad: before[i], after[i] per axis, constant
     float value;
 } sgs_pad_attr;
 
+typedef struct sgs_bn_attr {      /* batchnorm: inputs x, scale, bias, mean, var; channels are the last axis */
+    float epsilon;
+} sgs_bn_attr;
+
+/* .permute of elementwise ops, and of ops whose attribute struct begins with sgs_axis_attr: permute.c. */
+bool sgs_permute_elementwise(const sgs_node *n, const int64_t *perm, int rank, void *attr);
+bool sgs_permute_axis(const sgs_node *n, const int64_t *perm, int rank, void *attr);
+
 extern const sgs_op sgs_op_conv, sgs_op_depthwise, sgs_op_fc;           /* conv.c, depthwise.c, fc.c */
 extern const sgs_op sgs_op_add, sgs_op_mul, sgs_op_sub, sgs_op_div;     /* add.c (add), arith.c (the rest) */
 extern const sgs_op sgs_op_maxpool, sgs_op_avgpool;                     /* pool.c */
@@ -129,6 +143,6 @@ extern const sgs_op sgs_op_concat, sgs_op_reshape, sgs_op_transpose;    /* conca
 extern const sgs_op sgs_op_pad;                                         /* pad.c */
 extern const sgs_op sgs_op_batchnorm, sgs_op_matmul;                    /* batchnorm.c (folded or made depthwise), matmul.c (becomes fc) */
 extern const sgs_op sgs_op_quantize, sgs_op_dequantize;                 /* quantize.c */
-extern const sgs_op sgs_op_gather, sgs_op_slice, sgs_op_shape, sgs_op_cast, sgs_op_constofshape; /* shape arithmetic: folded away at import */
+extern const sgs_op sgs_op_gather, sgs_op_slice, sgs_op_cast; /* shape arithmetic: folded away at import */
 
 #endif

@@ -47,6 +47,19 @@ static sgs_status pad_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *
     return SGS_OK;
 }
 
+/* ---- transposition ---------------------------------------------------------------------------------------------------- */
+
+static bool pad_permute(const sgs_node *n, const int64_t *perm, int rank, void *attr)
+{
+    const sgs_pad_attr *from = n->attr;
+    sgs_pad_attr *a = attr;
+    for (int i = 0; i < rank; i++) {
+        a->before[perm[i]] = from->before[i];
+        a->after[perm[i]] = from->after[i];
+    }
+    return true;
+}
+
 /* ---- from ONNX ------------------------------------------------------------------------------------------------------- */
 
 static sgs_status pads(sgs_import *im, const sgs_source_node *s, const sgs_value *x, sgs_pad_attr *a, sgs_diag *d)
@@ -93,7 +106,7 @@ static sgs_status from_onnx_pad(sgs_import *im, const sgs_source_node *s, sgs_di
 
 const sgs_op sgs_op_pad = {
     .name = "pad", .family = "pad", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_pad_attr), .attr = pad_attrs,
-    .infer = pad_infer, .eval = pad_eval, .qrule = SGS_Q_MOVE,
+    .infer = pad_infer, .eval = pad_eval, .permute = pad_permute, .qrule = SGS_Q_MOVE,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_pad, NULL };

@@ -146,11 +146,11 @@ static sgs_status from_onnx_globalavg(sgs_import *im, const sgs_source_node *s, 
 
 const sgs_op sgs_op_maxpool = {
     .name = "maxpool", .family = "pool", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_pool_attr), .attr = pool_attrs,
-    .infer = pool_infer, .eval = pool_eval, .qrule = SGS_Q_MOVE,
+    .infer = pool_infer, .eval = pool_eval, .float_only = true, .qrule = SGS_Q_MOVE,
 };
 const sgs_op sgs_op_avgpool = {
     .name = "avgpool", .family = "pool", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_pool_attr), .attr = pool_attrs,
-    .infer = pool_infer, .eval = pool_eval, .qrule = SGS_Q_S16,
+    .infer = pool_infer, .eval = pool_eval, .float_only = true, .qrule = SGS_Q_S16,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_maxpool, &sgs_op_avgpool, NULL };

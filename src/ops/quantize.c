@@ -22,8 +22,10 @@ static sgs_status dequantize_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *
 
 /* ---- rows --------------------------------------------------------------------------------------------------------------- */
 
-const sgs_op sgs_op_quantize = { .name = "quantize", .family = "quantize", .nin_min = 1, .nin_max = 1, .nout = 1, .infer = quantize_infer };
-const sgs_op sgs_op_dequantize = { .name = "dequantize", .family = "quantize", .nin_min = 1, .nin_max = 1, .nout = 1, .infer = dequantize_infer };
+const sgs_op sgs_op_quantize = { .name = "quantize", .family = "quantize", .nin_min = 1, .nin_max = 1, .nout = 1, .infer = quantize_infer,
+                                   .permute = sgs_permute_elementwise };
+const sgs_op sgs_op_dequantize = { .name = "dequantize", .family = "quantize", .nin_min = 1, .nin_max = 1, .nout = 1, .infer = dequantize_infer,
+                                     .permute = sgs_permute_elementwise };
 
 static const sgs_op *const ops[] = { &sgs_op_quantize, &sgs_op_dequantize, NULL };
 const sgs_family sgs_family_quantize = { "quantize", ops, NULL, NULL };

@@ -160,7 +160,7 @@ static sgs_status from_onnx_constantofshape(sgs_import *im, const sgs_source_nod
 
 const sgs_op sgs_op_cast = {
     .name = "cast", .family = "shape", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(cast_attr), .attr = cast_attrs,
-    .infer = cast_infer, .eval = cast_eval, .kernel = "",
+    .infer = cast_infer, .eval = cast_eval, .permute = sgs_permute_elementwise, .kernel = "",
 };
 
 static const sgs_op *const ops[] = { &sgs_op_cast, NULL };

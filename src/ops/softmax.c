@@ -82,7 +82,7 @@ static sgs_status from_onnx_softmax(sgs_import *im, const sgs_source_node *s, sg
 const sgs_op sgs_op_softmax = {
     .name = "softmax", .family = "softmax", .nin_min = 1, .nin_max = 2, .nout = 1, /* x[, table of the fixed-point model] -> y */
     .attr_bytes = sizeof(sgs_axis_attr), .attr = softmax_attrs,
-    .infer = softmax_infer, .eval = softmax_eval, .qrule = SGS_Q_S16,
+    .infer = softmax_infer, .eval = softmax_eval, .permute = sgs_permute_axis, .float_only = true, .qrule = SGS_Q_S16,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_softmax, NULL };

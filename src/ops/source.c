@@ -1,0 +1,178 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "ops/util.h"
+
+/* ---- attributes ------------------------------------------------------------------------------------------------------- */
+
+const sgs_src_attr *sgs_src_find(const sgs_source_node *s, const char *name)
+{
+    for (int i = 0; i < s->nattr; i++)
+        if (!strcmp(s->attr[i].name, name))
+            return &s->attr[i];
+    return NULL;
+}
+
+static sgs_status wrong_kind(const sgs_source_node *s, const char *name, const char *expected, sgs_diag *d)
+{
+    sgs_fail(d, SGS_E_MODEL, "attribute %s of %s: expected %s", name, s->op, expected);
+    sgs_fail_at(d, NULL, 0, s->name[0] ? s->name : s->nout ? s->out[0] : s->op);
+    return SGS_E_MODEL;
+}
+
+sgs_status sgs_src_int(const sgs_source_node *s, const char *name, int64_t *v, sgs_diag *d)
+{
+    const sgs_src_attr *a = sgs_src_find(s, name);
+    if (a && a->kind != SGS_SRC_INT)
+        return wrong_kind(s, name, "an integer", d);
+    if (a)
+        *v = a->i;
+    return SGS_OK;
+}
+
+sgs_status sgs_src_float(const sgs_source_node *s, const char *name, float *v, sgs_diag *d)
+{
+    const sgs_src_attr *a = sgs_src_find(s, name);
+    if (a && a->kind != SGS_SRC_FLOAT)
+        return wrong_kind(s, name, "a number", d);
+    if (a)
+        *v = a->f;
+    return SGS_OK;
+}
+
+sgs_status sgs_src_ints(const sgs_source_node *s, const char *name, int64_t *v, int max, int want, int *n, sgs_diag *d)
+{
+    const sgs_src_attr *a = sgs_src_find(s, name);
+    if (!a)
+        return SGS_OK;
+    if (a->kind != SGS_SRC_INTS)
+        return wrong_kind(s, name, "a list of integers", d);
+    if ((want >= 0 && a->n != want) || a->n > max) {
+        sgs_fail(d, SGS_E_MODEL, "attribute %s of %s: expected %d numbers, found %d", name, s->op, want >= 0 ? want : max, a->n);
+        sgs_fail_at(d, NULL, 0, s->name[0] ? s->name : s->nout ? s->out[0] : s->op);
+        return SGS_E_MODEL;
+    }
+    if (a->n)
+        memcpy(v, a->ints, (size_t)a->n * sizeof *v);
+    *n = a->n;
+    return SGS_OK;
+}
+
+sgs_status sgs_src_const_ints(const sgs_source_node *s, const sgs_value *v, int64_t *out, int max, int *n, sgs_diag *d)
+{
+    const char *name = v->nname ? v->name[0] : "input";
+    const char *problem = !v->data ? "is known only at run time" : v->type != SGS_S64 && v->type != SGS_S32 ? "does not hold integers"
+                          : v->rank > 1 ? "is not a list" : NULL;
+    int64_t count = problem ? 0 : sgs_value_count(v);
+    if (!problem && count > max)
+        problem = "has too many numbers";
+    if (problem) {
+        sgs_status code = v->data ? SGS_E_MODEL : SGS_E_UNSUPPORTED;
+        sgs_fail(d, code, "'%s', which %s takes as shape, axes or sizes, %s", name, s->op, problem);
+        sgs_fail_at(d, NULL, 0, s->name[0] ? s->name : s->nout ? s->out[0] : s->op);
+        return code;
+    }
+    for (int64_t i = 0; i < count; i++)
+        out[i] = v->type == SGS_S64 ? ((const int64_t *)v->data)[i] : ((const int32_t *)v->data)[i];
+    *n = (int)count;
+    return SGS_OK;
+}
+
+sgs_status sgs_src_fail(sgs_import *im, const sgs_source_node *s, sgs_diag *d, const char *fmt, ...)
+{
+    char text[1200];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    sgs_fail(d, SGS_E_MODEL, "%s: %s", s->op, text);
+    sgs_fail_at(d, im->g->file, 0, s->name[0] ? s->name : s->nout ? s->out[0] : s->op);
+    return SGS_E_MODEL;
+}
+
+/* ---- building --------------------------------------------------------------------------------------------------------- */
+
+/* Constants are folded as they come: shapes must be numbers before the next node is read. */
+#define FOLD_LIMIT ((int64_t)1 << 30)
+
+static bool foldable(const sgs_node *n)
+{
+    for (int i = 0; i < n->nin; i++)
+        if (n->in[i] && !n->in[i]->data)
+            return false;
+    return n->op->eval && n->nin > 0;
+}
+
+static sgs_tensor tensor_of(const sgs_value *v)
+{
+    sgs_tensor t = { 0 };
+    if (v) {
+        sgs_shape_like(&t, v);
+        t.data = (void *)(uintptr_t)v->data;
+    }
+    return t;
+}
+
+static sgs_status fold(sgs_import *im, sgs_node *n, sgs_value **out, sgs_diag *d)
+{
+    sgs_graph *g = im->g;
+    sgs_value *v = n->out[0];
+    int64_t bytes = sgs_value_bytes(v);
+    void *data = bytes > FOLD_LIMIT ? NULL : sgs_try_alloc(g->arena, (size_t)bytes);
+    if (!data)
+        return sgs_fail(d, SGS_E_LIMIT, "a constant of %lld bytes exceeds the memory limit", (long long)bytes);
+    sgs_tensor *in = SGS_NEW_N(g->arena, sgs_tensor, n->nin), y = tensor_of(v);
+    for (int i = 0; i < n->nin; i++)
+        in[i] = tensor_of(n->in[i]);
+    y.data = data;
+    sgs_eval_state st = { 0 };
+    sgs_status s = sgs_eval(n, in, &y, &st, d);
+    if (st.destroy)
+        st.destroy(st.p);
+    SGS_TRY(s);
+    sgs_node_remove(g, n);
+    v->data = data;
+    *out = v;
+    return SGS_OK;
+}
+
+/* Float operators work on f32 alone; integers that reach them are a model we cannot take. */
+static sgs_status types_ok(const sgs_op *op, int nin, sgs_value *const *in, sgs_diag *d)
+{
+    for (int i = 0; i < nin && op->float_only; i++)
+        if (in[i] && in[i]->type != SGS_F32)
+            return sgs_fail(d, SGS_E_UNSUPPORTED, "expected float inputs, found %s", sgs_type_name(in[i]->type));
+    return SGS_OK;
+}
+
+sgs_status sgs_emit(sgs_import *im, const sgs_source_node *s, const sgs_op *op, int nin, sgs_value *const *in, const void *attr, sgs_value **out,
+                    sgs_diag *d)
+{
+    sgs_status st = types_ok(op, nin, in, d);
+    if (st == SGS_OK) {
+        sgs_node *n = sgs_node_new(im->g, NULL, op, nin, in, attr);
+        if (s->name[0])
+            n->name = sgs_strdup(im->g->arena, s->name);
+        st = sgs_infer(im->g, n, d);
+        if (st == SGS_OK) {
+            *out = n->out[0];
+            if (foldable(n))
+                st = fold(im, n, out, d);
+        }
+    }
+    if (st != SGS_OK)
+        sgs_fail_at(d, im->g->file, 0, s->name[0] ? s->name : s->nout ? s->out[0] : s->op);
+    return st;
+}
+
+sgs_status sgs_emit_nhwc(sgs_import *im, const sgs_source_node *s, sgs_value *nchw, sgs_value **nhwc, sgs_diag *d)
+{
+    sgs_perm_attr p = { .n = 4, .perm = { 0, 2, 3, 1 } };
+    return sgs_emit(im, s, &sgs_op_transpose, 1, &nchw, &p, nhwc, d);
+}
+
+sgs_status sgs_emit_nchw(sgs_import *im, const sgs_source_node *s, sgs_value *nhwc, sgs_value **nchw, sgs_diag *d)
+{
+    sgs_perm_attr p = { .n = 4, .perm = { 0, 3, 1, 2 } };
+    return sgs_emit(im, s, &sgs_op_transpose, 1, &nhwc, &p, nchw, d);
+}
