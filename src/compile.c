@@ -1,0 +1,335 @@
+/* The stage fixed -> image: sgs_compile of sgs.h.  The main path is build(); the rest reads options and names files. */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "compile/emit.h"
+#include "compile/lower.h"
+#include "compile/plan.h"
+#include "compile/target.h"
+#include "config/config.h"
+#include "import/sim.h"
+#include "runtime/sha256.h"
+
+typedef struct compilation {
+    const sgs_compile_options *o;
+    const sgs_target *target;
+    uint32_t category;
+    sgs_arena *arena;
+    sgs_file file;
+    sgs_graph *g;
+    sgs_config *config;        /* NULL: the model carries none */
+    sgs_program program;
+    sgs_buf image;
+    sgs_compile_report report;
+} compilation;
+
+/* ---- options -------------------------------------------------------------------------------------------------------- */
+
+/* One positive number of a batch list; *text moves behind it. */
+static bool batch_number(const char **text, long *n)
+{
+    char *end;
+    while (**text == ' ')
+        (*text)++;
+    if (**text < '0' || **text > '9')
+        return false;
+    *n = strtol(*text, &end, 10);
+    while (*end == ' ')
+        end++;
+    *text = end;
+    return *n > 0 && *n <= INT_MAX && (*end == 0 || *end == ',');
+}
+
+/* n_buf takes one number, one_buf 1 to 10 different ones. */
+static sgs_status check_batch(const sgs_compile_options *o, sgs_diag *d)
+{
+    const char *mode = o->batch_mode ? o->batch_mode : "n_buf", *text = o->batch ? o->batch : "1";
+    bool one_buf = !strcmp(mode, "one_buf");
+    if (!one_buf && strcmp(mode, "n_buf"))
+        return sgs_fail(d, SGS_E_USAGE, "expected --batch_mode n_buf or one_buf, found '%s'", mode);
+    long size[10];
+    int n = 0;
+    for (const char *at = text;; at++) {
+        long v;
+        if (!batch_number(&at, &v))
+            return sgs_fail(d, SGS_E_USAGE, "expected positive numbers in --batch, found '%s'", text);
+        for (int i = 0; i < n; i++)
+            if (size[i] == v)
+                return sgs_fail(d, SGS_E_USAGE, "--batch names %ld twice", v);
+        if (n == 10)
+            return sgs_fail(d, SGS_E_USAGE, "--batch takes at most 10 sizes, found '%s'", text);
+        size[n++] = v;
+        if (!*at)
+            break;
+    }
+    if (!one_buf && n > 1) {
+        sgs_status s = sgs_fail(d, SGS_E_USAGE, "--batch_mode n_buf takes one number in --batch, found '%s'", text);
+        sgs_hint(d, "n_buf runs any size up to that number; for a list of sizes write --batch_mode one_buf");
+        return s;
+    }
+    if (n > 1 || size[0] != 1) {
+        sgs_status s = sgs_fail(d, SGS_E_UNSUPPORTED, "images of more than one element (--batch %s) are not built yet", text);
+        sgs_hint(d, "leave --batch out and run the image once for each element");
+        return s;
+    }
+    return SGS_OK;
+}
+
+static const char *const categories[] = { "Unknown", "Classification", "Detection" }; /* by ipu_header.category */
+
+static sgs_status check_category(const char *name, uint32_t *category, sgs_diag *d)
+{
+    *category = 0;
+    if (!name)
+        return SGS_OK;
+    for (uint32_t i = 0; i < 3; i++) {
+        if (!strcmp(name, categories[i])) {
+            *category = i;
+            return SGS_OK;
+        }
+    }
+    return sgs_fail(d, SGS_E_USAGE, "expected --category Classification, Detection or Unknown, found '%s'", name);
+}
+
+static sgs_status check_category_outputs(const compilation *c, sgs_diag *d)
+{
+    static const int outputs[] = { 0, 1, 4 };
+    if (!c->category || c->g->nout == outputs[c->category])
+        return SGS_OK;
+    sgs_status s = sgs_fail(d, SGS_E_USAGE, "--category %s needs a model with %d output%s; this one has %d", categories[c->category],
+                            outputs[c->category], outputs[c->category] > 1 ? "s" : "", c->g->nout);
+    sgs_hint(d, "write --category Unknown, or leave it out");
+    return s;
+}
+
+/* ---- file names ------------------------------------------------------------------------------------------------------ */
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* DECISIONS of the manual: beside the model or in the folder given, "<fixed file name>_sgsimg.img"; else the file given. */
+static const char *image_path(compilation *c)
+{
+    const char *model = c->o->model, *out = c->o->output, *base = base_name(model);
+    struct stat st;
+    if (!out || !*out)
+        return sgs_format(c->arena, "%s_sgsimg.img", model);
+    if (stat(out, &st) == 0 && S_ISDIR(st.st_mode))
+        return sgs_format(c->arena, "%s%s%s_sgsimg.img", out, out[strlen(out) - 1] == '/' ? "" : "/", base);
+    return out;
+}
+
+/* ---- the model ----------------------------------------------------------------------------------------------------------- */
+
+static sgs_status read_fixed(compilation *c, sgs_diag *d)
+{
+    SGS_TRY(sgs_file_open(&c->file, c->o->model, d));
+    switch (sgs_sim_kind(c->file.data)) {
+    case SGS_FIXED: break;
+    case SGS_FLOAT:
+        sgs_fail(d, SGS_E_MODEL, "expected a fixed-point model, found a float one");
+        sgs_hint(d, "run the calibrator on it first and compile its result");
+        return SGS_E_MODEL;
+    case SGS_OFFLINE: return sgs_fail(d, SGS_E_MODEL, "expected a fixed-point model, found an image that is compiled already");
+    default: break; /* the reader says best what is wrong */
+    }
+    SGS_TRY(sgs_sim_read_span(&c->g, c->o->model, c->file.data, d));
+    const sgs_meta *config = sgs_meta_get(c->g, "sgs.config");
+    return config ? sgs_config_parse(&c->config, c->o->model, config->data, d) : SGS_OK;
+}
+
+/* ---- inputs and outputs ------------------------------------------------------------------------------------------------------ */
+
+static sgs_status io_type(sgs_type t, ipu_type *r)
+{
+    switch (t) {
+    case SGS_U8:
+    case SGS_BOOL: *r = IPU_U8; return SGS_OK;
+    case SGS_S8: *r = IPU_S8; return SGS_OK;
+    case SGS_S16: *r = IPU_S16; return SGS_OK;
+    case SGS_U16: *r = IPU_U16; return SGS_OK;
+    case SGS_S32: *r = IPU_S32; return SGS_OK;
+    case SGS_F32: *r = IPU_F32; return SGS_OK;
+    default: return SGS_E_UNSUPPORTED;
+    }
+}
+
+static ipu_format input_format(const compilation *c, const sgs_value *v)
+{
+    for (int i = 0; c->config && i < c->config->nin; i++) {
+        if (!sgs_value_has_name(v, c->config->in[i].name))
+            continue;
+        switch (c->config->in[i].input) {
+        case SGS_FMT_RGB: return IPU_FMT_RGB;
+        case SGS_FMT_BGR: return IPU_FMT_BGR;
+        case SGS_FMT_GRAY: return IPU_FMT_GRAY;
+        case SGS_FMT_RGBA: return IPU_FMT_RGBA;
+        case SGS_FMT_BGRA: return IPU_FMT_BGRA;
+        case SGS_FMT_NV12: return IPU_FMT_NV12;
+        default: return IPU_FMT_RAW;
+        }
+    }
+    return IPU_FMT_RAW;
+}
+
+static sgs_status describe(compilation *c, const sgs_value *v, ipu_format format, sgs_image_io *io, sgs_diag *d)
+{
+    *io = (sgs_image_io){ .name = sgs_value_label(c->g, v), .format = format, .rank = v->rank, .axis = -1 };
+    if (io_type(v->type, &io->type) != SGS_OK)
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "'%s' has type %s, which no input or output of an image has", io->name, sgs_type_name(v->type));
+    if (v->rank > IPU_MAX_RANK)
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "'%s' has %d dimensions; inputs and outputs of an image have at most %d", io->name, v->rank,
+                        IPU_MAX_RANK);
+    memcpy(io->dim, v->dim, (size_t)v->rank * sizeof *v->dim);
+    if (v->quant) {
+        io->axis = v->quant->axis;
+        io->nscale = v->quant->n;
+        io->scale = v->quant->scale;
+        io->zero = v->quant->zero;
+    }
+    return SGS_OK;
+}
+
+/* ---- where the image comes from -------------------------------------------------------------------------------------------------- */
+
+static char *provenance(compilation *c)
+{
+    uint8_t hash[32];
+    char hex[65];
+    ipu_sha256 s;
+    ipu_sha256_init(&s);
+    ipu_sha256_add(&s, c->file.data.p, c->file.data.n);
+    ipu_sha256_end(&s, hash);
+    for (int i = 0; i < 32; i++)
+        snprintf(hex + 2 * i, 3, "%02x", hash[i]);
+    const sgs_meta *origin = sgs_meta_get(c->g, "sgs.provenance");
+    return sgs_format(c->arena, "tool OpenIPU %s\nmodel %s\n%.*s", SGS_VERSION, hex, origin ? (int)origin->data.n : 0,
+                      origin ? (const char *)origin->data.p : "");
+}
+
+/* ---- the image -------------------------------------------------------------------------------------------------------------------- */
+
+static sgs_status emit(compilation *c, sgs_diag *d)
+{
+    int nin = c->g->nin, nout = c->g->nout;
+    sgs_image_io *io = SGS_NEW_N(c->arena, sgs_image_io, nin + nout + 1);
+    for (int i = 0; i < nin; i++)
+        SGS_TRY(describe(c, c->g->in[i], input_format(c, c->g->in[i]), io + i, d));
+    for (int i = 0; i < nout; i++)
+        SGS_TRY(describe(c, c->g->out[i], IPU_FMT_RAW, io + nin + i, d));
+    sgs_image_info info = { .target = c->target->id, .category = c->category, .arena = c->report.arena_bytes, .ninput = nin, .noutput = nout,
+                            .io = io, .provenance = provenance(c) };
+    return sgs_emit_image(&c->program, &info, &c->image, d);
+}
+
+/* What the runtime would refuse must not leave the compiler. */
+static sgs_status prove(compilation *c, sgs_diag *d)
+{
+    void *copy = sgs_try_alloc(c->arena, c->image.n); /* aligned */
+    if (!copy)
+        return sgs_fail(d, SGS_E_LIMIT, "no memory for an image of %zu bytes", c->image.n);
+    memcpy(copy, c->image.p, c->image.n);
+    ipu_model m;
+    ipu_status s = ipu_load(&m, copy, c->image.n, &ipu_kernels_c);
+    if (s == IPU_OK)
+        s = ipu_verify(&m);
+    if (s != IPU_OK)
+        return sgs_fail(d, SGS_E_INTERNAL, "the runtime refuses the image just made: %s", ipu_status_text(s));
+    return SGS_OK;
+}
+
+static sgs_status build(compilation *c, sgs_diag *d)
+{
+    sgs_plan_result plan;
+    SGS_TRY(read_fixed(c, d));
+    SGS_TRY(check_category_outputs(c, d));
+    SGS_TRY(sgs_lower(&c->program, c->g, d));
+    c->report.const_bytes = (int64_t)c->program.consts.n;
+    sgs_program_fuse(&c->program);
+    SGS_TRY(sgs_program_plan(&c->program, c->target->memory ? c->target->memory : UINT32_MAX, &plan, d));
+    c->report.arena_bytes = plan.arena;
+    c->report.arena_lower_bound = plan.lower_bound;
+    SGS_TRY(emit(c, d));
+    c->report.image_bytes = (int64_t)c->image.n;
+    c->report.nop = c->program.nrecord;
+    for (int k = 0; k < c->program.nrecord; k++)
+        c->report.mac += c->program.record[k].mac;
+    if (c->target->memory && c->report.image_bytes + c->report.arena_bytes > c->target->memory)
+        return sgs_fail(d, SGS_E_LIMIT, "image and arena need %lld bytes; target %s has %lld",
+                        (long long)(c->report.image_bytes + c->report.arena_bytes), c->target->name, (long long)c->target->memory);
+    return prove(c, d);
+}
+
+static sgs_status write_kernels(compilation *c, sgs_diag *d)
+{
+    if (!c->o->kernels_file)
+        return SGS_OK;
+    char *stem = sgs_strdup(c->arena, base_name(c->o->kernels_file));
+    char *dot = strrchr(stem, '.');
+    if (!dot || strcmp(dot, ".c"))
+        return sgs_fail(d, SGS_E_USAGE, "expected a name that ends in .c for the kernel list, found '%s'", c->o->kernels_file);
+    *dot = 0;
+    sgs_buf text = { 0 };
+    sgs_emit_kernels(&c->program, stem, &text);
+    sgs_status s = sgs_file_write(c->o->kernels_file, text.p, text.n, d);
+    sgs_buf_free(&text);
+    return s;
+}
+
+static void say(const compilation *c, const char *path)
+{
+    const sgs_log *log = &c->o->log;
+    const sgs_compile_report *r = &c->report;
+    if (!log->line)
+        return;
+    if (!c->o->soc_version)
+        log->line(log->user, false, "no --soc_version: compiled for the generic target CHIP, whose images run everywhere");
+    log->line(log->user, false, sgs_format(c->arena, "%s: %lld bytes, %lld of them constants; %d records, %lld multiply-accumulates", path,
+                                           (long long)r->image_bytes, (long long)r->const_bytes, r->nop, (long long)r->mac));
+    log->line(log->user, false, sgs_format(c->arena, "arena: %lld bytes; no plan needs less than %lld", (long long)r->arena_bytes,
+                                           (long long)r->arena_lower_bound));
+}
+
+static sgs_status write_out(compilation *c, char **written, sgs_diag *d)
+{
+    const char *path = image_path(c);
+    SGS_TRY(write_kernels(c, d));
+    SGS_TRY(sgs_file_write(path, c->image.p, c->image.n, d));
+    say(c, path);
+    if (written && !(*written = strdup(path)))
+        return sgs_fail(d, SGS_E_LIMIT, "no memory");
+    return SGS_OK;
+}
+
+sgs_status sgs_compile(const sgs_compile_options *o, char **written, sgs_compile_report *r, sgs_diag *d)
+{
+    compilation c = { .o = o };
+    if (written)
+        *written = NULL;
+    if (!o->model)
+        return sgs_fail(d, SGS_E_USAGE, "no model given: --model X_fixed.sim");
+    SGS_TRY(sgs_target_find(o->soc_version, &c.target, d));
+    SGS_TRY(check_batch(o, d));
+    SGS_TRY(check_category(o->category, &c.category, d));
+    c.arena = sgs_arena_new();
+    sgs_status s = c.arena ? build(&c, d) : sgs_fail(d, SGS_E_LIMIT, "no memory");
+    if (s != SGS_OK)
+        sgs_fail_at(d, o->model, 0, NULL);
+    else
+        s = write_out(&c, written, d);
+    if (s == SGS_OK && r)
+        *r = c.report;
+    sgs_program_free(&c.program);
+    sgs_buf_free(&c.image);
+    sgs_config_free(c.config);
+    sgs_graph_free(c.g);
+    sgs_file_close(&c.file);
+    sgs_arena_free(c.arena);
+    return s;
+}
