@@ -105,7 +105,16 @@ static bool scalar(const sgs_program *p, const ipu_ref *r, void *value)
     return true;
 }
 
-/* The convolution whose whole result QUANTIZE k reads, when nothing but the rounding they share lies between them; else -1. */
+static bool writes_buffer(const sgs_record *r, int buffer)
+{
+    const ipu_ref *ref = sgs_refs(r);
+    for (int i = 0; i < r->rec->nref; i++)
+        if (ref[i].space == IPU_ARENA && ref[i].index == buffer && sgs_ref_written(r, i))
+            return true;
+    return false;
+}
+
+/* The convolution whose whole result QUANTIZE k reads; else -1. */
 static int second_output_source(const sgs_program *p, int k, float *m)
 {
     const ipu_quantize *q = (const ipu_quantize *)(const void *)p->record[k].rec;
@@ -114,8 +123,10 @@ static int second_output_source(const sgs_program *p, int k, float *m)
         return -1;
     for (int s = k - 1; s >= 0; s--) {
         const ipu_conv *conv = (const ipu_conv *)(const void *)p->record[s].rec;
-        if (!sgs_is_conv(p->record + s) || memcmp(&conv->y, &q->x, sizeof q->x))
+        if (!writes_buffer(p->record + s, q->x.index))
             continue;
+        if (!sgs_is_conv(p->record + s) || memcmp(&conv->y, &q->x, sizeof q->x))
+            return -1;
         int32_t its = conv->add.space == IPU_NONE ? conv->out.zero : conv->sum.zero;
         return conv->y2.space == IPU_NONE && its == zero ? s : -1;
     }

@@ -61,7 +61,7 @@ ipu_ref maker_zeros(image_maker *m, ipu_type type, int32_t count)
 ipu_ref maker_arena(image_maker *m, ipu_type type, int32_t h, int32_t w, int32_t c)
 {
     ipu_ref r = window(IPU_ARENA, type, h, w, c);
-    r.off = m->arena;
+    r.off = m->alloc[m->nalloc++] = m->arena;
     m->arena += ((uint32_t)r.img + IPU_ALIGN - 1) / IPU_ALIGN * IPU_ALIGN;
     return r;
 }
@@ -270,16 +270,16 @@ static ipu_ref quantize(image_maker *m, ipu_ref x, ipu_type t, float mult)
 {
     ipu_quantize r = { .x = x, .mult = number(m, IPU_F32, 0, mult), .out = range_of(t) };
     r.zero = number(m, IPU_S32, x.type == IPU_U8 ? 128 : 0, 0);
-    r.y = maker_arena(m, t, x.h, x.w, x.c);
-    if (x.type == t)
-        r.y = x; /* in place */
+    r.y = x.type == t && !m->separate ? x : maker_arena(m, t, x.h, x.w, x.c); /* x: in place */
     maker_record(m, IPU_QUANTIZE, &r);
     return r.y;
 }
 
 static ipu_ref add(image_maker *m, ipu_ref a, ipu_ref b)
 {
-    ipu_add r = { .y = a, .a = a, .b = b, .ma = 0.75f, .mb = 0.6f, .out = s16_out }; /* y takes a's place */
+    ipu_add r = { .y = a, .a = a, .b = b, .ma = 0.75f, .mb = 0.6f, .out = s16_out }; /* y in a's place */
+    if (m->separate)
+        r.y = maker_arena(m, IPU_S16, a.h, a.w, a.c);
     maker_record(m, IPU_ADD_S16, &r);
     return r.y;
 }
@@ -340,7 +340,8 @@ static ipu_ref concat_and_residual(image_maker *m, ipu_ref a, ipu_ref b)
     maker_conv(m, deep, IPU_S16, wide.c, 1, 1);
     ipu_conv *last = (ipu_conv *)(void *)(m->ops.p + m->ops.n - sizeof *last);
     last->add = wide;
-    last->y = wide; /* in place */
+    if (!m->separate)
+        last->y = wide; /* in place */
     last->m_conv = 0.5f;
     last->m_add = 0.75f;
     last->sum = s16_out;
@@ -360,25 +361,31 @@ static ipu_ref padded(image_maker *m, ipu_ref x)
     return r.y;
 }
 
-uint8_t *maker_network(size_t *bytes)
+void maker_network_build(image_maker *m)
 {
-    image_maker m = { .seed = 7 };
-    ipu_ref picture = maker_input(&m, "picture", IPU_U8, 17, 13, 3), data = maker_input(&m, "data", IPU_F32, 9, 7, 5);
-    ipu_ref scores = maker_output(&m, "scores", IPU_S16, 1, 1, 10), map = maker_output(&m, "map", IPU_F32, 5, 4, 24);
-    ipu_ref turned = maker_output(&m, "turned", IPU_U8, 20, 7, 9);
-    ipu_ref a = pool(&m, maker_conv(&m, picture, IPU_U8, 20, 3, 1), 3, 2);         /* [9][7][20] */
-    ipu_ref b = quantize(&m, maker_conv(&m, quantize(&m, data, IPU_S16, 8192), IPU_S16, 20, 3, 1), IPU_U8, 1.0f / 128);
-    ipu_ref c = concat_and_residual(&m, a, maker_depthwise(&m, b, IPU_U8, 3, 1));  /* S16 [5][4][24] */
-    ipu_ref same = quantize(&m, c, IPU_S16, 0.875f);
-    ipu_ref sum = add(&m, same, maker_conv(&m, padded(&m, maker_conv(&m, quantize(&m, c, IPU_U8, 1.0f / 128), IPU_U8, 9, 1, 1)),
+    m->seed = 7;
+    ipu_ref picture = maker_input(m, "picture", IPU_U8, 17, 13, 3), data = maker_input(m, "data", IPU_F32, 9, 7, 5);
+    ipu_ref scores = maker_output(m, "scores", IPU_S16, 1, 1, 10), map = maker_output(m, "map", IPU_F32, 5, 4, 24);
+    ipu_ref turned = maker_output(m, "turned", IPU_U8, 20, 7, 9);
+    ipu_ref a = pool(m, maker_conv(m, picture, IPU_U8, 20, 3, 1), 3, 2);         /* [9][7][20] */
+    ipu_ref b = quantize(m, maker_conv(m, quantize(m, data, IPU_S16, 8192), IPU_S16, 20, 3, 1), IPU_U8, 1.0f / 128);
+    ipu_ref c = concat_and_residual(m, a, maker_depthwise(m, b, IPU_U8, 3, 1));  /* S16 [5][4][24] */
+    ipu_ref same = quantize(m, c, IPU_S16, 0.875f);
+    ipu_ref sum = add(m, same, maker_conv(m, padded(m, maker_conv(m, quantize(m, c, IPU_U8, 1.0f / 128), IPU_U8, 9, 1, 1)),
                                            IPU_S16, 24, 3, 2)); /* padded to [10][8], back to [5][4] */
-    sum = add(&m, sum, average(&m, sum, 5, 4));
-    ipu_quantize out = { .y = map, .x = sum, .mult = number(&m, IPU_F32, 0, 1.0f / 4096), .zero = number(&m, IPU_S32, 0, 0) };
-    maker_record(&m, IPU_DEQUANTIZE, &out);
-    softmax(&m, maker_conv(&m, average(&m, sum, 5, 4), IPU_S16, 10, 1, 1), scores);
+    sum = add(m, sum, average(m, sum, 5, 4));
+    ipu_quantize out = { .y = map, .x = sum, .mult = number(m, IPU_F32, 0, 1.0f / 4096), .zero = number(m, IPU_S32, 0, 0) };
+    maker_record(m, IPU_DEQUANTIZE, &out);
+    softmax(m, maker_conv(m, average(m, sum, 5, 4), IPU_S16, 10, 1, 1), scores);
     ipu_ref walk = a; /* [h][w][c] -> [c][w][h] */
     walk.h = a.c, walk.row = a.step, walk.w = a.w, walk.pix = a.pix, walk.c = a.h, walk.step = a.row;
-    copy(&m, turned, walk);
+    copy(m, turned, walk);
+}
+
+uint8_t *maker_network(size_t *bytes)
+{
+    image_maker m = { 0 };
+    maker_network_build(&m);
     return maker_finish(&m, bytes);
 }
 

@@ -1,0 +1,282 @@
+/* A lowered program through fusion, planning and the image writer: whatever they change, the outputs keep every bit. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "../runtime/image_maker.h"
+#include "compile/emit.h"
+#include "compile/plan.h"
+#include "compile/program.h"
+#include "runtime/load.h"
+
+#define NIN 2
+#define NOUT 3
+
+/* ---- the hand-made network as a program -------------------------------------------------------------------------- */
+
+static int buffer_of(const image_maker *m, const ipu_ref *r)
+{
+    if (r->space == IPU_INPUT)
+        return r->index;
+    if (r->space == IPU_OUTPUT)
+        return NIN + r->index;
+    int k = 0;
+    while (k + 1 < m->nalloc && m->alloc[k + 1] <= r->off)
+        k++;
+    return NIN + NOUT + k;
+}
+
+static void to_buffers(const image_maker *m, ipu_rec *rec)
+{
+    ipu_ref *ref = (ipu_ref *)(void *)(rec + 1);
+    for (int i = 0; i < rec->nref; i++) {
+        if (ref[i].space == IPU_NONE || ref[i].space == IPU_CONST)
+            continue;
+        int b = buffer_of(m, ref + i);
+        if (ref[i].space == IPU_ARENA)
+            ref[i].off -= m->alloc[b - NIN - NOUT];
+        ref[i].space = IPU_ARENA;
+        ref[i].index = (uint16_t)b;
+    }
+}
+
+static sgs_program program_of(image_maker *m)
+{
+    sgs_program p = { .arena = sgs_arena_new(), .nbuffer = NIN + NOUT + m->nalloc };
+    p.buffer = SGS_NEW_N(p.arena, sgs_buffer, p.nbuffer);
+    for (int i = 0; i < p.nbuffer; i++)
+        p.buffer[i] = i < NIN          ? (sgs_buffer){ 0, IPU_INPUT, i, 0 }
+                      : i < NIN + NOUT ? (sgs_buffer){ 0, IPU_OUTPUT, i - NIN, 0 }
+                                       : (sgs_buffer){ 0, IPU_ARENA, 0, 0 };
+    for (int k = 0; k < m->nalloc; k++)
+        p.buffer[NIN + NOUT + k].bytes = (k + 1 < m->nalloc ? m->alloc[k + 1] : m->arena) - m->alloc[k];
+    sgs_buf_add(&p.consts, m->consts.p, m->consts.n);
+    p.record = SGS_NEW_N(p.arena, sgs_record, m->nop);
+    for (size_t at = 0; at < m->ops.n; at += p.record[p.nrecord++].rec->bytes) {
+        ipu_rec *head = (ipu_rec *)(void *)(m->ops.p + at);
+        ipu_rec *rec = sgs_alloc(p.arena, head->bytes);
+        memcpy(rec, head, head->bytes);
+        to_buffers(m, rec);
+        p.record[p.nrecord] = (sgs_record){ rec, sgs_format(p.arena, "layer%d", p.nrecord), 1000 };
+    }
+    return p;
+}
+
+static const float one = 1;
+static const int32_t zero = 0;
+static const sgs_image_io ios[NIN + NOUT] = {
+    { "picture", IPU_U8, IPU_FMT_RGB, 4, { 1, 17, 13, 3 }, -1, 1, &one, &zero },
+    { "data", IPU_F32, IPU_FMT_RAW, 4, { 1, 9, 7, 5 }, -1, 0, NULL, NULL },
+    { "scores", IPU_S16, IPU_FMT_RAW, 4, { 1, 1, 1, 10 }, -1, 1, &one, &zero },
+    { "map", IPU_F32, IPU_FMT_RAW, 4, { 1, 5, 4, 24 }, -1, 0, NULL, NULL },
+    { "turned", IPU_U8, IPU_FMT_RAW, 4, { 1, 20, 7, 9 }, -1, 1, &one, &zero },
+};
+
+static sgs_buf image_of(sgs_program *p, sgs_plan_result *plan)
+{
+    sgs_buf image = { 0 };
+    assert_int_equal(sgs_program_plan(p, UINT32_MAX, plan, NULL), SGS_OK);
+    sgs_image_info info = { .category = 0, .arena = plan->arena, .ninput = NIN, .noutput = NOUT, .io = ios, .provenance = "tool test\n" };
+    assert_int_equal(sgs_emit_image(p, &info, &image, NULL), SGS_OK);
+    return image;
+}
+
+/* ---- running ------------------------------------------------------------------------------------------------------------ */
+
+typedef struct outputs {
+    uint8_t *p[NOUT];
+    size_t bytes[NOUT];
+} outputs;
+
+static outputs run_image(const void *bytes, size_t n)
+{
+    uint8_t *image = aligned_alloc(IPU_ALIGN, (n + IPU_ALIGN - 1) / IPU_ALIGN * IPU_ALIGN);
+    memcpy(image, bytes, n);
+    ipu_model m;
+    ipu_tensor t;
+    assert_int_equal(ipu_load(&m, image, n, &ipu_kernels_c), IPU_OK);
+    assert_int_equal(ipu_verify(&m), IPU_OK);
+    void *in[NIN], *arena = aligned_alloc(IPU_ALIGN, ipu_arena_size(&m) + IPU_ALIGN);
+    memset(arena, 0xee, ipu_arena_size(&m));
+    outputs out;
+    for (int i = 0; i < NIN; i++) {
+        assert_int_equal(ipu_input(&m, i, &t), IPU_OK);
+        in[i] = maker_network_input(i, t.bytes);
+    }
+    for (int i = 0; i < NOUT; i++) {
+        assert_int_equal(ipu_output(&m, i, &t), IPU_OK);
+        out.bytes[i] = t.bytes;
+        out.p[i] = aligned_alloc(IPU_ALIGN, (t.bytes + IPU_ALIGN) / IPU_ALIGN * IPU_ALIGN);
+    }
+    assert_int_equal(ipu_run(&m, arena, (const void *const *)in, (void *const *)out.p, NULL), IPU_OK);
+    for (int i = 0; i < NIN; i++)
+        free(in[i]);
+    free(arena);
+    free(image);
+    return out;
+}
+
+static void assert_same(outputs a, outputs b)
+{
+    for (int i = 0; i < NOUT; i++) {
+        assert_int_equal(a.bytes[i], b.bytes[i]);
+        assert_memory_equal(a.p[i], b.p[i], a.bytes[i]);
+        free(a.p[i]);
+        free(b.p[i]);
+    }
+}
+
+static outputs unplanned(void)
+{
+    image_maker m = { .separate = 1 };
+    maker_network_build(&m);
+    size_t n;
+    uint8_t *image = maker_finish(&m, &n);
+    outputs out = run_image(image, n);
+    free(image);
+    return out;
+}
+
+typedef struct fixture {
+    image_maker maker;
+    sgs_program p;
+} fixture;
+
+static fixture fresh(void)
+{
+    fixture f = { .maker = { .separate = 1 } };
+    maker_network_build(&f.maker);
+    f.p = program_of(&f.maker);
+    return f;
+}
+
+static void drop(fixture *f)
+{
+    free(f->maker.io.p);
+    free(f->maker.ops.p);
+    free(f->maker.consts.p);
+    free(f->maker.cost.p);
+    sgs_buf_free(&f->p.consts);
+    sgs_arena_free(f->p.arena);
+}
+
+static int count(const sgs_program *p, ipu_kind kind)
+{
+    int n = 0;
+    for (int k = 0; k < p->nrecord; k++)
+        n += p->record[k].rec->kind == kind;
+    return n;
+}
+
+/* ---- tests --------------------------------------------------------------------------------------------------------------- */
+
+static void planning_keeps_every_bit(void **state)
+{
+    fixture f = fresh();
+    uint32_t apart = f.maker.arena;
+    sgs_plan_result plan;
+    sgs_buf image = image_of(&f.p, &plan);
+    assert_true(plan.arena < apart / 2);
+    assert_int_equal(plan.arena, plan.lower_bound);
+    int in_place = 0;
+    for (int k = 0; k < f.p.nrecord; k++) {
+        const ipu_ref *ref = sgs_refs(f.p.record + k);
+        in_place += ref[1].space == IPU_ARENA && f.p.buffer[ref[0].index].space == IPU_ARENA && f.p.buffer[ref[1].index].space == IPU_ARENA &&
+                    f.p.buffer[ref[0].index].off == f.p.buffer[ref[1].index].off;
+    }
+    assert_int_equal(in_place, 2); /* both additions; what the change of scale reads is read again later */
+    assert_same(unplanned(), run_image(image.p, image.n));
+    sgs_buf_free(&image);
+    drop(&f);
+}
+
+static void fusion_keeps_every_bit(void **state)
+{
+    fixture f = fresh();
+    int records = f.p.nrecord, quantize = count(&f.p, IPU_QUANTIZE);
+    assert_int_equal(count(&f.p, IPU_ADD_S16), 2);
+    sgs_program_fuse(&f.p);
+    assert_int_equal(count(&f.p, IPU_ADD_S16), 1);             /* the other adds one pixel to all */
+    assert_int_equal(count(&f.p, IPU_QUANTIZE), quantize - 2); /* two of convolutions; two of inputs and sums stay */
+    assert_int_equal(f.p.nrecord, records - 3);
+    sgs_plan_result plan;
+    sgs_buf image = image_of(&f.p, &plan);
+    assert_same(unplanned(), run_image(image.p, image.n));
+    sgs_buf_free(&image);
+    drop(&f);
+}
+
+static void fused_layers_keep_their_names_and_work(void **state)
+{
+    fixture f = fresh();
+    int64_t before = 0, after = 0;
+    for (int k = 0; k < f.p.nrecord; k++)
+        before += f.p.record[k].mac;
+    sgs_program_fuse(&f.p);
+    int joined = 0;
+    for (int k = 0; k < f.p.nrecord; k++) {
+        after += f.p.record[k].mac;
+        joined += strstr(f.p.record[k].layer, " + ") != NULL;
+    }
+    assert_int_equal(before, after);
+    assert_int_equal(joined, 3);
+    drop(&f);
+}
+
+static void a_buffer_read_twice_is_not_fused(void **state)
+{
+    fixture f = fresh();
+    for (int k = 0; k < f.p.nrecord; k++) { /* a + a: both operands are the one value */
+        ipu_ref *ref = sgs_refs(f.p.record + k);
+        if (f.p.record[k].rec->kind == IPU_ADD_S16 && ref[2].h != 1)
+            ref[1] = ref[2];
+    }
+    sgs_program_fuse(&f.p);
+    assert_int_equal(count(&f.p, IPU_ADD_S16), 2);
+    drop(&f);
+}
+
+static void images_are_deterministic(void **state)
+{
+    sgs_buf image[2];
+    for (int i = 0; i < 2; i++) {
+        fixture f = fresh();
+        sgs_plan_result plan;
+        sgs_program_fuse(&f.p);
+        image[i] = image_of(&f.p, &plan);
+        drop(&f);
+    }
+    assert_int_equal(image[0].n, image[1].n);
+    assert_memory_equal(image[0].p, image[1].p, image[0].n);
+    sgs_buf_free(&image[0]);
+    sgs_buf_free(&image[1]);
+}
+
+static void kernels_file_lists_what_is_used(void **state)
+{
+    fixture f = fresh();
+    sgs_buf text = { 0 };
+    f.p.nrecord = 2; /* a convolution and a pool */
+    sgs_emit_kernels(&f.p, "my-net 1", &text);
+    assert_non_null(strstr(text.p, "const ipu_kernels my_net_1 = {"));
+    assert_non_null(strstr(text.p, "[IPU_CONV_U8] = { ipu_conv_check, ipu_conv_u8_c },"));
+    assert_non_null(strstr(text.p, "[IPU_MAXPOOL] = { ipu_pool_check, ipu_maxpool_c },"));
+    assert_non_null(strstr(text.p, "runtime/kernels: conv.c, pool.c. */"));
+    assert_null(strstr(text.p, "ipu_add"));
+    sgs_buf_free(&text);
+    drop(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(planning_keeps_every_bit), cmocka_unit_test(fusion_keeps_every_bit),
+        cmocka_unit_test(fused_layers_keep_their_names_and_work), cmocka_unit_test(a_buffer_read_twice_is_not_fused),
+        cmocka_unit_test(images_are_deterministic), cmocka_unit_test(kernels_file_lists_what_is_used),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
