@@ -19,6 +19,8 @@ typedef struct conv_job {
     uint8_t *y, *y2;
     int32_t full, tail; /* whole groups of four input channels; channels in the last, partial one */
     ptrdiff_t block;    /* bytes of one block of weights */
+    int32_t reach_y, reach_x; /* from the first tap to the last, in pixels */
+    ptrdiff_t reach;          /* in bytes, to past the last group of channels */
     ptrdiff_t x_bytes;
 } conv_job;
 
@@ -29,25 +31,42 @@ typedef struct conv_tile {
     int inside;
 } conv_tile;
 
-/* The next output pixel. */
+/* The next output pixel, and where its row begins in each operand. */
 typedef struct conv_walk {
     int32_t n, oy, ox;
+    ptrdiff_t x, y, add, y2; /* x: of the row's tap (0, 0), left padding included */
 } conv_walk;
 
-IPU_INLINE ptrdiff_t conv_at(const ipu_ref *r, const conv_walk *k)
+IPU_INLINE void conv_row(const conv_job *j, conv_walk *k)
 {
-    return (ptrdiff_t)k->n * r->img + (ptrdiff_t)k->oy * r->row + (ptrdiff_t)k->ox * r->pix;
+    const ipu_conv *r = j->r;
+    const int32_t iy = k->oy * r->sy - r->py;
+
+    k->x = (ptrdiff_t)k->n * r->x.img + (ptrdiff_t)iy * r->x.row - (ptrdiff_t)r->px * r->x.pix;
+    k->y = (ptrdiff_t)k->n * r->y.img + (ptrdiff_t)k->oy * r->y.row;
+    k->add = (ptrdiff_t)k->n * r->add.img + (ptrdiff_t)k->oy * r->add.row;
+    k->y2 = (ptrdiff_t)k->n * r->y2.img + (ptrdiff_t)k->oy * r->y2.row;
 }
 
-IPU_INLINE void conv_next(const ipu_ref *y, conv_walk *k)
+/* At the first pixel of a row of n*h. */
+IPU_INLINE conv_walk conv_walk_from(const conv_job *j, int32_t row)
 {
-    if (++k->ox < y->w)
+    conv_walk k = { .n = row / j->r->y.h, .oy = row % j->r->y.h };
+    conv_row(j, &k);
+    return k;
+}
+
+IPU_INLINE void conv_walk_on(const conv_job *j, conv_walk *k, int32_t pixels)
+{
+    k->ox += pixels;
+    if (k->ox < j->r->y.w)
         return;
     k->ox = 0;
-    if (++k->oy < y->h)
-        return;
-    k->oy = 0;
-    k->n++;
+    if (++k->oy == j->r->y.h) {
+        k->oy = 0;
+        k->n++;
+    }
+    conv_row(j, k);
 }
 
 IPU_INLINE conv_job conv_start(const ipu_rec *rec, void *const p[])
@@ -59,33 +78,50 @@ IPU_INLINE conv_job conv_start(const ipu_rec *rec, void *const p[])
     j.full = r->x.c / 4;
     j.tail = r->x.c % 4;
     j.block = (ptrdiff_t)r->kh * r->kw * (j.full + (j.tail != 0)) * 4 * CONV_LANES;
+    j.reach_y = (r->kh - 1) * r->dy;
+    j.reach_x = (r->kw - 1) * r->dx;
+    j.reach = (ptrdiff_t)j.reach_y * r->x.row + (ptrdiff_t)j.reach_x * r->x.pix + 4 * (j.full + (j.tail != 0));
     j.x_bytes = ipu_extent(&r->x);
     return j;
+}
+
+/* d[i] = first + i * step */
+IPU_INLINE void conv_line(ptrdiff_t *d, ptrdiff_t first, ptrdiff_t step, int n)
+{
+    for (int i = 0; i < n; i++, first += step)
+        d[i] = first;
+}
+
+/* Fills tile t from pixel `at` on with n pixels of one row; returns whether they are inside. */
+IPU_INLINE int conv_fill_run(const conv_job *j, conv_tile *t, int at, int n, const conv_walk *k)
+{
+    const ipu_conv *r = j->r;
+    const int32_t iy = k->oy * r->sy - r->py, ix = k->ox * r->sx - r->px, last = ix + (n - 1) * r->sx;
+    const ptrdiff_t step = (ptrdiff_t)r->sx * r->x.pix, x = k->x + k->ox * step;
+
+    conv_line(t->x + at, x, step, n);
+    conv_line(t->y + at, k->y + (ptrdiff_t)k->ox * r->y.pix, r->y.pix, n);
+    if (j->add)
+        conv_line(t->add + at, k->add + (ptrdiff_t)k->ox * r->add.pix, r->add.pix, n);
+    if (j->y2)
+        conv_line(t->y2 + at, k->y2 + (ptrdiff_t)k->ox * r->y2.pix, r->y2.pix, n);
+    for (int i = 0; i < n; i++) {
+        t->iy[at + i] = iy;
+        t->ix[at + i] = ix + i * r->sx;
+    }
+    return iy >= 0 && ix >= 0 && iy < r->x.h - j->reach_y && last < r->x.w - j->reach_x &&
+           x + (n - 1) * step + j->reach <= j->x_bytes;
 }
 
 /* Fills tile t with n pixels from *k on, which advances. */
 IPU_INLINE void conv_fill(const conv_job *j, conv_tile *t, int n, conv_walk *k)
 {
-    const ipu_conv *r = j->r;
-    const int32_t reach_y = (r->kh - 1) * r->dy, reach_x = (r->kw - 1) * r->dx;
-    const ptrdiff_t reach =
-        (ptrdiff_t)reach_y * r->x.row + (ptrdiff_t)reach_x * r->x.pix + 4 * (j->full + (j->tail != 0));
-    int inside = 1;
-
-    for (int i = 0; i < n; i++, conv_next(&r->y, k)) {
-        const int32_t iy = k->oy * r->sy - r->py, ix = k->ox * r->sx - r->px;
-        const ptrdiff_t x = (ptrdiff_t)k->n * r->x.img + (ptrdiff_t)iy * r->x.row + (ptrdiff_t)ix * r->x.pix;
-        inside &= iy >= 0 && ix >= 0 && iy + reach_y < r->x.h && ix + reach_x < r->x.w && x + reach <= j->x_bytes;
-        t->x[i] = x;
-        t->iy[i] = iy;
-        t->ix[i] = ix;
-        t->y[i] = conv_at(&r->y, k);
-        if (j->add)
-            t->add[i] = conv_at(&r->add, k);
-        if (j->y2)
-            t->y2[i] = conv_at(&r->y2, k);
+    t->inside = 1;
+    for (int at = 0, run; at < n; at += run) {
+        run = j->r->y.w - k->ox < n - at ? j->r->y.w - k->ox : n - at;
+        t->inside &= conv_fill_run(j, t, at, run, k);
+        conv_walk_on(j, k, run);
     }
-    t->inside = inside;
 }
 
 /* Where the n pixels of a tile read tap (ky, kx). */

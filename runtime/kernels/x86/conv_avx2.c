@@ -143,7 +143,7 @@ IPU_KERNEL(ipu_conv_u8_avx2)
     conv_tile t;
 
     for (int32_t co = 0; co < j.r->y.c; co += CONV_LANES) {
-        conv_walk k = { .n = y0 / j.r->y.h, .oy = y0 % j.r->y.h };
+        conv_walk k = conv_walk_from(&j, y0);
         int64_t left = (int64_t)(y1 - y0) * j.r->y.w;
         for (; left >= 2; left -= 2) {
             conv_fill(&j, &t, 2, &k);

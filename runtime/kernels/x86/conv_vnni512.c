@@ -167,7 +167,7 @@ static const conv_size conv_sizes_1[] = { { 12, conv_tile_12_1 }, { 4, conv_tile
 static void conv_pixels(const conv_job *j, const conv_store *s, const conv_size *size, int32_t co, int32_t y0,
                         int32_t y1)
 {
-    conv_walk k = { .n = y0 / j->r->y.h, .oy = y0 % j->r->y.h };
+    conv_walk k = conv_walk_from(j, y0);
     conv_tile t;
 
     for (int64_t left = (int64_t)(y1 - y0) * j->r->y.w; left > 0; left -= size->pixels) {

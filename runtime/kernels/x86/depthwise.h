@@ -30,9 +30,10 @@ IPU_INLINE ptrdiff_t dw_tap_offset(const ipu_depthwise *r, int32_t ky, int32_t k
     return (ptrdiff_t)ky * r->dy * r->x.row + (ptrdiff_t)kx * r->dx * r->x.pix;
 }
 
-/* Where the output pixel (oy, ox) of image n reads channel c of each tap.  off: the taps' offsets inside x. */
+/* Where the output pixel (oy, ox) of image n reads channel c of each tap.  off: the taps' offsets inside x; pad: the
+ * pad vector from c on. */
 IPU_INLINE void dw_taps(const dw_job *j, const ptrdiff_t *off, int32_t n, int32_t oy, int32_t ox, int32_t c,
-                        const uint8_t **q)
+                        const uint8_t *pad, const uint8_t **q)
 {
     const ipu_depthwise *r = j->r;
     const int32_t iy = oy * r->sy - r->py, ix = ox * r->sx - r->px;
@@ -47,7 +48,7 @@ IPU_INLINE void dw_taps(const dw_job *j, const ptrdiff_t *off, int32_t n, int32_
         for (int32_t kx = 0; kx < r->kw; kx++, t++) {
             const int in =
                 (uint32_t)(iy + ky * r->dy) < (uint32_t)r->x.h && (uint32_t)(ix + kx * r->dx) < (uint32_t)r->x.w;
-            q[t] = in ? j->x + (x0 + off[t]) : j->pad + c;
+            q[t] = in ? j->x + (x0 + off[t]) : pad;
         }
 }
 

@@ -90,7 +90,7 @@ static void dw_block_rows(const dw_job *j, const dw_block *k, const ptrdiff_t *o
         uint8_t *dst =
             j->y + (ptrdiff_t)n * y->img + (ptrdiff_t)oy * y->row + (ptrdiff_t)k->c * ipu_type_bytes(y->type);
         for (int32_t ox = 0; ox < y->w; ox++, dst += y->pix) {
-            dw_taps(j, off, n, oy, ox, k->c, q);
+            dw_taps(j, off, n, oy, ox, k->c, j->pad + k->c, q);
             dw_pixel(j, k, w, q, dst);
         }
     }

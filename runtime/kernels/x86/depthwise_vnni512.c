@@ -14,7 +14,8 @@ typedef struct dw_block {
     __m512 mult[4];
     f512_out out;
     __mmask64 mask;
-    int32_t c, n; /* first channel, channels */
+    int32_t c, n;    /* first channel, channels */
+    uint8_t pad[64]; /* a whole vector: masked loads that meet a page's end are slow */
 } dw_block;
 
 /* d[v] = the four bytes a, b, c, e of each channel, side by side. */
@@ -48,6 +49,7 @@ static dw_block dw_block_of(const dw_job *j, int32_t c)
     dw_block k = { .out = f512_out_of(&j->r->out), .c = c, .n = j->r->x.c - c < 64 ? j->r->x.c - c : 64 };
     __m512i m[4];
 
+    memcpy(k.pad, j->pad + c, (size_t)k.n);
     k.mask = k.n == 64 ? ~(__mmask64)0 : ((__mmask64)1 << k.n) - 1;
     dw_order(j->bias + c, k.n, k.bias);
     dw_order(j->mult + c, k.n, m);
@@ -62,20 +64,34 @@ IPU_INLINE __m512i dw_weights(const dw_job *j, const dw_block *k, int t)
                                  : _mm512_maskz_loadu_epi8(k->mask, j->w + (ptrdiff_t)t * j->cpad + k->c);
 }
 
-IPU_INLINE void dw_put(const dw_job *j, const dw_block *k, const __m512i *acc, uint8_t *y)
+/* The block's channels of a pixel; FULL: there are 64. */
+IPU_INLINE __m512i dw_load(const uint8_t *x, __mmask64 mask, const int FULL)
+{
+    return FULL ? _mm512_loadu_si512(x) : _mm512_maskz_loadu_epi8(mask, x);
+}
+
+IPU_INLINE void dw_put(const dw_job *j, const dw_block *k, const __m512i *acc, uint8_t *y, const int FULL)
 {
     __m512i q[4];
     for (int v = 0; v < 4; v++)
         q[v] = f512_requant(acc[v], k->mult[v], &k->out);
     const __m512i a = _mm512_packs_epi32(q[0], q[1]), b = _mm512_packs_epi32(q[2], q[3]);
-    if (j->r->y.type == IPU_U8) {
-        _mm512_mask_storeu_epi8(y, k->mask, _mm512_packus_epi16(a, b));
-        return;
-    }
     const __m512i lo = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11), hi = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
-    _mm512_mask_storeu_epi16(y, (__mmask32)k->mask, _mm512_permutex2var_epi64(a, lo, b));
-    if (k->n > 32)
-        _mm512_mask_storeu_epi16(y + 64, (__mmask32)(k->mask >> 32), _mm512_permutex2var_epi64(a, hi, b));
+    const __m512i u = _mm512_packus_epi16(a, b);
+
+    if (j->r->y.type == IPU_U8) {
+        if (FULL)
+            _mm512_storeu_si512(y, u);
+        else
+            _mm512_mask_storeu_epi8(y, k->mask, u);
+    } else if (FULL) {
+        _mm512_storeu_si512(y, _mm512_permutex2var_epi64(a, lo, b));
+        _mm512_storeu_si512(y + 64, _mm512_permutex2var_epi64(a, hi, b));
+    } else {
+        _mm512_mask_storeu_epi16(y, (__mmask32)k->mask, _mm512_permutex2var_epi64(a, lo, b));
+        if (k->n > 32)
+            _mm512_mask_storeu_epi16(y + 64, (__mmask32)(k->mask >> 32), _mm512_permutex2var_epi64(a, hi, b));
+    }
 }
 
 IPU_INLINE uint8_t *dw_row(const dw_job *j, const dw_block *k, int32_t row)
@@ -87,7 +103,8 @@ IPU_INLINE uint8_t *dw_row(const dw_job *j, const dw_block *k, int32_t row)
 
 /* ---- any kernel ---- */
 
-static void dw_any_block(const dw_job *j, const dw_block *k, const ptrdiff_t *off, int32_t y0, int32_t y1)
+IPU_INLINE void dw_any_block(const dw_job *j, const dw_block *k, const ptrdiff_t *off, int32_t y0, int32_t y1,
+                             const int FULL)
 {
     const ipu_ref *y = &j->r->y;
     const int groups = (j->taps + 3) / 4;
@@ -98,20 +115,20 @@ static void dw_any_block(const dw_job *j, const dw_block *k, const ptrdiff_t *of
         dw_mix(dw_weights(j, k, 4 * g), dw_weights(j, k, 4 * g + 1), dw_weights(j, k, 4 * g + 2),
                dw_weights(j, k, 4 * g + 3), w + 4 * g);
     for (int t = j->taps; t < 4 * groups; t++)
-        q[t] = j->pad + k->c; /* meets zero weights */
+        q[t] = k->pad; /* meets zero weights */
     for (int32_t row = y0; row < y1; row++) {
         uint8_t *dst = dw_row(j, k, row);
         for (int32_t ox = 0; ox < y->w; ox++, dst += y->pix) {
             __m512i acc[4] = { k->bias[0], k->bias[1], k->bias[2], k->bias[3] }, d[4];
-            dw_taps(j, off, row / y->h, row % y->h, ox, k->c, q);
+            dw_taps(j, off, row / y->h, row % y->h, ox, k->c, k->pad, q);
             for (int g = 0; g < groups; g++) {
                 const uint8_t **s = q + 4 * g;
-                dw_mix(_mm512_maskz_loadu_epi8(k->mask, s[0]), _mm512_maskz_loadu_epi8(k->mask, s[1]),
-                       _mm512_maskz_loadu_epi8(k->mask, s[2]), _mm512_maskz_loadu_epi8(k->mask, s[3]), d);
+                dw_mix(dw_load(s[0], k->mask, FULL), dw_load(s[1], k->mask, FULL), dw_load(s[2], k->mask, FULL),
+                       dw_load(s[3], k->mask, FULL), d);
                 for (int v = 0; v < 4; v++)
                     acc[v] = _mm512_dpbusd_epi32(acc[v], d[v], w[4 * g + v]);
             }
-            dw_put(j, k, acc, dst);
+            dw_put(j, k, acc, dst, FULL);
         }
     }
 }
@@ -124,7 +141,10 @@ static void dw_any(const dw_job *j, int32_t y0, int32_t y1)
         off[t] = dw_tap_offset(j->r, t / j->r->kw, t % j->r->kw);
     for (int32_t c = 0; c < j->r->x.c; c += 64) {
         const dw_block k = dw_block_of(j, c);
-        dw_any_block(j, &k, off, y0, y1);
+        if (k.n == 64)
+            dw_any_block(j, &k, off, y0, y1, 1);
+        else
+            dw_any_block(j, &k, off, y0, y1, 0);
     }
 }
 
@@ -141,7 +161,7 @@ static dw_rows dw_rows_of(const dw_job *j, const dw_block *k, int32_t row)
 {
     const ipu_depthwise *r = j->r;
     const int32_t iy = row % r->y.h * r->sy - r->py;
-    dw_rows s = { .pad = j->pad + k->c, .w = r->x.w, .x = -r->px };
+    dw_rows s = { .pad = k->pad, .w = r->x.w, .x = -r->px };
 
     for (int i = 0; i < 3; i++) {
         const int in = (uint32_t)(iy + i) < (uint32_t)r->x.h;
@@ -152,7 +172,7 @@ static dw_rows dw_rows_of(const dw_job *j, const dw_block *k, int32_t row)
 }
 
 /* The next column, interleaved. */
-IPU_INLINE void dw_column(dw_rows *s, __mmask64 m, __m512i *d)
+IPU_INLINE void dw_column(dw_rows *s, __mmask64 m, __m512i *d, const int FULL)
 {
     const int in = (uint32_t)s->x < (uint32_t)s->w;
     const ptrdiff_t x = s->x++;
@@ -160,12 +180,11 @@ IPU_INLINE void dw_column(dw_rows *s, __mmask64 m, __m512i *d)
 
     for (int i = 0; i < 3; i++)
         p[i] = in ? s->p[i] + x * s->pix[i] : s->pad;
-    dw_mix(_mm512_maskz_loadu_epi8(m, p[0]), _mm512_maskz_loadu_epi8(m, p[1]), _mm512_maskz_loadu_epi8(m, p[2]),
-           _mm512_setzero_si512(), d);
+    dw_mix(dw_load(p[0], m, FULL), dw_load(p[1], m, FULL), dw_load(p[2], m, FULL), _mm512_setzero_si512(), d);
 }
 
 IPU_INLINE void dw_three(const dw_job *j, const dw_block *k, const __m512i *w, const __m512i *a, const __m512i *b,
-                         const __m512i *c, uint8_t *y)
+                         const __m512i *c, uint8_t *y, const int FULL)
 {
     __m512i acc[4];
     for (int v = 0; v < 4; v++) {
@@ -173,24 +192,25 @@ IPU_INLINE void dw_three(const dw_job *j, const dw_block *k, const __m512i *w, c
         acc[v] = _mm512_dpbusd_epi32(acc[v], b[v], w[4 + v]);
         acc[v] = _mm512_dpbusd_epi32(acc[v], c[v], w[8 + v]);
     }
-    dw_put(j, k, acc, y);
+    dw_put(j, k, acc, y, FULL);
 }
 
-IPU_INLINE void dw_3x3_row(const dw_job *j, const dw_block *k, const __m512i *w, dw_rows s, uint8_t *y, const int sx)
+IPU_INLINE void dw_3x3_row(const dw_job *j, const dw_block *k, const __m512i *w, dw_rows s, uint8_t *y, const int sx,
+                           const int FULL)
 {
     const __mmask64 m = k->mask;
     const ptrdiff_t pix = j->r->y.pix;
     __m512i a[4], b[4], c[4];
     int32_t left = j->r->y.w;
 
-    dw_column(&s, m, a);
+    dw_column(&s, m, a, FULL);
     if (sx == 1)
-        dw_column(&s, m, b);
+        dw_column(&s, m, b, FULL);
     for (;; y += pix) {
         if (sx == 2)
-            dw_column(&s, m, b);
-        dw_column(&s, m, c);
-        dw_three(j, k, w, a, b, c, y);
+            dw_column(&s, m, b, FULL);
+        dw_column(&s, m, c, FULL);
+        dw_three(j, k, w, a, b, c, y, FULL);
         if (--left == 0)
             return;
         for (int v = 0; v < 4; v++) {
@@ -200,20 +220,25 @@ IPU_INLINE void dw_3x3_row(const dw_job *j, const dw_block *k, const __m512i *w,
     }
 }
 
-static void dw_3x3(const dw_job *j, int32_t y0, int32_t y1)
+IPU_INLINE void dw_3x3_block(const dw_job *j, int32_t c, int32_t y0, int32_t y1, const int sx, const int FULL)
 {
-    for (int32_t c = 0; c < j->r->x.c; c += 64) {
-        const dw_block k = dw_block_of(j, c);
-        __m512i w[12];
-        for (int i = 0; i < 3; i++)
-            dw_mix(dw_weights(j, &k, i), dw_weights(j, &k, 3 + i), dw_weights(j, &k, 6 + i), _mm512_setzero_si512(),
-                   w + 4 * i);
-        for (int32_t row = y0; row < y1; row++)
-            if (j->r->sx == 1)
-                dw_3x3_row(j, &k, w, dw_rows_of(j, &k, row), dw_row(j, &k, row), 1);
-            else
-                dw_3x3_row(j, &k, w, dw_rows_of(j, &k, row), dw_row(j, &k, row), 2);
-    }
+    const dw_block k = dw_block_of(j, c);
+    __m512i w[12];
+
+    for (int i = 0; i < 3; i++)
+        dw_mix(dw_weights(j, &k, i), dw_weights(j, &k, 3 + i), dw_weights(j, &k, 6 + i), _mm512_setzero_si512(),
+               w + 4 * i);
+    for (int32_t row = y0; row < y1; row++)
+        dw_3x3_row(j, &k, w, dw_rows_of(j, &k, row), dw_row(j, &k, row), sx, FULL);
+}
+
+IPU_INLINE void dw_3x3(const dw_job *j, int32_t y0, int32_t y1, const int sx)
+{
+    int32_t c = 0;
+    for (; c + 64 <= j->r->x.c; c += 64)
+        dw_3x3_block(j, c, y0, y1, sx, 1);
+    if (c < j->r->x.c)
+        dw_3x3_block(j, c, y0, y1, sx, 0);
 }
 
 IPU_KERNEL(ipu_depthwise_u8_vnni512)
@@ -223,8 +248,10 @@ IPU_KERNEL(ipu_depthwise_u8_vnni512)
 
     if (j.taps > DW_TAPS)
         ipu_depthwise_u8_c(rec, p, y0, y1);
-    else if (r->kh == 3 && r->kw == 3 && r->dy == 1 && r->dx == 1 && r->sx <= 2)
-        dw_3x3(&j, y0, y1);
+    else if (r->kh == 3 && r->kw == 3 && r->dy == 1 && r->dx == 1 && r->sx == 1)
+        dw_3x3(&j, y0, y1, 1);
+    else if (r->kh == 3 && r->kw == 3 && r->dy == 1 && r->dx == 1 && r->sx == 2)
+        dw_3x3(&j, y0, y1, 2);
     else
         dw_any(&j, y0, y1);
 }
