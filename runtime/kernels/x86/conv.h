@@ -17,8 +17,8 @@ typedef struct conv_job {
     const int32_t *bias;
     const float *mult;
     uint8_t *y, *y2;
-    int32_t full, tail; /* whole groups of four input channels; channels in the last, partial one */
-    ptrdiff_t block;    /* bytes of one block of weights */
+    int32_t full, tail;       /* whole groups of four input channels; channels in the last, partial one */
+    ptrdiff_t block;          /* bytes of one block of weights */
     int32_t reach_y, reach_x; /* from the first tap to the last, in pixels */
     ptrdiff_t reach;          /* in bytes, to past the last group of channels */
     ptrdiff_t x_bytes;
@@ -69,19 +69,28 @@ IPU_INLINE void conv_walk_on(const conv_job *j, conv_walk *k, int32_t pixels)
     conv_row(j, k);
 }
 
+/* What follows from the shapes. */
+IPU_INLINE void conv_shape(conv_job *j)
+{
+    const ipu_conv *r = j->r;
+
+    j->full = r->x.c / 4;
+    j->tail = r->x.c % 4;
+    j->block = (ptrdiff_t)r->kh * r->kw * (j->full + (j->tail != 0)) * 4 * CONV_LANES;
+    j->x_bytes = ipu_extent(&r->x);
+    j->reach_y = (r->kh - 1) * r->dy;
+    j->reach_x = (r->kw - 1) * r->dx;
+    j->reach = (ptrdiff_t)j->reach_y * r->x.row + (ptrdiff_t)j->reach_x * r->x.pix + 4 * (j->full + (j->tail != 0));
+}
+
 IPU_INLINE conv_job conv_start(const ipu_rec *rec, void *const p[])
 {
-    const ipu_conv *r = (const ipu_conv *)rec;
-    conv_job j = {
-        .r = r, .y = p[0], .x = p[1], .w = p[2], .bias = p[3], .mult = p[4], .pad = p[5], .add = p[6], .y2 = p[7]
-    };
-    j.full = r->x.c / 4;
-    j.tail = r->x.c % 4;
-    j.block = (ptrdiff_t)r->kh * r->kw * (j.full + (j.tail != 0)) * 4 * CONV_LANES;
-    j.reach_y = (r->kh - 1) * r->dy;
-    j.reach_x = (r->kw - 1) * r->dx;
-    j.reach = (ptrdiff_t)j.reach_y * r->x.row + (ptrdiff_t)j.reach_x * r->x.pix + 4 * (j.full + (j.tail != 0));
-    j.x_bytes = ipu_extent(&r->x);
+    conv_job j = { .r = (const ipu_conv *)rec, .y = p[0], .x = p[1], .w = p[2], .bias = p[3], .mult = p[4] };
+
+    j.pad = p[5];
+    j.add = p[6];
+    j.y2 = p[7];
+    conv_shape(&j);
     return j;
 }
 
@@ -146,6 +155,114 @@ IPU_INLINE int32_t conv_bytes(const uint8_t *q, int n)
     if (n > 2)
         v |= q[2] << 16;
     return v;
+}
+
+/* ---- few input channels ----
+ * A row of taps with few channels is one run of bytes.  The rows of x under a row of y are copied, padded left and
+ * right, and the kernel seen as kh x 1 on kw * ci channels: no tap is outside, and no group of four is left half empty
+ * by a tap. */
+enum { NARROW_BYTES = 24 << 10, NARROW_WEIGHTS = 16 << 10 };
+
+typedef struct conv_narrow {
+    ipu_conv r; /* the kernel as kh x 1 */
+    int8_t w[NARROW_WEIGHTS];
+    uint8_t x[NARROW_BYTES];
+} conv_narrow;
+
+IPU_INLINE int conv_is_narrow(const ipu_conv *r)
+{
+    const int64_t cols = (int64_t)(r->y.w - 1) * r->sx + r->kw, run = (int64_t)r->kw * r->x.c;
+    const int64_t blocks = ((int64_t)r->y.c + CONV_LANES - 1) / CONV_LANES;
+
+    return r->dx == 1 && r->kw > 1 && run <= 64 && r->kh <= 16 && cols * r->x.c <= NARROW_BYTES / r->kh - 4 &&
+           blocks * r->kh * ((run + 3) / 4) * 64 <= NARROW_WEIGHTS;
+}
+
+/* [co/16][kh][kw][ci/4][16][4] to [co/16][kh][kw*ci/4][16][4] */
+static void conv_narrow_weights(const conv_job *j, int8_t *to)
+{
+    const ipu_conv *r = j->r;
+    const int32_t ci = r->x.c, run = r->kw * ci, rows = (r->y.c + CONV_LANES - 1) / CONV_LANES * r->kh;
+    const int32_t tap = (j->full + (j->tail != 0)) * 64, line = (run + 3) / 4 * 64;
+
+    memset(to, 0, (size_t)rows * (size_t)line);
+    for (int32_t row = 0; row < rows; row++)
+        for (int32_t k = 0; k < run; k++) {
+            const int8_t *src = j->w + ((ptrdiff_t)row * r->kw + k / ci) * tap + k % ci / 4 * 64 + k % ci % 4;
+            int8_t *dst = to + (ptrdiff_t)row * line + k / 4 * 64 + k % 4;
+            for (int o = 0; o < CONV_LANES; o++)
+                dst[4 * o] = src[4 * o];
+        }
+}
+
+/* The job that computes one row of y from the copy. */
+static conv_job conv_narrow_start(const conv_job *j, conv_narrow *k)
+{
+    const ipu_conv *r = j->r;
+    conv_job one = *j;
+
+    k->r = *r;
+    k->r.y.n = k->r.y.h = 1;
+    k->r.x.n = 1, k->r.x.h = r->kh, k->r.x.w = r->y.w, k->r.x.c = r->kw * r->x.c;
+    k->r.x.pix = r->sx * r->x.c;
+    k->r.x.row = ((r->y.w - 1) * r->sx + r->kw) * r->x.c;
+    k->r.kw = k->r.sy = k->r.sx = k->r.dy = k->r.dx = 1;
+    k->r.py = k->r.px = 0;
+    conv_narrow_weights(j, k->w);
+    memset(k->x, 0, (size_t)r->kh * (size_t)k->r.x.row + 4); /* the last group may reach past the last row */
+    one.r = &k->r;
+    one.w = k->w;
+    one.x = k->x;
+    conv_shape(&one);
+    one.x_bytes = NARROW_BYTES;
+    return one;
+}
+
+/* n pixels of c channels, side by side. */
+static uint8_t *conv_narrow_pixels(uint8_t *to, const uint8_t *from, ptrdiff_t pix, int32_t n, int32_t c)
+{
+    if (pix == c) {
+        memcpy(to, from, (size_t)n * (size_t)c);
+        return to + (ptrdiff_t)n * c;
+    }
+    for (int32_t i = 0; i < n; i++, from += pix)
+        for (int32_t k = 0; k < c; k++)
+            *to++ = from[k];
+    return to;
+}
+
+/* Copies the rows of x under row `oy` of image n of y. */
+static void conv_narrow_row(const conv_job *j, conv_narrow *k, int32_t n, int32_t oy)
+{
+    const ipu_conv *r = j->r;
+    const int32_t ci = r->x.c, cols = k->r.x.row / ci;
+    const int32_t left = r->px < cols ? r->px : cols, in = r->x.w < cols - left ? r->x.w : cols - left;
+
+    for (int32_t ky = 0; ky < r->kh; ky++) {
+        const int32_t iy = oy * r->sy - r->py + ky * r->dy;
+        uint8_t *to = k->x + (ptrdiff_t)ky * k->r.x.row;
+        if ((uint32_t)iy >= (uint32_t)r->x.h) {
+            conv_narrow_pixels(to, j->pad, 0, cols, ci);
+            continue;
+        }
+        to = conv_narrow_pixels(to, j->pad, 0, left, ci);
+        to = conv_narrow_pixels(to, j->x + ((ptrdiff_t)n * r->x.img + (ptrdiff_t)iy * r->x.row), r->x.pix, in, ci);
+        conv_narrow_pixels(to, j->pad, 0, cols - left - in, ci);
+    }
+}
+
+/* Points the job of one row at row `row` of n*h. */
+static void conv_narrow_next(const conv_job *j, conv_narrow *k, conv_job *one, int32_t row)
+{
+    const ipu_conv *r = j->r;
+    const int32_t n = row / r->y.h, oy = row % r->y.h;
+
+    conv_narrow_row(j, k, n, oy);
+    one->y = j->y + ((ptrdiff_t)n * r->y.img + (ptrdiff_t)oy * r->y.row);
+    if (j->add)
+        one->add = j->add + ((ptrdiff_t)n * r->add.img + (ptrdiff_t)oy * r->add.row);
+    if (j->y2)
+        one->y2 = j->y2 + ((ptrdiff_t)n * r->y2.img + (ptrdiff_t)oy * r->y2.row);
 }
 
 #endif

@@ -136,22 +136,42 @@ static __attribute__((noinline)) void conv_tile_1(const conv_job *j, const conv_
     conv_tile_of(j, s, t, co, 1);
 }
 
+static void conv_rows(const conv_job *j, const conv_store *s, int32_t y0, int32_t y1)
+{
+    conv_tile t;
+
+    for (int32_t co = 0; co < j->r->y.c; co += CONV_LANES) {
+        conv_walk k = conv_walk_from(j, y0);
+        int64_t left = (int64_t)(y1 - y0) * j->r->y.w;
+        for (; left >= 2; left -= 2) {
+            conv_fill(j, &t, 2, &k);
+            conv_tile_2(j, s, &t, co);
+        }
+        if (left) {
+            conv_fill(j, &t, 1, &k);
+            conv_tile_1(j, s, &t, co);
+        }
+    }
+}
+
+static void conv_rows_narrow(const conv_job *j, const conv_store *s, int32_t y0, int32_t y1)
+{
+    conv_narrow k;
+    conv_job one = conv_narrow_start(j, &k);
+
+    for (int32_t row = y0; row < y1; row++) {
+        conv_narrow_next(j, &k, &one, row);
+        conv_rows(&one, s, 0, 1);
+    }
+}
+
 IPU_KERNEL(ipu_conv_u8_avx2)
 {
     const conv_job j = conv_start(rec, p);
     const conv_store s = conv_store_of(&j);
-    conv_tile t;
 
-    for (int32_t co = 0; co < j.r->y.c; co += CONV_LANES) {
-        conv_walk k = conv_walk_from(&j, y0);
-        int64_t left = (int64_t)(y1 - y0) * j.r->y.w;
-        for (; left >= 2; left -= 2) {
-            conv_fill(&j, &t, 2, &k);
-            conv_tile_2(&j, &s, &t, co);
-        }
-        if (left) {
-            conv_fill(&j, &t, 1, &k);
-            conv_tile_1(&j, &s, &t, co);
-        }
-    }
+    if (conv_is_narrow(j.r))
+        conv_rows_narrow(&j, &s, y0, y1);
+    else
+        conv_rows(&j, &s, y0, y1);
 }

@@ -178,15 +178,34 @@ static void conv_pixels(const conv_job *j, const conv_store *s, const conv_size 
     }
 }
 
+static void conv_rows(const conv_job *j, const conv_store *s, int32_t y0, int32_t y1)
+{
+    for (int32_t co = 0; co < j->r->y.c;) {
+        const int32_t blocks = (j->r->y.c - co + CONV_LANES - 1) / CONV_LANES;
+        const int nb = blocks >= 4 ? 4 : blocks >= 2 ? 2 : 1;
+        conv_pixels(j, s, nb == 4 ? conv_sizes_4 : nb == 2 ? conv_sizes_2 : conv_sizes_1, co, y0, y1);
+        co += nb * CONV_LANES;
+    }
+}
+
+static void conv_rows_narrow(const conv_job *j, const conv_store *s, int32_t y0, int32_t y1)
+{
+    conv_narrow k;
+    conv_job one = conv_narrow_start(j, &k);
+
+    for (int32_t row = y0; row < y1; row++) {
+        conv_narrow_next(j, &k, &one, row);
+        conv_rows(&one, s, 0, 1);
+    }
+}
+
 IPU_KERNEL(ipu_conv_u8_vnni512)
 {
     const conv_job j = conv_start(rec, p);
     const conv_store s = conv_store_of(&j);
 
-    for (int32_t co = 0; co < j.r->y.c;) {
-        const int32_t blocks = (j.r->y.c - co + CONV_LANES - 1) / CONV_LANES;
-        const int nb = blocks >= 4 ? 4 : blocks >= 2 ? 2 : 1;
-        conv_pixels(&j, &s, nb == 4 ? conv_sizes_4 : nb == 2 ? conv_sizes_2 : conv_sizes_1, co, y0, y1);
-        co += nb * CONV_LANES;
-    }
+    if (conv_is_narrow(j.r))
+        conv_rows_narrow(&j, &s, y0, y1);
+    else
+        conv_rows(&j, &s, y0, y1);
 }
