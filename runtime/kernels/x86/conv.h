@@ -158,38 +158,39 @@ IPU_INLINE int32_t conv_bytes(const uint8_t *q, int n)
 }
 
 /* ---- few input channels ----
- * A row of taps with few channels is one run of bytes.  The rows of x under a row of y are copied, padded left and
- * right, and the kernel seen as kh x 1 on kw * ci channels: no tap is outside, and no group of four is left half empty
- * by a tap. */
-enum { NARROW_BYTES = 24 << 10, NARROW_WEIGHTS = 16 << 10 };
+ * A row of taps with few channels is one short run of bytes.  For each row of y the rows of x under it are copied,
+ * padded left and right, then the bytes that each pixel needs are laid side by side: a 1x1 convolution on kh * kw * ci
+ * channels, without a border and without half empty groups of four. */
+enum { NARROW_RUN = 64, NARROW_ROWS = 16 << 10, NARROW_X = 32 << 10, NARROW_WEIGHTS = 24 << 10 };
 
 typedef struct conv_narrow {
-    ipu_conv r; /* the kernel as kh x 1 */
+    ipu_conv r;   /* as 1x1 */
+    int32_t line; /* bytes of one copied row */
     int8_t w[NARROW_WEIGHTS];
-    uint8_t x[NARROW_BYTES];
+    uint8_t rows[NARROW_ROWS + NARROW_RUN], x[NARROW_X + NARROW_RUN];
 } conv_narrow;
 
 IPU_INLINE int conv_is_narrow(const ipu_conv *r)
 {
-    const int64_t cols = (int64_t)(r->y.w - 1) * r->sx + r->kw, run = (int64_t)r->kw * r->x.c;
+    const int64_t cols = (int64_t)(r->y.w - 1) * r->sx + r->kw, run = (int64_t)r->kw * r->x.c, k = run * r->kh + 3;
     const int64_t blocks = ((int64_t)r->y.c + CONV_LANES - 1) / CONV_LANES;
 
-    return r->dx == 1 && r->kw > 1 && run <= 64 && r->kh <= 16 && cols * r->x.c <= NARROW_BYTES / r->kh - 4 &&
-           blocks * r->kh * ((run + 3) / 4) * 64 <= NARROW_WEIGHTS;
+    return r->dx == 1 && r->kw > 1 && run <= NARROW_RUN && cols * r->x.c <= NARROW_ROWS / r->kh &&
+           k * r->y.w <= NARROW_X && blocks * k * CONV_LANES <= NARROW_WEIGHTS;
 }
 
-/* [co/16][kh][kw][ci/4][16][4] to [co/16][kh][kw*ci/4][16][4] */
+/* [co/16][kh][kw][ci/4][16][4] to [co/16][kh*kw*ci/4][16][4] */
 static void conv_narrow_weights(const conv_job *j, int8_t *to)
 {
     const ipu_conv *r = j->r;
-    const int32_t ci = r->x.c, run = r->kw * ci, rows = (r->y.c + CONV_LANES - 1) / CONV_LANES * r->kh;
-    const int32_t tap = (j->full + (j->tail != 0)) * 64, line = (run + 3) / 4 * 64;
+    const int32_t ci = r->x.c, n = r->kh * r->kw * ci, blocks = (r->y.c + CONV_LANES - 1) / CONV_LANES;
+    const int32_t tap = (j->full + (j->tail != 0)) * 64, block = (n + 3) / 4 * 64;
 
-    memset(to, 0, (size_t)rows * (size_t)line);
-    for (int32_t row = 0; row < rows; row++)
-        for (int32_t k = 0; k < run; k++) {
-            const int8_t *src = j->w + ((ptrdiff_t)row * r->kw + k / ci) * tap + k % ci / 4 * 64 + k % ci % 4;
-            int8_t *dst = to + (ptrdiff_t)row * line + k / 4 * 64 + k % 4;
+    memset(to, 0, (size_t)blocks * (size_t)block);
+    for (int32_t b = 0; b < blocks; b++)
+        for (int32_t k = 0; k < n; k++) {
+            const int8_t *src = j->w + b * j->block + (ptrdiff_t)(k / ci) * tap + k % ci / 4 * 64 + k % ci % 4;
+            int8_t *dst = to + (ptrdiff_t)b * block + k / 4 * 64 + k % 4;
             for (int o = 0; o < CONV_LANES; o++)
                 dst[4 * o] = src[4 * o];
         }
@@ -199,22 +200,23 @@ static void conv_narrow_weights(const conv_job *j, int8_t *to)
 static conv_job conv_narrow_start(const conv_job *j, conv_narrow *k)
 {
     const ipu_conv *r = j->r;
+    ipu_conv *to = &k->r;
     conv_job one = *j;
 
-    k->r = *r;
-    k->r.y.n = k->r.y.h = 1;
-    k->r.x.n = 1, k->r.x.h = r->kh, k->r.x.w = r->y.w, k->r.x.c = r->kw * r->x.c;
-    k->r.x.pix = r->sx * r->x.c;
-    k->r.x.row = ((r->y.w - 1) * r->sx + r->kw) * r->x.c;
-    k->r.kw = k->r.sy = k->r.sx = k->r.dy = k->r.dx = 1;
-    k->r.py = k->r.px = 0;
+    *to = *r;
+    to->y.n = to->y.h = 1;
+    to->x.n = to->x.h = 1, to->x.w = r->y.w, to->x.c = r->kh * r->kw * r->x.c;
+    to->x.pix = (to->x.c + 3) / 4 * 4;
+    to->kh = to->kw = to->sy = to->sx = to->dy = to->dx = 1;
+    to->py = to->px = 0;
+    k->line = ((r->y.w - 1) * r->sx + r->kw) * r->x.c;
     conv_narrow_weights(j, k->w);
-    memset(k->x, 0, (size_t)r->kh * (size_t)k->r.x.row + 4); /* the last group may reach past the last row */
-    one.r = &k->r;
+    memset(k->rows + (ptrdiff_t)r->kh * k->line, 0, NARROW_RUN); /* the last runs reach past the last row */
+    one.r = to;
     one.w = k->w;
     one.x = k->x;
     conv_shape(&one);
-    one.x_bytes = NARROW_BYTES;
+    one.x_bytes = NARROW_X;
     return one;
 }
 
@@ -232,15 +234,15 @@ static uint8_t *conv_narrow_pixels(uint8_t *to, const uint8_t *from, ptrdiff_t p
 }
 
 /* Copies the rows of x under row `oy` of image n of y. */
-static void conv_narrow_row(const conv_job *j, conv_narrow *k, int32_t n, int32_t oy)
+static void conv_narrow_rows(const conv_job *j, conv_narrow *k, int32_t n, int32_t oy)
 {
     const ipu_conv *r = j->r;
-    const int32_t ci = r->x.c, cols = k->r.x.row / ci;
+    const int32_t ci = r->x.c, cols = k->line / ci;
     const int32_t left = r->px < cols ? r->px : cols, in = r->x.w < cols - left ? r->x.w : cols - left;
 
     for (int32_t ky = 0; ky < r->kh; ky++) {
         const int32_t iy = oy * r->sy - r->py + ky * r->dy;
-        uint8_t *to = k->x + (ptrdiff_t)ky * k->r.x.row;
+        uint8_t *to = k->rows + (ptrdiff_t)ky * k->line;
         if ((uint32_t)iy >= (uint32_t)r->x.h) {
             conv_narrow_pixels(to, j->pad, 0, cols, ci);
             continue;
@@ -251,13 +253,34 @@ static void conv_narrow_row(const conv_job *j, conv_narrow *k, int32_t n, int32_
     }
 }
 
+/* Lays out the runs of each pixel.  Whole vectors are copied; what is too much, the next run covers. */
+IPU_INLINE void conv_narrow_runs(const conv_job *j, conv_narrow *k, const int vector)
+{
+    const ipu_conv *r = j->r;
+    const ptrdiff_t run = (ptrdiff_t)r->kw * r->x.c, step = (ptrdiff_t)r->sx * r->x.c, line = k->line;
+    const int32_t w = r->y.w, kh = r->kh;
+
+    for (int32_t x = 0; x < w; x++) {
+        uint8_t *to = k->x + (ptrdiff_t)x * k->r.x.pix;
+        const uint8_t *from = k->rows + x * step;
+        for (int32_t ky = 0; ky < kh; ky++, to += run, from += line)
+            memcpy(to, from, (size_t)vector);
+    }
+}
+
 /* Points the job of one row at row `row` of n*h. */
 static void conv_narrow_next(const conv_job *j, conv_narrow *k, conv_job *one, int32_t row)
 {
     const ipu_conv *r = j->r;
-    const int32_t n = row / r->y.h, oy = row % r->y.h;
+    const int32_t n = row / r->y.h, oy = row % r->y.h, run = r->kw * r->x.c;
 
-    conv_narrow_row(j, k, n, oy);
+    conv_narrow_rows(j, k, n, oy);
+    if (run <= 16)
+        conv_narrow_runs(j, k, 16);
+    else if (run <= 32)
+        conv_narrow_runs(j, k, 32);
+    else
+        conv_narrow_runs(j, k, NARROW_RUN);
     one->y = j->y + ((ptrdiff_t)n * r->y.img + (ptrdiff_t)oy * r->y.row);
     if (j->add)
         one->add = j->add + ((ptrdiff_t)n * r->add.img + (ptrdiff_t)oy * r->add.row);
