@@ -241,6 +241,166 @@ IPU_INLINE void dw_3x3(const dw_job *j, int32_t y0, int32_t y1, const int sx)
         dw_3x3_block(j, c, y0, y1, sx, 0);
 }
 
+/* ---- few channels ----
+ * Several pixels side by side fill a vector.  The rows of x under a row of y are copied with their padding, the columns
+ * that a stride skips apart from each other, so that neighbours in y have neighbours under every tap.               */
+enum { FEW_CHANNELS = 21, FEW_BYTES = 32 << 10, FEW_TAPS = 64 };
+
+typedef struct dw_few {
+    ipu_depthwise r; /* as if the pixels of a vector were channels of one */
+    dw_job job;
+    int32_t pixels; /* of a vector */
+    int32_t cols;   /* of a copied row in each phase of the stride */
+    ptrdiff_t line; /* bytes of a copied row in one phase */
+    ptrdiff_t off[FEW_TAPS + 3];
+    int32_t bias[64];
+    float mult[64];
+    int8_t w[FEW_TAPS * 64];
+    uint8_t pad[64];   /* one pixel in a whole vector: masked loads that meet a page's end are slow */
+    uint8_t x[FEW_BYTES];
+} dw_few;
+
+static int32_t dw_few_cols(const ipu_depthwise *r)
+{
+    return r->y.w + (r->kw - 1) * r->dx / r->sx + 1;
+}
+
+static int dw_is_few(const dw_job *j)
+{
+    const ipu_depthwise *r = j->r;
+    const int64_t line = (int64_t)dw_few_cols(r) * r->x.c + 64;
+
+    return r->x.c <= FEW_CHANNELS && j->taps <= FEW_TAPS && r->sx <= 8 && line * r->sx <= FEW_BYTES / r->kh &&
+           r->y.pix == r->y.c * ipu_type_bytes(r->y.type);
+}
+
+/* The constants, repeated for each pixel of a vector. */
+static void dw_few_constants(const dw_job *j, dw_few *k, int32_t n)
+{
+    const int32_t c = j->r->x.c;
+
+    memset(k->pad, 0, sizeof k->pad);
+    memcpy(k->pad, j->pad, (size_t)c);
+    memset(k->bias, 0, sizeof k->bias);
+    memset(k->mult, 0, sizeof k->mult);
+    memset(k->w, 0, sizeof k->w);
+    for (int32_t i = 0; i < n; i++) {
+        k->bias[i] = j->bias[i % c];
+        k->mult[i] = j->mult[i % c];
+        for (int32_t t = 0; t < j->taps; t++)
+            k->w[64 * t + i] = j->w[t * j->cpad + i % c];
+    }
+}
+
+static void dw_few_start(const dw_job *j, dw_few *k)
+{
+    const ipu_depthwise *r = j->r;
+
+    k->pixels = 64 / r->x.c;
+    k->cols = dw_few_cols(r);
+    k->line = (ptrdiff_t)k->cols * r->x.c + 64;
+    for (int32_t t = 0; t < FEW_TAPS + 3; t++) {
+        const int32_t at = t % r->kw * r->dx;
+        k->off[t] = t < j->taps ? (t / r->kw * r->sx + at % r->sx) * k->line + (ptrdiff_t)(at / r->sx) * r->x.c : 0;
+    }
+    dw_few_constants(j, k, k->pixels * r->x.c);
+    memset(k->x, 0, (size_t)(k->line * r->sx * r->kh));
+    k->r = *r;
+    k->r.x.c = k->pixels * r->x.c;
+    k->job = *j;
+    k->job.r = &k->r;
+    k->job.w = k->w;
+    k->job.bias = k->bias;
+    k->job.mult = k->mult;
+    k->job.cpad = 64;
+    k->job.pad = k->pad;
+}
+
+/* n pixels, `pix` bytes apart; each store covers what the one before wrote too much. */
+static uint8_t *dw_few_pixels(uint8_t *to, const uint8_t *from, ptrdiff_t pix, int32_t n, int32_t c)
+{
+    const __mmask32 m = (__mmask32)(((uint64_t)1 << c) - 1);
+
+    if (pix == c) {
+        memcpy(to, from, (size_t)n * (size_t)c);
+        return to + (ptrdiff_t)n * c;
+    }
+    for (int32_t i = 0; i < n; i++, from += pix, to += c)
+        _mm256_storeu_si256((__m256i *)(void *)to, _mm256_maskz_loadu_epi8(m, from));
+    return to;
+}
+
+/* One row of x (or of padding, x NULL) in each phase of the stride. */
+static void dw_few_row(const dw_job *j, const dw_few *k, const uint8_t *x, uint8_t *to)
+{
+    const ipu_depthwise *r = j->r;
+    const int32_t c = r->x.c, sx = r->sx;
+
+    for (int32_t s = 0; s < sx; s++, to += k->line) {
+        /* column i of this phase is column i * sx + s - px of x */
+        int32_t left = r->px > s ? (r->px - s + sx - 1) / sx : 0;
+        left = !x || left > k->cols ? k->cols : left;
+        const int32_t first = left * sx + s - r->px, most = first < r->x.w ? (r->x.w - first + sx - 1) / sx : 0;
+        const int32_t in = most < k->cols - left ? most : k->cols - left;
+        uint8_t *at = dw_few_pixels(to, k->pad, 0, left, c);
+        if (in > 0)
+            at = dw_few_pixels(at, x + (ptrdiff_t)first * r->x.pix, (ptrdiff_t)sx * r->x.pix, in, c);
+        dw_few_pixels(at, k->pad, 0, k->cols - left - in, c);
+    }
+}
+
+static void dw_few_rows(const dw_job *j, dw_few *k, int32_t row)
+{
+    const ipu_depthwise *r = j->r;
+    const int32_t n = row / r->y.h, iy0 = row % r->y.h * r->sy - r->py;
+
+    for (int32_t ky = 0; ky < r->kh; ky++) {
+        const int32_t iy = iy0 + ky * r->dy;
+        const int in = (uint32_t)iy < (uint32_t)r->x.h;
+        const uint8_t *x = in ? j->x + ((ptrdiff_t)n * r->x.img + (ptrdiff_t)iy * r->x.row) : NULL;
+        dw_few_row(j, k, x, k->x + (ptrdiff_t)ky * r->sx * k->line);
+    }
+}
+
+/* One vector of y from the copied rows at x. */
+IPU_INLINE void dw_few_vector(const dw_few *k, const dw_block *b, const __m512i *w, const uint8_t *x, uint8_t *y,
+                              int groups)
+{
+    __m512i acc[4] = { b->bias[0], b->bias[1], b->bias[2], b->bias[3] }, d[4];
+
+    for (int g = 0; g < groups; g++) {
+        const ptrdiff_t *off = k->off + 4 * g;
+        dw_mix(_mm512_loadu_si512(x + off[0]), _mm512_loadu_si512(x + off[1]), _mm512_loadu_si512(x + off[2]),
+               _mm512_loadu_si512(x + off[3]), d);
+        for (int v = 0; v < 4; v++)
+            acc[v] = _mm512_dpbusd_epi32(acc[v], d[v], w[4 * g + v]);
+    }
+    dw_put(&k->job, b, acc, y, 0);
+}
+
+static void dw_few_run(const dw_job *j, int32_t y0, int32_t y1)
+{
+    const int32_t each = ipu_type_bytes(j->r->y.type), groups = (j->taps + 3) / 4, w = j->r->y.w, c = j->r->y.c;
+    __m512i wv[FEW_TAPS];
+    dw_few k;
+
+    dw_few_start(j, &k);
+    const dw_block full = dw_block_of(&k.job, 0);
+    dw_block last = full;
+    last.n = (w - 1) % k.pixels * c + c;
+    last.mask = last.n == 64 ? ~(__mmask64)0 : ((__mmask64)1 << last.n) - 1;
+    for (int g = 0; g < groups; g++)
+        dw_mix(dw_weights(&k.job, &full, 4 * g), dw_weights(&k.job, &full, 4 * g + 1),
+               dw_weights(&k.job, &full, 4 * g + 2), dw_weights(&k.job, &full, 4 * g + 3), wv + 4 * g);
+    for (int32_t row = y0; row < y1; row++) {
+        uint8_t *y = dw_row(j, &full, row);
+        const uint8_t *x = k.x;
+        dw_few_rows(j, &k, row);
+        for (int32_t i = 0; i < w; i += k.pixels, x += (ptrdiff_t)k.pixels * c, y += (ptrdiff_t)k.pixels * c * each)
+            dw_few_vector(&k, i + k.pixels >= w ? &last : &full, wv, x, y, groups);
+    }
+}
+
 IPU_KERNEL(ipu_depthwise_u8_vnni512)
 {
     const dw_job j = dw_start(rec, p);
@@ -248,6 +408,8 @@ IPU_KERNEL(ipu_depthwise_u8_vnni512)
 
     if (j.taps > DW_TAPS)
         ipu_depthwise_u8_c(rec, p, y0, y1);
+    else if (dw_is_few(&j))
+        dw_few_run(&j, y0, y1);
     else if (r->kh == 3 && r->kw == 3 && r->dy == 1 && r->dx == 1 && r->sx == 1)
         dw_3x3(&j, y0, y1, 1);
     else if (r->kh == 3 && r->kw == 3 && r->dy == 1 && r->dx == 1 && r->sx == 2)
