@@ -30,11 +30,26 @@ ipu_ref sgs_lower_ref(sgs_lowering *l, const sgs_value *v);
 ipu_ref sgs_lower_const(sgs_lowering *l, ipu_type t, const void *data, int64_t count);
 /* Emits a record (copied).  `layer`: whose cost and name it carries. */
 sgs_status sgs_lower_emit(sgs_lowering *l, const ipu_rec *rec, const sgs_node *layer, int64_t mac, sgs_diag *d);
+/* A COPY; equal shapes and types. */
+sgs_status sgs_lower_copy(sgs_lowering *l, const ipu_ref *y, const ipu_ref *x, const sgs_node *layer, sgs_diag *d);
 /* sgs_fail naming the node. */
 sgs_status sgs_lower_fail(sgs_lowering *l, const sgs_node *n, sgs_diag *d, const char *fmt, ...) SGS_PRINTF(4, 5);
 
+/* The head of a record: SGS_REC(IPU_CONV_U8, conv). */
+#define SGS_REC(kind, family) { (kind), IPU_NREF_##family, sizeof(ipu_##family) }
+
+/* ---- pack.c: constants as kernels read them ---- */
+
+/* w S8 or S16 [co][kh][kw][ci] -> the packed layout of ipu_conv.w. */
+ipu_ref sgs_pack_conv(sgs_lowering *l, sgs_type t, const void *w, int64_t co, int64_t taps, int64_t ci);
+/* w S8 or S16 [taps][c] -> ipu_depthwise.w. */
+ipu_ref sgs_pack_depthwise(sgs_lowering *l, sgs_type t, const void *w, int64_t taps, int64_t c);
+/* count elements, zeros up to a multiple of 16. */
+ipu_ref sgs_pack_array(sgs_lowering *l, ipu_type t, const void *data, int64_t count);
+
 /* The multipliers and ranges of ARITHMETIC.md, from a fixed value's quantization. */
 float sgs_mult(double num, double den);                     /* f32(num / den) */
-ipu_out sgs_out_range(const sgs_value *y, int act, float lo, float hi); /* section 3 with a fused sgs_act */
+/* Section 3 with a fused sgs_act; y has one zero point, and one scale unless act is NONE or RELU. */
+ipu_out sgs_out_range(const sgs_value *y, int act, float lo, float hi);
 
 #endif
