@@ -155,10 +155,11 @@ typedef struct sgs_simulate_options {
     sgs_simulator_options simulator;
     const char *category;         /* "Classification", "Unknown" (default) */
     const char *label;            /* label list for Classification, or NULL */
-    const char *output_dir;       /* NULL: "./log/output" */
-    bool dump_rawdata;            /* IMAGE.bin: the bytes a board program hands to the model */
-    bool save_input;              /* IMAGE_input_I.npy: what went into the model */
-    bool dump_output;             /* MODEL_IMAGE_output_I.npy: what came out, bit for bit */
+    const char *output_dir;       /* NULL: "./log/output"; made where it is missing */
+    const char *soc_version;      /* NULL: generic; only its name is checked */
+    bool dump_rawdata;            /* IMAGE.bin (several inputs: IMAGE.inputI.bin): the bytes a board program hands to the model */
+    bool save_input;              /* IMAGE.inputI.npy: what went into the model */
+    bool dump_output;             /* IMAGE.outputI.npy: what came out, bit for bit */
     sgs_log log;
 } sgs_simulate_options;
 sgs_status sgs_simulate(const sgs_simulate_options *o, sgs_diag *d);

@@ -1,0 +1,159 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "sim/results.h"
+
+#define BEST 5
+#define VALUES_PER_LINE 16
+
+static const struct {
+    const char *name, *npy;
+} dtypes[] = {
+    [SGS_DT_FLOAT32] = { "float32", "<f4" }, [SGS_DT_UINT8] = { "uint8", "|u1" },  [SGS_DT_INT16] = { "int16", "<i2" },
+    [SGS_DT_UINT16] = { "uint16", "<u2" },   [SGS_DT_INT32] = { "int32", "<i4" }, [SGS_DT_BOOL] = { "bool", "|b1" },
+};
+
+const char *sgs_dtype_name(sgs_dtype t)
+{
+    return dtypes[t].name;
+}
+
+int64_t sgs_io_count(const sgs_io_info *info)
+{
+    int64_t n = 1;
+    for (int i = 0; i < info->rank; i++)
+        n *= info->dim[i];
+    return n;
+}
+
+static double stored(const sgs_io_info *info, const void *data, int64_t i)
+{
+    switch (info->dtype) {
+    case SGS_DT_FLOAT32: return ((const float *)data)[i];
+    case SGS_DT_INT16: return ((const int16_t *)data)[i];
+    case SGS_DT_UINT16: return ((const uint16_t *)data)[i];
+    case SGS_DT_INT32: return ((const int32_t *)data)[i];
+    case SGS_DT_UINT8:
+    case SGS_DT_BOOL: break;
+    }
+    return ((const uint8_t *)data)[i];
+}
+
+static sgs_status write_file(const sgs_results *r, const char *name, sgs_buf *b, sgs_diag *d)
+{
+    sgs_buf path = { 0 };
+    sgs_buf_printf(&path, "%s/%s", r->folder, name);
+    sgs_status s = sgs_file_write(path.p, b->p, b->n, d);
+    sgs_buf_free(&path);
+    return s;
+}
+
+static sgs_status write_text(const sgs_results *r, const char *category, sgs_buf *b, sgs_diag *d)
+{
+    sgs_buf name = { 0 };
+    sgs_buf_printf(&name, "%s_%s_%s.txt", category, r->model, r->picture);
+    sgs_status s = write_file(r, name.p, b, d);
+    sgs_buf_free(&name);
+    return s;
+}
+
+/* ---- Unknown ----------------------------------------------------------------------------------------------------------------- */
+
+static void print_tensor(sgs_buf *b, const sgs_io_info *info, const void *data)
+{
+    sgs_buf_printf(b, "%s Tensor:\n{\ntensor dim:%d,  Original shape:[", info->name, info->rank);
+    for (int i = 0; i < info->rank; i++)
+        sgs_buf_printf(b, "%s%d", i ? " " : "", info->dim[i]);
+    sgs_buf_printf(b, "]\ntensor data:");
+    const int64_t n = sgs_io_count(info);
+    for (int64_t i = 0; i < n; i++)
+        sgs_buf_printf(b, "%s%.9g", i % VALUES_PER_LINE ? " " : "\n", stored(info, data, i));
+    sgs_buf_printf(b, "\n}\n\n");
+}
+
+sgs_status sgs_results_unknown(const sgs_results *r, int n, const sgs_io_info *const *info, const void *const *data, sgs_diag *d)
+{
+    sgs_buf b = { 0 };
+    for (int i = 0; i < n; i++)
+        print_tensor(&b, info[i], data[i]);
+    sgs_status s = write_text(r, "unknown", &b, d);
+    sgs_buf_free(&b);
+    return s;
+}
+
+/* ---- Classification -------------------------------------------------------------------------------------------------------------- */
+
+/* An output that stays integers shows its real value where it has one scale. */
+static double score(const sgs_io_info *info, const void *data, int64_t i)
+{
+    const double q = stored(info, data, i);
+    if (info->nscale < 1)
+        return q;
+    const int64_t k = info->nscale == 1 ? 0 : i % info->nscale;
+    return (q - info->zero[k]) * (double)info->scale[k];
+}
+
+/* The best scores first; of equal ones the lower index. */
+static int best_of(const sgs_io_info *info, const void *data, int64_t best[BEST])
+{
+    const int64_t n = sgs_io_count(info);
+    int found = 0;
+    for (int64_t i = 0; i < n; i++) {
+        const double v = score(info, data, i);
+        int at = found < BEST ? found : BEST;
+        while (at > 0 && score(info, data, best[at - 1]) < v)
+            at--;
+        if (at == BEST)
+            continue;
+        found += found < BEST;
+        memmove(best + at + 1, best + at, (size_t)(found - 1 - at) * sizeof *best);
+        best[at] = i;
+    }
+    return found;
+}
+
+sgs_status sgs_results_classes(const sgs_results *r, const sgs_io_info *info, const void *data, const char *const *label, int nlabel, sgs_diag *d)
+{
+    int64_t best[BEST];
+    sgs_buf b = { 0 };
+    const int n = best_of(info, data, best);
+    sgs_buf_printf(&b, "%s\n", r->picture);
+    for (int i = 0; i < n; i++)
+        sgs_buf_printf(&b, "%lld  %.6f%s%s\n", (long long)best[i], score(info, data, best[i]), label && best[i] < nlabel ? "  " : "",
+                       label && best[i] < nlabel ? label[best[i]] : "");
+    sgs_status s = write_text(r, "classification", &b, d);
+    sgs_buf_free(&b);
+    return s;
+}
+
+/* ---- arrays and bytes ------------------------------------------------------------------------------------------------------------------ */
+
+sgs_status sgs_results_bytes(const sgs_results *r, const char *suffix, const void *data, size_t n, sgs_diag *d)
+{
+    sgs_buf path = { 0 };
+    sgs_buf_printf(&path, "%s/%s.%s", r->folder, r->picture, suffix);
+    sgs_status s = sgs_file_write(path.p, data, n, d);
+    sgs_buf_free(&path);
+    return s;
+}
+
+/* NPY 1.0: magic, version, length of the header, the header padded so that the data start on 64 bytes. */
+sgs_status sgs_results_npy(const sgs_results *r, const char *suffix, const sgs_io_info *info, const void *data, sgs_diag *d)
+{
+    sgs_buf head = { 0 }, b = { 0 };
+    sgs_buf_printf(&head, "{'descr': '%s', 'fortran_order': False, 'shape': (", dtypes[info->dtype].npy);
+    for (int i = 0; i < info->rank; i++)
+        sgs_buf_printf(&head, "%d,%s", info->dim[i], i + 1 < info->rank ? " " : "");
+    sgs_buf_printf(&head, "), }");
+    while ((10 + head.n + 1) % 64)
+        sgs_buf_add(&head, " ", 1);
+    sgs_buf_add(&head, "\n", 1);
+    const uint8_t start[10] = { 0x93, 'N', 'U', 'M', 'P', 'Y', 1, 0, (uint8_t)(head.n & 255), (uint8_t)(head.n >> 8) };
+    sgs_buf_add(&b, start, sizeof start);
+    sgs_buf_add(&b, head.p, head.n);
+    sgs_buf_add(&b, data, info->bytes);
+    sgs_status s = sgs_results_bytes(r, suffix, b.p, b.n, d);
+    sgs_buf_free(&head);
+    sgs_buf_free(&b);
+    return s;
+}
