@@ -4,6 +4,12 @@
 #include "ir/ir.h"
 #include "ops/op.h"
 
+struct sgs_mapped {
+    const char *path;
+    sgs_file file;
+    struct sgs_mapped *next;
+};
+
 sgs_graph *sgs_graph_new(const char *file)
 {
     sgs_arena *a = sgs_arena_new();
@@ -20,8 +26,25 @@ void sgs_graph_free(sgs_graph *g)
     if (!g)
         return;
     sgs_arena *a = g->arena;
-    sgs_file_close(&g->source);
+    for (struct sgs_mapped *m = g->mapped; m; m = m->next)
+        sgs_file_close(&m->file);
     sgs_arena_free(a);
+}
+
+sgs_status sgs_graph_map(sgs_graph *g, const char *path, sgs_span *data, sgs_diag *d)
+{
+    struct sgs_mapped *m = g->mapped;
+    while (m && strcmp(m->path, path))
+        m = m->next;
+    if (!m) {
+        m = SGS_NEW(g->arena, struct sgs_mapped);
+        SGS_TRY(sgs_file_open(&m->file, path, d));
+        m->path = sgs_strdup(g->arena, path);
+        m->next = g->mapped;
+        g->mapped = m;
+    }
+    *data = m->file.data;
+    return SGS_OK;
 }
 
 /* ---- values ------------------------------------------------------------------------------------------------------ */

@@ -60,12 +60,14 @@ typedef struct sgs_graph {
     int nin, nout;
     int nvalue;            /* ids handed out */
     const char *file;      /* the user's model file, for messages */
-    sgs_file source;       /* the mapped file that constants point into, closed with the graph; may be empty */
+    struct sgs_mapped *mapped; /* files that constants point into, closed with the graph */
     struct sgs_meta *meta; /* named metadata carried to .sim; see sgs_meta_set */
 } sgs_graph;
 
 sgs_graph *sgs_graph_new(const char *file);
 void sgs_graph_free(sgs_graph *g);
+/* Maps a file for the life of the graph; the same path again gives the same bytes. */
+sgs_status sgs_graph_map(sgs_graph *g, const char *path, sgs_span *data, sgs_diag *d);
 
 /* ---- building -------------------------------------------------------------------------------------------------- */
 

@@ -45,7 +45,7 @@ static float real32(sgs_arith op, float a, float b)
 
 static sgs_status element(sgs_arith op, const sgs_tensor *in, int64_t ia, int64_t ib, sgs_tensor *out, int64_t i, sgs_diag *d)
 {
-    int64_t r;
+    int64_t r = 0;
     switch (out->type) {
     case SGS_F32: ((float *)out->data)[i] = real32(op, ((float *)in[0].data)[ia], ((float *)in[1].data)[ib]); return SGS_OK;
     case SGS_F64: ((double *)out->data)[i] = real(op, ((double *)in[0].data)[ia], ((double *)in[1].data)[ib]); return SGS_OK;

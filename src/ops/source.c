@@ -90,10 +90,36 @@ sgs_status sgs_src_fail(sgs_import *im, const sgs_source_node *s, sgs_diag *d, c
     return SGS_E_MODEL;
 }
 
+/* ---- values by slot ---------------------------------------------------------------------------------------------------- */
+
+sgs_value *sgs_src_opt(sgs_import *im, const sgs_source_node *s, int i)
+{
+    return i < s->nin && s->in[i][0] ? sgs_map_get(&im->values, s->in[i]) : NULL;
+}
+
+sgs_status sgs_src_in(sgs_import *im, const sgs_source_node *s, int i, sgs_value **v, sgs_diag *d)
+{
+    *v = sgs_src_opt(im, s, i);
+    if (*v)
+        return SGS_OK;
+    if (i >= s->nin || !s->in[i][0])
+        return sgs_src_fail(im, s, d, "input %d is missing", i);
+    return sgs_src_fail(im, s, d, "input '%s' does not exist", s->in[i]);
+}
+
+sgs_status sgs_src_out(sgs_import *im, const sgs_source_node *s, int i, sgs_value *v, sgs_diag *d)
+{
+    if (i >= s->nout || !s->out[i][0])
+        return sgs_src_fail(im, s, d, "output %d is missing", i);
+    sgs_map_set(&im->values, s->out[i], v);
+    sgs_value_name(im->g, v, s->out[i]);
+    return SGS_OK;
+}
+
 /* ---- building --------------------------------------------------------------------------------------------------------- */
 
 /* Constants are folded as they come: shapes must be numbers before the next node is read. */
-#define FOLD_LIMIT ((int64_t)1 << 30)
+#define FOLD_LIMIT ((int64_t)1 << 28)
 
 static bool foldable(const sgs_node *n)
 {

@@ -2,6 +2,7 @@
 #ifndef SGS_SOURCE_H
 #define SGS_SOURCE_H
 
+#include "base/map.h"
 #include "ops/op.h"
 
 typedef enum sgs_src_kind { SGS_SRC_INT, SGS_SRC_FLOAT, SGS_SRC_STRING, SGS_SRC_INTS, SGS_SRC_FLOATS, SGS_SRC_TENSOR, SGS_SRC_OTHER } sgs_src_kind;
@@ -30,7 +31,7 @@ typedef struct sgs_source_node {
 
 typedef struct sgs_import {
     sgs_graph *g;
-    void *names;                  /* name -> value, the importer's own */
+    sgs_map values;               /* source name -> value */
     const char *framework;        /* "ONNX" */
 } sgs_import;
 

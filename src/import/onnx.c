@@ -1,0 +1,381 @@
+/* sgs_onnx_import: the file is read, its inputs get static shapes, the needed nodes are sorted and handed to their families. */
+#include "import/onnx.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "import/onnx_build.h"
+#include "ops/util.h"
+
+/* ---- --input_shapes ------------------------------------------------------------------------------------------------------------ */
+
+typedef struct shape {
+    int rank;
+    int64_t dim[SGS_MAX_RANK];
+} shape;
+
+static bool parse_shape(const char **p, shape *s)
+{
+    s->rank = 0;
+    do {
+        char *end;
+        errno = 0;
+        long long v = strtoll(*p, &end, 10);
+        if (end == *p || errno || v < 1 || s->rank == SGS_MAX_RANK)
+            return false;
+        s->dim[s->rank++] = v;
+        *p = end;
+    } while (*(*p)++ == ',');
+    (*p)--;
+    return true;
+}
+
+static sgs_status parse_shapes(sgs_onnx *o, const sgs_onnx_info *const *in, int n, shape *out, sgs_diag *d)
+{
+    const char *p = o->opt->input_shapes;
+    int count = 0;
+    for (const char *c = p; c; c = strchr(c, ':') ? strchr(c, ':') + 1 : NULL)
+        count++;
+    if (count != n) {
+        sgs_buf b = { 0 };
+        for (int i = 0; i < n; i++)
+            sgs_buf_printf(&b, "%s'%s'", i ? ", " : "", in[i]->name);
+        sgs_fail(d, SGS_E_USAGE, "--input_shapes %s: expected %d shape%s, one for each of %s, found %d", p, n, n == 1 ? "" : "s", b.p ? b.p : "", count);
+        sgs_buf_free(&b);
+        return SGS_E_USAGE;
+    }
+    for (int i = 0; i < n; i++, p++)
+        if (!parse_shape(&p, &out[i]) || (*p != ':' && *p)) {
+            sgs_fail(d, SGS_E_USAGE, "--input_shapes %s: expected sizes of 1 or more such as 1,3,224,224:1,10", o->opt->input_shapes);
+            return SGS_E_USAGE;
+        }
+    return SGS_OK;
+}
+
+/* ---- shapes of the inputs --------------------------------------------------------------------------------------------------------- */
+
+static sgs_status given_fits(sgs_onnx *o, const sgs_onnx_info *in, const shape *given, sgs_diag *d)
+{
+    bool ok = in->rank < 0 || in->rank == given->rank;
+    for (int i = 0; i < in->rank && ok; i++)
+        ok = in->dim[i] < 0 || in->dim[i] == given->dim[i];
+    if (ok)
+        return SGS_OK;
+    char a[128], b[128];
+    sgs_fail(d, SGS_E_USAGE, "--input_shapes gives %s for input '%s'; the model has %s (-1: free)", sgs_dims_text(a, sizeof a, given->rank, given->dim), in->name,
+             sgs_dims_text(b, sizeof b, in->rank, in->dim));
+    return sgs_fail_at(d, o->file, 0, NULL);
+}
+
+/* A free first dimension alone is the batch: one. */
+static sgs_status static_shape(sgs_onnx *o, const sgs_onnx_info *in, const shape *given, shape *out, sgs_diag *d)
+{
+    if (given) {
+        *out = *given;
+        return given_fits(o, in, given, d);
+    }
+    out->rank = in->rank;
+    for (int i = 0; i < in->rank; i++) {
+        out->dim[i] = in->dim[i] < 0 && i == 0 && in->rank > 1 ? 1 : in->dim[i];
+        if (out->dim[i] < 0) {
+            sgs_fail(d, SGS_E_MODEL, "dimension %d (%s%s%s) of input '%s' is not fixed", i, in->symbol[i] ? "'" : "", in->symbol[i] ? in->symbol[i] : "unnamed",
+                     in->symbol[i] ? "'" : "", in->name);
+            sgs_fail_at(d, o->file, 0, NULL);
+            sgs_hint(d, "give the whole shape, for example --input_shapes 1,3,224,224 (one shape per input, separated by ':')");
+            return SGS_E_MODEL;
+        }
+    }
+    if (in->rank < 0) {
+        sgs_fail(d, SGS_E_MODEL, "the model gives no shape for input '%s'", in->name);
+        sgs_fail_at(d, o->file, 0, NULL);
+        sgs_hint(d, "give it with --input_shapes");
+        return SGS_E_MODEL;
+    }
+    return SGS_OK;
+}
+
+/* An input of the graph: 4-D ones are channel-last unless the ini says otherwise; the rest of the model sees its own order. */
+static sgs_status make_input(sgs_onnx *o, const sgs_onnx_info *in, const shape *s, bool nchw, sgs_diag *d)
+{
+    sgs_graph *g = o->im.g;
+    int64_t dim[SGS_MAX_RANK], count = 1;
+    bool last = s->rank == 4 && !nchw;
+    if (in->type < 0) {
+        sgs_fail(d, SGS_E_UNSUPPORTED, "input '%s' has an element type that is not supported", in->name);
+        return sgs_fail_at(d, o->file, 0, NULL);
+    }
+    for (int i = 0; i < s->rank; i++) {
+        static const int8_t nhwc[] = { 0, 2, 3, 1 };
+        dim[i] = s->dim[last ? nhwc[i] : i];
+        if (!sgs_mul64(count, dim[i], &count) || count > (int64_t)1 << 32) {
+            char text[128];
+            sgs_fail(d, SGS_E_LIMIT, "input '%s' of %s is too large: at most 2^32 elements", in->name, sgs_dims_text(text, sizeof text, s->rank, s->dim));
+            return sgs_fail_at(d, o->file, 0, NULL);
+        }
+    }
+    sgs_type t = in->type == SGS_S64 ? SGS_S32 : (sgs_type)in->type;
+    sgs_value *v = sgs_value_new(g, t, s->rank, dim), *own = v;
+    sgs_value_name(g, v, in->name);
+    g->in[g->nin++] = v;
+    sgs_source_node here = { .op = "input", .domain = "", .name = "", .nout = 1, .out = &in->name };
+    if (last)
+        SGS_TRY(sgs_emit_nchw(&o->im, &here, v, &own, d));
+    sgs_map_set(&o->im.values, in->name, own);
+    return SGS_OK;
+}
+
+/* ---- which inputs and outputs -------------------------------------------------------------------------------------------------------- */
+
+static const sgs_onnx_info *find_info(const sgs_onnx_info *list, int n, const char *name)
+{
+    for (int i = 0; i < n; i++)
+        if (!strcmp(list[i].name, name))
+            return &list[i];
+    return NULL;
+}
+
+static sgs_status unknown_name(sgs_onnx *o, const char *what, const char *name, sgs_diag *d)
+{
+    int n = 0, most = o->nin + o->nout;
+    for (int i = 0; i < o->nnode; i++)
+        most += o->node[i].nout;
+    const char **known = sgs_alloc_n(o->a, (size_t)most + 1, sizeof *known);
+    for (int i = 0; i < o->nin; i++)
+        known[n++] = o->in[i].name;
+    for (int i = 0; i < o->nnode; i++)
+        for (int k = 0; k < o->node[i].nout; k++)
+            known[n++] = o->node[i].out[k];
+    const char *near = sgs_nearest(name, known, n);
+    sgs_fail(d, SGS_E_CONFIG, "%s '%s' is not a tensor of the model", what, name);
+    sgs_fail_at(d, o->file, 0, NULL);
+    sgs_buf b = { 0 };
+    for (int i = 0; i < o->nin && i < 8; i++)
+        if (!sgs_map_get(&o->im.values, o->in[i].name))
+            sgs_buf_printf(&b, " '%s'", o->in[i].name);
+    sgs_buf_printf(&b, "; outputs:");
+    for (int i = 0; i < o->nout && i < 8; i++)
+        sgs_buf_printf(&b, " '%s'", o->out[i].name);
+    sgs_hint(d, "%s%s%sthe model's inputs:%s", near ? "did you mean '" : "", near ? near : "", near ? "'? " : "", b.p);
+    sgs_buf_free(&b);
+    return SGS_E_CONFIG;
+}
+
+/* Inputs that are no initializers, in the model's order. */
+static int real_inputs(sgs_onnx *o, const sgs_onnx_info **list)
+{
+    int n = 0;
+    for (int i = 0; i < o->nin; i++)
+        if (!sgs_map_get(&o->im.values, o->in[i].name))
+            list[n++] = &o->in[i];
+    return n;
+}
+
+typedef struct plan {
+    const sgs_onnx_info **input;    /* the graph's, in its order */
+    const shape **given;            /* from --input_shapes, or NULL */
+    int ninput;
+    const char *const *output;
+    int noutput;
+} plan;
+
+static sgs_status plan_inputs(sgs_onnx *o, plan *p, sgs_diag *d)
+{
+    const sgs_onnx_options *opt = o->opt;
+    const sgs_onnx_info **own = sgs_alloc_n(o->a, (size_t)o->nin + 1, sizeof *own);
+    int nown = real_inputs(o, own);
+    shape *shapes = sgs_alloc_n(o->a, (size_t)nown + 1, sizeof *shapes);
+    if (opt->input_shapes)
+        SGS_TRY(parse_shapes(o, own, nown, shapes, d));
+    p->ninput = opt->ninput ? opt->ninput : nown;
+    p->input = sgs_alloc_n(o->a, (size_t)p->ninput + 1, sizeof *p->input);
+    p->given = sgs_alloc_n(o->a, (size_t)p->ninput + 1, sizeof *p->given);
+    for (int i = 0; i < p->ninput; i++) {
+        const char *name = opt->ninput ? opt->input_name[i] : own[i]->name;
+        for (int k = 0; k < nown; k++)
+            if (!strcmp(own[k]->name, name)) {
+                p->input[i] = own[k];
+                p->given[i] = opt->input_shapes ? &shapes[k] : NULL;
+            }
+        if (!p->input[i])
+            p->input[i] = find_info(o->inner, o->ninner, name);
+    }
+    return SGS_OK;
+}
+
+/* An ini input that is no input of the model: inner tensors are cut after the import when the file gives no shape for them. */
+static bool made_inside(const sgs_onnx *o, const char *name)
+{
+    for (int i = 0; i < o->nnode; i++)
+        for (int k = 0; k < o->node[i].nout; k++)
+            if (!strcmp(o->node[i].out[k], name))
+                return true;
+    return false;
+}
+
+static sgs_status make_inputs(sgs_onnx *o, plan *p, sgs_map *stop, sgs_diag *d)
+{
+    sgs_graph *g = o->im.g;
+    g->in = SGS_NEW_N(o->a, sgs_value *, p->ninput + o->nin + 1);
+    for (int i = 0; i < p->ninput; i++) {
+        const char *name = o->opt->ninput ? o->opt->input_name[i] : p->input[i]->name;
+        if (!p->input[i] && !made_inside(o, name))
+            return unknown_name(o, "input", name, d);
+        if (!p->input[i]) {
+            sgs_fail(d, SGS_E_CONFIG, "input '%s' lies inside the model and the file gives no shape for it", name);
+            sgs_fail_at(d, o->file, 0, NULL);
+            sgs_hint(d, "run onnx.shape_inference.infer_shapes on the model first");
+            return SGS_E_CONFIG;
+        }
+        shape s;
+        bool nchw = o->opt->ninput && o->opt->input_nchw && o->opt->input_nchw[i];
+        SGS_TRY(static_shape(o, p->input[i], p->given[i], &s, d));
+        SGS_TRY(make_input(o, p->input[i], &s, nchw, d));
+        sgs_map_set(stop, p->input[i]->name, g->in[i]);
+    }
+    return SGS_OK;
+}
+
+static sgs_status plan_outputs(sgs_onnx *o, plan *p, sgs_diag *d)
+{
+    const char **names = sgs_alloc_n(o->a, (size_t)o->nout + 1, sizeof *names);
+    for (int i = 0; i < o->nout; i++)
+        names[i] = o->out[i].name;
+    p->output = o->opt->noutput ? o->opt->output_name : names;
+    p->noutput = o->opt->noutput ? o->opt->noutput : o->nout;
+    if (!p->noutput) {
+        sgs_fail(d, SGS_E_MODEL, "the model has no outputs");
+        return sgs_fail_at(d, o->file, 0, NULL);
+    }
+    for (int i = 0; i < p->noutput; i++)
+        if (!made_inside(o, p->output[i]) && !sgs_map_get(&o->im.values, p->output[i]))
+            return unknown_name(o, "output", p->output[i], d);
+    return SGS_OK;
+}
+
+/* ---- building -------------------------------------------------------------------------------------------------------------------------- */
+
+static sgs_status build_nodes(sgs_onnx *o, const sgs_onnx_order *order, sgs_diag *d)
+{
+    for (int i = 0; i < order->n; i++) {
+        const sgs_source_node *n = order->node[i];
+        for (int k = 0; k < n->nin; k++) {
+            if (!n->in[k][0] || sgs_map_get(&o->im.values, n->in[k]))
+                continue;
+            if (find_info(o->in, o->nin, n->in[k])) {
+                sgs_fail(d, SGS_E_CONFIG, "the model's input '%s' is needed, but the configuration does not list it", n->in[k]);
+                sgs_fail_at(d, o->file, 0, NULL);
+                sgs_hint(d, "add '%s' to inputs= in input_config.ini", n->in[k]);
+                return SGS_E_CONFIG;
+            }
+            return sgs_src_fail(&o->im, n, d, "input '%s' does not exist", n->in[k]);
+        }
+        sgs_status s = sgs_onnx_importer(n)->fn(&o->im, n, d);
+        if (s != SGS_OK) {
+            sgs_fail_at(d, o->file, 0, n->name[0] ? n->name : n->nout ? n->out[0] : n->op);
+            return s;
+        }
+    }
+    return SGS_OK;
+}
+
+/* A node of its own behind an output that is an input, a constant, or already an output under another name. */
+static sgs_status own_value(sgs_onnx *o, const sgs_source_node *here, sgs_value **v, sgs_diag *d)
+{
+    sgs_graph *g = o->im.g;
+    bool taken = !(*v)->def;
+    for (int i = 0; i < g->nout; i++)
+        taken = taken || g->out[i] == *v;
+    if (!taken)
+        return SGS_OK;
+    if ((*v)->data) {
+        sgs_fail(d, SGS_E_UNSUPPORTED, "output '%s' is constant: it does not depend on any input", here->out[0]);
+        return sgs_fail_at(d, o->file, 0, NULL);
+    }
+    sgs_shape_attr same = { .n = (*v)->rank };
+    memcpy(same.dim, (*v)->dim, sizeof same.dim);
+    return sgs_emit(&o->im, here, &sgs_op_reshape, 1, v, &same, v, d);
+}
+
+static sgs_status make_outputs(sgs_onnx *o, const plan *p, sgs_diag *d)
+{
+    sgs_graph *g = o->im.g;
+    g->out = SGS_NEW_N(o->a, sgs_value *, p->noutput);
+    for (int i = 0; i < p->noutput; i++) {
+        sgs_value *v = sgs_map_get(&o->im.values, p->output[i]), *named = v;
+        sgs_source_node here = { .op = "output", .domain = "", .name = "", .nout = 1, .out = &p->output[i] };
+        bool nchw = o->opt->noutput && o->opt->output_nchw && o->opt->output_nchw[i];
+        if (v->rank == 4 && !nchw && !v->data)
+            SGS_TRY(sgs_emit_nhwc(&o->im, &here, v, &v, d));
+        SGS_TRY(own_value(o, &here, &v, d));
+        if (v != named && named->def && !v->nname) {
+            sgs_value_take_names(g, v, named);
+        } else {
+            sgs_value_name(g, v, p->output[i]);
+        }
+        g->out[g->nout++] = v;
+    }
+    return SGS_OK;
+}
+
+static sgs_status register_inits(sgs_onnx *o, sgs_map *stop, sgs_diag *d)
+{
+    for (int i = 0; i < o->ninit; i++) {
+        const char *name = o->init[i].name;
+        if (sgs_map_get(&o->im.values, name)) {
+            sgs_fail(d, SGS_E_MODEL, "two initializers are named '%s'", name);
+            return sgs_fail_at(d, o->file, 0, NULL);
+        }
+        sgs_value_name(o->im.g, o->init[i].value, name);
+        sgs_map_set(&o->im.values, name, o->init[i].value);
+        sgs_map_set(stop, name, o->init[i].value);
+    }
+    return SGS_OK;
+}
+
+static sgs_status import(sgs_onnx *o, sgs_span model, sgs_diag *d)
+{
+    sgs_map stop = { .a = o->a };
+    sgs_onnx_order order;
+    plan p = { 0 };
+    SGS_TRY(sgs_onnx_read(o, model, d));
+    SGS_TRY(register_inits(o, &stop, d));
+    SGS_TRY(plan_inputs(o, &p, d));
+    SGS_TRY(plan_outputs(o, &p, d));
+    for (int i = 0; i < p.ninput; i++)
+        if (p.input[i])
+            sgs_map_set(&stop, p.input[i]->name, o);
+    SGS_TRY(sgs_onnx_sort(o, &stop, p.output, p.noutput, &order, d));
+    const char **names = sgs_alloc_n(o->a, (size_t)p.ninput + 1, sizeof *names);
+    for (int i = 0; i < p.ninput; i++)
+        names[i] = p.input[i] ? p.input[i]->name : o->opt->input_name[i];
+    SGS_TRY(sgs_onnx_supported(o, &order, names, p.ninput, d));
+    SGS_TRY(make_inputs(o, &p, &stop, d));
+    SGS_TRY(build_nodes(o, &order, d));
+    return make_outputs(o, &p, d);
+}
+
+sgs_status sgs_onnx_import(sgs_graph **out, const char *path, const sgs_onnx_options *opt, sgs_diag *d)
+{
+    static const sgs_onnx_options none;
+    *out = NULL;
+    sgs_span model;
+    sgs_graph *g = sgs_graph_new(path);
+    sgs_onnx *o = SGS_NEW(g->arena, sgs_onnx);
+    *o = (sgs_onnx){ .im = { .g = g, .framework = "ONNX", .values = { .a = g->arena } }, .a = g->arena, .file = g->file, .opt = opt ? opt : &none };
+    sgs_status s = sgs_graph_map(g, path, &model, d);
+    if (s == SGS_OK) {
+        /* What an honest file of this size can need, with room for shapes and folding. */
+        size_t fair = ((size_t)1 << 29) + 8 * model.n;
+        sgs_arena_limit(g->arena, o->opt->memory_limit ? (size_t)o->opt->memory_limit : fair);
+        s = import(o, model, d);
+        sgs_arena_limit(g->arena, 0);
+    }
+    if (s != SGS_OK) {
+        sgs_fail_at(d, path, 0, NULL);
+        sgs_graph_free(g);
+        return s;
+    }
+    *out = g;
+    return SGS_OK;
+}

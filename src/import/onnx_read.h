@@ -1,0 +1,42 @@
+/* The parsed ONNX file between reading (onnx_read.c, onnx_tensor.c) and building (onnx.c). */
+#ifndef SGS_ONNX_READ_H
+#define SGS_ONNX_READ_H
+
+#include "import/onnx.h"
+#include "import/proto.h"
+#include "ops/source.h"
+
+typedef struct sgs_onnx_info {   /* ValueInfoProto of an input or output */
+    const char *name;
+    int type;                    /* sgs_type, or -1: unknown or not supported */
+    int rank;                    /* -1: not given */
+    int64_t dim[SGS_MAX_RANK];   /* -1: symbolic */
+    const char *symbol[SGS_MAX_RANK];
+} sgs_onnx_info;
+
+typedef struct sgs_onnx_init {
+    const char *name;
+    sgs_value *value;
+} sgs_onnx_init;
+
+typedef struct sgs_onnx {
+    sgs_import im;
+    sgs_arena *a;                /* the graph's */
+    const char *file;
+    const sgs_onnx_options *opt;
+    int64_t opset;
+    sgs_onnx_info *in, *out, *inner; /* inner: value_info, shapes of tensors inside */
+    int nin, nout, ninner;
+    sgs_onnx_init *init;
+    int ninit;
+    sgs_source_node *node;
+    int nnode;
+    const char *producer;
+} sgs_onnx;
+
+/* Fills o from the file's bytes: opset, inputs, outputs, initializers (as constants of o->im.g), nodes in file order. */
+sgs_status sgs_onnx_read(sgs_onnx *o, sgs_span model, sgs_diag *d);
+/* One TensorProto as a constant; *name is its name, "" when it has none. */
+sgs_status sgs_onnx_tensor(sgs_onnx *o, sgs_span msg, const char **name, sgs_value **out, sgs_diag *d);
+
+#endif
