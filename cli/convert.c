@@ -1,0 +1,167 @@
+/* SGS_converter.py: every stage in one go. */
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "cli.h"
+
+typedef struct args {
+    const char *model, *input_config, *output, *input_shapes, *soc_version, *quant_level, *batch, *batch_mode, *category, *q_mode, *quant_config;
+    sgs_samples_options samples;
+    bool export_models, skip_simplify, memory_saving;
+} args;
+
+static const cli_option options[] = {
+    CLI_MODEL(args, "the ONNX model"),
+    CLI_INI(args, true),
+    CLI_SAMPLES(args),
+    CLI_OUTPUT(args, true, NULL, "the image, NAME.img"),
+    CLI_SOC(args),
+    { "--export_models", CLI_FLAG, offsetof(args, export_models), NULL, false, NULL, "keep NAME_float.sim and NAME_fixed.sim beside the image" },
+    { "--input_shapes", CLI_TEXT, offsetof(args, input_shapes), "1,3,224,224[:...]", false, "the model's", "shapes in the model's own layout and order" },
+    { "--skip_simplify", CLI_FLAG, offsetof(args, skip_simplify), NULL, false, NULL, "only what correctness needs" },
+    { "--quant_level", CLI_TEXT, offsetof(args, quant_level), "L1|L2", false, "L2", "quantization level; L3 to L5 come with a later version" },
+    { "--memory_saving", CLI_FLAG, offsetof(args, memory_saving), NULL, false, NULL, "gather statistics with less memory" },
+    { "-b --batch", CLI_TEXT, offsetof(args, batch), "N", false, "1", "batch size" },
+    { "--batch_mode", CLI_TEXT, offsetof(args, batch_mode), "n_buf|one_buf", false, "n_buf", "buffers of a batch" },
+    { "-c --category", CLI_TEXT, offsetof(args, category), "NAME", false, "Unknown", "Classification, Detection or Unknown" },
+    { "-q --q_mode", CLI_TEXT, offsetof(args, q_mode), "MODE", false, NULL, "torch_calibrator's mode; comes with a later version" },
+    { "--quant_config", CLI_TEXT, offsetof(args, quant_config), "FILE", false, NULL, "goes with -q; comes with a later version" },
+    { "--weight_file", CLI_REFUSED, 0, NULL, false, NULL, "belongs to the platform caffe, which comes with a later version" },
+    { 0 },
+};
+static const cli_syntax syntax = { "sgs convert onnx", "SGS_converter.py onnx", "An ONNX model and pictures become an image.", options };
+
+typedef struct files {
+    char float_sim[PATH_MAX], fixed_sim[PATH_MAX];
+} files;
+
+static int check(const args *a)
+{
+    if (!a->q_mode != !a->quant_config) {
+        fprintf(stderr, "error: -q and --quant_config belong together, found only %s\n", a->q_mode ? "-q" : "--quant_config");
+        return CLI_USAGE;
+    }
+    if (a->q_mode) {
+        fprintf(stderr, "error: quantization with -q (torch_calibrator) comes with a later version\n");
+        return CLI_ERROR;
+    }
+    struct stat st;
+    if (stat(a->output, &st) == 0 && S_ISDIR(st.st_mode)) {
+        fprintf(stderr, "error: --output_file: expected a file, found the folder %s\n", a->output);
+        return CLI_USAGE;
+    }
+    return cli_check_onnx(a->model);
+}
+
+/* "path/NAME_offline.img" -> "path/NAME", or just "NAME" for the scratch folder. */
+static void stem_of(const char *output, bool with_folder, char *stem, size_t n)
+{
+    const char *slash = strrchr(output, '/');
+    snprintf(stem, n, "%s", with_folder || !slash ? output : slash + 1);
+    char *name = strrchr(stem, '/') ? strrchr(stem, '/') + 1 : stem, *dot = strrchr(name, '.');
+    if (dot && dot != name)
+        *dot = 0;
+    const size_t len = strlen(name), tail = strlen("_offline");
+    if (len > tail && !strcmp(name + len - tail, "_offline"))
+        name[len - tail] = 0;
+}
+
+static int name_files(const args *a, files *f)
+{
+    char stem[PATH_MAX];
+    if (strlen(a->output) > PATH_MAX - 32)
+        return fprintf(stderr, "error: --output_file: the path is too long\n"), CLI_USAGE;
+    stem_of(a->output, a->export_models, stem, sizeof stem);
+    if (a->export_models) {
+        snprintf(f->float_sim, sizeof f->float_sim, "%.4000s_float.sim", stem);
+        snprintf(f->fixed_sim, sizeof f->fixed_sim, "%.4000s_fixed.sim", stem);
+        return CLI_OK;
+    }
+    char float_name[PATH_MAX], fixed_name[PATH_MAX];
+    snprintf(float_name, sizeof float_name, "%.150s_float.sim", stem);
+    snprintf(fixed_name, sizeof fixed_name, "%.150s_fixed.sim", stem);
+    const char *folder = cli_scratch_make((const char *const[]){ float_name, fixed_name }, 2);
+    if (!folder)
+        return CLI_ERROR;
+    snprintf(f->float_sim, sizeof f->float_sim, "%.3000s/%.200s", folder, float_name);
+    snprintf(f->fixed_sim, sizeof f->fixed_sim, "%.3000s/%.200s", folder, fixed_name);
+    return CLI_OK;
+}
+
+static sgs_status run_stages(const args *a, sgs_platform platform, const files *f, sgs_compile_report *report, sgs_diag *d)
+{
+    const sgs_convert_options convert = { .platform = platform,
+                                          .model_file = a->model,
+                                          .input_config = a->input_config,
+                                          .output_file = f->float_sim,
+                                          .input_shapes = a->input_shapes,
+                                          .skip_simplify = a->skip_simplify,
+                                          .soc_version = a->soc_version,
+                                          .log = cli_log() };
+    const sgs_calibrate_options calibrate = { .model = f->float_sim,
+                                              .input_config = a->input_config,
+                                              .samples = a->samples,
+                                              .output = f->fixed_sim,
+                                              .quant_level = a->quant_level,
+                                              .memory_saving = a->memory_saving,
+                                              .soc_version = a->soc_version,
+                                              .log = cli_log() };
+    const sgs_compile_options compile = { .model = f->fixed_sim,
+                                          .output = a->output,
+                                          .batch = a->batch,
+                                          .batch_mode = a->batch_mode,
+                                          .category = a->category,
+                                          .soc_version = a->soc_version,
+                                          .log = cli_log() };
+    sgs_status s = sgs_convert(&convert, d);
+    if (s == SGS_OK)
+        s = sgs_calibrate(&calibrate, NULL, d);
+    if (s == SGS_OK)
+        s = sgs_compile(&compile, NULL, report, d);
+    return s;
+}
+
+static void show_file(const char *what, const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) == 0)
+        printf("  %-6s %12lld bytes  %s\n", what, (long long)st.st_size, path);
+}
+
+static void summary(const args *a, const files *f, const sgs_compile_report *r)
+{
+    printf("done:\n");
+    if (a->export_models) {
+        show_file("float", f->float_sim);
+        show_file("fixed", f->fixed_sim);
+    }
+    show_file("image", a->output);
+    printf("  arena  %12lld bytes  (lower bound %lld), %d operations, %lld multiply-accumulates\n", (long long)r->arena_bytes,
+           (long long)r->arena_lower_bound, r->nop, (long long)r->mac);
+}
+
+int cli_convert(int argc, char **argv)
+{
+    args a = { 0 };
+    files f;
+    sgs_diag d = { 0 };
+    sgs_platform platform;
+    sgs_compile_report report = { 0 };
+    int e = cli_platform("sgs convert", "SGS_converter.py", argc, argv, &platform);
+    if (e == CLI_OK)
+        e = cli_parse(&syntax, argc - 1, argv + 1, &a);
+    if (e == CLI_OK)
+        e = check(&a);
+    if (e == CLI_OK)
+        e = name_files(&a, &f);
+    if (e != CLI_OK)
+        return e < 0 ? CLI_OK : e;
+    const sgs_status s = run_stages(&a, platform, &f, &report, &d);
+    cli_scratch_remove();
+    if (s != SGS_OK)
+        return cli_fail(&d);
+    summary(&a, &f, &report);
+    return CLI_OK;
+}

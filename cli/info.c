@@ -1,0 +1,22 @@
+/* show_sdk_info.py. */
+#include "cli.h"
+
+typedef struct args {
+    bool version; /* older scripts say --version; everything is shown anyway */
+} args;
+
+static const cli_option options[] = {
+    { "--version", CLI_FLAG, offsetof(args, version), NULL, false, NULL, "the same text" },
+    { 0 },
+};
+static const cli_syntax syntax = { "sgs info", "show_sdk_info.py", "Versions, targets, this machine.", options };
+
+int cli_info(int argc, char **argv)
+{
+    args a;
+    const sgs_log log = cli_log();
+    const int e = cli_parse(&syntax, argc, argv, &a);
+    if (e != CLI_OK)
+        return e < 0 ? CLI_OK : e;
+    return sgs_show_info(&log) == SGS_OK ? CLI_OK : CLI_ERROR;
+}

@@ -1,0 +1,105 @@
+/* simulator.py. */
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+#include "cli.h"
+#include "openipu/ipu.h"
+
+typedef struct args {
+    const char *model, *input_config, *type, *category, *label, *output, *soc_version, *cpu_mask;
+    sgs_samples_options samples;
+    bool dump_rawdata, save_input, dump_output;
+    int threads;
+} args;
+
+static const cli_option options[] = {
+    CLI_MODEL(args, "a float (.sim), fixed (.sim) or offline (.img) model"),
+    CLI_SAMPLES(args),
+    CLI_INI(args, false),
+    { "-t --type", CLI_TEXT, offsetof(args, type), "Float|Fixed|Offline", false, "what the file is", "kind of model" },
+    { "-c --category", CLI_TEXT, offsetof(args, category), "NAME", false, "Unknown", "Classification or Unknown" },
+    { "-l --label", CLI_TEXT, offsetof(args, label), "FILE", false, NULL, "a label a line, for Classification" },
+    { "--output_dir", CLI_TEXT, offsetof(args, output), "FOLDER", false, "./log/output", "where the result files go" },
+    { "--dump_rawdata", CLI_FLAG, offsetof(args, dump_rawdata), NULL, false, NULL, "PICTURE.bin: the bytes a board program gives the model" },
+    { "--save_input", CLI_FLAG, offsetof(args, save_input), NULL, false, NULL, "PICTURE.inputN.npy: what went into the model" },
+    { "--dump_output", CLI_FLAG, offsetof(args, dump_output), NULL, false, NULL, "PICTURE.outputN.npy: what came out" },
+    CLI_SOC(args),
+    { "--cpu_mask", CLI_TEXT, offsetof(args, cpu_mask), "NAME[,NAME]", false, "all", "kernels to use: c, avx2, avxvnni, avx512vnni, neon, dotprod, i8mm, all" },
+    { "--threads", CLI_COUNT, offsetof(args, threads), "N", false, "1", "threads of one inference" },
+    { 0 },
+};
+static const cli_syntax syntax = { "sgs simulate", "simulator.py", "Runs a float, fixed or offline model on pictures.", options };
+
+static int bad_value(const char *option, const char *known, const char *found)
+{
+    fprintf(stderr, "error: %s: expected %s, found '%s'\n", option, known, found);
+    return CLI_USAGE;
+}
+
+static int take_kind(const char *text, sgs_kind *kind)
+{
+    static const char *const name[] = { "", "Float", "Fixed", "Offline" };
+    for (int k = SGS_FLOAT; text && k <= SGS_OFFLINE; k++)
+        if (!strcasecmp(text, name[k]))
+            *kind = (sgs_kind)k;
+    return !text || *kind ? CLI_OK : bad_value("-t", "Float, Fixed or Offline", text);
+}
+
+static int take_mask(const char *text, sgs_simulator_options *o)
+{
+    static const struct {
+        const char *name;
+        uint32_t bits;
+    } table[] = {
+        { "c", 0 },
+        { "avx2", IPU_CPU_AVX2 },
+        { "avxvnni", IPU_CPU_AVX2 | IPU_CPU_AVXVNNI },
+        { "avx512vnni", IPU_CPU_AVX2 | IPU_CPU_AVX512VNNI },
+        { "neon", IPU_CPU_NEON },
+        { "dotprod", IPU_CPU_NEON | IPU_CPU_DOTPROD },
+        { "i8mm", IPU_CPU_NEON | IPU_CPU_DOTPROD | IPU_CPU_I8MM },
+    };
+    if (!text || !strcmp(text, "all"))
+        return CLI_OK;
+    o->cpu_mask_set = true;
+    for (const char *p = text; p; p = *p ? p + 1 : NULL) {
+        const size_t n = strcspn(p, ",");
+        size_t i = 0;
+        while (i < sizeof table / sizeof *table && (strlen(table[i].name) != n || strncasecmp(table[i].name, p, n)))
+            i++;
+        if (i == sizeof table / sizeof *table)
+            return bad_value("--cpu_mask", "some of c, avx2, avxvnni, avx512vnni, neon, dotprod, i8mm, or all", text);
+        o->cpu_mask |= table[i].bits;
+        p += n;
+        if (!*p)
+            break;
+    }
+    return CLI_OK;
+}
+
+int cli_simulate(int argc, char **argv)
+{
+    args a = { 0 };
+    sgs_diag d = { 0 };
+    sgs_simulate_options o = { .log = cli_log() };
+    int e = cli_parse(&syntax, argc, argv, &a);
+    if (e == CLI_OK)
+        e = take_kind(a.type, &o.simulator.kind);
+    if (e == CLI_OK)
+        e = take_mask(a.cpu_mask, &o.simulator);
+    if (e != CLI_OK)
+        return e < 0 ? CLI_OK : e;
+    o.model = a.model;
+    o.input_config = a.input_config;
+    o.samples = a.samples;
+    o.simulator.threads = a.threads;
+    o.category = a.category;
+    o.label = a.label;
+    o.output_dir = a.output;
+    o.soc_version = a.soc_version;
+    o.dump_rawdata = a.dump_rawdata;
+    o.save_input = a.save_input;
+    o.dump_output = a.dump_output;
+    return sgs_simulate(&o, &d) == SGS_OK ? CLI_OK : cli_fail(&d);
+}

@@ -1,0 +1,30 @@
+"""Finds the program `sgs` and becomes it."""
+import os
+import pathlib
+import shutil
+import sys
+
+
+def find():
+    """$SGS_BIN; the build of the source tree this folder stands in; the installation it stands in; PATH."""
+    chosen = os.environ.get("SGS_BIN")
+    if chosen:
+        return chosen
+    for folder in pathlib.Path(__file__).resolve().parents:
+        for place in ("build/cli/sgs", "bin/sgs"):
+            if os.access(str(folder / place), os.X_OK) and (folder / place).is_file():
+                return str(folder / place)
+    return shutil.which("sgs")
+
+
+def run(command):
+    program = find()
+    if not program:
+        sys.exit("error: cannot find the program sgs\n  build it with `make`, or set SGS_BIN to it")
+    # Preprocessing runs in the interpreter this was started with, unless another environment is active.
+    if sys.executable and (sys.prefix != sys.base_prefix or not os.environ.get("VIRTUAL_ENV")):
+        os.environ.setdefault("SGS_PYTHON", sys.executable)
+    try:
+        os.execv(program, [program, command] + sys.argv[1:])
+    except OSError as e:
+        sys.exit("error: cannot start %s: %s" % (program, e.strerror))
