@@ -113,6 +113,32 @@ BOARDS = {
 }
 
 
+@pytest.fixture(scope="module")
+def compiled(made, tmp_path_factory):
+    """The same network through the compiler's last steps: fused, planned, with the list of its kernels."""
+    program = BUILD / "tests/unit/make_program"
+    if not program.exists():
+        pytest.skip("built without the toolchain")
+    folder = tmp_path_factory.mktemp("compiled")
+    run(program, folder / "net.img", folder / "net_kernels.c")
+    expected = hashes(run(BUILD / "tests/runtime/run_image", folder / "net.img", made[1], "c"))
+    return folder / "net.img", folder / "net_kernels.c", expected
+
+
+@pytest.mark.parametrize("mask", ["0", "1", "ffffffff"])
+def test_compiled_image_on_every_mask(made, compiled, mask):
+    assert hashes(run(BUILD / "tests/runtime/run_image", compiled[0], made[1], mask, 2)) == compiled[2]
+
+
+def test_other_compiler_writes_the_same_image(compiled, tmp_path):
+    other = os.environ.get("OPENIPU_OTHER_BUILD")
+    if not other:
+        pytest.skip("OPENIPU_OTHER_BUILD names no second build folder")
+    run(pathlib.Path(other) / "tests/unit/make_program", tmp_path / "net.img", tmp_path / "net_kernels.c")
+    for mine in compiled[:2]:
+        assert mine.read_bytes() == (tmp_path / mine.name).read_bytes()
+
+
 def cortex_program(folder, flags, image, inputs, kernels=None):
     """The program and the bytes of code and tables it needs of the core, the kernels and the compiler's helpers."""
     bare = ROOT / "tests/bare"
@@ -121,7 +147,7 @@ def cortex_program(folder, flags, image, inputs, kernels=None):
     table = []
     if kernels:
         run("arm-none-eabi-gcc", *FLAGS, *common, *INCLUDE, "-c", kernels, "-o", folder / "image_kernels.o")
-        parts.append(folder / "image_kernels.o")
+        parts = [p for p in parts if p.stem not in ("table", "dispatch")] + [folder / "image_kernels.o"]
         table = ["-DBARE_KERNELS=%s" % kernels.stem]
     run("arm-none-eabi-ar", "rcs", folder / "libcore.a", *parts)
     run("arm-none-eabi-gcc", *FLAGS, *common, *INCLUDE, *table, "-fno-tree-loop-distribute-patterns", "-nostdlib", "-Wl,--gc-sections",
@@ -148,3 +174,13 @@ def test_cortex_m(made, tmp_path, cpu):
     assert floats in text
     assert hashes(text) == expected
     assert size < 100 * 1024
+
+
+@pytest.mark.parametrize("cpu", BOARDS)
+def test_cortex_m_with_just_its_kernels(made, compiled, tmp_path, cpu):
+    need("arm-none-eabi-gcc", "qemu-system-arm")
+    board, flags, floats = BOARDS[cpu]
+    program, size = cortex_program(tmp_path, flags, compiled[0], made[1], compiled[1])
+    text = on_board(board, program)
+    print("%s: %d bytes of code and tables with the image's own kernels" % (cpu, size))
+    assert floats in text and hashes(text) == compiled[2]

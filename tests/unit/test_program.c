@@ -7,83 +7,8 @@
 
 #include <cmocka.h>
 
-#include "../runtime/image_maker.h"
-#include "compile/emit.h"
-#include "compile/plan.h"
-#include "compile/program.h"
+#include "program_maker.h"
 #include "runtime/load.h"
-
-#define NIN 2
-#define NOUT 3
-
-/* ---- the hand-made network as a program -------------------------------------------------------------------------- */
-
-static int buffer_of(const image_maker *m, const ipu_ref *r)
-{
-    if (r->space == IPU_INPUT)
-        return r->index;
-    if (r->space == IPU_OUTPUT)
-        return NIN + r->index;
-    int k = 0;
-    while (k + 1 < m->nalloc && m->alloc[k + 1] <= r->off)
-        k++;
-    return NIN + NOUT + k;
-}
-
-static void to_buffers(const image_maker *m, ipu_rec *rec)
-{
-    ipu_ref *ref = (ipu_ref *)(void *)(rec + 1);
-    for (int i = 0; i < rec->nref; i++) {
-        if (ref[i].space == IPU_NONE || ref[i].space == IPU_CONST)
-            continue;
-        int b = buffer_of(m, ref + i);
-        if (ref[i].space == IPU_ARENA)
-            ref[i].off -= m->alloc[b - NIN - NOUT];
-        ref[i].space = IPU_ARENA;
-        ref[i].index = (uint16_t)b;
-    }
-}
-
-static sgs_program program_of(image_maker *m)
-{
-    sgs_program p = { .arena = sgs_arena_new(), .nbuffer = NIN + NOUT + m->nalloc };
-    p.buffer = SGS_NEW_N(p.arena, sgs_buffer, p.nbuffer);
-    for (int i = 0; i < p.nbuffer; i++)
-        p.buffer[i] = i < NIN          ? (sgs_buffer){ 0, IPU_INPUT, i, 0 }
-                      : i < NIN + NOUT ? (sgs_buffer){ 0, IPU_OUTPUT, i - NIN, 0 }
-                                       : (sgs_buffer){ 0, IPU_ARENA, 0, 0 };
-    for (int k = 0; k < m->nalloc; k++)
-        p.buffer[NIN + NOUT + k].bytes = (k + 1 < m->nalloc ? m->alloc[k + 1] : m->arena) - m->alloc[k];
-    sgs_buf_add(&p.consts, m->consts.p, m->consts.n);
-    p.record = SGS_NEW_N(p.arena, sgs_record, m->nop);
-    for (size_t at = 0; at < m->ops.n; at += p.record[p.nrecord++].rec->bytes) {
-        ipu_rec *head = (ipu_rec *)(void *)(m->ops.p + at);
-        ipu_rec *rec = sgs_alloc(p.arena, head->bytes);
-        memcpy(rec, head, head->bytes);
-        to_buffers(m, rec);
-        p.record[p.nrecord] = (sgs_record){ rec, sgs_format(p.arena, "layer%d", p.nrecord), 1000 };
-    }
-    return p;
-}
-
-static const float one = 1;
-static const int32_t zero = 0;
-static const sgs_image_io ios[NIN + NOUT] = {
-    { "picture", IPU_U8, IPU_FMT_RGB, 4, { 1, 17, 13, 3 }, -1, 1, &one, &zero },
-    { "data", IPU_F32, IPU_FMT_RAW, 4, { 1, 9, 7, 5 }, -1, 0, NULL, NULL },
-    { "scores", IPU_S16, IPU_FMT_RAW, 4, { 1, 1, 1, 10 }, -1, 1, &one, &zero },
-    { "map", IPU_F32, IPU_FMT_RAW, 4, { 1, 5, 4, 24 }, -1, 0, NULL, NULL },
-    { "turned", IPU_U8, IPU_FMT_RAW, 4, { 1, 20, 7, 9 }, -1, 1, &one, &zero },
-};
-
-static sgs_buf image_of(sgs_program *p, sgs_plan_result *plan)
-{
-    sgs_buf image = { 0 };
-    assert_int_equal(sgs_program_plan(p, UINT32_MAX, plan, NULL), SGS_OK);
-    sgs_image_info info = { .category = 0, .arena = plan->arena, .ninput = NIN, .noutput = NOUT, .io = ios, .provenance = "tool test\n" };
-    assert_int_equal(sgs_emit_image(p, &info, &image, NULL), SGS_OK);
-    return image;
-}
 
 /* ---- running ------------------------------------------------------------------------------------------------------------ */
 
@@ -179,7 +104,8 @@ static void planning_keeps_every_bit(void **state)
     fixture f = fresh();
     uint32_t apart = f.maker.arena;
     sgs_plan_result plan;
-    sgs_buf image = image_of(&f.p, &plan);
+    sgs_buf image = { 0 };
+    assert_int_equal(image_of(&f.p, &plan, &image), SGS_OK);
     assert_true(plan.arena < apart / 2);
     assert_int_equal(plan.arena, plan.lower_bound);
     int in_place = 0;
@@ -204,7 +130,8 @@ static void fusion_keeps_every_bit(void **state)
     assert_int_equal(count(&f.p, IPU_QUANTIZE), quantize - 2); /* two of convolutions; two of inputs and sums stay */
     assert_int_equal(f.p.nrecord, records - 3);
     sgs_plan_result plan;
-    sgs_buf image = image_of(&f.p, &plan);
+    sgs_buf image = { 0 };
+    assert_int_equal(image_of(&f.p, &plan, &image), SGS_OK);
     assert_same(unplanned(), run_image(image.p, image.n));
     sgs_buf_free(&image);
     drop(&f);
@@ -247,7 +174,8 @@ static void images_are_deterministic(void **state)
         fixture f = fresh();
         sgs_plan_result plan;
         sgs_program_fuse(&f.p);
-        image[i] = image_of(&f.p, &plan);
+        image[i] = (sgs_buf){ 0 };
+        assert_int_equal(image_of(&f.p, &plan, &image[i]), SGS_OK);
         drop(&f);
     }
     assert_int_equal(image[0].n, image[1].n);
