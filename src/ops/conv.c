@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "ops/dnnl.h"
 #include "ops/util.h"
 
 static const sgs_attr conv_attrs[] = {
@@ -46,44 +47,13 @@ static sgs_status conv_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, s
 
 /* ---- float ---------------------------------------------------------------------------------------------------------- */
 
-typedef struct conv_at {
-    const sgs_tensor *x, *w;
-    const sgs_conv_attr *a;
-    int64_t n, oy, ox;
-} conv_at;
-
-static float conv_sum(const conv_at *at, int64_t o)
-{
-    const int64_t *xd = at->x->dim, *wd = at->w->dim;
-    int64_t first = o / (wd[0] / at->a->groups) * wd[3];
-    double sum = 0;
-    for (int64_t i = 0; i < wd[1]; i++)
-        for (int64_t j = 0; j < wd[2]; j++) {
-            int64_t y = at->oy * at->a->stride[0] + i * at->a->dilation[0] - at->a->pad[0];
-            int64_t x = at->ox * at->a->stride[1] + j * at->a->dilation[1] - at->a->pad[1];
-            if (y < 0 || y >= xd[1] || x < 0 || x >= xd[2])
-                continue;
-            const float *px = (const float *)at->x->data + ((at->n * xd[1] + y) * xd[2] + x) * xd[3] + first;
-            const float *pw = (const float *)at->w->data + ((o * wd[1] + i) * wd[2] + j) * wd[3];
-            for (int64_t c = 0; c < wd[3]; c++)
-                sum += (double)px[c] * (double)pw[c];
-        }
-    return (float)sum;
-}
-
 static sgs_status conv_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
 {
-    (void)st, (void)d;
     const sgs_conv_attr *a = n->attr;
-    const float *bias = n->nin > 2 && n->in[2] ? in[2].data : NULL;
-    float *y = out->data;
-    conv_at at = { .x = &in[0], .w = &in[1], .a = a };
-    for (at.n = 0; at.n < out->dim[0]; at.n++)
-        for (at.oy = 0; at.oy < out->dim[1]; at.oy++)
-            for (at.ox = 0; at.ox < out->dim[2]; at.ox++)
-                for (int64_t o = 0; o < out->dim[3]; o++)
-                    *y++ = sgs_apply_act(conv_sum(&at, o) + (bias ? bias[o] : 0.0f), a->act, a->lo, a->hi);
-    return SGS_OK;
+    const int64_t *w = in[1].dim, co = w[0] / a->groups, kernel = w[1] * w[2] * w[3];
+    const sgs_dnnl_conv c = { .x = &in[0], .w = &in[1], .bias = n->nin > 2 && n->in[2] ? &in[2] : NULL, .y = out, .attr = a,
+                              .wdim = { a->groups, co, w[3], w[1], w[2] }, .wstride = { co * kernel, kernel, 1, w[2] * w[3], w[3] } };
+    return sgs_dnnl_run_conv(&c, st, d);
 }
 
 /* ---- from ONNX -------------------------------------------------------------------------------------------------------- */

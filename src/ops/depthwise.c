@@ -1,4 +1,5 @@
 /* depthwise: y[n,h,w,c] = act(b[c] + sum x[n, h*s+i*d-p, ..., c] * w[0,i,j,c]), x NHWC, w [1][kh][kw][c]. */
+#include "ops/dnnl.h"
 #include "ops/util.h"
 
 static const sgs_attr depthwise_attrs[] = {
@@ -32,37 +33,12 @@ static sgs_status depthwise_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *o
 
 /* ---- float ---------------------------------------------------------------------------------------------------------- */
 
-typedef struct place {
-    int64_t n, y, x;
-} place;
-
-static float depthwise_sum(const sgs_conv_attr *a, const sgs_tensor *in, place at, int64_t c)
-{
-    const int64_t *xd = in[0].dim, *wd = in[1].dim;
-    double sum = 0;
-    for (int64_t i = 0; i < wd[1]; i++)
-        for (int64_t j = 0; j < wd[2]; j++) {
-            int64_t y = at.y * a->stride[0] + i * a->dilation[0] - a->pad[0], x = at.x * a->stride[1] + j * a->dilation[1] - a->pad[1];
-            if (y >= 0 && y < xd[1] && x >= 0 && x < xd[2])
-                sum += (double)((const float *)in[0].data)[((at.n * xd[1] + y) * xd[2] + x) * xd[3] + c] *
-                       (double)((const float *)in[1].data)[(i * wd[2] + j) * wd[3] + c];
-        }
-    return (float)sum;
-}
-
 static sgs_status depthwise_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
 {
-    (void)st, (void)d;
-    const sgs_conv_attr *a = n->attr;
-    const float *bias = n->nin > 2 && n->in[2] ? in[2].data : NULL;
-    float *y = out->data;
-    place at;
-    for (at.n = 0; at.n < out->dim[0]; at.n++)
-        for (at.y = 0; at.y < out->dim[1]; at.y++)
-            for (at.x = 0; at.x < out->dim[2]; at.x++)
-                for (int64_t c = 0; c < out->dim[3]; c++)
-                    *y++ = sgs_apply_act(depthwise_sum(a, in, at, c) + (bias ? bias[c] : 0.0f), a->act, a->lo, a->hi);
-    return SGS_OK;
+    const int64_t *w = in[1].dim;
+    const sgs_dnnl_conv c = { .x = &in[0], .w = &in[1], .bias = n->nin > 2 && n->in[2] ? &in[2] : NULL, .y = out, .attr = n->attr,
+                              .wdim = { w[3], 1, 1, w[1], w[2] }, .wstride = { 1, w[3], w[3], w[2] * w[3], w[3] } };
+    return sgs_dnnl_run_conv(&c, st, d);
 }
 
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */

@@ -1,4 +1,5 @@
 /* fc: y[..., o] = act(b[o] + sum x[..., c] * w[o,c]).  ONNX Gemm arrives here when its B is constant (pass/fold_matmul). */
+#include "ops/dnnl.h"
 #include "ops/util.h"
 
 static const sgs_attr fc_attrs[] = {
@@ -26,21 +27,7 @@ static sgs_status fc_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs
 
 static sgs_status fc_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
 {
-    (void)st, (void)d;
-    const sgs_conv_attr *a = n->attr;
-    const float *bias = n->nin > 2 && n->in[2] ? in[2].data : NULL;
-    int64_t co = in[1].dim[0], ci = in[1].dim[1], rows = sgs_tensor_count(out) / (co ? co : 1);
-    const float *x = in[0].data;
-    float *y = out->data;
-    for (int64_t r = 0; r < rows; r++, x += ci)
-        for (int64_t o = 0; o < co; o++) {
-            const float *w = (const float *)in[1].data + o * ci;
-            double sum = 0;
-            for (int64_t c = 0; c < ci; c++)
-                sum += (double)x[c] * (double)w[c];
-            *y++ = sgs_apply_act((float)sum + (bias ? bias[o] : 0.0f), a->act, a->lo, a->hi);
-        }
-    return SGS_OK;
+    return sgs_dnnl_run_fc(in, n->nin > 2 && n->in[2], out, n->attr, st, d);
 }
 
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */

@@ -5,6 +5,21 @@
 
 static const sgs_attr gather_attrs[] = { SGS_ATTR_I(sgs_axis_attr, axis), SGS_ATTR_END };
 
+/* ---- indices ------------------------------------------------------------------------------------------------------- */
+
+static sgs_status row_in(int64_t i, int64_t rows, int64_t *row, sgs_diag *d)
+{
+    if (i < -rows || i >= rows)
+        return sgs_fail(d, SGS_E_MODEL, "index %lld lies outside %lld rows", (long long)i, (long long)rows);
+    *row = i < 0 ? i + rows : i;
+    return SGS_OK;
+}
+
+static int64_t index_at(sgs_type t, const void *data, int64_t k)
+{
+    return t == SGS_S64 ? ((const int64_t *)data)[k] : ((const int32_t *)data)[k];
+}
+
 /* ---- shapes ------------------------------------------------------------------------------------------------------- */
 
 static sgs_status gather_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
@@ -12,10 +27,13 @@ static sgs_status gather_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out,
     (void)g;
     int64_t axis = ((const sgs_axis_attr *)n->attr)->axis;
     const sgs_value *x = n->in[0], *i = n->in[1];
+    int64_t row;
     if (axis < 0 || axis >= x->rank)
         return sgs_fail(d, SGS_E_MODEL, "axis must lie in 0..%d, found %lld", x->rank - 1, (long long)axis);
     if (i->type != SGS_S64 && i->type != SGS_S32)
         return sgs_fail(d, SGS_E_MODEL, "indices: expected integers, found %s", sgs_type_name(i->type));
+    for (int64_t k = 0; i->data && k < sgs_value_count(i); k++)
+        SGS_TRY(row_in(index_at(i->type, i->data, k), x->dim[axis], &row, d));
     if (x->rank - 1 + i->rank > SGS_MAX_RANK)
         return sgs_fail(d, SGS_E_UNSUPPORTED, "at most %d dimensions are supported", SGS_MAX_RANK);
     out->type = x->type;
@@ -41,10 +59,9 @@ static sgs_status gather_eval(const sgs_node *n, const sgs_tensor *in, sgs_tenso
     char *y = out->data;
     for (int64_t o = 0; o < outer; o++)
         for (int64_t k = 0; k < count; k++, y += inner) {
-            int64_t i = in[1].type == SGS_S64 ? ((int64_t *)in[1].data)[k] : ((int32_t *)in[1].data)[k];
-            if (i < -rows || i >= rows)
-                return sgs_fail(d, SGS_E_MODEL, "index %lld lies outside %lld rows", (long long)i, (long long)rows);
-            memcpy(y, (const char *)in[0].data + (o * rows + (i < 0 ? i + rows : i)) * inner, (size_t)inner);
+            int64_t row = 0;
+            SGS_TRY(row_in(index_at(in[1].type, in[1].data, k), rows, &row, d));
+            memcpy(y, (const char *)in[0].data + (o * rows + row) * inner, (size_t)inner);
         }
     return SGS_OK;
 }

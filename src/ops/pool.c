@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "ops/dnnl.h"
 #include "ops/util.h"
 
 static const sgs_attr pool_attrs[] = {
@@ -31,48 +32,9 @@ static sgs_status pool_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, s
 
 /* ---- float ---------------------------------------------------------------------------------------------------------- */
 
-typedef struct span {
-    int64_t from, to;
-} span;
-
-static span inside(int64_t at, int64_t k, int64_t n)
-{
-    span s = { at < 0 ? 0 : at, at + k < n ? at + k : n };
-    return s;
-}
-
-/* Maximum or sum of channel c over a window of image n. */
-static float reduce(const sgs_tensor *x, int64_t n, span h, span w, int64_t c, bool max)
-{
-    float best = -INFINITY;
-    double sum = 0;
-    for (int64_t i = h.from; i < h.to; i++)
-        for (int64_t j = w.from; j < w.to; j++) {
-            float v = ((const float *)x->data)[((n * x->dim[1] + i) * x->dim[2] + j) * x->dim[3] + c];
-            best = v > best ? v : best;
-            sum += (double)v;
-        }
-    return max ? best : (float)sum;
-}
-
 static sgs_status pool_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
 {
-    (void)st, (void)d;
-    const sgs_pool_attr *a = n->attr;
-    bool max = n->op == &sgs_op_maxpool;
-    float *y = out->data;
-    for (int64_t i = 0; i < out->dim[0]; i++)
-        for (int64_t oy = 0; oy < out->dim[1]; oy++)
-            for (int64_t ox = 0; ox < out->dim[2]; ox++) {
-                span h = inside(oy * a->stride[0] - a->pad[0], a->kernel[0], in->dim[1]);
-                span w = inside(ox * a->stride[1] - a->pad[1], a->kernel[1], in->dim[2]);
-                int64_t count = a->count_pad ? a->kernel[0] * a->kernel[1] : (h.to - h.from) * (w.to - w.from);
-                for (int64_t c = 0; c < out->dim[3]; c++) {
-                    float v = reduce(in, i, h, w, c, max);
-                    *y++ = max ? v : v / (float)count;
-                }
-            }
-    return SGS_OK;
+    return sgs_dnnl_run_pool(in, out, n->attr, n->op == &sgs_op_maxpool, st, d);
 }
 
 /* ---- from ONNX ------------------------------------------------------------------------------------------------------- */
