@@ -1,0 +1,189 @@
+/* Whole-file writes: complete or not there, whatever happens in the middle. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "base/base.h"
+
+#define BYTES ((size_t)8 << 20)
+
+static char folder[64];
+
+static int make_folder(void **state)
+{
+    strcpy(folder, "/tmp/sgs-test-XXXXXX");
+    return mkdtemp(folder) && chdir(folder) == 0 ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    char command[96];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    return chdir("/") || system(command);
+}
+
+/* Files in the folder other than `name`. */
+static int others(const char *name)
+{
+    DIR *d = opendir(".");
+    int n = 0;
+    for (struct dirent *e; (e = readdir(d));)
+        n += e->d_name[0] != '.' && strcmp(e->d_name, name);
+    closedir(d);
+    return n;
+}
+
+static void test_write_and_replace(void **state)
+{
+    sgs_diag d = { 0 };
+    sgs_file f;
+    for (int round = 0; round < 2; round++) {
+        char text[16];
+        snprintf(text, sizeof text, "round %d", round);
+        assert_int_equal(sgs_file_write("a", text, strlen(text), &d), SGS_OK);
+        assert_int_equal(sgs_file_open(&f, "a", &d), SGS_OK);
+        assert_int_equal(f.data.n, strlen(text));
+        assert_memory_equal(f.data.p, text, f.data.n);
+        sgs_file_close(&f);
+    }
+    assert_int_equal(others("a"), 0);
+}
+
+static void test_failures_leave_the_old_file(void **state)
+{
+    sgs_diag d = { 0 };
+    assert_int_equal(sgs_file_write("a", "old", 3, &d), SGS_OK);
+    assert_int_equal(sgs_file_write("no/such/folder/a", "x", 1, &d), SGS_E_FILE);
+    assert_string_equal(d.text, "cannot write: No such file or directory");
+    assert_string_equal(d.file, "no/such/folder/a");
+
+    /* A full disk, as a limit of the process. */
+    uint8_t *data = calloc(1, BYTES);
+    struct rlimit old, small = { 4096, RLIM_INFINITY };
+    signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &old);
+    small.rlim_max = old.rlim_max;
+    setrlimit(RLIMIT_FSIZE, &small);
+    assert_int_equal(sgs_file_write("a", data, BYTES, &d), SGS_E_FILE);
+    setrlimit(RLIMIT_FSIZE, &old);
+    assert_string_equal(d.text, "cannot write: File too large");
+    free(data);
+
+    struct stat st;
+    assert_int_equal(stat("a", &st), 0);
+    assert_int_equal(st.st_size, 3);
+    assert_int_equal(others("a"), 0);
+}
+
+static void on_term(int sig)
+{
+    sgs_cleanup();
+    _exit(99);
+}
+
+/* Writes generation after generation until it is killed. */
+static void write_forever(void)
+{
+    uint8_t *data = malloc(BYTES);
+    for (int g = 0;; g++) {
+        memset(data, g, BYTES);
+        if (sgs_file_write("big", data, BYTES, NULL) != SGS_OK)
+            _exit(1);
+    }
+}
+
+static void expect_whole(void)
+{
+    sgs_diag d = { 0 };
+    sgs_file f;
+    if (access("big", F_OK) < 0)
+        return;
+    assert_int_equal(sgs_file_open(&f, "big", &d), SGS_OK);
+    assert_int_equal(f.data.n, BYTES);
+    for (size_t i = 0; i < BYTES; i += 4096)
+        assert_int_equal(f.data.p[i], f.data.p[0]);
+    sgs_file_close(&f);
+}
+
+/* Killed at many moments: `big` is whole or absent; after SIGTERM no temporary is left, after SIGKILL at most one. */
+static void test_killed(void **state)
+{
+    signal(SIGTERM, on_term); /* before the fork: the child has it from its first moment */
+    for (int i = 0; i < 24; i++) {
+        const int sig = i % 2 ? SIGTERM : SIGKILL;
+        const pid_t pid = fork();
+        if (!pid)
+            write_forever();
+        nanosleep(&(struct timespec){ .tv_nsec = 1000000 + i * 1700000 }, NULL);
+        kill(pid, sig);
+        int status;
+        waitpid(pid, &status, 0);
+        assert_true(sig == SIGTERM ? WIFEXITED(status) && WEXITSTATUS(status) == 99 : WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        expect_whole();
+        assert_in_range(others("big"), 0, sig == SIGKILL);
+        if (system("rm -f big.tmp.*"))
+            fail();
+    }
+    signal(SIGTERM, SIG_DFL);
+}
+
+static void test_children_end(void **state)
+{
+    const pid_t pid = fork();
+    if (!pid) {
+        setpgid(0, 0);
+        for (;;)
+            pause();
+    }
+    setpgid(pid, pid);
+    assert_true(sgs_child_add(pid));
+    sgs_cleanup();
+    int status;
+    waitpid(pid, &status, 0);
+    assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    sgs_child_remove(pid);
+    sgs_cleanup(); /* now it does nothing */
+}
+
+static void test_open(void **state)
+{
+    sgs_diag d = { 0 };
+    sgs_file f;
+    assert_int_equal(sgs_file_open(&f, "none", &d), SGS_E_FILE);
+    assert_string_equal(d.text, "cannot open: No such file or directory");
+    assert_int_equal(sgs_file_open(&f, ".", &d), SGS_E_FILE);
+    assert_string_equal(d.text, "expected a regular file, found a folder");
+    assert_int_equal(mkfifo("pipe", 0600), 0);
+    assert_int_equal(sgs_file_open(&f, "pipe", &d), SGS_E_FILE); /* and does not wait for a writer */
+    close(open("empty", O_CREAT | O_WRONLY, 0600));
+    assert_int_equal(sgs_file_open(&f, "empty", &d), SGS_OK);
+    assert_int_equal(f.data.n, 0);
+    sgs_file_close(&f);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_write_and_replace, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_failures_leave_the_old_file, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_killed, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_open, make_folder, remove_folder),
+        cmocka_unit_test(test_children_end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
