@@ -22,14 +22,15 @@ static void put(printer *p, const char *s)
     sgs_buf_add(p->out, s, strlen(s));
 }
 
-static void put_bytes(printer *p, const void *data, size_t n)
+/* Names are UTF-8 and stay readable; other data is plain ASCII on paper. */
+static void put_quoted(printer *p, const void *data, size_t n, bool name)
 {
     const unsigned char *s = data;
     put(p, "\"");
     for (size_t i = 0; i < n; i++) {
         if (s[i] == '"' || s[i] == '\\')
             sgs_buf_printf(p->out, "\\%c", s[i]);
-        else if (s[i] < 0x20 || s[i] == 0x7f)
+        else if (s[i] < 0x20 || s[i] == 0x7f || (s[i] >= 0x80 && !name))
             sgs_buf_printf(p->out, "\\x%02x", s[i]);
         else
             sgs_buf_add(p->out, &s[i], 1);
@@ -39,7 +40,7 @@ static void put_bytes(printer *p, const void *data, size_t n)
 
 static void put_string(printer *p, const char *s)
 {
-    put_bytes(p, s, strlen(s));
+    put_quoted(p, s, strlen(s), true);
 }
 
 /* The shortest decimal that reads back as the same number; a NaN by its bits. */
@@ -342,7 +343,7 @@ void sgs_graph_print_with(const sgs_graph *g, const sgs_print_options *o, sgs_bu
         put(&p, "meta ");
         put_string(&p, m->name);
         put(&p, " ");
-        put_bytes(&p, m->data.p, m->data.n);
+        put_quoted(&p, m->data.p, m->data.n, false);
         put(&p, "\n");
     }
     for (int i = 0; i < g->nin; i++) {

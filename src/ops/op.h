@@ -78,6 +78,9 @@ struct sgs_op {
 const sgs_op *sgs_op_at(int i);
 /* op->eval behind a check of the types it can take. */
 sgs_status sgs_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d);
+/* Evaluates a node whose inputs are all constants; its outputs become constants and the node goes.  One that would blow the graph up,
+ * or whose evaluator says "unsupported", is left alone. */
+sgs_status sgs_fold_node(sgs_graph *g, sgs_node *n, bool *folded, sgs_diag *d);
 const sgs_op *sgs_op_find(const char *name); /* NULL when unknown */
 
 /* Source operator -> importer.  One row per operator name of a framework, in its family's file; ops/table.c lists the families. */

@@ -1,0 +1,91 @@
+/* One node of constants becomes constants. */
+#include "ops/op.h"
+
+#define FREE_BYTES ((int64_t)64 << 20)   /* a folded output may take this much whatever it is made from */
+#define GROWTH 4                         /* and beyond that, this many times its inputs */
+
+static bool inputs_known(const sgs_node *n)
+{
+    for (int i = 0; i < n->nin; i++)
+        if (n->in[i] && !n->in[i]->data)
+            return false;
+    return n->nin > 0;
+}
+
+static bool is_small_enough(const sgs_node *n)
+{
+    int64_t in = 0, out = 0;
+    for (int i = 0; i < n->nin; i++)
+        if (n->in[i])
+            in += sgs_value_bytes(n->in[i]);
+    for (int i = 0; i < n->nout; i++)
+        out += sgs_value_bytes(n->out[i]);
+    return out <= FREE_BYTES || out / GROWTH <= in;
+}
+
+static void tensor_of(sgs_tensor *t, const sgs_value *v, void *data)
+{
+    *t = (sgs_tensor){ .type = v->type, .rank = v->rank, .data = data };
+    for (int i = 0; i < v->rank; i++)
+        t->dim[i] = v->dim[i];
+}
+
+static sgs_status evaluate(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
+{
+    sgs_tensor *in = SGS_NEW_N(g->arena, sgs_tensor, n->nin + 1);
+    sgs_eval_state state = { 0 };
+    for (int i = 0; i < n->nin; i++)
+        if (n->in[i])
+            tensor_of(&in[i], n->in[i], (void *)(uintptr_t)n->in[i]->data);
+    for (int i = 0; i < n->nout; i++) {
+        void *data = sgs_try_alloc(g->arena, (size_t)sgs_value_bytes(n->out[i]));
+        if (!data)
+            return sgs_fail(d, SGS_E_LIMIT, "no memory for the constant %s", sgs_value_label(g, n->out[i]));
+        tensor_of(&out[i], n->out[i], data);
+    }
+    sgs_status s = sgs_eval(n, in, out, &state, d);
+    if (state.destroy)
+        state.destroy(state.p);
+    return s;
+}
+
+/* A moved constant is the same tensor: its names come along unless someone else still uses it as it was. */
+static void move_names(sgs_graph *g, sgs_node *n)
+{
+    bool moves = n->op == &sgs_op_transpose || n->op == &sgs_op_reshape;
+    if (!moves || !n->in[0]->nname)
+        return;
+    for (int i = 0; i < g->nout; i++)
+        if (g->out[i] == n->in[0])
+            return;
+    for (const sgs_node *other = g->first; other; other = other->next)
+        for (int i = 0; i < other->nin; i++)
+            if (other != n && other->in[i] == n->in[0])
+                return;
+    sgs_value_take_names(g, n->out[0], n->in[0]);
+}
+
+sgs_status sgs_fold_node(sgs_graph *g, sgs_node *n, bool *folded, sgs_diag *d)
+{
+    *folded = false;
+    if (!inputs_known(n) || !n->op->eval || !is_small_enough(n))
+        return SGS_OK;
+    sgs_tensor *out = SGS_NEW_N(g->arena, sgs_tensor, n->nout + 1);
+    if (n->op == &sgs_op_reshape) {
+        out[0].data = (void *)(uintptr_t)n->in[0]->data;
+    } else {
+        sgs_status s = evaluate(g, n, out, d);
+        if (s == SGS_E_UNSUPPORTED)
+            return SGS_OK;
+        if (s != SGS_OK) {
+            sgs_fail_at(d, g->file, 0, sgs_node_label(g, n));
+            return s;
+        }
+    }
+    move_names(g, n);
+    sgs_node_remove(g, n);
+    for (int i = 0; i < n->nout; i++)
+        n->out[i]->data = out[i].data;
+    *folded = true;
+    return SGS_OK;
+}

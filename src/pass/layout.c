@@ -1,0 +1,338 @@
+/* layout: transposes move until they meet their inverse.
+ *
+ *   sink    f(T(a), T(b), const)  ->  T(f'(a, b, const'))     where f commutes with a transposition (op->permute)
+ *   raise   T(f(T'(a), b))        ->  f'(a, T(b))             where that leaves fewer transposes
+ *   fc      fc(reshape(T(x)), w)  ->  fc(reshape(x), w')      w' = columns of w in the order of x
+ *
+ * The output value of f becomes the output of the new transpose, so its users and names stay; when the transpose later goes, its
+ * names go to the value before it: the same tensor, moved to channel-last.                                                     */
+#include <string.h>
+
+#include "pass/layout.h"
+
+typedef struct perm {
+    int n;
+    int64_t at[SGS_MAX_RANK];
+} perm;
+
+const int64_t *sgs_perm_of(const sgs_node *transpose)
+{
+    return ((const sgs_perm_attr *)transpose->attr)->perm;
+}
+
+static perm perm_of(const sgs_node *transpose)
+{
+    perm p = { .n = transpose->in[0]->rank };
+    memcpy(p.at, sgs_perm_of(transpose), sizeof p.at);
+    return p;
+}
+
+static perm inverse(const perm *p)
+{
+    perm q = { .n = p->n };
+    for (int i = 0; i < p->n; i++)
+        q.at[p->at[i]] = i;
+    return q;
+}
+
+static bool same(const perm *p, const perm *q)
+{
+    return p->n == q->n && !memcmp(p->at, q->at, (size_t)p->n * sizeof p->at[0]);
+}
+
+static bool is_transpose(const sgs_node *n)
+{
+    return n && n->op == &sgs_op_transpose;
+}
+
+static bool is_transpose_by(const sgs_node *n, const perm *p)
+{
+    if (!is_transpose(n))
+        return false;
+    perm q = perm_of(n);
+    return same(&q, p);
+}
+
+/* The axes of more than one element keep their order. */
+static bool keeps_order(const int64_t *p, int rank, const int64_t *dim)
+{
+    int64_t last = -1;
+    for (int i = 0; i < rank; i++) {
+        if (dim[p[i]] == 1)
+            continue;
+        if (p[i] < last)
+            return false;
+        last = p[i];
+    }
+    return true;
+}
+
+bool sgs_moves_nothing(const int64_t *p, const sgs_value *x)
+{
+    return keeps_order(p, x->rank, x->dim);
+}
+
+/* ---- two transposes -------------------------------------------------------------------------------------------------- */
+
+bool sgs_compose_transposes(sgs_rewriter *r, sgs_node *n)
+{
+    sgs_node *first = is_transpose(n) ? n->in[0]->def : NULL;
+    if (!is_transpose(first))
+        return false;
+    sgs_perm_attr *a = n->attr;
+    const int64_t *p = sgs_perm_of(first);
+    for (int i = 0; i < a->n; i++)
+        a->perm[i] = p[a->perm[i]];
+    n->in[0] = first->in[0];
+    return true;
+}
+
+bool sgs_drop_identity_transpose(sgs_rewriter *r, sgs_node *n)
+{
+    if (!is_transpose(n))
+        return false;
+    const int64_t *p = sgs_perm_of(n);
+    for (int i = 0; i < n->in[0]->rank; i++)
+        if (p[i] != i)
+            return false;
+    return sgs_forward(r, n->out[0], n->in[0]);
+}
+
+/* ---- how an input of f follows ------------------------------------------------------------------------------------------ */
+
+typedef enum follow {
+    STAYS,     /* one number for all: no axis to move */
+    CANCELS,   /* it is transposed by the same permutation: the value before that */
+    RESHAPES,  /* constant, or its axes of more than one element keep their order */
+    MOVES      /* needs a transpose of its own */
+} follow;
+
+/* v's dims seen at f's rank: ones in front. */
+static void dims_at_rank(const sgs_value *v, int rank, int64_t dim[SGS_MAX_RANK])
+{
+    for (int i = 0; i < rank; i++)
+        dim[i] = i < rank - v->rank ? 1 : v->dim[i - (rank - v->rank)];
+}
+
+/* What becomes of input v of f when f's result is no longer transposed by p (of f's rank). */
+static follow how(const sgs_value *v, const perm *p, const perm *back)
+{
+    int64_t dim[SGS_MAX_RANK];
+    if (v->rank < p->n && sgs_value_count(v) == 1)
+        return STAYS;
+    if (is_transpose_by(v->def, p))
+        return CANCELS;
+    dims_at_rank(v, p->n, dim);
+    return v->data || keeps_order(back->at, p->n, dim) ? RESHAPES : MOVES;
+}
+
+/* Input v of f for the untransposed f'. */
+static sgs_value *untransposed(sgs_rewriter *r, sgs_node *f, sgs_value *v, const perm *p)
+{
+    perm back = inverse(p);
+    int64_t dim[SGS_MAX_RANK], moved[SGS_MAX_RANK];
+    follow h = how(v, p, &back);
+    if (h == STAYS)
+        return v;
+    if (h == CANCELS)
+        return v->def->in[0];
+    dims_at_rank(v, p->n, dim);
+    for (int i = 0; i < p->n; i++)
+        moved[i] = dim[back.at[i]];
+    if (keeps_order(back.at, p->n, dim))
+        return v->rank == p->n && !memcmp(moved, dim, (size_t)p->n * sizeof *dim) ? v : sgs_put_reshape(r, f, v, p->n, moved, NULL);
+    if (v->rank < p->n)
+        v = sgs_put_reshape(r, f, v, p->n, dim, NULL);
+    return v ? sgs_put_transpose(r, f, v, back.at, NULL) : NULL;
+}
+
+static bool commutes(const sgs_node *f, int rank)
+{
+    if (!f || !f->op->permute || f->nout != 1 || f->out[0]->rank != rank)
+        return false;
+    for (int i = 0; i < f->nin; i++)
+        if (!f->in[i] || f->in[i]->rank > rank || f->in[i]->quant)
+            return false;
+    return true;
+}
+
+/* f' before f, on inputs that are not transposed by p.  NULL when f's attributes cannot follow, or status is set. */
+static sgs_value *put_untransposed(sgs_rewriter *r, sgs_node *f, const perm *p)
+{
+    void *attr = NULL;
+    if (f->attr) {
+        attr = sgs_alloc(r->g->arena, f->op->attr_bytes);
+        memcpy(attr, f->attr, f->op->attr_bytes);
+    }
+    if (!f->op->permute(f, p->at, p->n, attr))
+        return NULL;
+    sgs_value **in = SGS_NEW_N(r->g->arena, sgs_value *, f->nin);
+    for (int i = 0; i < f->nin; i++) {
+        in[i] = untransposed(r, f, f->in[i], p);
+        if (!in[i])
+            return NULL;
+    }
+    sgs_value *y = sgs_put(r, f, f->op, f->nin, in, attr, NULL);
+    if (y)
+        y->def->name = f->name;
+    return y;
+}
+
+/* ---- down ---------------------------------------------------------------------------------------------------------------- */
+
+/* The permutation by which some input is transposed while all others follow at no cost. */
+static bool common_perm(const sgs_node *f, perm *p)
+{
+    for (int i = 0; i < f->nin; i++) {
+        if (!is_transpose(f->in[i]->def) || f->in[i]->rank != f->out[0]->rank)
+            continue;
+        *p = perm_of(f->in[i]->def);
+        perm back = inverse(p);
+        bool all = true;
+        for (int k = 0; k < f->nin && all; k++)
+            all = how(f->in[k], p, &back) != MOVES;
+        if (all)
+            return true;
+    }
+    return false;
+}
+
+static bool sink(sgs_rewriter *r, sgs_node *f)
+{
+    perm p;
+    if (!f->op->permute || f->nout != 1 || !commutes(f, f->out[0]->rank) || !common_perm(f, &p))
+        return false;
+    sgs_value *y = put_untransposed(r, f, &p);
+    if (!y)
+        return r->status != SGS_OK;
+    sgs_put_transpose(r, f, y, p.at, f->out[0]);
+    sgs_node_remove(r->g, f);
+    return true;
+}
+
+/* ---- up ------------------------------------------------------------------------------------------------------------------ */
+
+/* All users of v are transposes by q: how many, or 0. */
+static int transposed_by_all(sgs_rewriter *r, const sgs_value *v, const perm *q)
+{
+    int count = 0;
+    if (sgs_is_graph_output(r, v))
+        return 0;
+    for (const sgs_node *n = v->def->next; n; n = n->next)
+        for (int i = 0; i < n->nin; i++) {
+            if (n->in[i] != v)
+                continue;
+            if (!is_transpose_by(n, q))
+                return 0;
+            count++;
+        }
+    return count;
+}
+
+/* T(f(..)) with T = the inverse of p: without f's transposed users there are fewer transposes even if some inputs need one. */
+static bool raise_is_worth_it(sgs_rewriter *r, const sgs_node *f, const perm *p, int users)
+{
+    perm back = inverse(p);
+    int made = 0, gone = users;
+    for (int i = 0; i < f->nin; i++) {
+        follow h = how(f->in[i], p, &back);
+        made += h == MOVES;
+        gone += h == CANCELS && sgs_used_only_by(r, f->in[i], f);
+    }
+    return made < gone;
+}
+
+static bool raise(sgs_rewriter *r, sgs_node *n)
+{
+    sgs_node *f = is_transpose(n) ? n->in[0]->def : NULL;
+    if (!commutes(f, n->out[0]->rank))
+        return false;
+    perm q = perm_of(n), p = inverse(&q);
+    if (same(&q, &p) && sgs_moves_nothing(q.at, n->in[0]))
+        return false; /* by 0,1,2,...: nothing to move */
+    int users = transposed_by_all(r, f->out[0], &q);
+    if (!users || !raise_is_worth_it(r, f, &p, users))
+        return false;
+    sgs_value *y = put_untransposed(r, f, &p);
+    if (!y)
+        return r->status != SGS_OK;
+    sgs_value_take_names(r->g, y, f->out[0]);
+    for (sgs_node *user = f->next; user; user = user->next)
+        if (user->in && user->nin && user->in[0] == f->out[0])
+            user->in[0] = y;
+    for (sgs_node *user = f->next; user; user = user->next)
+        if (is_transpose(user) && user->in[0] == y) /* by 0,1,2,...: dropped next */
+            for (int i = 0; i < y->rank; i++)
+                ((sgs_perm_attr *)user->attr)->perm[i] = i;
+    return true;
+}
+
+/* ---- into the weights of an fc ---------------------------------------------------------------------------------------------- */
+
+/* w[o][k], k counting t = transpose(x) row by row behind its first axes, becomes w'[o][k'], k' counting x. */
+static sgs_value *permuted_columns(sgs_rewriter *r, const sgs_value *w, const sgs_value *x, const perm *p, int from)
+{
+    int64_t stride[SGS_MAX_RANK], index[SGS_MAX_RANK] = { 0 }, step = 1, columns = w->dim[1];
+    for (int i = p->n - 1; i >= from; i--) {
+        stride[i] = step;
+        step *= x->dim[i];
+    }
+    sgs_value *v = sgs_const_new(r->g, SGS_F32, 2, w->dim, NULL, true);
+    for (int64_t k = 0; k < columns; k++) {
+        int64_t to = 0;
+        for (int i = from; i < p->n; i++)
+            to += index[i] * stride[p->at[i]];
+        for (int64_t o = 0; o < w->dim[0]; o++)
+            ((float *)(uintptr_t)v->data)[o * columns + to] = ((const float *)w->data)[o * columns + k];
+        for (int i = p->n - 1; i >= from && ++index[i] == x->dim[p->at[i]]; i--)
+            index[i] = 0;
+    }
+    return v;
+}
+
+/* The first axes that reshape and transpose both leave alone: rows of the fc.  -1: the columns mix with them. */
+static int first_column_axis(const sgs_value *t, const perm *p, int64_t columns)
+{
+    int64_t count = 1;
+    int from = p->n;
+    while (from > 0 && count < columns)
+        count *= t->dim[--from];
+    if (count != columns)
+        return -1;
+    while (from > 0 && t->dim[from - 1] == 1)
+        from--;
+    for (int i = 0; i < from; i++)
+        if (p->at[i] != i)
+            return -1;
+    return from;
+}
+
+static bool permute_fc(sgs_rewriter *r, sgs_node *n)
+{
+    sgs_node *flat = n->op == &sgs_op_fc && sgs_is_const_f32(n->in[1]) ? n->in[0]->def : NULL;
+    sgs_node *t = flat && flat->op == &sgs_op_reshape ? flat->in[0]->def : NULL;
+    if (!is_transpose(t))
+        return false;
+    perm p = perm_of(t);
+    int from = first_column_axis(t->out[0], &p, n->in[1]->dim[1]);
+    if (from < 0)
+        return false;
+    sgs_value *w = permuted_columns(r, n->in[1], t->in[0], &p, from);
+    if (sgs_used_only_by(r, n->in[1], n))
+        sgs_value_take_names(r->g, w, n->in[1]);
+    if (sgs_used_only_by(r, flat->out[0], n))
+        sgs_value_swallow(r->g, n->out[0], flat->out[0]);
+    sgs_value *x = sgs_put_reshape(r, n, t->in[0], flat->out[0]->rank, flat->out[0]->dim, NULL);
+    if (x)
+        x->def->name = flat->name;
+    n->in[0] = x;
+    n->in[1] = w;
+    return true;
+}
+
+sgs_status sgs_pass_layout(sgs_graph *g, bool *changed, sgs_diag *d)
+{
+    static const sgs_rule rules[] = { sgs_compose_transposes, sgs_drop_identity_transpose, permute_fc, sink, raise, NULL };
+    SGS_TRY(sgs_rewrite(g, rules, changed, d));
+    return *changed ? sgs_pass_fold_const(g, changed, d) : SGS_OK;
+}
