@@ -75,4 +75,35 @@ IPU_INLINE void s256_get_s16(const uint8_t *x, int n, __m256i *v)
     v[1] = _mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)(const void *)(x + 16)));
 }
 
+/* Eight lanes. */
+IPU_INLINE void s256_put8_u8(uint8_t *y, __m256i v)
+{
+    const __m128i w = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    _mm_storel_epi64((__m128i *)(void *)y, _mm_packus_epi16(w, w));
+}
+
+IPU_INLINE void s256_put8_s16(uint8_t *y, __m256i v)
+{
+    const __m128i w = _mm_packs_epi32(_mm256_castsi256_si128(v), _mm256_extracti128_si256(v, 1));
+    _mm_storeu_si128((__m128i *)(void *)y, w);
+}
+
+IPU_INLINE __m256i s256_get8_s16(const uint8_t *x)
+{
+    return _mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)(const void *)x));
+}
+
+IPU_INLINE int32_t s16_at(const uint8_t *x)
+{
+    int16_t v;
+    memcpy(&v, x, 2);
+    return v;
+}
+
+IPU_INLINE void s16_to(uint8_t *y, int32_t v)
+{
+    const int16_t w = (int16_t)v;
+    memcpy(y, &w, 2);
+}
+
 #endif

@@ -256,7 +256,7 @@ typedef struct dw_few {
     int32_t bias[64];
     float mult[64];
     int8_t w[FEW_TAPS * 64];
-    uint8_t pad[64];   /* one pixel in a whole vector: masked loads that meet a page's end are slow */
+    uint8_t pad[64]; /* one pixel in a whole vector: masked loads that meet a page's end are slow */
     uint8_t x[FEW_BYTES];
 } dw_few;
 

@@ -17,36 +17,45 @@ static pool_window pool_window_of(const ipu_pool *r, const uint8_t *x, int32_t n
                           xb - xa };
 }
 
-/* Maximum of some bytes (at most 32) of every pixel of a window. */
-IPU_INLINE __m256i pool_max(const ipu_pool *r, const pool_window *k, ptrdiff_t at, int some, const int type)
+/* Maximum of `bytes` (32, 16, 8 or as many as one element has) of every pixel of a window, from byte `at` on. */
+IPU_INLINE void pool_max(const ipu_pool *r, const pool_window *k, ptrdiff_t at, uint8_t *y, const int bytes,
+                         const int type)
 {
     const uint8_t *row = k->x + at;
     __m256i best = type == IPU_U8 ? _mm256_setzero_si256() : _mm256_set1_epi16(INT16_MIN), v = best;
 
-    for (int32_t y = 0; y < k->h; y++, row += r->x.row)
+    for (int32_t i = 0; i < k->h; i++, row += r->x.row)
         for (int32_t x = 0; x < k->w; x++) {
-            const uint8_t *q = row + (ptrdiff_t)x * r->x.pix;
-            if (some < 32)
-                memcpy(&v, q, (size_t)some);
-            else
-                v = _mm256_loadu_si256((const __m256i *)(const void *)q);
+            memcpy(&v, row + (ptrdiff_t)x * r->x.pix, (size_t)bytes);
             best = type == IPU_U8 ? _mm256_max_epu8(best, v) : _mm256_max_epi16(best, v);
         }
-    return best;
+    memcpy(y + at, &best, (size_t)bytes);
+}
+
+/* All bytes of a pixel, the last vector ending with it. */
+IPU_INLINE void pool_max_run(const ipu_pool *r, const pool_window *k, ptrdiff_t end, uint8_t *y, const int bytes,
+                             const int type)
+{
+    ptrdiff_t at = 0;
+    for (; at + bytes <= end; at += bytes)
+        pool_max(r, k, at, y, bytes, type);
+    if (at < end)
+        pool_max(r, k, end - bytes, y, bytes, type);
 }
 
 IPU_INLINE void pool_max_pixel(const ipu_pool *r, const pool_window *k, uint8_t *y, const int type)
 {
-    const ptrdiff_t bytes = (ptrdiff_t)r->y.c * ipu_type_bytes(type);
+    const int each = ipu_type_bytes(type);
+    const ptrdiff_t bytes = (ptrdiff_t)r->y.c * each;
 
-    for (ptrdiff_t at = 0; at < bytes; at += 32) {
-        const int some = bytes - at < 32 ? (int)(bytes - at) : 32;
-        const __m256i v = pool_max(r, k, at, some, type);
-        if (some < 32)
-            memcpy(y + at, &v, (size_t)some);
-        else
-            _mm256_storeu_si256((__m256i *)(void *)(y + at), v);
-    }
+    if (bytes >= 32)
+        pool_max_run(r, k, bytes, y, 32, type);
+    else if (bytes >= 16)
+        pool_max_run(r, k, bytes, y, 16, type);
+    else if (bytes >= 8)
+        pool_max_run(r, k, bytes, y, 8, type);
+    else
+        pool_max_run(r, k, bytes, y, each, type);
 }
 
 IPU_KERNEL(ipu_maxpool_avx2)
@@ -67,25 +76,42 @@ IPU_KERNEL(ipu_maxpool_avx2)
     }
 }
 
+/* One channel, at byte `at` of each pixel. */
+static void pool_mean_one(const ipu_pool *r, const pool_window *k, float mult, ptrdiff_t at, uint8_t *y)
+{
+    int32_t acc = 0;
+
+    for (int32_t i = 0; i < k->h; i++)
+        for (int32_t x = 0; x < k->w; x++)
+            acc += s16_at(k->x + at + (ptrdiff_t)i * r->x.row + (ptrdiff_t)x * r->x.pix);
+    s16_to(y + at, ipu_requant(acc, mult, &r->out));
+}
+
+/* Eight channels. */
+IPU_INLINE void pool_mean(const ipu_pool *r, const pool_window *k, const f256_out *out, float mult, ptrdiff_t at,
+                          uint8_t *y)
+{
+    const uint8_t *line = k->x + at;
+    __m256i acc = _mm256_setzero_si256();
+
+    for (int32_t i = 0; i < k->h; i++, line += r->x.row)
+        for (int32_t x = 0; x < k->w; x++)
+            acc = _mm256_add_epi32(acc, s256_get8_s16(line + (ptrdiff_t)x * r->x.pix));
+    s256_put8_s16(y + at, f256_requant(acc, _mm256_set1_ps(mult), out));
+}
+
 static void pool_mean_pixel(const ipu_pool *r, const pool_window *k, const f256_out *out, float mult, uint8_t *y)
 {
-    const __m256 m = _mm256_set1_ps(mult);
-    __m256i v[2], acc[2];
+    const ptrdiff_t end = 2 * (ptrdiff_t)r->y.c;
+    ptrdiff_t at = 0;
 
-    for (int32_t c = 0; c < r->y.c; c += 16) {
-        const int some = r->y.c - c < 16 ? r->y.c - c : 16;
-        const uint8_t *line = k->x + 2 * (ptrdiff_t)c;
-        acc[0] = acc[1] = _mm256_setzero_si256();
-        for (int32_t i = 0; i < k->h; i++, line += r->x.row)
-            for (int32_t x = 0; x < k->w; x++) {
-                s256_get_s16(line + (ptrdiff_t)x * r->x.pix, some, v);
-                acc[0] = _mm256_add_epi32(acc[0], v[0]);
-                acc[1] = _mm256_add_epi32(acc[1], v[1]);
-            }
-        v[0] = f256_requant(acc[0], m, out);
-        v[1] = f256_requant(acc[1], m, out);
-        s256_put_s16(y + 2 * (ptrdiff_t)c, v, some);
-    }
+    for (; at + 16 <= end; at += 16)
+        pool_mean(r, k, out, mult, at, y);
+    if (at < end && end >= 16)
+        pool_mean(r, k, out, mult, end - 16, y);
+    else
+        for (; at < end; at += 2)
+            pool_mean_one(r, k, mult, at, y);
 }
 
 IPU_KERNEL(ipu_avgpool_s16_avx2)

@@ -1,4 +1,4 @@
-/* Changes of type and scale with AVX2, 16 elements at a time. */
+/* Changes of type and scale with AVX2, eight elements at a time. */
 #include "avx2.h"
 
 typedef struct quantize_job {
@@ -9,78 +9,68 @@ typedef struct quantize_job {
     int per_mult, per_zero; /* per channel; else one for all */
 } quantize_job;
 
-/* The first n of 16 elements as lanes of integers (U8, S16) or of floats (F32). */
-IPU_INLINE void quantize_get(const uint8_t *x, int type, int n, __m256i *v)
+/* Eight elements as lanes of integers (U8, S16) or of floats (F32). */
+IPU_INLINE __m256i quantize_get(const uint8_t *x, const int type)
 {
-    uint8_t tail[64] = { 0 };
-
-    if (n < 16) {
-        memcpy(tail, x, (size_t)n * (size_t)ipu_type_bytes(type));
-        x = tail;
-    }
-    for (int h = 0; h < 2; h++) {
-        if (type == IPU_U8)
-            v[h] = _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)(x + 8 * h)));
-        else if (type == IPU_S16)
-            v[h] = _mm256_cvtepi16_epi32(_mm_loadu_si128((const __m128i *)(const void *)(x + 16 * h)));
-        else
-            v[h] = _mm256_loadu_si256((const __m256i *)(const void *)(x + 32 * h));
-    }
+    if (type == IPU_U8)
+        return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)(const void *)x));
+    if (type == IPU_S16)
+        return s256_get8_s16(x);
+    return _mm256_loadu_si256((const __m256i *)(const void *)x);
 }
 
-/* The first n of 16 words. */
-IPU_INLINE void quantize_words(const void *src, int n, __m256i *v)
+IPU_INLINE void quantize_put(uint8_t *y, __m256i v, const int type)
 {
-    int32_t tail[16] = { 0 };
-    const int32_t *s = src;
-
-    if (n < 16) {
-        memcpy(tail, s, 4 * (size_t)n);
-        s = tail;
-    }
-    v[0] = _mm256_loadu_si256((const __m256i *)(const void *)s);
-    v[1] = _mm256_loadu_si256((const __m256i *)(const void *)(s + 8));
+    if (type == IPU_U8)
+        s256_put8_u8(y, v);
+    else if (type == IPU_S16)
+        s256_put8_s16(y, v);
+    else
+        _mm256_storeu_si256((__m256i *)(void *)y, v);
 }
 
-IPU_INLINE void quantize_put(uint8_t *y, const __m256i *v, int type, int n)
+/* Element k of a run alone. */
+IPU_INLINE void quantize_one(const quantize_job *j, uint8_t *y, const uint8_t *x, int64_t k, const int from,
+                             const int to)
 {
-    uint8_t tail[64];
+    const float m = j->mult[j->per_mult ? k : 0];
+    const int32_t z = j->zero[j->per_zero ? k : 0];
+    float g;
 
-    if (type == IPU_U8) {
-        s256_put_u8(y, v, n);
-    } else if (type == IPU_S16) {
-        s256_put_s16(y, v, n);
-    } else {
-        uint8_t *to = n < 16 ? tail : y;
-        _mm256_storeu_si256((__m256i *)(void *)to, v[0]);
-        _mm256_storeu_si256((__m256i *)(void *)(to + 32), v[1]);
-        if (n < 16)
-            memcpy(y, tail, 4 * (size_t)n);
-    }
+    if (from == IPU_F32)
+        memcpy(&g, x + 4 * k, 4);
+    else
+        g = (float)(int32_t)((uint32_t)(from == IPU_U8 ? x[k] : s16_at(x + 2 * k)) - (uint32_t)z);
+    g *= m;
+    if (to == IPU_F32)
+        memcpy(y + 4 * k, &g, 4);
+    else if (to == IPU_U8)
+        y[k] = (uint8_t)ipu_store(g, &j->r->out);
+    else
+        s16_to(y + 2 * k, ipu_store(g, &j->r->out));
 }
 
 /* n elements side by side, one multiplier or those of the channels from 0 on. */
 IPU_INLINE void quantize_run(const quantize_job *j, uint8_t *y, const uint8_t *x, int64_t n, const int from,
                              const int to)
 {
-    const __m256i m1 = _mm256_castps_si256(_mm256_set1_ps(j->mult[0])), z1 = _mm256_set1_epi32(j->zero[0]);
-    __m256i mv[2] = { m1, m1 }, z[2] = { z1, z1 }, v[2];
+    __m256 m = _mm256_set1_ps(j->mult[0]);
+    __m256i z = _mm256_set1_epi32(j->zero[0]);
+    int64_t k = 0;
 
-    for (int64_t k = 0; k < n; k += 16) {
-        const int some = n - k < 16 ? (int)(n - k) : 16;
+    for (; k + 8 <= n; k += 8) {
+        __m256i v = quantize_get(x + k * ipu_type_bytes(from), from);
         if (j->per_mult)
-            quantize_words(j->mult + k, some, mv);
+            m = _mm256_loadu_ps(j->mult + k);
         if (j->per_zero)
-            quantize_words(j->zero + k, some, z);
-        quantize_get(x + k * ipu_type_bytes(from), from, some, v);
-        for (int h = 0; h < 2; h++) {
-            const __m256 f =
-                from == IPU_F32 ? _mm256_castsi256_ps(v[h]) : _mm256_cvtepi32_ps(_mm256_sub_epi32(v[h], z[h]));
-            const __m256 g = _mm256_mul_ps(f, _mm256_castsi256_ps(mv[h]));
-            v[h] = to == IPU_F32 ? _mm256_castps_si256(g) : f256_store(g, &j->out);
-        }
-        quantize_put(y + k * ipu_type_bytes(to), v, to, some);
+            z = _mm256_loadu_si256((const __m256i *)(const void *)(j->zero + k));
+        const __m256 f = from == IPU_F32 ? _mm256_castsi256_ps(v) : _mm256_cvtepi32_ps(_mm256_sub_epi32(v, z));
+        const __m256 g = _mm256_mul_ps(f, m);
+        v = to == IPU_F32 ? _mm256_castps_si256(g) : f256_store(g, &j->out);
+        quantize_put(y + k * ipu_type_bytes(to), v, to);
     }
+    for (; k < n; k++)
+        quantize_one(j, y, x, k, from, to);
 }
 
 IPU_INLINE void quantize_rows(const quantize_job *j, void *const p[], int32_t y0, int32_t y1, const int from,
