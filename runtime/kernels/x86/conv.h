@@ -1,4 +1,4 @@
-/* The geometry that every 8-bit convolution on x86 shares: output pixels of the rows asked for, in order, in tiles of a
+/* The geometry that every convolution on x86 shares: output pixels of the rows asked for, in order, in tiles of a
  * few pixels that one call computes for some blocks of 16 output channels.  Activations are read in place.
  *
  * A tile is `inside` when every tap of every pixel lies in x and may be read in whole groups of four channels.  Of
@@ -14,10 +14,10 @@ typedef struct conv_job {
     const ipu_conv *r;
     const uint8_t *x, *pad, *add;
     const int8_t *w;
-    const int32_t *bias;
+    const void *bias;
     const float *mult;
     uint8_t *y, *y2;
-    int32_t full, tail;       /* whole groups of four input channels; channels in the last, partial one */
+    int32_t full, tail;       /* four-byte groups of input channels; bytes in the last, partial one */
     ptrdiff_t block;          /* bytes of one block of weights */
     int32_t reach_y, reach_x; /* from the first tap to the last, in pixels */
     ptrdiff_t reach;          /* in bytes, to past the last group of channels */
@@ -74,8 +74,8 @@ IPU_INLINE void conv_shape(conv_job *j)
 {
     const ipu_conv *r = j->r;
 
-    j->full = r->x.c / 4;
-    j->tail = r->x.c % 4;
+    j->full = r->x.c * ipu_type_bytes(r->x.type) / 4;
+    j->tail = r->x.c * ipu_type_bytes(r->x.type) % 4;
     j->block = (ptrdiff_t)r->kh * r->kw * (j->full + (j->tail != 0)) * 4 * CONV_LANES;
     j->x_bytes = ipu_extent(&r->x);
     j->reach_y = (r->kh - 1) * r->dy;
@@ -133,16 +133,18 @@ IPU_INLINE void conv_fill(const conv_job *j, conv_tile *t, int n, conv_walk *k)
     }
 }
 
-/* Where the n pixels of a tile read tap (ky, kx). */
-IPU_INLINE void conv_tap(const conv_job *j, const conv_tile *t, int n, int32_t ky, int32_t kx, const uint8_t **q)
+/* Where the n pixels of a tile from `at` on read tap (ky, kx). */
+IPU_INLINE void conv_tap(const conv_job *j, const conv_tile *t, int at, int n, int32_t ky, int32_t kx,
+                         const uint8_t **q)
 {
     const ipu_conv *r = j->r;
     const int32_t oy = ky * r->dy, ox = kx * r->dx;
     const ptrdiff_t off = (ptrdiff_t)oy * r->x.row + (ptrdiff_t)ox * r->x.pix;
 
     for (int i = 0; i < n; i++) {
-        const int in = (uint32_t)(t->iy[i] + oy) < (uint32_t)r->x.h && (uint32_t)(t->ix[i] + ox) < (uint32_t)r->x.w;
-        q[i] = in ? j->x + t->x[i] + off : j->pad;
+        const int in =
+            (uint32_t)(t->iy[at + i] + oy) < (uint32_t)r->x.h && (uint32_t)(t->ix[at + i] + ox) < (uint32_t)r->x.w;
+        q[i] = in ? j->x + (t->x[at + i] + off) : j->pad;
     }
 }
 
@@ -170,20 +172,27 @@ typedef struct conv_narrow {
     uint8_t rows[NARROW_ROWS + NARROW_RUN], x[NARROW_X + NARROW_RUN];
 } conv_narrow;
 
+/* Bytes of the channels of a pixel of x. */
+IPU_INLINE int32_t conv_pixel(const ipu_conv *r)
+{
+    return r->x.c * ipu_type_bytes(r->x.type);
+}
+
 IPU_INLINE int conv_is_narrow(const ipu_conv *r)
 {
-    const int64_t cols = (int64_t)(r->y.w - 1) * r->sx + r->kw, run = (int64_t)r->kw * r->x.c, k = run * r->kh + 3;
+    const int64_t cols = (int64_t)(r->y.w - 1) * r->sx + r->kw, pixel = conv_pixel(r);
+    const int64_t run = r->kw * pixel, k = run * r->kh + 3;
     const int64_t blocks = ((int64_t)r->y.c + CONV_LANES - 1) / CONV_LANES;
 
-    return r->dx == 1 && r->kw > 1 && run <= NARROW_RUN && cols * r->x.c <= NARROW_ROWS / r->kh &&
+    return r->dx == 1 && r->kw > 1 && run <= NARROW_RUN && cols * pixel <= NARROW_ROWS / r->kh &&
            k * r->y.w <= NARROW_X && blocks * k * CONV_LANES <= NARROW_WEIGHTS;
 }
 
-/* [co/16][kh][kw][ci/4][16][4] to [co/16][kh*kw*ci/4][16][4] */
+/* [co/16][kh][kw][ci/4][16][4] to [co/16][kh*kw*ci/4][16][4]; ci counts bytes */
 static void conv_narrow_weights(const conv_job *j, int8_t *to)
 {
     const ipu_conv *r = j->r;
-    const int32_t ci = r->x.c, n = r->kh * r->kw * ci, blocks = (r->y.c + CONV_LANES - 1) / CONV_LANES;
+    const int32_t ci = conv_pixel(r), n = r->kh * r->kw * ci, blocks = (r->y.c + CONV_LANES - 1) / CONV_LANES;
     const int32_t tap = (j->full + (j->tail != 0)) * 64, block = (n + 3) / 4 * 64;
 
     memset(to, 0, (size_t)blocks * (size_t)block);
@@ -206,10 +215,10 @@ static conv_job conv_narrow_start(const conv_job *j, conv_narrow *k)
     *to = *r;
     to->y.n = to->y.h = 1;
     to->x.n = to->x.h = 1, to->x.w = r->y.w, to->x.c = r->kh * r->kw * r->x.c;
-    to->x.pix = (to->x.c + 3) / 4 * 4;
+    to->x.pix = (conv_pixel(to) + 3) / 4 * 4;
     to->kh = to->kw = to->sy = to->sx = to->dy = to->dx = 1;
     to->py = to->px = 0;
-    k->line = ((r->y.w - 1) * r->sx + r->kw) * r->x.c;
+    k->line = ((r->y.w - 1) * r->sx + r->kw) * conv_pixel(r);
     conv_narrow_weights(j, k->w);
     memset(k->rows + (ptrdiff_t)r->kh * k->line, 0, NARROW_RUN); /* the last runs reach past the last row */
     one.r = to;
@@ -220,7 +229,7 @@ static conv_job conv_narrow_start(const conv_job *j, conv_narrow *k)
     return one;
 }
 
-/* n pixels of c channels, side by side. */
+/* n pixels of c bytes, side by side. */
 static uint8_t *conv_narrow_pixels(uint8_t *to, const uint8_t *from, ptrdiff_t pix, int32_t n, int32_t c)
 {
     if (pix == c) {
@@ -237,7 +246,7 @@ static uint8_t *conv_narrow_pixels(uint8_t *to, const uint8_t *from, ptrdiff_t p
 static void conv_narrow_rows(const conv_job *j, conv_narrow *k, int32_t n, int32_t oy)
 {
     const ipu_conv *r = j->r;
-    const int32_t ci = r->x.c, cols = k->line / ci;
+    const int32_t ci = conv_pixel(r), cols = k->line / ci;
     const int32_t left = r->px < cols ? r->px : cols, in = r->x.w < cols - left ? r->x.w : cols - left;
 
     for (int32_t ky = 0; ky < r->kh; ky++) {
@@ -257,7 +266,7 @@ static void conv_narrow_rows(const conv_job *j, conv_narrow *k, int32_t n, int32
 IPU_INLINE void conv_narrow_runs(const conv_job *j, conv_narrow *k, const int vector)
 {
     const ipu_conv *r = j->r;
-    const ptrdiff_t run = (ptrdiff_t)r->kw * r->x.c, step = (ptrdiff_t)r->sx * r->x.c, line = k->line;
+    const ptrdiff_t run = (ptrdiff_t)r->kw * conv_pixel(r), step = (ptrdiff_t)r->sx * conv_pixel(r), line = k->line;
     const int32_t w = r->y.w, kh = r->kh;
 
     for (int32_t x = 0; x < w; x++) {
@@ -272,7 +281,7 @@ IPU_INLINE void conv_narrow_runs(const conv_job *j, conv_narrow *k, const int ve
 static void conv_narrow_next(const conv_job *j, conv_narrow *k, conv_job *one, int32_t row)
 {
     const ipu_conv *r = j->r;
-    const int32_t n = row / r->y.h, oy = row % r->y.h, run = r->kw * r->x.c;
+    const int32_t n = row / r->y.h, oy = row % r->y.h, run = r->kw * conv_pixel(r);
 
     conv_narrow_rows(j, k, n, oy);
     if (run <= 16)

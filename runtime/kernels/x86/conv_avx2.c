@@ -1,7 +1,7 @@
-/* 8-bit convolution and fully connected with AVX2, exactly: both sides widened to 16 bits for vpmaddwd (vpmaddubsw
+/* Convolution and fully connected with AVX2, exactly.  8 bits: both sides widened to 16 bits for vpmaddwd (vpmaddubsw
  * would saturate).  An accumulator holds two partial sums for each of four output channels; they meet at the end. */
-#include "avx2.h"
 #include "conv.h"
+#include "wide_avx2.h"
 
 typedef struct conv_store {
     f256_out out, sum, out2;
@@ -21,6 +21,14 @@ static conv_store conv_store_of(const conv_job *j)
     return s;
 }
 
+/* ---- sums ---- */
+
+/* What one pixel adds up for 16 output channels. */
+typedef union conv_acc {
+    __m256i two[4]; /* U8: two partial sums for each of four channels */
+    wide eight[2];  /* S16 */
+} conv_acc;
+
 /* Four bytes as words, twice in each half. */
 IPU_INLINE __m256i conv_words(int32_t four)
 {
@@ -36,45 +44,74 @@ IPU_INLINE int32_t conv_four(const uint8_t *q)
     return v;
 }
 
-/* acc[P][4] += w (16 output channels, four input channels) * x[P] */
-IPU_INLINE void conv_step(__m256i *acc, const __m256i *x, const int8_t *w, const int P)
+/* acc[P] += w (16 output channels, four bytes of input channels) * x[P] */
+IPU_INLINE void conv_step(conv_acc *acc, const int32_t *x, const int8_t *w, const int P, const int type)
 {
-    IPU_UNROLL for (int v = 0; v < 4; v++)
-    {
-        const __m256i wv = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)(w + 16 * v)));
-        IPU_UNROLL for (int i = 0; i < P; i++) acc[4 * i + v] =
-            _mm256_add_epi32(acc[4 * i + v], _mm256_madd_epi16(x[i], wv));
+    __m256i xv[4];
+
+    IPU_UNROLL for (int i = 0; i < P; i++) xv[i] = type == IPU_U8 ? conv_words(x[i]) : _mm256_set1_epi32(x[i]);
+    if (type == IPU_U8) {
+        IPU_UNROLL for (int v = 0; v < 4; v++)
+        {
+            const __m256i wv = _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)(w + 16 * v)));
+            IPU_UNROLL for (int i = 0; i < P; i++) acc[i].two[v] =
+                _mm256_add_epi32(acc[i].two[v], _mm256_madd_epi16(xv[i], wv));
+        }
+    } else {
+        IPU_UNROLL for (int v = 0; v < 2; v++)
+        {
+            const __m256i wv = _mm256_loadu_si256((const __m256i *)(const void *)(w + 32 * v));
+            IPU_UNROLL for (int i = 0; i < P; i++) wide_add(&acc[i].eight[v], xv[i], wv);
+        }
     }
 }
 
-IPU_INLINE void conv_sum(const conv_job *j, const conv_tile *t, const int8_t *w, __m256i *acc, const int P)
+IPU_INLINE void conv_sum(const conv_job *j, const conv_tile *t, int at, const int8_t *w, conv_acc *acc, const int P,
+                         const int type)
 {
     const ipu_conv *r = j->r;
     const int32_t whole = 4 * (t->inside ? j->full + (j->tail != 0) : j->full);
     const uint8_t *q[4];
-    __m256i x[4];
+    int32_t x[4];
 
     for (int32_t ky = 0; ky < r->kh; ky++)
         for (int32_t kx = 0; kx < r->kw; kx++) {
             const ptrdiff_t off = (ptrdiff_t)ky * r->dy * r->x.row + (ptrdiff_t)kx * r->dx * r->x.pix;
             if (t->inside)
                 for (int i = 0; i < P; i++)
-                    q[i] = j->x + (t->x[i] + off);
+                    q[i] = j->x + (t->x[at + i] + off);
             else
-                conv_tap(j, t, P, ky, kx, q);
+                conv_tap(j, t, at, P, ky, kx, q);
             for (int32_t k = 0; k < whole; k += 4, w += 64) {
                 for (int i = 0; i < P; i++)
-                    x[i] = conv_words(conv_four(q[i] + k));
-                conv_step(acc, x, w, P);
+                    x[i] = conv_four(q[i] + k);
+                conv_step(acc, x, w, P, type);
             }
             if (j->tail && !t->inside) {
                 for (int i = 0; i < P; i++)
-                    x[i] = conv_words(conv_bytes(q[i] + whole, j->tail));
-                conv_step(acc, x, w, P);
+                    x[i] = conv_bytes(q[i] + whole, j->tail);
+                conv_step(acc, x, w, P, type);
                 w += 64;
             }
         }
 }
+
+/* The 16 exact sums of one pixel, bias included, as 32 bits. */
+IPU_INLINE void conv_total(const conv_job *j, int32_t co, const conv_acc *acc, __m256i *sum, const int type)
+{
+    for (int h = 0; h < 2; h++) {
+        if (type == IPU_U8) {
+            const __m256i two = _mm256_hadd_epi32(acc->two[2 * h], acc->two[2 * h + 1]);
+            sum[h] = _mm256_add_epi32(
+                _mm256_permute4x64_epi64(two, 0xd8),
+                _mm256_loadu_si256((const __m256i *)(const void *)((const int32_t *)j->bias + co + 8 * h)));
+        } else {
+            sum[h] = wide_narrow(&acc->eight[h], (const int64_t *)j->bias + co + 8 * h, j->block / 64, j->r->shift);
+        }
+    }
+}
+
+/* ---- epilogue ---- */
 
 IPU_INLINE void conv_put(uint8_t *y, int type, int32_t co, const __m256i *v, int n)
 {
@@ -86,16 +123,12 @@ IPU_INLINE void conv_put(uint8_t *y, int type, int32_t co, const __m256i *v, int
 
 /* Pixel i of the tile: from sums to y and, where asked for, the residual and y2. */
 IPU_INLINE void conv_finish(const conv_job *j, const conv_store *s, const conv_tile *t, int i, int32_t co,
-                            const __m256i *acc, int n)
+                            const __m256i *sum, int n)
 {
     __m256i v[2], a[2];
 
-    for (int h = 0; h < 2; h++) {
-        const __m256i two = _mm256_hadd_epi32(acc[2 * h], acc[2 * h + 1]);
-        const __m256i sum = _mm256_add_epi32(_mm256_permute4x64_epi64(two, 0xd8),
-                                             _mm256_loadu_si256((const __m256i *)(const void *)(j->bias + co + 8 * h)));
-        v[h] = f256_requant(sum, _mm256_loadu_ps(j->mult + co + 8 * h), &s->out);
-    }
+    for (int h = 0; h < 2; h++)
+        v[h] = f256_requant(sum[h], _mm256_loadu_ps(j->mult + co + 8 * h), &s->out);
     if (j->add) {
         s256_get_s16(j->add + t->add[i] + 2 * (ptrdiff_t)co, n, a);
         for (int h = 0; h < 2; h++)
@@ -112,44 +145,59 @@ IPU_INLINE void conv_finish(const conv_job *j, const conv_store *s, const conv_t
     }
 }
 
-IPU_INLINE void conv_tile_of(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co, const int P)
+/* ---- tiles ---- */
+
+/* Pixels [at, at + P) of a tile. */
+IPU_INLINE void conv_pixels(const conv_job *j, const conv_store *s, const conv_tile *t, int at, int32_t co, const int P,
+                            const int type)
 {
     const int32_t left = j->r->y.c - co;
-    __m256i acc[4 * 4];
+    __m256i sum[2];
+    conv_acc acc[4];
 
-    for (int i = 0; i < 4 * P; i++)
-        acc[i] = _mm256_setzero_si256();
-    conv_sum(j, t, j->w + co / CONV_LANES * j->block, acc, P);
-    for (int i = 0; i < P; i++)
-        conv_finish(j, s, t, i, co, acc + 4 * i, left < CONV_LANES ? left : CONV_LANES);
+    IPU_UNROLL for (int i = 0; i < P; i++)
+    {
+        IPU_UNROLL for (int v = 0; v < 4; v++) acc[i].two[v] = _mm256_setzero_si256();
+    }
+    conv_sum(j, t, at, j->w + co / CONV_LANES * j->block, acc, P, type);
+    for (int i = 0; i < P; i++) {
+        conv_total(j, co, &acc[i], sum, type);
+        conv_finish(j, s, t, at + i, co, sum, left < CONV_LANES ? left : CONV_LANES);
+    }
 }
 
-static __attribute__((noinline)) void conv_tile_2(const conv_job *j, const conv_store *s, const conv_tile *t,
-                                                  int32_t co)
-{
-    conv_tile_of(j, s, t, co, 2);
-}
+typedef void (*conv_tile_fn)(const conv_job *j, const conv_store *s, const conv_tile *t, int n, int32_t co);
 
-static __attribute__((noinline)) void conv_tile_1(const conv_job *j, const conv_store *s, const conv_tile *t,
-                                                  int32_t co)
-{
-    conv_tile_of(j, s, t, co, 1);
-}
+#define CONV_TILE_FN(NAME, TYPE)                                                                                       \
+    static __attribute__((noinline)) void NAME(const conv_job *j, const conv_store *s, const conv_tile *t, int n,      \
+                                               int32_t co)                                                             \
+    {                                                                                                                  \
+        int at = 0;                                                                                                    \
+        for (; at + 2 <= n; at += 2)                                                                                   \
+            conv_pixels(j, s, t, at, co, 2, TYPE);                                                                     \
+        if (at < n)                                                                                                    \
+            conv_pixels(j, s, t, at, co, 1, TYPE);                                                                     \
+    }
+CONV_TILE_FN(conv_tile_u8, IPU_U8)
+CONV_TILE_FN(conv_tile_s16, IPU_S16)
 
+/* Tiles outside, so that their geometry serves all output channels, while the weights stay near; else channels outside.
+ */
 static void conv_rows(const conv_job *j, const conv_store *s, int32_t y0, int32_t y1)
 {
+    enum { NEAR = 24 << 10, PIXELS = 8 };
+    const conv_tile_fn run = j->r->x.type == IPU_U8 ? conv_tile_u8 : conv_tile_s16;
+    const int32_t end = j->r->y.c, blocks = (end + CONV_LANES - 1) / CONV_LANES;
+    const int32_t stride = blocks * j->block <= NEAR ? end : CONV_LANES;
     conv_tile t;
 
-    for (int32_t co = 0; co < j->r->y.c; co += CONV_LANES) {
+    for (int32_t from = 0; from < end; from += stride) {
         conv_walk k = conv_walk_from(j, y0);
-        int64_t left = (int64_t)(y1 - y0) * j->r->y.w;
-        for (; left >= 2; left -= 2) {
-            conv_fill(j, &t, 2, &k);
-            conv_tile_2(j, s, &t, co);
-        }
-        if (left) {
-            conv_fill(j, &t, 1, &k);
-            conv_tile_1(j, s, &t, co);
+        for (int64_t left = (int64_t)(y1 - y0) * j->r->y.w; left > 0; left -= PIXELS) {
+            const int n = left < PIXELS ? (int)left : PIXELS;
+            conv_fill(j, &t, n, &k);
+            for (int32_t co = from; co < end && co < from + stride; co += CONV_LANES)
+                run(j, s, &t, n, co);
         }
     }
 }
@@ -165,13 +213,29 @@ static void conv_rows_narrow(const conv_job *j, const conv_store *s, int32_t y0,
     }
 }
 
+static void conv_run(const conv_job *j, int32_t y0, int32_t y1)
+{
+    const conv_store s = conv_store_of(j);
+
+    if (conv_is_narrow(j->r))
+        conv_rows_narrow(j, &s, y0, y1);
+    else
+        conv_rows(j, &s, y0, y1);
+}
+
 IPU_KERNEL(ipu_conv_u8_avx2)
 {
     const conv_job j = conv_start(rec, p);
-    const conv_store s = conv_store_of(&j);
 
-    if (conv_is_narrow(j.r))
-        conv_rows_narrow(&j, &s, y0, y1);
+    conv_run(&j, y0, y1);
+}
+
+IPU_KERNEL(ipu_conv_s16_avx2)
+{
+    const conv_job j = conv_start(rec, p);
+
+    if (j.block / 64 > WIDE_STEPS)
+        ipu_conv_s16_c(rec, p, y0, y1);
     else
-        conv_rows(&j, &s, y0, y1);
+        conv_run(&j, y0, y1);
 }

@@ -56,7 +56,7 @@ IPU_INLINE void conv_sum(const conv_job *j, const conv_tile *t, const int8_t *w,
             if (t->inside) {
                 IPU_UNROLL for (int i = 0; i < P; i++) q[i] = j->x + (t->x[i] + off);
             } else {
-                conv_tap(j, t, P, ky, kx, q);
+                conv_tap(j, t, 0, P, ky, kx, q);
             }
             for (ptrdiff_t k = 0; k < whole; k += 4, w += 64) {
                 conv_weights(w, block, wv, NB);
@@ -113,7 +113,7 @@ IPU_INLINE void conv_tile_of(const conv_job *j, const conv_store *s, const conv_
 
     IPU_UNROLL for (int b = 0; b < NB; b++)
     {
-        const __m512i bias = _mm512_loadu_si512(j->bias + co + b * CONV_LANES);
+        const __m512i bias = _mm512_loadu_si512((const int32_t *)j->bias + co + b * CONV_LANES);
         IPU_UNROLL for (int i = 0; i < P; i++) acc[i * NB + b] = bias;
     }
     conv_sum(j, t, j->w + co / CONV_LANES * j->block, acc, P, NB);

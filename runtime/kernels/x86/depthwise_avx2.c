@@ -1,115 +1,180 @@
-/* 8-bit depthwise convolution with AVX2, 16 channels at a time: two taps side by side as words, one vpmaddwd for both.
- * The words of two taps leave channels 0-3 and 8-11 in the first vector, 4-7 and 12-15 in the second; the pack undoes
- * it. The last channels are done as the last 16, again where needed; fewer than 16 go through a copy. */
-#include "avx2.h"
+/* Depthwise convolution with AVX2, 32 or 8 channels at a time: two taps side by side as words, one vpmaddwd for both.
+ * The last channels are done as the last eight, again where needed; fewer than eight go through a copy. */
 #include "depthwise.h"
+#include "wide_avx2.h"
+
+enum { DW_UNITS = 4 }; /* of eight channels, in a block at most */
 
 typedef struct dw_block {
-    __m256i bias[2];
-    __m256 mult[2];
+    const dw_job *j;
     f256_out out;
-    int32_t c, n; /* first channel, channels */
+    int32_t c, n; /* first channel; channels of a unit: 8, or fewer in a pixel with fewer */
+    ptrdiff_t off[DW_TAPS + 1];
+    __m256i w[(DW_TAPS + 1) / 2 * DW_UNITS];
 } dw_block;
 
-IPU_INLINE __m256i dw_load8(const int32_t *lo)
+/* Eight U8 of two taps as words, side by side. */
+IPU_INLINE __m256i dw_pair_u8(const uint8_t *a, const uint8_t *b)
 {
-    return _mm256_inserti128_si256(_mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)lo)),
-                                   _mm_loadu_si128((const __m128i *)(const void *)(lo + 8)), 1);
+    return _mm256_cvtepu8_epi16(_mm_unpacklo_epi8(_mm_loadl_epi64((const __m128i *)(const void *)a),
+                                                  _mm_loadl_epi64((const __m128i *)(const void *)b)));
 }
 
-static dw_block dw_block_of(const dw_job *j, int32_t c)
+/* The same of S16. */
+IPU_INLINE __m256i dw_pair_s16(const uint8_t *a, const uint8_t *b)
 {
-    dw_block k = { .out = f256_out_of(&j->r->out), .c = c, .n = j->r->x.c - c < 16 ? j->r->x.c - c : 16 };
+    const __m128i va = _mm_loadu_si128((const __m128i *)(const void *)a);
+    const __m128i vb = _mm_loadu_si128((const __m128i *)(const void *)b);
+    return _mm256_set_m128i(_mm_unpackhi_epi16(va, vb), _mm_unpacklo_epi16(va, vb));
+}
 
-    for (int v = 0; v < 2; v++) {
-        k.bias[v] = dw_load8(j->bias + c + 4 * v);
-        k.mult[v] = _mm256_castsi256_ps(dw_load8((const int32_t *)(const void *)j->mult + c + 4 * v));
+/* Eight channels of two taps; of n channels, with FEW, the rest is zero. */
+IPU_INLINE __m256i dw_pair(const uint8_t *a, const uint8_t *b, int32_t n, const int type, const int FEW)
+{
+    uint8_t ca[16] = { 0 }, cb[16] = { 0 };
+
+    if (FEW) {
+        memcpy(ca, a, (size_t)(n * ipu_type_bytes(type)));
+        memcpy(cb, b, (size_t)(n * ipu_type_bytes(type)));
+        a = ca;
+        b = cb;
     }
-    return k;
+    return type == IPU_U8 ? dw_pair_u8(a, b) : dw_pair_s16(a, b);
 }
 
-IPU_INLINE __m256i dw_bytes(const uint8_t *q, int32_t n)
+/* Weights of taps t and t + 1 alike. */
+static __m256i dw_weights(const dw_job *j, int32_t c, int t)
 {
-    uint8_t copy[16] = { 0 };
+    const int each = ipu_type_bytes(j->r->w.type);
+    const int8_t *a = j->w + ((ptrdiff_t)t * j->cpad + c) * each, *b = a + (ptrdiff_t)j->cpad * each;
+    const __m128i none = _mm_setzero_si128();
 
-    if (n < 16) {
-        memcpy(copy, q, (size_t)n);
-        q = copy;
+    if (each == 1) {
+        const __m128i va = _mm_loadl_epi64((const __m128i *)(const void *)a);
+        const __m128i vb = t + 1 < j->taps ? _mm_loadl_epi64((const __m128i *)(const void *)b) : none;
+        return _mm256_cvtepi8_epi16(_mm_unpacklo_epi8(va, vb));
     }
-    return _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(const void *)q));
+    const __m128i va = _mm_loadu_si128((const __m128i *)(const void *)a);
+    const __m128i vb = t + 1 < j->taps ? _mm_loadu_si128((const __m128i *)(const void *)b) : none;
+    return _mm256_set_m128i(_mm_unpackhi_epi16(va, vb), _mm_unpacklo_epi16(va, vb));
 }
 
-IPU_INLINE __m256i dw_weights(const dw_job *j, const dw_block *k, int t)
+/* Eight results to y: U8 or S16, the first n of them. */
+IPU_INLINE void dw_put(uint8_t *y, __m256i v, int type, int32_t n, const int FEW)
 {
-    const int8_t *w = j->w + (ptrdiff_t)t * j->cpad + k->c;
-    return t < j->taps ? _mm256_cvtepi8_epi16(_mm_loadu_si128((const __m128i *)(const void *)w))
-                       : _mm256_setzero_si256();
-}
+    uint8_t tail[16];
 
-IPU_INLINE void dw_put(const dw_job *j, const dw_block *k, const __m256i *acc, uint8_t *y)
-{
-    const __m256i a = f256_requant(acc[0], k->mult[0], &k->out), b = f256_requant(acc[1], k->mult[1], &k->out);
-    const __m256i w = _mm256_packs_epi32(a, b);
-    uint8_t tail[32];
-
-    if (j->r->y.type == IPU_U8)
-        _mm_storeu_si128((__m128i *)(void *)(k->n < 16 ? tail : y),
-                         _mm_packus_epi16(_mm256_castsi256_si128(w), _mm256_extracti128_si256(w, 1)));
+    if (type == IPU_U8)
+        s256_put8_u8(FEW ? tail : y, v);
     else
-        _mm256_storeu_si256((__m256i *)(void *)(k->n < 16 ? tail : y), w);
-    if (k->n < 16)
-        memcpy(y, tail, (size_t)k->n * (size_t)ipu_type_bytes(j->r->y.type));
+        s256_put8_s16(FEW ? tail : y, v);
+    if (FEW)
+        memcpy(y, tail, (size_t)(n * ipu_type_bytes(type)));
 }
 
-IPU_INLINE void dw_pixel(const dw_job *j, const dw_block *k, const __m256i *w, const uint8_t **q, uint8_t *y)
+/* One pixel of U units, U8. */
+IPU_INLINE void dw_pixel_u8(const dw_block *b, const dw_walk *k, const ptrdiff_t *off, const int U, const int FEW)
 {
-    __m256i acc[2] = { k->bias[0], k->bias[1] };
+    const dw_job *j = b->j;
+    const int each = j->r->y.step;
+    __m256i acc[DW_UNITS];
 
+    IPU_UNROLL for (int u = 0; u < U; u++) acc[u] =
+        _mm256_loadu_si256((const __m256i *)(const void *)((const int32_t *)j->bias + b->c + 8 * u));
     for (int t = 0; t < j->taps; t += 2) {
-        const __m256i a = dw_bytes(q[t], k->n), b = dw_bytes(q[t + 1], k->n);
-        acc[0] = _mm256_add_epi32(acc[0], _mm256_madd_epi16(_mm256_unpacklo_epi16(a, b), w[t]));
-        acc[1] = _mm256_add_epi32(acc[1], _mm256_madd_epi16(_mm256_unpackhi_epi16(a, b), w[t + 1]));
+        const uint8_t *p = dw_at(k, off[t]), *q = dw_at(k, off[t + 1]);
+        IPU_UNROLL for (int u = 0; u < U; u++) acc[u] = _mm256_add_epi32(
+            acc[u], _mm256_madd_epi16(dw_pair(p + 8 * u, q + 8 * u, b->n, IPU_U8, FEW), b->w[t / 2 * U + u]));
     }
-    dw_put(j, k, acc, y);
+    IPU_UNROLL for (int u = 0; u < U; u++)
+        dw_put(k->y + 8 * u * each, f256_requant(acc[u], _mm256_loadu_ps(j->mult + b->c + 8 * u), &b->out),
+               j->r->y.type, b->n, FEW);
 }
 
-static void dw_block_rows(const dw_job *j, const dw_block *k, const ptrdiff_t *off, int32_t y0, int32_t y1)
+/* The same, S16. */
+IPU_INLINE void dw_pixel_s16(const dw_block *b, const dw_walk *k, const ptrdiff_t *off, const int U, const int FEW)
 {
-    const ipu_ref *y = &j->r->y;
-    const uint8_t *q[DW_TAPS + 1];
-    __m256i w[DW_TAPS + 1];
+    const dw_job *j = b->j;
+    const int each = j->r->y.step;
+    wide acc[DW_UNITS];
 
+    IPU_UNROLL for (int u = 0; u < U; u++) acc[u].all = acc[u].high = _mm256_setzero_si256();
     for (int t = 0; t < j->taps; t += 2) {
-        const __m256i a = dw_weights(j, k, t), b = dw_weights(j, k, t + 1);
-        w[t] = _mm256_unpacklo_epi16(a, b);
-        w[t + 1] = _mm256_unpackhi_epi16(a, b);
+        const uint8_t *p = dw_at(k, off[t]), *q = dw_at(k, off[t + 1]);
+        IPU_UNROLL for (int u = 0; u < U; u++)
+            wide_add(&acc[u], dw_pair(p + 16 * u, q + 16 * u, b->n, IPU_S16, FEW), b->w[t / 2 * U + u]);
     }
-    q[j->taps] = j->pad + k->c; /* meets zero weights where the taps are odd */
+    IPU_UNROLL for (int u = 0; u < U; u++)
+    {
+        const __m256i sum =
+            wide_narrow(&acc[u], (const int64_t *)j->bias + b->c + 8 * u, (j->taps + 1) / 2, j->r->shift);
+        dw_put(k->y + 8 * u * each, f256_requant(sum, _mm256_loadu_ps(j->mult + b->c + 8 * u), &b->out), j->r->y.type,
+               b->n, FEW);
+    }
+}
+
+/* Rows [y0, y1) of 8 * U channels from c on. */
+IPU_INLINE void dw_channels(dw_block *b, int32_t c, int32_t y0, int32_t y1, const int type, const int U, const int FEW)
+{
+    const dw_job *j = b->j;
+    const uint8_t *pad = j->pad + c * ipu_type_bytes(type);
+    ptrdiff_t edge[DW_TAPS + 1];
+
+    b->c = c;
+    for (int t = 0; t < j->taps; t += 2)
+        for (int u = 0; u < U; u++)
+            b->w[t / 2 * U + u] = dw_weights(j, c + 8 * u, t);
+    b->off[j->taps] = edge[j->taps] = 0;
     for (int32_t row = y0; row < y1; row++) {
-        const int32_t n = row / y->h, oy = row % y->h;
-        uint8_t *dst =
-            j->y + (ptrdiff_t)n * y->img + (ptrdiff_t)oy * y->row + (ptrdiff_t)k->c * ipu_type_bytes(y->type);
-        for (int32_t ox = 0; ox < y->w; ox++, dst += y->pix) {
-            dw_taps(j, off, n, oy, ox, k->c, j->pad + k->c, q);
-            dw_pixel(j, k, w, q, dst);
+        dw_walk k = dw_row(j, row, c);
+        for (int32_t ox = 0; ox < j->r->y.w; ox++, dw_next(j, &k)) {
+            const ptrdiff_t *off = dw_taps(j, &k, b->off, pad, edge);
+            if (off == edge)
+                edge[j->taps] = edge[0]; /* an odd tap's partner meets zero weights; anything readable will do */
+            if (type == IPU_U8)
+                dw_pixel_u8(b, &k, off, U, FEW);
+            else
+                dw_pixel_s16(b, &k, off, U, FEW);
         }
     }
+}
+
+IPU_INLINE void dw_run(const dw_job *j, int32_t y0, int32_t y1, const int type)
+{
+    const int32_t end = j->r->x.c;
+    int32_t c = 0;
+    dw_block b;
+
+    b.j = j;
+    b.out = f256_out_of(&j->r->out);
+    b.n = end < 8 ? end : 8;
+    dw_offsets(j->r, b.off);
+    for (; c + 32 <= end; c += 32)
+        dw_channels(&b, c, y0, y1, type, DW_UNITS, 0);
+    for (; c + 8 <= end; c += 8)
+        dw_channels(&b, c, y0, y1, type, 1, 0);
+    if (c < end && end >= 8)
+        dw_channels(&b, end - 8, y0, y1, type, 1, 0);
+    else if (c < end)
+        dw_channels(&b, 0, y0, y1, type, 1, 1);
 }
 
 IPU_KERNEL(ipu_depthwise_u8_avx2)
 {
     const dw_job j = dw_start(rec, p);
-    const int32_t c_end = j.r->x.c;
-    ptrdiff_t off[DW_TAPS];
 
-    if (j.taps > DW_TAPS) {
+    if (j.taps > DW_TAPS)
         ipu_depthwise_u8_c(rec, p, y0, y1);
-        return;
-    }
-    for (int t = 0; t < j.taps; t++)
-        off[t] = dw_tap_offset(j.r, t / j.r->kw, t % j.r->kw);
-    for (int32_t c = 0; c < c_end; c += 16) {
-        const dw_block k = dw_block_of(&j, c_end - c < 16 && c_end >= 16 ? c_end - 16 : c);
-        dw_block_rows(&j, &k, off, y0, y1);
-    }
+    else
+        dw_run(&j, y0, y1, IPU_U8);
+}
+
+IPU_KERNEL(ipu_depthwise_s16_avx2)
+{
+    const dw_job j = dw_start(rec, p);
+
+    if (j.taps > DW_TAPS)
+        ipu_depthwise_s16_c(rec, p, y0, y1);
+    else
+        dw_run(&j, y0, y1, IPU_S16);
 }

@@ -51,7 +51,7 @@ static dw_block dw_block_of(const dw_job *j, int32_t c)
 
     memcpy(k.pad, j->pad + c, (size_t)k.n);
     k.mask = k.n == 64 ? ~(__mmask64)0 : ((__mmask64)1 << k.n) - 1;
-    dw_order(j->bias + c, k.n, k.bias);
+    dw_order((const int32_t *)j->bias + c, k.n, k.bias);
     dw_order(j->mult + c, k.n, m);
     for (int v = 0; v < 4; v++)
         k.mult[v] = _mm512_castsi512_ps(m[v]);
@@ -94,51 +94,45 @@ IPU_INLINE void dw_put(const dw_job *j, const dw_block *k, const __m512i *acc, u
     }
 }
 
-IPU_INLINE uint8_t *dw_row(const dw_job *j, const dw_block *k, int32_t row)
-{
-    const ipu_ref *y = &j->r->y;
-    return j->y + (ptrdiff_t)(row / y->h) * y->img + (ptrdiff_t)(row % y->h) * y->row +
-           (ptrdiff_t)k->c * ipu_type_bytes(y->type);
-}
-
 /* ---- any kernel ---- */
 
 IPU_INLINE void dw_any_block(const dw_job *j, const dw_block *k, const ptrdiff_t *off, int32_t y0, int32_t y1,
                              const int FULL)
 {
-    const ipu_ref *y = &j->r->y;
     const int groups = (j->taps + 3) / 4;
-    const uint8_t *q[DW_TAPS + 3];
+    ptrdiff_t edge[DW_TAPS + 3];
     __m512i w[DW_TAPS];
 
     for (int g = 0; g < groups; g++)
         dw_mix(dw_weights(j, k, 4 * g), dw_weights(j, k, 4 * g + 1), dw_weights(j, k, 4 * g + 2),
                dw_weights(j, k, 4 * g + 3), w + 4 * g);
-    for (int t = j->taps; t < 4 * groups; t++)
-        q[t] = k->pad; /* meets zero weights */
     for (int32_t row = y0; row < y1; row++) {
-        uint8_t *dst = dw_row(j, k, row);
-        for (int32_t ox = 0; ox < y->w; ox++, dst += y->pix) {
+        dw_walk at = dw_row(j, row, k->c);
+        for (int32_t ox = 0; ox < j->r->y.w; ox++, dw_next(j, &at)) {
             __m512i acc[4] = { k->bias[0], k->bias[1], k->bias[2], k->bias[3] }, d[4];
-            dw_taps(j, off, row / y->h, row % y->h, ox, k->c, k->pad, q);
+            const ptrdiff_t *to = dw_taps(j, &at, off, k->pad, edge);
+            if (to == edge)
+                for (int t = j->taps; t < 4 * groups; t++)
+                    edge[t] = edge[0]; /* meets zero weights; anything readable will do */
             for (int g = 0; g < groups; g++) {
-                const uint8_t **s = q + 4 * g;
-                dw_mix(dw_load(s[0], k->mask, FULL), dw_load(s[1], k->mask, FULL), dw_load(s[2], k->mask, FULL),
-                       dw_load(s[3], k->mask, FULL), d);
+                const ptrdiff_t *o = to + 4 * g;
+                dw_mix(dw_load(dw_at(&at, o[0]), k->mask, FULL), dw_load(dw_at(&at, o[1]), k->mask, FULL),
+                       dw_load(dw_at(&at, o[2]), k->mask, FULL), dw_load(dw_at(&at, o[3]), k->mask, FULL), d);
                 for (int v = 0; v < 4; v++)
                     acc[v] = _mm512_dpbusd_epi32(acc[v], d[v], w[4 * g + v]);
             }
-            dw_put(j, k, acc, dst, FULL);
+            dw_put(j, k, acc, at.y, FULL);
         }
     }
 }
 
 static void dw_any(const dw_job *j, int32_t y0, int32_t y1)
 {
-    ptrdiff_t off[DW_TAPS];
+    ptrdiff_t off[DW_TAPS + 3];
 
-    for (int t = 0; t < j->taps; t++)
-        off[t] = dw_tap_offset(j->r, t / j->r->kw, t % j->r->kw);
+    dw_offsets(j->r, off);
+    for (int t = j->taps; t < DW_TAPS + 3; t++)
+        off[t] = 0;
     for (int32_t c = 0; c < j->r->x.c; c += 64) {
         const dw_block k = dw_block_of(j, c);
         if (k.n == 64)
@@ -229,7 +223,7 @@ IPU_INLINE void dw_3x3_block(const dw_job *j, int32_t c, int32_t y0, int32_t y1,
         dw_mix(dw_weights(j, &k, i), dw_weights(j, &k, 3 + i), dw_weights(j, &k, 6 + i), _mm512_setzero_si512(),
                w + 4 * i);
     for (int32_t row = y0; row < y1; row++)
-        dw_3x3_row(j, &k, w, dw_rows_of(j, &k, row), dw_row(j, &k, row), sx, FULL);
+        dw_3x3_row(j, &k, w, dw_rows_of(j, &k, row), dw_row(j, row, c).y, sx, FULL);
 }
 
 IPU_INLINE void dw_3x3(const dw_job *j, int32_t y0, int32_t y1, const int sx)
@@ -285,7 +279,7 @@ static void dw_few_constants(const dw_job *j, dw_few *k, int32_t n)
     memset(k->mult, 0, sizeof k->mult);
     memset(k->w, 0, sizeof k->w);
     for (int32_t i = 0; i < n; i++) {
-        k->bias[i] = j->bias[i % c];
+        k->bias[i] = ((const int32_t *)j->bias)[i % c];
         k->mult[i] = j->mult[i % c];
         for (int32_t t = 0; t < j->taps; t++)
             k->w[64 * t + i] = j->w[t * j->cpad + i % c];
@@ -393,7 +387,7 @@ static void dw_few_run(const dw_job *j, int32_t y0, int32_t y1)
         dw_mix(dw_weights(&k.job, &full, 4 * g), dw_weights(&k.job, &full, 4 * g + 1),
                dw_weights(&k.job, &full, 4 * g + 2), dw_weights(&k.job, &full, 4 * g + 3), wv + 4 * g);
     for (int32_t row = y0; row < y1; row++) {
-        uint8_t *y = dw_row(j, &full, row);
+        uint8_t *y = dw_row(j, row, 0).y;
         const uint8_t *x = k.x;
         dw_few_rows(j, &k, row);
         for (int32_t i = 0; i < w; i += k.pixels, x += (ptrdiff_t)k.pixels * c, y += (ptrdiff_t)k.pixels * c * each)

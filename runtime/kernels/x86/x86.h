@@ -18,8 +18,10 @@
 #endif
 
 IPU_KERNEL(ipu_conv_u8_avx2);
+IPU_KERNEL(ipu_conv_s16_avx2);
 IPU_KERNEL(ipu_conv_u8_vnni512);
 IPU_KERNEL(ipu_depthwise_u8_avx2);
+IPU_KERNEL(ipu_depthwise_s16_avx2);
 IPU_KERNEL(ipu_depthwise_u8_vnni512);
 IPU_KERNEL(ipu_add_s16_avx2);
 IPU_KERNEL(ipu_maxpool_avx2);
