@@ -8,14 +8,14 @@
  * names go to the value before it: the same tensor, moved to channel-last.                                                     */
 #include <string.h>
 
-#include "pass/layout.h"
+#include "pass/rewrite.h"
 
 typedef struct perm {
     int n;
     int64_t at[SGS_MAX_RANK];
 } perm;
 
-const int64_t *sgs_perm_of(const sgs_node *transpose)
+static const int64_t *axes_of(const sgs_node *transpose)
 {
     return ((const sgs_perm_attr *)transpose->attr)->perm;
 }
@@ -23,7 +23,7 @@ const int64_t *sgs_perm_of(const sgs_node *transpose)
 static perm perm_of(const sgs_node *transpose)
 {
     perm p = { .n = transpose->in[0]->rank };
-    memcpy(p.at, sgs_perm_of(transpose), sizeof p.at);
+    memcpy(p.at, axes_of(transpose), sizeof p.at);
     return p;
 }
 
@@ -67,31 +67,31 @@ static bool keeps_order(const int64_t *p, int rank, const int64_t *dim)
     return true;
 }
 
-bool sgs_moves_nothing(const int64_t *p, const sgs_value *x)
+static bool moves_nothing(const int64_t *p, const sgs_value *x)
 {
     return keeps_order(p, x->rank, x->dim);
 }
 
 /* ---- two transposes -------------------------------------------------------------------------------------------------- */
 
-bool sgs_compose_transposes(sgs_rewriter *r, sgs_node *n)
+static bool compose(sgs_rewriter *r, sgs_node *n)
 {
     sgs_node *first = is_transpose(n) ? n->in[0]->def : NULL;
     if (!is_transpose(first))
         return false;
     sgs_perm_attr *a = n->attr;
-    const int64_t *p = sgs_perm_of(first);
+    const int64_t *p = axes_of(first);
     for (int i = 0; i < a->n; i++)
         a->perm[i] = p[a->perm[i]];
     n->in[0] = first->in[0];
     return true;
 }
 
-bool sgs_drop_identity_transpose(sgs_rewriter *r, sgs_node *n)
+static bool drop_identity(sgs_rewriter *r, sgs_node *n)
 {
     if (!is_transpose(n))
         return false;
-    const int64_t *p = sgs_perm_of(n);
+    const int64_t *p = axes_of(n);
     for (int i = 0; i < n->in[0]->rank; i++)
         if (p[i] != i)
             return false;
@@ -248,7 +248,7 @@ static bool raise(sgs_rewriter *r, sgs_node *n)
     if (!commutes(f, n->out[0]->rank))
         return false;
     perm q = perm_of(n), p = inverse(&q);
-    if (same(&q, &p) && sgs_moves_nothing(q.at, n->in[0]))
+    if (same(&q, &p) && moves_nothing(q.at, n->in[0]))
         return false; /* by 0,1,2,...: nothing to move */
     int users = transposed_by_all(r, f->out[0], &q);
     if (!users || !raise_is_worth_it(r, f, &p, users))
@@ -330,9 +330,23 @@ static bool permute_fc(sgs_rewriter *r, sgs_node *n)
     return true;
 }
 
+/* ---- what moves no element is a reshape: last, for a reshape is opaque to the rules above ----------------------------------- */
+
+static bool trivial(sgs_rewriter *r, sgs_node *n)
+{
+    if (n->op != &sgs_op_transpose || !moves_nothing(axes_of(n), n->in[0]))
+        return false;
+    sgs_value *y = n->out[0];
+    sgs_put_reshape(r, n, n->in[0], y->rank, y->dim, y);
+    n->prev->name = n->name;
+    sgs_node_remove(r->g, n);
+    return true;
+}
+
 sgs_status sgs_pass_layout(sgs_graph *g, bool *changed, sgs_diag *d)
 {
-    static const sgs_rule rules[] = { sgs_compose_transposes, sgs_drop_identity_transpose, permute_fc, sink, raise, NULL };
-    SGS_TRY(sgs_rewrite(g, rules, changed, d));
+    static const sgs_rule moves[] = { compose, drop_identity, permute_fc, sink, raise, NULL }, last[] = { trivial, NULL };
+    SGS_TRY(sgs_rewrite(g, moves, changed, d));
+    SGS_TRY(sgs_rewrite(g, last, changed, d));
     return *changed ? sgs_pass_fold_const(g, changed, d) : SGS_OK;
 }
