@@ -40,9 +40,12 @@ typedef struct ipu_header {
     uint8_t hash[32];        /* SHA-256 of the file with these 32 bytes zero */
 } ipu_header;
 
+#define IPU_IO_NCHW 0x80
+
 typedef struct ipu_io {
     uint32_t name;           /* offset in consts of a NUL-terminated string */
-    uint8_t type, format, rank, reserved;
+    uint8_t type, format, rank;
+    uint8_t origin;          /* low 7 bits: the format the network was trained on; IPU_IO_NCHW */
     int32_t dim[IPU_MAX_RANK];
     uint32_t bytes;
     int32_t axis;            /* -1: per tensor */

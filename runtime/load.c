@@ -97,7 +97,8 @@ static int scales_ok(const ipu_header *h, const ipu_io *io)
 static int io_ok(const ipu_header *h, const ipu_io *io)
 {
     uint64_t bytes = (uint64_t)ipu_type_bytes(io->type);
-    if (!bytes || io->format >= IPU_FMT_COUNT || io->rank > IPU_MAX_RANK || io->reserved)
+    if (!bytes || io->format >= IPU_FMT_COUNT || io->rank > IPU_MAX_RANK ||
+        (io->origin & ~IPU_IO_NCHW) >= IPU_FMT_COUNT)
         return 0;
     for (int i = 0; i < io->rank; i++) {
         if (io->dim[i] < 1)
@@ -365,6 +366,8 @@ static void describe(const ipu_header *h, const ipu_io *io, ipu_tensor *t)
     t->name = ipu_at(h, h->consts, io->name);
     t->type = (ipu_type)io->type;
     t->format = (ipu_format)io->format;
+    t->training = (ipu_format)(io->origin & ~IPU_IO_NCHW);
+    t->nchw = io->origin & IPU_IO_NCHW ? 1 : 0;
     t->rank = io->rank;
     for (int i = 0; i < io->rank; i++)
         t->dim[i] = io->dim[i];

@@ -160,27 +160,37 @@ static sgs_status io_type(sgs_type t, ipu_type *r)
     }
 }
 
-static ipu_format input_format(const compilation *c, const sgs_value *v)
+static ipu_format image_format(sgs_data_format f)
 {
-    for (int i = 0; c->config && i < c->config->nin; i++) {
-        if (!sgs_value_has_name(v, c->config->in[i].name))
-            continue;
-        switch (c->config->in[i].input) {
-        case SGS_FMT_RGB: return IPU_FMT_RGB;
-        case SGS_FMT_BGR: return IPU_FMT_BGR;
-        case SGS_FMT_GRAY: return IPU_FMT_GRAY;
-        case SGS_FMT_RGBA: return IPU_FMT_RGBA;
-        case SGS_FMT_BGRA: return IPU_FMT_BGRA;
-        case SGS_FMT_NV12: return IPU_FMT_NV12;
-        default: return IPU_FMT_RAW;
-        }
+    switch (f) {
+    case SGS_FMT_RGB: return IPU_FMT_RGB;
+    case SGS_FMT_BGR: return IPU_FMT_BGR;
+    case SGS_FMT_GRAY: return IPU_FMT_GRAY;
+    case SGS_FMT_RGBA: return IPU_FMT_RGBA;
+    case SGS_FMT_BGRA: return IPU_FMT_BGRA;
+    case SGS_FMT_NV12: return IPU_FMT_NV12;
+    default: return IPU_FMT_RAW;
     }
-    return IPU_FMT_RAW;
 }
 
-static sgs_status describe(compilation *c, const sgs_value *v, ipu_format format, sgs_image_io *io, sgs_diag *d)
+/* What the configuration in the model says of an input or output. */
+static void configure(const compilation *c, const sgs_value *v, sgs_image_io *io)
 {
-    *io = (sgs_image_io){ .name = sgs_value_label(c->g, v), .format = format, .rank = v->rank, .axis = -1 };
+    for (int i = 0; c->config && i < c->config->nin; i++)
+        if (sgs_value_has_name(v, c->config->in[i].name)) {
+            io->format = image_format(c->config->in[i].input);
+            io->training = image_format(c->config->in[i].training);
+            io->nchw = c->config->in[i].nchw && v->rank == 4;
+        }
+    for (int i = 0; c->config && i < c->config->nout; i++)
+        if (sgs_value_has_name(v, c->config->out[i].name))
+            io->nchw = c->config->out[i].nchw && v->rank == 4;
+}
+
+static sgs_status describe(compilation *c, const sgs_value *v, sgs_image_io *io, sgs_diag *d)
+{
+    *io = (sgs_image_io){ .name = sgs_value_label(c->g, v), .rank = v->rank, .axis = -1 };
+    configure(c, v, io);
     if (io_type(v->type, &io->type) != SGS_OK)
         return sgs_fail(d, SGS_E_UNSUPPORTED, "'%s' has type %s, which no input or output of an image has", io->name, sgs_type_name(v->type));
     if (v->rank > IPU_MAX_RANK)
@@ -220,9 +230,9 @@ static sgs_status emit(compilation *c, sgs_diag *d)
     int nin = c->g->nin, nout = c->g->nout;
     sgs_image_io *io = SGS_NEW_N(c->arena, sgs_image_io, nin + nout + 1);
     for (int i = 0; i < nin; i++)
-        SGS_TRY(describe(c, c->g->in[i], input_format(c, c->g->in[i]), io + i, d));
+        SGS_TRY(describe(c, c->g->in[i], io + i, d));
     for (int i = 0; i < nout; i++)
-        SGS_TRY(describe(c, c->g->out[i], IPU_FMT_RAW, io + nin + i, d));
+        SGS_TRY(describe(c, c->g->out[i], io + nin + i, d));
     sgs_image_info info = { .target = c->target->id, .category = c->category, .arena = c->report.arena_bytes, .ninput = nin, .noutput = nout,
                             .io = io, .provenance = provenance(c) };
     return sgs_emit_image(&c->program, &info, &c->image, d);

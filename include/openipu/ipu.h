@@ -48,7 +48,9 @@ typedef enum ipu_format {
 typedef struct ipu_tensor {
     const char *name;        /* NUL-terminated, inside the image */
     ipu_type type;
-    ipu_format format;
+    ipu_format format;       /* what the board gives, input_formats of the manual */
+    ipu_format training;     /* training_input_formats: what a preprocess script returns on the desk */
+    int nchw;                /* 4-D, and dim is N, C, H, W; else channels are last */
     int rank;
     int32_t dim[IPU_MAX_RANK];
     size_t bytes;            /* size of the caller's buffer; dense, row-major, no padding */

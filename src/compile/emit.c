@@ -27,7 +27,8 @@ static uint32_t add_name(sgs_buf *consts, const char *name)
 static sgs_status add_io(sgs_buf *io, sgs_buf *consts, const sgs_image_io *t, sgs_diag *d)
 {
     int64_t bytes = ipu_type_bytes(t->type);
-    ipu_io e = { .type = (uint8_t)t->type, .format = (uint8_t)t->format, .rank = (uint8_t)t->rank, .axis = -1 };
+    ipu_io e = { .type = (uint8_t)t->type, .format = (uint8_t)t->format, .rank = (uint8_t)t->rank,
+                 .origin = (uint8_t)((int)t->training | (t->nchw ? IPU_IO_NCHW : 0)), .axis = -1 };
     for (int i = 0; i < t->rank; i++) {
         if (!sgs_mul64(bytes, t->dim[i], &bytes) || bytes > UINT32_MAX || t->dim[i] > INT32_MAX)
             return sgs_fail(d, SGS_E_LIMIT, "'%s' is larger than the 4 GiB an image can describe", t->name);

@@ -13,6 +13,8 @@ typedef struct sgs_image_io {
     int axis, nscale;          /* nscale 0: not quantized */
     const float *scale;
     const int32_t *zero;
+    ipu_format training;       /* the format the network was trained on */
+    bool nchw;
 } sgs_image_io;
 
 typedef struct sgs_image_info {

@@ -87,7 +87,7 @@ static void set_float(subject *s, uint32_t const_off, uint32_t bits)
     X(io_type, IPU_E_IMAGE, io(s, 0)->type = IPU_TYPE_COUNT)                                           \
     X(io_format, IPU_E_IMAGE, io(s, 0)->format = IPU_FMT_COUNT)                                        \
     X(io_rank, IPU_E_IMAGE, io(s, 0)->rank = IPU_MAX_RANK + 1)                                         \
-    X(io_reserved, IPU_E_IMAGE, io(s, 0)->reserved = 1)                                                \
+    X(io_origin, IPU_E_IMAGE, io(s, 0)->origin = 0x7f)                                                 \
     X(io_bytes, IPU_E_IMAGE, io(s, 0)->bytes += 1)                                                     \
     X(io_dim_zero, IPU_E_IMAGE, io(s, 0)->dim[0] = 0)                                                  \
     X(io_dim_wrap, IPU_E_IMAGE, (io(s, 0)->dim[0] = io(s, 0)->dim[1] = io(s, 0)->dim[2] = 1 << 30))    \
