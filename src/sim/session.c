@@ -174,7 +174,7 @@ static sgs_status run_node(sgs_session *s, const sgs_node *n, sgs_eval_state *st
     return r;
 }
 
-static bool finite(const sgs_tensor *t)
+static bool all_finite(const sgs_tensor *t)
 {
     int64_t n = sgs_tensor_count(t);
     float zero = 0;
@@ -192,7 +192,7 @@ static sgs_status find_culprit(sgs_session *s, sgs_diag *d)
     for (const sgs_node *n = s->g->first; n; n = n->next) {
         SGS_TRY(run_node(s, n, &s->state[i++], d));
         for (int k = 0; k < n->nout; k++)
-            if (!finite(&s->out[k])) {
+            if (!all_finite(&s->out[k])) {
                 sgs_fail(d, SGS_E_DATA, "%s gives NaN or infinity", n->op->name);
                 return sgs_fail_at(d, s->g->file, 0, sgs_node_label(s->g, n));
             }
@@ -207,7 +207,7 @@ sgs_status sgs_session_run(sgs_session *s, sgs_diag *d)
         SGS_TRY(run_node(s, n, &s->state[i++], d));
     for (int k = 0; k < s->g->nout; k++) {
         sgs_tensor t = tensor_of(s, s->g->out[k]);
-        if (!finite(&t))
+        if (!all_finite(&t))
             return find_culprit(s, d);
     }
     return SGS_OK;
