@@ -6,13 +6,16 @@ static const cli_option options[] = {
     CLI_INI(sgs_calibrate_options, true),
     CLI_SAMPLES(sgs_calibrate_options),
     CLI_OUTPUT(sgs_calibrate_options, false, "X_fixed.sim beside the model", "the fixed model, or a folder for it"),
-    { "--quant_level", CLI_TEXT, offsetof(sgs_calibrate_options, quant_level), "L1|L2", false, "L2", "quantization level; L3 to L5 come with a later version" },
-    { "--memory_saving", CLI_FLAG, offsetof(sgs_calibrate_options, memory_saving), NULL, false, NULL, "gather statistics with less memory" },
+    { "--quant_level", CLI_TEXT, offsetof(sgs_calibrate_options, quant_level), "L1|L2", false, "L2",
+      "quantization level; L3 to L5 come with a later version" },
+    { "--memory_saving", CLI_FLAG, offsetof(sgs_calibrate_options, memory_saving), NULL, false, NULL,
+      "gather statistics with less memory" },
     CLI_SOC(sgs_calibrate_options),
     { "--quant_file", CLI_REFUSED, 0, NULL, false, NULL, "comes with a later version" },
     { 0 },
 };
-static const cli_syntax syntax = { "sgs calibrate", "calibrator.py", "A float model and pictures become a fixed-point model.", options };
+static const cli_syntax syntax = { "sgs calibrate", "calibrator.py",
+                                   "A float model and pictures become a fixed-point model.", options };
 
 int cli_calibrate(int argc, char **argv)
 {

@@ -8,54 +8,65 @@
 #define CLI_ERROR 1
 #define CLI_USAGE 2
 
-/* ---- options.c ---- */
+/* ---- options.c ------------------------------------------------------------------------------------------------- */
 
 typedef enum cli_kind {
-    CLI_TEXT,              /* const char * */
-    CLI_FLAG,              /* bool */
-    CLI_COUNT,             /* int, a whole number from 1 */
-    CLI_REFUSED            /* known, not there: `help` is the sentence */
+    CLI_TEXT,   /* const char * */
+    CLI_FLAG,   /* bool */
+    CLI_COUNT,  /* int, a whole number from 1 */
+    CLI_REFUSED /* known, not there: `help` is the sentence */
 } cli_kind;
 
 typedef struct cli_option {
-    const char *names;     /* "-m --model --model_file" */
+    const char *names; /* "-m --model --model_file" */
     cli_kind kind;
-    size_t offset;         /* in the command's struct */
-    const char *value;     /* what the help calls it: "FILE" */
+    size_t offset;     /* in the command's struct */
+    const char *value; /* what the help calls it: "FILE" */
     bool required;
-    const char *fallback;  /* the default, as the help shows it */
+    const char *fallback; /* the default, as the help shows it */
     const char *help;
 } cli_option;
 
 typedef struct cli_syntax {
-    const char *command;   /* "sgs convert onnx" */
-    const char *tool;      /* the manual's name: "SGS_converter.py onnx" */
-    const char *what;      /* one line */
-    const cli_option *option;   /* ends with names NULL */
+    const char *command;      /* "sgs convert onnx" */
+    const char *tool;         /* the manual's name: "SGS_converter.py onnx" */
+    const char *what;         /* one line */
+    const cli_option *option; /* ends with names NULL */
 } cli_syntax;
 
 /* Fills the struct at args.  Returns CLI_OK, CLI_USAGE after saying what is wrong, or -1 after printing the help. */
 int cli_parse(const cli_syntax *s, int argc, char **argv, void *args);
 
 /* Options that several commands share; X is the command's struct. */
-#define CLI_MODEL(X, what) { "-m --model --model_file", CLI_TEXT, offsetof(X, model), "FILE", true, NULL, what }
-#define CLI_INI(X, must) { "--input_config", CLI_TEXT, offsetof(X, input_config), "FILE", must, NULL, "input_config.ini" }
-#define CLI_OUTPUT(X, must, deflt, what) { "-o --output --output_file", CLI_TEXT, offsetof(X, output), "FILE", must, deflt, what }
-#define CLI_SOC(X) { "--soc_version", CLI_TEXT, offsetof(X, soc_version), "NAME", false, "CHIP, which runs everywhere", "target; show_sdk_info.py lists them" }
-#define CLI_SAMPLES(X)                                                                                                                         \
-    { "-i --image", CLI_TEXT, offsetof(X, samples.images), "PATH", true, NULL, "a picture, a folder, or a list file (.txt .list .lst)" },      \
-    { "-n --preprocess", CLI_TEXT, offsetof(X, samples.preprocess), "FILE[,FILE]", true, NULL, "preprocessing script, one for each input" },   \
-    { "--num_process", CLI_COUNT, offsetof(X, samples.num_process), "N", false, "10, at most the processors", "preprocessing processes" },     \
-    { "--preprocess_timeout", CLI_COUNT, offsetof(X, samples.timeout), "SECONDS", false, "300", "longest time for one sample" }
+/* clang-format off */
+#define CLI_MODEL(X, what) \
+    { "-m --model --model_file", CLI_TEXT, offsetof(X, model), "FILE", true, NULL, what }
+#define CLI_INI(X, must) \
+    { "--input_config", CLI_TEXT, offsetof(X, input_config), "FILE", must, NULL, "input_config.ini" }
+#define CLI_OUTPUT(X, must, deflt, what) \
+    { "-o --output --output_file", CLI_TEXT, offsetof(X, output), "FILE", must, deflt, what }
+#define CLI_SOC(X) \
+    { "--soc_version", CLI_TEXT, offsetof(X, soc_version), "NAME", false, "CHIP, which runs everywhere", \
+      "target; show_sdk_info.py lists them" }
+#define CLI_SAMPLES(X) \
+    { "-i --image", CLI_TEXT, offsetof(X, samples.images), "PATH", true, NULL, \
+      "a picture, a folder, or a list file (.txt .list .lst)" }, \
+    { "-n --preprocess", CLI_TEXT, offsetof(X, samples.preprocess), "FILE[,FILE]", true, NULL, \
+      "preprocessing script, one for each input" }, \
+    { "--num_process", CLI_COUNT, offsetof(X, samples.num_process), "N", false, "10, at most the processors", \
+      "preprocessing processes" }, \
+    { "--preprocess_timeout", CLI_COUNT, offsetof(X, samples.timeout), "SECONDS", false, "300", \
+      "longest time for one sample" }
+/* clang-format on */
 
-/* ---- platforms.c: the first word of SGS_converter.py and ConvertTool.py ---- */
+/* ---- platforms.c: the first word of SGS_converter.py and ConvertTool.py ---------------------------------------- */
 
 /* CLI_OK for onnx (*platform filled), else an exit status after saying why; -1 after printing the help. */
 int cli_platform(const char *command, const char *tool, int argc, char **argv, sgs_platform *platform);
 /* A file that belongs to another framework than onnx is named so. */
 int cli_check_onnx(const char *model);
 
-/* ---- console.c ---- */
+/* ---- console.c ------------------------------------------------------------------------------------------------- */
 
 /* Lines to stdout, warnings to stderr, a progress bar where stderr is a terminal. */
 sgs_log cli_log(void);
@@ -63,11 +74,12 @@ sgs_log cli_log(void);
 int cli_fail(const sgs_diag *d);
 /* On SIGINT, SIGTERM, SIGHUP and SIGPIPE unfinished files go and children end. */
 void cli_catch_signals(void);
-/* A folder for intermediate files, emptied and removed by cli_scratch_remove and by those signals; NULL: an error was printed. */
+/* A folder for intermediate files, emptied and removed by cli_scratch_remove and by those signals; NULL: an error was
+ * printed. */
 const char *cli_scratch_make(const char *const *file_name, int n);
 void cli_scratch_remove(void);
 
-/* ---- one file each ---- */
+/* ---- one file each --------------------------------------------------------------------------------------------- */
 
 int cli_convert(int argc, char **argv);
 int cli_convert_tool(int argc, char **argv);

@@ -5,10 +5,13 @@ static const cli_option options[] = {
     CLI_MODEL(sgs_compile_options, "the fixed model, X_fixed.sim"),
     CLI_OUTPUT(sgs_compile_options, false, "X_fixed.sim_sgsimg.img beside the model", "the image, or a folder for it"),
     { "-b --batch", CLI_TEXT, offsetof(sgs_compile_options, batch), "N", false, "1", "batch size" },
-    { "--batch_mode", CLI_TEXT, offsetof(sgs_compile_options, batch_mode), "n_buf|one_buf", false, "n_buf", "buffers of a batch" },
-    { "-c --category", CLI_TEXT, offsetof(sgs_compile_options, category), "NAME", false, "Unknown", "Classification, Detection or Unknown" },
+    { "--batch_mode", CLI_TEXT, offsetof(sgs_compile_options, batch_mode), "n_buf|one_buf", false, "n_buf",
+      "buffers of a batch" },
+    { "-c --category", CLI_TEXT, offsetof(sgs_compile_options, category), "NAME", false, "Unknown",
+      "Classification, Detection or Unknown" },
     CLI_SOC(sgs_compile_options),
-    { "--kernels_file", CLI_TEXT, offsetof(sgs_compile_options, kernels_file), "FILE.c", false, NULL, "also list the kernels this image needs as C" },
+    { "--kernels_file", CLI_TEXT, offsetof(sgs_compile_options, kernels_file), "FILE.c", false, NULL,
+      "also list the kernels this image needs as C" },
     { 0 },
 };
 static const cli_syntax syntax = { "sgs compile", "compiler.py", "A fixed-point model becomes an image.", options };

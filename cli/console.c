@@ -9,13 +9,13 @@
 
 #include "cli.h"
 
-/* ---- lines and progress ------------------------------------------------------------------------------------------------------ */
+/* ---- lines and progress ---------------------------------------------------------------------------------------- */
 
 #define BAR 24
 #define PLAIN_SECONDS 10 /* between progress lines where there is no terminal */
 
 static struct {
-    bool open;             /* an unfinished bar stands on the terminal */
+    bool open; /* an unfinished bar stands on the terminal */
     char what[64];
     double start, shown;
 } progress;
@@ -100,7 +100,7 @@ int cli_fail(const sgs_diag *d)
     return d->code == SGS_E_USAGE ? CLI_USAGE : CLI_ERROR;
 }
 
-/* ---- scratch folder and signals --------------------------------------------------------------------------------------------------- */
+/* ---- scratch folder and signals -------------------------------------------------------------------------------- */
 
 #define SCRATCH_FILES 4
 static struct {
@@ -126,7 +126,8 @@ const char *cli_scratch_make(const char *const *file_name, int n)
     const char *tmp = getenv("TMPDIR");
     snprintf(scratch.folder, sizeof scratch.folder, "%.3000s/sgs-XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
     if (!mkdtemp(scratch.folder)) {
-        fprintf(stderr, "error: cannot make a folder for intermediate files (%s): %s\n", scratch.folder, strerror(errno));
+        fprintf(stderr, "error: cannot make a folder for intermediate files (%s): %s\n", scratch.folder,
+                strerror(errno));
         return NULL;
     }
     for (int i = 0; i < n && i < SCRATCH_FILES; i++)

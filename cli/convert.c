@@ -7,7 +7,8 @@
 #include "cli.h"
 
 typedef struct args {
-    const char *model, *input_config, *output, *input_shapes, *soc_version, *quant_level, *batch, *batch_mode, *category, *q_mode, *quant_config;
+    const char *model, *input_config, *output, *input_shapes, *soc_version, *quant_level, *batch, *batch_mode,
+        *category, *q_mode, *quant_config;
     sgs_samples_options samples;
     bool export_models, skip_simplify, memory_saving;
 } args;
@@ -18,20 +19,29 @@ static const cli_option options[] = {
     CLI_SAMPLES(args),
     CLI_OUTPUT(args, true, NULL, "the image, NAME.img"),
     CLI_SOC(args),
-    { "--export_models", CLI_FLAG, offsetof(args, export_models), NULL, false, NULL, "keep NAME_float.sim and NAME_fixed.sim beside the image" },
-    { "--input_shapes", CLI_TEXT, offsetof(args, input_shapes), "1,3,224,224[:...]", false, "the model's", "shapes in the model's own layout and order" },
+    { "--export_models", CLI_FLAG, offsetof(args, export_models), NULL, false, NULL,
+      "keep NAME_float.sim and NAME_fixed.sim beside the image" },
+    { "--input_shapes", CLI_TEXT, offsetof(args, input_shapes), "1,3,224,224[:...]", false, "the model's",
+      "shapes in the model's own layout and order" },
     { "--skip_simplify", CLI_FLAG, offsetof(args, skip_simplify), NULL, false, NULL, "only what correctness needs" },
-    { "--quant_level", CLI_TEXT, offsetof(args, quant_level), "L1|L2", false, "L2", "quantization level; L3 to L5 come with a later version" },
-    { "--memory_saving", CLI_FLAG, offsetof(args, memory_saving), NULL, false, NULL, "gather statistics with less memory" },
+    { "--quant_level", CLI_TEXT, offsetof(args, quant_level), "L1|L2", false, "L2",
+      "quantization level; L3 to L5 come with a later version" },
+    { "--memory_saving", CLI_FLAG, offsetof(args, memory_saving), NULL, false, NULL,
+      "gather statistics with less memory" },
     { "-b --batch", CLI_TEXT, offsetof(args, batch), "N", false, "1", "batch size" },
     { "--batch_mode", CLI_TEXT, offsetof(args, batch_mode), "n_buf|one_buf", false, "n_buf", "buffers of a batch" },
-    { "-c --category", CLI_TEXT, offsetof(args, category), "NAME", false, "Unknown", "Classification, Detection or Unknown" },
-    { "-q --q_mode", CLI_TEXT, offsetof(args, q_mode), "MODE", false, NULL, "torch_calibrator's mode; comes with a later version" },
-    { "--quant_config", CLI_TEXT, offsetof(args, quant_config), "FILE", false, NULL, "goes with -q; comes with a later version" },
-    { "--weight_file", CLI_REFUSED, 0, NULL, false, NULL, "belongs to the platform caffe, which comes with a later version" },
+    { "-c --category", CLI_TEXT, offsetof(args, category), "NAME", false, "Unknown",
+      "Classification, Detection or Unknown" },
+    { "-q --q_mode", CLI_TEXT, offsetof(args, q_mode), "MODE", false, NULL,
+      "torch_calibrator's mode; comes with a later version" },
+    { "--quant_config", CLI_TEXT, offsetof(args, quant_config), "FILE", false, NULL,
+      "goes with -q; comes with a later version" },
+    { "--weight_file", CLI_REFUSED, 0, NULL, false, NULL,
+      "belongs to the platform caffe, which comes with a later version" },
     { 0 },
 };
-static const cli_syntax syntax = { "sgs convert onnx", "SGS_converter.py onnx", "An ONNX model and pictures become an image.", options };
+static const cli_syntax syntax = { "sgs convert onnx", "SGS_converter.py onnx",
+                                   "An ONNX model and pictures become an image.", options };
 
 typedef struct files {
     char float_sim[PATH_MAX], fixed_sim[PATH_MAX];
@@ -40,7 +50,8 @@ typedef struct files {
 static int check(const args *a)
 {
     if (!a->q_mode != !a->quant_config) {
-        fprintf(stderr, "error: -q and --quant_config belong together, found only %s\n", a->q_mode ? "-q" : "--quant_config");
+        fprintf(stderr, "error: -q and --quant_config belong together, found only %s\n",
+                a->q_mode ? "-q" : "--quant_config");
         return CLI_USAGE;
     }
     if (a->q_mode) {
@@ -90,7 +101,8 @@ static int name_files(const args *a, files *f)
     return CLI_OK;
 }
 
-static sgs_status run_stages(const args *a, sgs_platform platform, const files *f, sgs_compile_report *report, sgs_diag *d)
+static sgs_status run_stages(const args *a, sgs_platform platform, const files *f, sgs_compile_report *report,
+                             sgs_diag *d)
 {
     const sgs_convert_options convert = { .platform = platform,
                                           .model_file = a->model,
@@ -138,8 +150,8 @@ static void summary(const args *a, const files *f, const sgs_compile_report *r)
         show_file("fixed", f->fixed_sim);
     }
     show_file("image", a->output);
-    printf("  arena  %12lld bytes  (lower bound %lld), %d operations, %lld multiply-accumulates\n", (long long)r->arena_bytes,
-           (long long)r->arena_lower_bound, r->nop, (long long)r->mac);
+    printf("  arena  %12lld bytes  (lower bound %lld), %d operations, %lld multiply-accumulates\n",
+           (long long)r->arena_bytes, (long long)r->arena_lower_bound, r->nop, (long long)r->mac);
 }
 
 int cli_convert(int argc, char **argv)

@@ -11,14 +11,17 @@ static const cli_option options[] = {
     CLI_INI(args, true),
     CLI_OUTPUT(args, true, NULL, "the float model, NAME.sim"),
     CLI_SOC(args),
-    { "--input_shapes", CLI_TEXT, offsetof(args, input_shapes), "1,3,224,224[:...]", false, "the model's", "shapes in the model's own layout and order" },
+    { "--input_shapes", CLI_TEXT, offsetof(args, input_shapes), "1,3,224,224[:...]", false, "the model's",
+      "shapes in the model's own layout and order" },
     { "--skip_simplify", CLI_FLAG, offsetof(args, skip_simplify), NULL, false, NULL, "only what correctness needs" },
     { "--verify", CLI_FLAG, offsetof(args, verify), NULL, false, NULL, "check the graph after every pass" },
     { "--dump-after", CLI_TEXT, offsetof(args, dump_after), "PASS", false, NULL, "print the graph after this pass" },
-    { "--weight_file", CLI_REFUSED, 0, NULL, false, NULL, "belongs to the platform caffe, which comes with a later version" },
+    { "--weight_file", CLI_REFUSED, 0, NULL, false, NULL,
+      "belongs to the platform caffe, which comes with a later version" },
     { 0 },
 };
-static const cli_syntax syntax = { "sgs convert-tool onnx", "ConvertTool.py onnx", "An ONNX model becomes a float model (.sim).", options };
+static const cli_syntax syntax = { "sgs convert-tool onnx", "ConvertTool.py onnx",
+                                   "An ONNX model becomes a float model (.sim).", options };
 
 int cli_convert_tool(int argc, char **argv)
 {

@@ -1,4 +1,5 @@
-/* Options as the manual's tools take them: several names for one, unambiguous prefixes, --name=value, typographic dashes for `-`. */
+/* Options as the manual's tools take them: several names for one, unambiguous prefixes, --name=value, typographic
+ * dashes for `-`. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 #define OPTIONS_MAX 64
 #define NAME_MAX_LENGTH 64
 
-/* ---- names ----------------------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------------------------- */
 
 /* The next blank-separated name of the list; NULL at its end. */
 static const char *next_name(const char *list, size_t *n)
@@ -55,7 +56,7 @@ static const char *title(const cli_option *o)
     return text[turn];
 }
 
-/* ---- help --------------------------------------------------------------------------------------------------------------------- */
+/* ---- help ------------------------------------------------------------------------------------------------------ */
 
 static void print_option(const cli_option *o)
 {
@@ -84,7 +85,7 @@ static void print_help(const cli_syntax *s)
     printf("  %-40s %s\n", "-h --help", "this text");
 }
 
-/* ---- complaints -------------------------------------------------------------------------------------------------------------------- */
+/* ---- complaints ------------------------------------------------------------------------------------------------ */
 
 static int complain(const cli_syntax *s, const char *text, const char *arg, const char *hint)
 {
@@ -140,12 +141,14 @@ static int ambiguous(const cli_syntax *s, const char *arg, size_t n)
     return complain(s, "%s is not clear", arg, hint);
 }
 
-/* ---- reading ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- reading --------------------------------------------------------------------------------------------------- */
 
-/* En dash, em dash, hyphen, minus and their like at the start, each read as `-`; before a whole word one stands for `--`. */
+/* En dash, em dash, hyphen, minus and their like at the start, each read as `-`; before a whole word one stands for
+ * `--`. */
 static const char *plain_dashes(const char *arg, char *buf, size_t size)
 {
-    static const char *const dash[] = { "\xe2\x80\x90", "\xe2\x80\x91", "\xe2\x80\x92", "\xe2\x80\x93", "\xe2\x80\x94", "\xe2\x80\x95", "\xe2\x88\x92" };
+    static const char *const dash[] = { "\xe2\x80\x90", "\xe2\x80\x91", "\xe2\x80\x92", "\xe2\x80\x93",
+                                        "\xe2\x80\x94", "\xe2\x80\x95", "\xe2\x88\x92" };
     const char *p = arg;
     int found = 0, typographic = 0;
     for (bool more = true; more;) {
@@ -182,7 +185,8 @@ static const cli_option *find(const cli_syntax *s, const char *arg, size_t n, in
 static bool is_option(const cli_syntax *s, const char *arg)
 {
     int matches;
-    return arg[0] == '-' && arg[1] && (find(s, arg, strcspn(arg, "="), &matches) || !strcmp(arg, "-h") || !strcmp(arg, "--help"));
+    return arg[0] == '-' && arg[1] &&
+           (find(s, arg, strcspn(arg, "="), &matches) || !strcmp(arg, "-h") || !strcmp(arg, "--help"));
 }
 
 static int store(const cli_syntax *s, const cli_option *o, const char *value, void *args)

@@ -19,7 +19,8 @@ static const struct platform {
 
 static void list_platforms(FILE *to, const char *command, const char *tool)
 {
-    fprintf(to, "usage: %s PLATFORM [options]      as in the manual: %s PLATFORM [options]\n\nplatforms:\n", command, tool);
+    fprintf(to, "usage: %s PLATFORM [options]      as in the manual: %s PLATFORM [options]\n\nplatforms:\n", command,
+            tool);
     for (size_t i = 0; i < NPLATFORMS; i++)
         fprintf(to, "  %-22s %s\n", platforms[i].name, platforms[i].here ? "" : "comes with a later version");
     fprintf(to, "\n%s PLATFORM -h lists the platform's options\n", command);
@@ -49,14 +50,17 @@ int cli_check_onnx(const char *model)
     static const struct {
         const char *suffix, *platform;
     } other[] = {
-        { ".prototxt", "caffe" }, { ".caffemodel", "caffe" }, { ".tflite", "tflite" }, { ".pb", "tensorflow_graphdef" }, { ".h5", "keras" },
+        { ".prototxt", "caffe" },         { ".caffemodel", "caffe" }, { ".tflite", "tflite" },
+        { ".pb", "tensorflow_graphdef" }, { ".h5", "keras" },
     };
     const char *dot = strrchr(model, '.');
     for (size_t i = 0; dot && i < sizeof other / sizeof *other; i++) {
         if (strcasecmp(dot, other[i].suffix))
             continue;
-        fprintf(stderr, "error: %s: expected an ONNX model, found a name that ends in %s\n  the platform for it is %s, which comes with a later version\n", model,
-                other[i].suffix, other[i].platform);
+        fprintf(stderr,
+                "error: %s: expected an ONNX model, found a name that ends in %s\n  the platform for it is %s, which "
+                "comes with a later version\n",
+                model, other[i].suffix, other[i].platform);
         return CLI_USAGE;
     }
     return CLI_OK;

@@ -21,15 +21,19 @@ static const cli_option options[] = {
     { "-c --category", CLI_TEXT, offsetof(args, category), "NAME", false, "Unknown", "Classification or Unknown" },
     { "-l --label", CLI_TEXT, offsetof(args, label), "FILE", false, NULL, "a label a line, for Classification" },
     { "--output_dir", CLI_TEXT, offsetof(args, output), "FOLDER", false, "./log/output", "where the result files go" },
-    { "--dump_rawdata", CLI_FLAG, offsetof(args, dump_rawdata), NULL, false, NULL, "PICTURE.bin: the bytes a board program gives the model" },
-    { "--save_input", CLI_FLAG, offsetof(args, save_input), NULL, false, NULL, "PICTURE.inputN.npy: what went into the model" },
+    { "--dump_rawdata", CLI_FLAG, offsetof(args, dump_rawdata), NULL, false, NULL,
+      "PICTURE.bin: the bytes a board program gives the model" },
+    { "--save_input", CLI_FLAG, offsetof(args, save_input), NULL, false, NULL,
+      "PICTURE.inputN.npy: what went into the model" },
     { "--dump_output", CLI_FLAG, offsetof(args, dump_output), NULL, false, NULL, "PICTURE.outputN.npy: what came out" },
     CLI_SOC(args),
-    { "--cpu_mask", CLI_TEXT, offsetof(args, cpu_mask), "NAME[,NAME]", false, "all", "kernels to use: c, avx2, avxvnni, avx512vnni, neon, dotprod, i8mm, all" },
+    { "--cpu_mask", CLI_TEXT, offsetof(args, cpu_mask), "NAME[,NAME]", false, "all",
+      "kernels to use: c, avx2, avxvnni, avx512vnni, neon, dotprod, i8mm, all" },
     { "--threads", CLI_COUNT, offsetof(args, threads), "N", false, "1", "threads of one inference" },
     { 0 },
 };
-static const cli_syntax syntax = { "sgs simulate", "simulator.py", "Runs a float, fixed or offline model on pictures.", options };
+static const cli_syntax syntax = { "sgs simulate", "simulator.py", "Runs a float, fixed or offline model on pictures.",
+                                   options };
 
 static int bad_value(const char *option, const char *known, const char *found)
 {

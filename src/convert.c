@@ -10,7 +10,7 @@
 #include "pass/pass.h"
 #include "runtime/sha256.h"
 
-/* ---- what is asked for --------------------------------------------------------------------------------------------------- */
+/* ---- what is asked for ----------------------------------------------------------------------------------------- */
 
 static sgs_status check_options(const sgs_convert_options *o, sgs_diag *d)
 {
@@ -46,7 +46,7 @@ static sgs_status check_config(const sgs_config *c, sgs_diag *d)
     return SGS_OK;
 }
 
-/* ---- import ------------------------------------------------------------------------------------------------------------------ */
+/* ---- import ---------------------------------------------------------------------------------------------------- */
 
 static sgs_status import(sgs_graph **g, const sgs_convert_options *o, const sgs_config *c, sgs_diag *d)
 {
@@ -70,15 +70,16 @@ static sgs_status import(sgs_graph **g, const sgs_convert_options *o, const sgs_
     return sgs_onnx_import(g, o->model_file, &options, d);
 }
 
-/* ---- inputs against their formats -------------------------------------------------------------------------------------------------- */
+/* ---- inputs against their formats ------------------------------------------------------------------------------ */
 
 static sgs_status input_fail(const sgs_config *c, int i, sgs_diag *d, const char *expected, const sgs_value *v)
 {
     char dims[256] = "";
     for (int k = 0; k < v->rank; k++)
         snprintf(dims + strlen(dims), sizeof dims - strlen(dims), "%s%lld", k ? ", " : "", (long long)v->dim[k]);
-    sgs_fail(d, SGS_E_CONFIG, "input '%.200s' is %s (%s): expected %s, found shape [%s], type %s", c->in[i].name, sgs_format_name(c->in[i].training),
-             c->in[i].nchw ? "NCHW" : "NHWC", expected, dims, sgs_type_name(v->type));
+    sgs_fail(d, SGS_E_CONFIG, "input '%.200s' is %s (%s): expected %s, found shape [%s], type %s", c->in[i].name,
+             sgs_format_name(c->in[i].training), c->in[i].nchw ? "NCHW" : "NHWC", expected, dims,
+             sgs_type_name(v->type));
     sgs_fail_at(d, c->file, c->inputs_line, NULL);
     return SGS_E_CONFIG;
 }
@@ -109,7 +110,7 @@ static sgs_status check_inputs(const sgs_config *c, const sgs_graph *g, sgs_diag
     return SGS_OK;
 }
 
-/* ---- metadata --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- metadata -------------------------------------------------------------------------------------------------- */
 
 /* "name HASH\n": what the result was made from; never a path, never a time. */
 static sgs_status add_hash(sgs_buf *b, const char *name, const char *path, sgs_diag *d)
@@ -145,7 +146,7 @@ static sgs_status add_metadata(sgs_graph *g, const sgs_convert_options *o, const
     return s;
 }
 
-/* ---- the stage ------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the stage ------------------------------------------------------------------------------------------------- */
 
 static sgs_status finish(sgs_graph *g, const sgs_convert_options *o, const sgs_config *c, sgs_diag *d)
 {

@@ -21,14 +21,14 @@ typedef struct simulation {
     sgs_samples *samples;
     int nin, nout;
     const sgs_io_info **in, **out;
-    void **buffer;               /* [nin]: what goes into the model */
-    const void **result;         /* [nout] */
-    const char **picture;        /* [samples]: names for the result files */
+    void **buffer;        /* [nin]: what goes into the model */
+    const void **result;  /* [nout] */
+    const char **picture; /* [samples]: names for the result files */
     const char *model_name, *folder;
     bool classes;
     const char **label;
     int nlabel;
-    double *ms;                  /* [samples] */
+    double *ms; /* [samples] */
 } simulation;
 
 static const char *base_name(const char *path)
@@ -37,9 +37,10 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* ---- the ini, where given, against the model -------------------------------------------------------------------------------- */
+/* ---- the ini, where given, against the model ------------------------------------------------------------------- */
 
-static sgs_status disagree(const sgs_config *c, int line, sgs_diag *d, const char *what, const char *name, const char *ini, const char *model)
+static sgs_status disagree(const sgs_config *c, int line, sgs_diag *d, const char *what, const char *name,
+                           const char *ini, const char *model)
 {
     sgs_fail(d, SGS_E_CONFIG, "%s of '%.200s' differs: %s in the ini, %s in the model", what, name, ini, model);
     sgs_fail_at(d, c->file, line, NULL);
@@ -60,7 +61,8 @@ static sgs_status compare_inputs(const simulation *s, const sgs_config *c, sgs_d
         return count_differs(c, line, d, "inputs", c->nin, s->nin);
     for (int i = 0; i < s->nin; i++) {
         const sgs_input_config *in = &c->in[i];
-        const char *training = sgs_format_name(in->training), *input = sgs_format_name(in->input), *layout = in->nchw ? "NCHW" : "NHWC";
+        const char *training = sgs_format_name(in->training), *input = sgs_format_name(in->input),
+                   *layout = in->nchw ? "NCHW" : "NHWC";
         if (strcmp(in->name, s->in[i]->name))
             return disagree(c, line, d, "the name", in->name, in->name, s->in[i]->name);
         if (strcmp(training, s->in[i]->training_format))
@@ -96,7 +98,7 @@ static sgs_status check_ini(const simulation *s, sgs_diag *d)
     return status;
 }
 
-/* ---- category -------------------------------------------------------------------------------------------------------------------- */
+/* ---- category -------------------------------------------------------------------------------------------------- */
 
 static bool is_vector(const sgs_io_info *info)
 {
@@ -127,7 +129,8 @@ static sgs_status read_labels(simulation *s, sgs_diag *d)
     const int64_t scores = sgs_io_count(s->out[0]);
     if (s->nlabel >= scores)
         return SGS_OK;
-    sgs_fail(d, SGS_E_DATA, "expected a label for each of the %lld scores, found %d lines", (long long)scores, s->nlabel);
+    sgs_fail(d, SGS_E_DATA, "expected a label for each of the %lld scores, found %d lines", (long long)scores,
+             s->nlabel);
     sgs_fail_at(d, s->o->label, 0, NULL);
     return SGS_E_DATA;
 }
@@ -137,7 +140,8 @@ static sgs_status take_category(simulation *s, sgs_diag *d)
     const char *category = s->o->category ? s->o->category : "Unknown";
     s->classes = !strcmp(category, "Classification");
     if (!strcmp(category, "Detection"))
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "-c Detection comes with a later version; -c Unknown writes every output");
+        return sgs_fail(d, SGS_E_UNSUPPORTED,
+                        "-c Detection comes with a later version; -c Unknown writes every output");
     if (!s->classes && strcmp(category, "Unknown"))
         return sgs_fail(d, SGS_E_USAGE, "-c: expected Classification, Detection or Unknown, found '%s'", category);
     if (s->o->label && !s->classes)
@@ -145,12 +149,14 @@ static sgs_status take_category(simulation *s, sgs_diag *d)
     if (!s->classes)
         return SGS_OK;
     if (s->nout != 1 || !is_vector(s->out[0]))
-        return sgs_fail(d, SGS_E_USAGE, "-c Classification: expected a model with one output that is a vector of scores, found %d output%s%s", s->nout,
-                        s->nout == 1 ? "" : "s", s->nout == 1 ? " of several dimensions" : "");
+        return sgs_fail(
+            d, SGS_E_USAGE,
+            "-c Classification: expected a model with one output that is a vector of scores, found %d output%s%s",
+            s->nout, s->nout == 1 ? "" : "s", s->nout == 1 ? " of several dimensions" : "");
     return s->o->label ? read_labels(s, d) : SGS_OK;
 }
 
-/* ---- the console -------------------------------------------------------------------------------------------------------------------- */
+/* ---- the console ----------------------------------------------------------------------------------------------- */
 
 static void show_tensor(const simulation *s, const sgs_io_info *t, const char *side, int index)
 {
@@ -158,7 +164,8 @@ static void show_tensor(const simulation *s, const sgs_io_info *t, const char *s
     for (int i = 0; i < t->rank; i++)
         sgs_buf_printf(&b, "%s%d", i ? " " : "", t->dim[i]);
     sgs_log_line(&s->o->log, "  %s %d: %.*s", side, index, CONSOLE_NAME, t->name);
-    sgs_log_line(&s->o->log, "    dtype: %s  layouts: %s  shape: [%s]", sgs_dtype_name(t->dtype), t->layout ? t->layout : "NHWC", b.p ? b.p : "");
+    sgs_log_line(&s->o->log, "    dtype: %s  layouts: %s  shape: [%s]", sgs_dtype_name(t->dtype),
+                 t->layout ? t->layout : "NHWC", b.p ? b.p : "");
     if (t->training_format && t->training_format[0])
         sgs_log_line(&s->o->log, "    training_input_formats: %s  input_formats: %s", t->training_format, t->format);
     sgs_buf_free(&b);
@@ -173,17 +180,23 @@ static void show_net(const simulation *s)
         show_tensor(s, s->out[i], "output", i);
 }
 
-/* ---- one sample ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- one sample ------------------------------------------------------------------------------------------------ */
 
 static sgs_type type_of(sgs_dtype t)
 {
     switch (t) {
-    case SGS_DT_FLOAT32: return SGS_F32;
-    case SGS_DT_UINT8: return SGS_U8;
-    case SGS_DT_INT16: return SGS_S16;
-    case SGS_DT_UINT16: return SGS_U16;
-    case SGS_DT_INT32: return SGS_S32;
-    case SGS_DT_BOOL: break;
+    case SGS_DT_FLOAT32:
+        return SGS_F32;
+    case SGS_DT_UINT8:
+        return SGS_U8;
+    case SGS_DT_INT16:
+        return SGS_S16;
+    case SGS_DT_UINT16:
+        return SGS_U16;
+    case SGS_DT_INT32:
+        return SGS_S32;
+    case SGS_DT_BOOL:
+        break;
     }
     return SGS_BOOL;
 }
@@ -269,7 +282,7 @@ static sgs_status run_sample(simulation *s, int sample, const sgs_array *array, 
     return save_outputs(s, &r, d);
 }
 
-/* ---- all samples -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- all samples ----------------------------------------------------------------------------------------------- */
 
 static int by_name(const void *a, const void *b)
 {
@@ -327,7 +340,7 @@ static void show_times(const simulation *s, double seconds)
     sgs_log_line(&s->o->log, "Run evaluation OK.");
 }
 
-/* ---- the tool -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the tool -------------------------------------------------------------------------------------------------- */
 
 static sgs_status make_folders(const char *path, sgs_diag *d)
 {
@@ -375,7 +388,8 @@ static sgs_status simulate(simulation *s, sgs_diag *d)
     take_model(s);
     const bool float_model = sgs_simulator_kind(s->model) == SGS_FLOAT;
     if (float_model && o->dump_rawdata)
-        return sgs_fail(d, SGS_E_USAGE, "--dump_rawdata writes what a board is given: it needs a fixed or an offline model");
+        return sgs_fail(d, SGS_E_USAGE,
+                        "--dump_rawdata writes what a board is given: it needs a fixed or an offline model");
     SGS_TRY(check_ini(s, d));
     SGS_TRY(take_category(s, d));
     SGS_TRY(sgs_samples_open(&s->samples, &o->samples, s->nin, float_model, d));
@@ -392,7 +406,10 @@ sgs_status sgs_simulate(const sgs_simulate_options *o, sgs_diag *d)
 {
     if (!o->model)
         return sgs_fail(d, SGS_E_USAGE, "expected a model");
-    simulation s = { .o = o, .arena = sgs_arena_new(), .model_name = base_name(o->model), .folder = o->output_dir ? o->output_dir : "./log/output" };
+    simulation s = { .o = o,
+                     .arena = sgs_arena_new(),
+                     .model_name = base_name(o->model),
+                     .folder = o->output_dir ? o->output_dir : "./log/output" };
     if (!s.arena)
         return sgs_fail(d, SGS_E_LIMIT, "out of memory");
     sgs_status status = simulate(&s, d);

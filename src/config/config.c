@@ -1,5 +1,5 @@
-/* What the settings mean: a table of keys, read downwards; each row's function fills its part of sgs_config or says what is wrong.
- * The numbers in the comments are DECISIONS'.                                                                                      */
+/* What the settings mean: a table of keys, read downwards; each row's function fills its part of sgs_config or says
+ * what is wrong. The numbers in the comments are DECISIONS'. */
 #include <errno.h>
 #include <math.h>
 #include <stdio.h>
@@ -13,7 +13,16 @@
 #define NAMES_MAX 2048 /* characters of all names of a side (16) */
 
 static const char *const format_names[SGS_FMT_COUNT] = {
-    "RGB", "BGR", "GRAY", "RGBA", "BGRA", "YUV_NV12", "RAWDATA_U8_NHWC", "RAWDATA_S16_NHWC", "RAWDATA_F32_NHWC", "RAWDATA_U16_NHWC",
+    "RGB",
+    "BGR",
+    "GRAY",
+    "RGBA",
+    "BGRA",
+    "YUV_NV12",
+    "RAWDATA_U8_NHWC",
+    "RAWDATA_S16_NHWC",
+    "RAWDATA_F32_NHWC",
+    "RAWDATA_U16_NHWC",
 };
 static const char *const layout_names[] = { "NHWC", "NCHW" };
 static const char *const truth_names[] = { "FALSE", "TRUE" };
@@ -52,12 +61,12 @@ typedef struct reader {
     const sgs_ini *ini;
     sgs_config *c;
     const sgs_ini_key *key;
-    sgs_ini_entry list;    /* n == 0 when absent or empty */
+    sgs_ini_entry list; /* n == 0 when absent or empty */
     bool present;
     sgs_diag *d;
 } reader;
 
-/* ---- complaints --------------------------------------------------------------------------------------------------- */
+/* ---- complaints ------------------------------------------------------------------------------------------------ */
 
 static sgs_status bad(const reader *r, const char *fmt, ...) SGS_PRINTF(2, 3);
 static sgs_status bad(const reader *r, const char *fmt, ...)
@@ -74,7 +83,8 @@ static sgs_status bad(const reader *r, const char *fmt, ...)
 
 static sgs_status missing(const reader *r, const char *what)
 {
-    sgs_status s = bad(r, r->present ? "expected %s, found nothing behind '='" : "expected %s, found no such key", what);
+    sgs_status s =
+        bad(r, r->present ? "expected %s, found nothing behind '='" : "expected %s, found no such key", what);
     sgs_hint(r->d, "add %s = ...; to [%s]", r->key->key, r->key->section);
     return s;
 }
@@ -97,10 +107,11 @@ static sgs_status expect_count(const reader *r, int n, const char *of, const cha
 {
     if (r->list.n == n)
         return SGS_OK;
-    return bad(r, "expected %d %s, one for each %s (%s), found %d", n, n == 1 ? "entry" : "entries", of, names, r->list.n);
+    return bad(r, "expected %d %s, one for each %s (%s), found %d", n, n == 1 ? "entry" : "entries", of, names,
+               r->list.n);
 }
 
-/* ---- entries ---------------------------------------------------------------------------------------------------------- */
+/* ---- entries --------------------------------------------------------------------------------------------------- */
 
 /* Entry i as one of the names the mask allows. */
 static sgs_status choose(const reader *r, int i, const char *const *names, int n, unsigned mask, int *found)
@@ -119,7 +130,8 @@ static sgs_status choose(const reader *r, int i, const char *const *names, int n
         sgs_buf_printf(&list, "%s%s", k ? ", " : "", names[j]);
         allowed[k++] = names[j];
     }
-    sgs_status s = bad(r, "expected one of %s, found '%.80s'%s", list.p, text, r->list.n > 1 ? sgs_format(r->c->arena, " as entry %d", i + 1) : "");
+    sgs_status s = bad(r, "expected one of %s, found '%.80s'%s", list.p, text,
+                       r->list.n > 1 ? sgs_format(r->c->arena, " as entry %d", i + 1) : "");
     const char *near = sgs_nearest(text, allowed, k);
     if (near)
         sgs_hint(r->d, "did you mean %s?", near);
@@ -157,7 +169,8 @@ static sgs_status parse_triple(const reader *r, const char *text, bool gray, int
             break;
     }
     if (*p || (gray ? *n != 1 : *n != 1 && *n != 3))
-        return bad(r, "expected %s, found '%.80s'", gray ? "one number for a GRAY input" : "one number or three (R:G:B)", text);
+        return bad(r, "expected %s, found '%.80s'",
+                   gray ? "one number for a GRAY input" : "one number or three (R:G:B)", text);
     return SGS_OK;
 }
 
@@ -201,7 +214,7 @@ static sgs_status take_names(reader *r, const char *const *partner, const char *
     return expect_distinct(r, *names);
 }
 
-/* ---- [INPUT_CONFIG] -------------------------------------------------------------------------------------------------------- */
+/* ---- [INPUT_CONFIG] -------------------------------------------------------------------------------------------- */
 
 static sgs_status read_inputs(reader *r)
 {
@@ -236,10 +249,17 @@ static sgs_status read_training(reader *r)
 static sgs_status default_training(const reader *r, sgs_input_config *in)
 {
     switch (in->input) {
-    case SGS_FMT_RGBA: in->training = SGS_FMT_RGB; return SGS_OK;
-    case SGS_FMT_BGRA: in->training = SGS_FMT_BGR; return SGS_OK;
-    case SGS_FMT_NV12: break;
-    default: in->training = in->input; return SGS_OK;
+    case SGS_FMT_RGBA:
+        in->training = SGS_FMT_RGB;
+        return SGS_OK;
+    case SGS_FMT_BGRA:
+        in->training = SGS_FMT_BGR;
+        return SGS_OK;
+    case SGS_FMT_NV12:
+        break;
+    default:
+        in->training = in->input;
+        return SGS_OK;
     }
     sgs_status s = bad(r, "YUV_NV12 for '%.200s' needs training_input_formats, found no such key", in->name);
     sgs_hint(r->d, "add training_input_formats = RGB, BGR or GRAY, one for each input");
@@ -254,8 +274,8 @@ static sgs_status expect_raw_last(const reader *r)
         if (sgs_format_raw(in->input)) {
             raw = in;
         } else if (raw) {
-            sgs_status s = bad(r, "expected RAWDATA inputs at the end, found '%.200s' (%s) before '%.200s' (%s)", raw->name,
-                               sgs_format_name(raw->input), in->name, sgs_format_name(in->input));
+            sgs_status s = bad(r, "expected RAWDATA inputs at the end, found '%.200s' (%s) before '%.200s' (%s)",
+                               raw->name, sgs_format_name(raw->input), in->name, sgs_format_name(in->input));
             sgs_hint(r->d, "reorder inputs and every list that goes with it; the model's own order does not matter");
             return s;
         }
@@ -292,7 +312,9 @@ static sgs_status read_quantizations(reader *r)
         SGS_TRY(choose(r, i, truth_names, 2, 3, &t));
         in->quantize = t;
         if (!t && (!sgs_format_raw(in->input) || in->input == SGS_FMT_RAW_F32))
-            return bad(r, "expected TRUE for '%.200s', found FALSE: %s is always quantized; only RAWDATA_U8, S16 and U16 go in as they are",
+            return bad(r,
+                       "expected TRUE for '%.200s', found FALSE: %s is always quantized; only RAWDATA_U8, S16 and U16 "
+                       "go in as they are",
                        in->name, sgs_format_name(in->input));
     }
     return SGS_OK;
@@ -311,16 +333,18 @@ static sgs_status expect_sets(const reader *r, const char *example)
 {
     const int images = image_inputs(r->c);
     if (r->list.n && !images)
-        return bad(r, "expected no such key, as all inputs are RAWDATA, found %d %s", r->list.n, r->list.n == 1 ? "entry" : "entries");
+        return bad(r, "expected no such key, as all inputs are RAWDATA, found %d %s", r->list.n,
+                   r->list.n == 1 ? "entry" : "entries");
     if (!r->list.n && images) {
-        sgs_status s = bad(r, "expected %d %s, as '%.200s' is an image (%s), found %s", images, images == 1 ? "entry" : "entries", r->c->in[0].name,
-                           sgs_format_name(r->c->in[0].input), r->present ? "nothing behind '='" : "no such key");
+        sgs_status s = bad(r, "expected %d %s, as '%.200s' is an image (%s), found %s", images,
+                           images == 1 ? "entry" : "entries", r->c->in[0].name, sgs_format_name(r->c->in[0].input),
+                           r->present ? "nothing behind '='" : "no such key");
         sgs_hint(r->d, "write %s where the training did not normalize", example);
         return s;
     }
     if (r->list.n != images)
-        return bad(r, "expected %d %s, one for each input that is not RAWDATA (of %s), found %d", images, images == 1 ? "entry" : "entries",
-                   name_list(r, false), r->list.n);
+        return bad(r, "expected %d %s, one for each input that is not RAWDATA (of %s), found %d", images,
+                   images == 1 ? "entry" : "entries", name_list(r, false), r->list.n);
     return SGS_OK;
 }
 
@@ -429,7 +453,7 @@ static sgs_status read_input_layouts(reader *r)
     return SGS_OK;
 }
 
-/* ---- [OUTPUT_CONFIG] ---------------------------------------------------------------------------------------------------------- */
+/* ---- [OUTPUT_CONFIG] ------------------------------------------------------------------------------------------- */
 
 static sgs_status read_outputs(reader *r)
 {
@@ -490,7 +514,7 @@ static sgs_status read_output_layouts(reader *r)
     return SGS_OK;
 }
 
-/* ---- [CONV_CONFIG] ------------------------------------------------------------------------------------------------------------------ */
+/* ---- [CONV_CONFIG] --------------------------------------------------------------------------------------------- */
 
 static sgs_status read_conv_format(reader *r)
 {
@@ -513,13 +537,14 @@ static sgs_status read_tensor_arrays(reader *r)
     return SGS_OK;
 }
 
-/* ---- the table ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the table ------------------------------------------------------------------------------------------------- */
 
 #define IN "INPUT_CONFIG"
 #define OUT "OUTPUT_CONFIG"
 #define CONV "CONV_CONFIG"
 
-/* Read downwards: a row may rely on the rows above it.  `names`: quotes round the whole value are looked at by the row itself. */
+/* Read downwards: a row may rely on the rows above it.  `names`: quotes round the whole value are looked at by the row
+ * itself. */
 static const struct row {
     const char *section, *key;
     sgs_status (*read)(reader *r);

@@ -9,10 +9,10 @@
 
 typedef struct cursor {
     sgs_ini *ini;
-    const char *p, *end;   /* what is left of the line */
+    const char *p, *end; /* what is left of the line */
     int line;
-    const char *section;   /* NULL before the first */
-    bool comments;         /* `;` and `#` end a value */
+    const char *section; /* NULL before the first */
+    bool comments;       /* `;` and `#` end a value */
     sgs_diag *d;
 } cursor;
 
@@ -52,7 +52,7 @@ static bool same_word(const char *word, const char *p, size_t n)
     return strlen(word) == n && strncasecmp(word, p, n) == 0;
 }
 
-/* ---- what is known ---------------------------------------------------------------------------------------------- */
+/* ---- what is known --------------------------------------------------------------------------------------------- */
 
 static const char *known_section(const sgs_ini *ini, const char *p, size_t n)
 {
@@ -111,7 +111,7 @@ static sgs_status unknown_key(const cursor *c, const char *name)
     return s;
 }
 
-/* ---- values ---------------------------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------------------------- */
 
 static sgs_status quoted_item(cursor *c, sgs_ini_item *item)
 {
@@ -146,8 +146,8 @@ static sgs_status read_item(cursor *c, sgs_ini_item *item)
     if (c->p < c->end && (*c->p == '"' || *c->p == '\'')) {
         SGS_TRY(quoted_item(c, item));
         if (!at_value_end(c) && *c->p != ',')
-            return bad(c, "expected ',' or the end of the value after the quoted entry '%.80s', found '%.20s'", item->text,
-                       sgs_strndup(c->ini->arena, c->p, (size_t)(c->end - c->p)));
+            return bad(c, "expected ',' or the end of the value after the quoted entry '%.80s', found '%.20s'",
+                       item->text, sgs_strndup(c->ini->arena, c->p, (size_t)(c->end - c->p)));
         return SGS_OK;
     }
     const char *start = c->p;
@@ -184,7 +184,7 @@ static sgs_status read_list(cursor *c, sgs_ini_entry *e)
     return s;
 }
 
-/* ---- lines -------------------------------------------------------------------------------------------------------------- */
+/* ---- lines ----------------------------------------------------------------------------------------------------- */
 
 static sgs_status section(cursor *c)
 {

@@ -4,7 +4,7 @@
  *     key = entry, "an, entry; #1";   # `;` and `#` outside quotes end the value
  *
  * What follows `;` is a comment unless it reads like a known `key =` or a section: inis flattened into one line work.
- * Quotes (' or ") protect an entry; a doubled quote inside stands for itself.                                     */
+ * Quotes (' or ") protect an entry; a doubled quote inside stands for itself. */
 #ifndef SGS_INI_H
 #define SGS_INI_H
 
@@ -15,14 +15,14 @@ typedef struct sgs_ini_key {
 } sgs_ini_key;
 
 typedef struct sgs_ini_item {
-    const char *text;      /* blanks around it removed */
+    const char *text; /* blanks around it removed */
     bool quoted;
 } sgs_ini_item;
 
 typedef struct sgs_ini_entry {
     const sgs_ini_key *key;
     int line;
-    sgs_ini_item *item;    /* n == 0: an empty value */
+    sgs_ini_item *item; /* n == 0: an empty value */
     int n;
 } sgs_ini_entry;
 
@@ -39,7 +39,8 @@ typedef struct sgs_ini {
 sgs_status sgs_ini_parse(sgs_ini *ini, sgs_span text, sgs_diag *d);
 /* NULL when absent. */
 const sgs_ini_entry *sgs_ini_get(const sgs_ini *ini, const char *section, const char *key);
-/* A value that is one quoted string, read as a list once more: quotes round a whole list.  Other values come back as they are. */
+/* A value that is one quoted string, read as a list once more: quotes round a whole list.  Other values come back as
+ * they are. */
 sgs_status sgs_ini_relist(const sgs_ini *ini, const sgs_ini_entry *e, sgs_ini_entry *list, sgs_diag *d);
 
 #endif

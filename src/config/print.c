@@ -52,12 +52,24 @@ static void print_input_column(const sgs_config *c, sgs_buf *b, const char *key,
         const sgs_input_config *in = &c->in[i];
         sgs_buf_printf(b, "%s%s", i ? "," : key, i ? "" : "=");
         switch (column) {
-        case TRAINING: sgs_buf_printf(b, "%s", sgs_format_name(in->training)); break;
-        case FORMAT: sgs_buf_printf(b, "%s", sgs_format_name(in->input)); break;
-        case QUANTIZE: sgs_buf_printf(b, "%s", in->quantize ? "TRUE" : "FALSE"); break;
-        case WIDTH: sgs_buf_printf(b, "%d", in->width_align); break;
-        case HEIGHT: sgs_buf_printf(b, "%d", in->height_align); break;
-        case LAYOUT: sgs_buf_printf(b, "%s", in->nchw ? "NCHW" : "NHWC"); break;
+        case TRAINING:
+            sgs_buf_printf(b, "%s", sgs_format_name(in->training));
+            break;
+        case FORMAT:
+            sgs_buf_printf(b, "%s", sgs_format_name(in->input));
+            break;
+        case QUANTIZE:
+            sgs_buf_printf(b, "%s", in->quantize ? "TRUE" : "FALSE");
+            break;
+        case WIDTH:
+            sgs_buf_printf(b, "%d", in->width_align);
+            break;
+        case HEIGHT:
+            sgs_buf_printf(b, "%d", in->height_align);
+            break;
+        case LAYOUT:
+            sgs_buf_printf(b, "%s", in->nchw ? "NCHW" : "NHWC");
+            break;
         }
     }
     sgs_buf_printf(b, ";\n");

@@ -72,13 +72,13 @@ static sgs_status list_folder(sgs_pictures *p, sgs_arena *a, const char *folder,
     return sgs_fail_at(d, folder, 0, NULL), SGS_E_DATA;
 }
 
-/* ---- list files ------------------------------------------------------------------------------------------------------- */
+/* ---- list files ------------------------------------------------------------------------------------------------ */
 
 typedef struct list {
     const char *file;
     int line, ninput;
     sgs_arena *a;
-    sgs_buf paths;         /* char * */
+    sgs_buf paths; /* char * */
     int count;
 } list;
 
@@ -106,7 +106,8 @@ static sgs_status find_picture(const list *l, char *path, char **found, sgs_diag
         return list_fail(l, d, SGS_E_FILE);
     }
     if (!S_ISREG(st.st_mode)) {
-        sgs_fail(d, SGS_E_FILE, "picture '%.400s': expected a file, found %s", path, S_ISDIR(st.st_mode) ? "a folder" : "something else");
+        sgs_fail(d, SGS_E_FILE, "picture '%.400s': expected a file, found %s", path,
+                 S_ISDIR(st.st_mode) ? "a folder" : "something else");
         return list_fail(l, d, SGS_E_FILE);
     }
     return SGS_OK;
@@ -185,7 +186,7 @@ static sgs_status list_file(sgs_pictures *p, sgs_arena *a, const char *path, sgs
     sgs_file_close(&f);
     if (s == SGS_OK) {
         p->count = l.count;
-        p->path = SGS_NEW_N(a, char *, (size_t)l.count * (size_t)p->ninput);
+        p->path = SGS_NEW_N(a, char *, (size_t)l.count *(size_t)p->ninput);
         memcpy(p->path, l.paths.p, l.paths.n);
     }
     sgs_buf_free(&l.paths);

@@ -1,5 +1,5 @@
-/* Samples in order from several workers: sample i is worker i mod n's, which gets its next request as soon as its answer is read; an
- * answer that is not read yet holds its worker back.                                                                              */
+/* Samples in order from several workers: sample i is worker i mod n's, which gets its next request as soon as its
+ * answer is read; an answer that is not read yet holds its worker back. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -18,12 +18,12 @@ struct sgs_samples {
     sgs_crew crew;
     sgs_worker *worker;
     int nworker;
-    int started, next;     /* workers; samples */
-    void **data;           /* [ninput], of the last answer */
+    int started, next; /* workers; samples */
+    void **data;       /* [ninput], of the last answer */
     bool failed;
 };
 
-/* ---- scripts ----------------------------------------------------------------------------------------------------------- */
+/* ---- scripts --------------------------------------------------------------------------------------------------- */
 
 static sgs_status check_script(const char *path, sgs_diag *d)
 {
@@ -31,7 +31,8 @@ static sgs_status check_script(const char *path, sgs_diag *d)
     if (stat(path, &st) < 0)
         sgs_fail(d, SGS_E_SCRIPT, "cannot read the preprocessing script: %s", strerror(errno));
     else if (!S_ISREG(st.st_mode))
-        sgs_fail(d, SGS_E_SCRIPT, "expected a preprocessing script, found %s", S_ISDIR(st.st_mode) ? "a folder" : "no regular file");
+        sgs_fail(d, SGS_E_SCRIPT, "expected a preprocessing script, found %s",
+                 S_ISDIR(st.st_mode) ? "a folder" : "no regular file");
     else if (access(path, R_OK) < 0)
         sgs_fail(d, SGS_E_SCRIPT, "cannot read the preprocessing script: %s", strerror(errno));
     else
@@ -67,8 +68,8 @@ static sgs_status take_scripts(sgs_samples *s, const char *list, sgs_diag *d)
     int n;
     s->crew.script = split(s->arena, list, &n);
     if (n != s->crew.ninput) {
-        sgs_fail(d, SGS_E_USAGE, "-n: expected %d preprocessing script%s, one for each input of the model, found %d", s->crew.ninput,
-                 s->crew.ninput == 1 ? "" : "s", n);
+        sgs_fail(d, SGS_E_USAGE, "-n: expected %d preprocessing script%s, one for each input of the model, found %d",
+                 s->crew.ninput, s->crew.ninput == 1 ? "" : "s", n);
         sgs_hint(d, "separate them with commas, in the order of inputs in input_config.ini");
         return SGS_E_USAGE;
     }
@@ -77,7 +78,7 @@ static sgs_status take_scripts(sgs_samples *s, const char *list, sgs_diag *d)
     return SGS_OK;
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------------------------- */
 
 static int worker_count(int wanted, int samples)
 {
@@ -134,7 +135,7 @@ const char *sgs_samples_path(const sgs_samples *s, int sample, int input)
     return paths_of(s, sample)[input];
 }
 
-/* ---- running ----------------------------------------------------------------------------------------------------------------- */
+/* ---- running --------------------------------------------------------------------------------------------------- */
 
 static sgs_status start_all(sgs_samples *s, sgs_diag *d)
 {

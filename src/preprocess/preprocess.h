@@ -1,5 +1,5 @@
-/* The user's pictures through the user's own Python: worker processes import preprocess.py and send arrays back over pipes,
- * in order.  preprocess/worker.py is the other end.                                                                       */
+/* The user's pictures through the user's own Python: worker processes import preprocess.py and send arrays back over
+ * pipes, in order.  preprocess/worker.py is the other end. */
 #ifndef SGS_PREPROCESS_H
 #define SGS_PREPROCESS_H
 
@@ -10,7 +10,7 @@ typedef struct sgs_array {
     sgs_type type;
     int rank;
     int64_t dim[SGS_MAX_RANK];
-    const void *data;      /* dense row-major */
+    const void *data; /* dense row-major */
     size_t bytes;
 } sgs_array;
 
@@ -25,13 +25,15 @@ void sgs_samples_close(sgs_samples *s); /* ends the workers */
 
 /* What the model takes. */
 typedef struct sgs_want {
-    const char *name;      /* of the input, for messages */
+    const char *name; /* of the input, for messages */
     sgs_type type;
     int rank;
     const int64_t *dim;
 } sgs_want;
-/* Input `input` of the sample that the last sgs_samples_next gave, into out (dense, want's type).  The dims must be equal; elements
- * are converted where no value changes (to f32: rounded, but finite), else it is an error naming script, picture, expected and found. */
-sgs_status sgs_samples_take(const sgs_samples *s, int input, const sgs_array *a, const sgs_want *want, void *out, sgs_diag *d);
+/* Input `input` of the sample that the last sgs_samples_next gave, into out (dense, want's type).  The dims must be
+ * equal; elements are converted where no value changes (to f32: rounded, but finite), else it is an error naming
+ * script, picture, expected and found. */
+sgs_status sgs_samples_take(const sgs_samples *s, int input, const sgs_array *a, const sgs_want *want, void *out,
+                            sgs_diag *d);
 
 #endif

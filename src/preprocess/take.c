@@ -1,11 +1,12 @@
-/* A script's array against what the model takes: dims equal, elements converted only where no value changes (DECISIONS 14). */
+/* A script's array against what the model takes: dims equal, elements converted only where no value changes (DECISIONS
+ * 14). */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "preprocess/workers.h"
 
-/* ---- shapes -------------------------------------------------------------------------------------------------------------- */
+/* ---- shapes ---------------------------------------------------------------------------------------------------- */
 
 static const char *dims_text(char *buf, size_t n, int rank, const int64_t *dim)
 {
@@ -31,17 +32,20 @@ static void shape_hint(const sgs_array *a, const sgs_want *w, sgs_diag *d)
     if (a->rank + 1 == w->rank && w->dim[0] == 1 && !memcmp(a->dim, w->dim + 1, (size_t)a->rank * sizeof *a->dim))
         sgs_hint(d, "the first dimension is missing: return np.expand_dims(image, 0)");
     else if (permuted(a, w, (const int[]){ 0, 3, 1, 2 }))
-        sgs_hint(d, "the script returns NCHW, the model takes NHWC: return np.transpose(image, (0, 2, 3, 1)), or set input_layouts = NCHW in the ini");
+        sgs_hint(d, "the script returns NCHW, the model takes NHWC: return np.transpose(image, (0, 2, 3, 1)), or set "
+                    "input_layouts = NCHW in the ini");
     else if (permuted(a, w, (const int[]){ 0, 2, 3, 1 }))
-        sgs_hint(d, "the script returns NHWC, the model takes NCHW: return np.transpose(image, (0, 3, 1, 2)), or set input_layouts = NHWC in the ini");
+        sgs_hint(d, "the script returns NHWC, the model takes NCHW: return np.transpose(image, (0, 3, 1, 2)), or set "
+                    "input_layouts = NHWC in the ini");
     else if (permuted(a, w, (const int[]){ 0, 2, 1, 3 }))
-        sgs_hint(d, "height and width are swapped; a numpy picture is (height, width, channels), cv2.resize takes (width, height)");
+        sgs_hint(d, "height and width are swapped; a numpy picture is (height, width, channels), cv2.resize takes "
+                    "(width, height)");
 }
 
-/* ---- elements ---------------------------------------------------------------------------------------------------------------- */
+/* ---- elements -------------------------------------------------------------------------------------------------- */
 
 typedef struct number {
-    bool real;             /* v; else i */
+    bool real; /* v; else i */
     double v;
     int64_t i;
 } number;
@@ -66,17 +70,26 @@ static number whole(int64_t i)
 static number element(const sgs_array *a, size_t i)
 {
     switch (a->type) {
-    case SGS_F32: return real(((const float *)a->data)[i]);
-    case SGS_F64: return real(((const double *)a->data)[i]);
-    case SGS_F16: return real(half(((const uint16_t *)a->data)[i]));
-    case SGS_S64: return whole(((const int64_t *)a->data)[i]);
-    case SGS_S32: return whole(((const int32_t *)a->data)[i]);
-    case SGS_S16: return whole(((const int16_t *)a->data)[i]);
-    case SGS_S8: return whole(((const int8_t *)a->data)[i]);
-    case SGS_U16: return whole(((const uint16_t *)a->data)[i]);
+    case SGS_F32:
+        return real(((const float *)a->data)[i]);
+    case SGS_F64:
+        return real(((const double *)a->data)[i]);
+    case SGS_F16:
+        return real(half(((const uint16_t *)a->data)[i]));
+    case SGS_S64:
+        return whole(((const int64_t *)a->data)[i]);
+    case SGS_S32:
+        return whole(((const int32_t *)a->data)[i]);
+    case SGS_S16:
+        return whole(((const int16_t *)a->data)[i]);
+    case SGS_S8:
+        return whole(((const int8_t *)a->data)[i]);
+    case SGS_U16:
+        return whole(((const uint16_t *)a->data)[i]);
     case SGS_U8:
     case SGS_BOOL:
-    case SGS_TYPE_COUNT: break;
+    case SGS_TYPE_COUNT:
+        break;
     }
     return whole(((const uint8_t *)a->data)[i]);
 }
@@ -91,8 +104,13 @@ static void limits(sgs_type t, int64_t *lo, int64_t *hi)
     static const struct {
         int64_t lo, hi;
     } of[SGS_TYPE_COUNT] = {
-        [SGS_S64] = { INT64_MIN, INT64_MAX }, [SGS_S32] = { INT32_MIN, INT32_MAX }, [SGS_S16] = { -32768, 32767 }, [SGS_S8] = { -128, 127 },
-        [SGS_U8] = { 0, 255 },                [SGS_U16] = { 0, 65535 },             [SGS_BOOL] = { 0, 1 },
+        [SGS_S64] = { INT64_MIN, INT64_MAX },
+        [SGS_S32] = { INT32_MIN, INT32_MAX },
+        [SGS_S16] = { -32768, 32767 },
+        [SGS_S8] = { -128, 127 },
+        [SGS_U8] = { 0, 255 },
+        [SGS_U16] = { 0, 65535 },
+        [SGS_BOOL] = { 0, 1 },
     };
     *lo = of[t].lo;
     *hi = of[t].hi;
@@ -111,10 +129,18 @@ static bool put_whole(number n, sgs_type t, void *out, size_t i)
     if (n.i < lo || n.i > hi)
         return false;
     switch (sgs_type_bytes(t)) {
-    case 1: ((uint8_t *)out)[i] = (uint8_t)n.i; break;
-    case 2: ((uint16_t *)out)[i] = (uint16_t)n.i; break;
-    case 4: ((uint32_t *)out)[i] = (uint32_t)n.i; break;
-    default: ((uint64_t *)out)[i] = (uint64_t)n.i; break;
+    case 1:
+        ((uint8_t *)out)[i] = (uint8_t)n.i;
+        break;
+    case 2:
+        ((uint16_t *)out)[i] = (uint16_t)n.i;
+        break;
+    case 4:
+        ((uint32_t *)out)[i] = (uint32_t)n.i;
+        break;
+    default:
+        ((uint64_t *)out)[i] = (uint64_t)n.i;
+        break;
     }
     return true;
 }
@@ -132,7 +158,7 @@ static bool put_real(number n, sgs_type t, void *out, size_t i)
     return (double)f == n.v;
 }
 
-/* ---- complaints ------------------------------------------------------------------------------------------------------------------ */
+/* ---- complaints ------------------------------------------------------------------------------------------------ */
 
 typedef struct place {
     const char *script, *picture;
@@ -150,21 +176,27 @@ static void found_range(const sgs_array *a, size_t n, double *lo, double *hi)
     }
 }
 
-static sgs_status value_fail(const place *at, const sgs_array *a, const sgs_want *w, size_t count, double v, sgs_diag *d)
+static sgs_status value_fail(const place *at, const sgs_array *a, const sgs_want *w, size_t count, double v,
+                             sgs_diag *d)
 {
     double lo, hi;
     found_range(a, count, &lo, &hi);
     if (!isfinite(v)) {
-        sgs_fail(d, SGS_E_DATA, "image_preprocess(norm=%s): expected numbers for input '%.200s', found %s for picture '%.400s'",
+        sgs_fail(d, SGS_E_DATA,
+                 "image_preprocess(norm=%s): expected numbers for input '%.200s', found %s for picture '%.400s'",
                  at->norm ? "True" : "False", w->name, isnan(v) ? "NaN" : "infinity", at->picture);
     } else {
-        sgs_fail(d, SGS_E_DATA, "image_preprocess(norm=%s): expected %s for input '%.200s', found %s with values from %g to %g, of which %.17g is no %s, for "
-                                "picture '%.400s'",
-                 at->norm ? "True" : "False", sgs_type_name(w->type), w->name, sgs_type_name(a->type), lo, hi, v, sgs_type_name(w->type), at->picture);
+        sgs_fail(d, SGS_E_DATA,
+                 "image_preprocess(norm=%s): expected %s for input '%.200s', found %s with values from %g to %g, of "
+                 "which %.17g is no %s, for "
+                 "picture '%.400s'",
+                 at->norm ? "True" : "False", sgs_type_name(w->type), w->name, sgs_type_name(a->type), lo, hi, v,
+                 sgs_type_name(w->type), at->picture);
         if (w->type == SGS_F32)
             sgs_hint(d, "return the array as float32: image.astype(np.float32)");
         else if (!at->norm && w->type == SGS_U8)
-            sgs_hint(d, "with norm=False the script returns the picture as it is, uint8 from 0 to 255; the model normalizes it");
+            sgs_hint(d, "with norm=False the script returns the picture as it is, uint8 from 0 to 255; the model "
+                        "normalizes it");
         else
             sgs_hint(d, "an array is converted only where no value changes");
     }
@@ -186,7 +218,8 @@ static sgs_status convert(const place *at, const sgs_array *a, const sgs_want *w
     return SGS_OK;
 }
 
-sgs_status sgs_samples_take(const sgs_samples *s, int input, const sgs_array *a, const sgs_want *w, void *out, sgs_diag *d)
+sgs_status sgs_samples_take(const sgs_samples *s, int input, const sgs_array *a, const sgs_want *w, void *out,
+                            sgs_diag *d)
 {
     place at;
     at.picture = sgs_samples_last(s, input, &at.script, &at.norm);
@@ -199,8 +232,10 @@ sgs_status sgs_samples_take(const sgs_samples *s, int input, const sgs_array *a,
     if (same)
         return convert(&at, a, w, count, out, d);
     char expected[256], found[256];
-    sgs_fail(d, SGS_E_DATA, "image_preprocess(norm=%s): expected shape %s for input '%.200s', found %s for picture '%.400s'", at.norm ? "True" : "False",
-             dims_text(expected, sizeof expected, w->rank, w->dim), w->name, dims_text(found, sizeof found, a->rank, a->dim), at.picture);
+    sgs_fail(d, SGS_E_DATA,
+             "image_preprocess(norm=%s): expected shape %s for input '%.200s', found %s for picture '%.400s'",
+             at.norm ? "True" : "False", dims_text(expected, sizeof expected, w->rank, w->dim), w->name,
+             dims_text(found, sizeof found, a->rank, a->dim), at.picture);
     shape_hint(a, w, d);
     sgs_fail_at(d, at.script, 0, NULL);
     return SGS_E_DATA;

@@ -1,5 +1,6 @@
-/* One worker: started with posix_spawn, spoken to over a socket pair (worker.py tells the frames).  The socket, not a pipe, so that
- * writing to a dead worker is an error and not SIGPIPE; a process group of its own, so that what the script starts ends with it.  */
+/* One worker: started with posix_spawn, spoken to over a socket pair (worker.py tells the frames).  The socket, not a
+ * pipe, so that writing to a dead worker is an error and not SIGPIPE; a process group of its own, so that what the
+ * script starts ends with it.  */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -33,7 +34,7 @@ const char *sgs_python(sgs_arena *a)
     return "python3";
 }
 
-/* ---- start and end --------------------------------------------------------------------------------------------------- */
+/* ---- start and end --------------------------------------------------------------------------------------------- */
 
 static int spawn_with(int *pid, const char *python, char *const *argv, int talk, int life)
 {
@@ -110,8 +111,8 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Waits for the process to end by itself until `until`, then kills its group and whatever the script left in it.  Returns the
- * wait status.  The process is reaped last: until then nobody else can have its number. */
+/* Waits for the process to end by itself until `until`, then kills its group and whatever the script left in it.
+ * Returns the wait status.  The process is reaped last: until then nobody else can have its number. */
 static int reap(sgs_worker *w, double until)
 {
     siginfo_t info = { 0 };
@@ -141,7 +142,7 @@ void sgs_worker_end(sgs_worker *w, bool kill_now)
         reap(w, kill_now ? 0 : now() + END_SECONDS);
 }
 
-/* ---- talk ----------------------------------------------------------------------------------------------------------------- */
+/* ---- talk ------------------------------------------------------------------------------------------------------ */
 
 static sgs_status script_fail(const sgs_crew *crew, int input, int line, sgs_diag *d)
 {
@@ -155,11 +156,13 @@ static sgs_status ended(sgs_worker *w, const sgs_crew *crew, char *const *path, 
     const int status = reap(w, now() + END_SECONDS);
     if (WIFSIGNALED(status)) {
         const int sig = WTERMSIG(status);
-        sgs_fail(d, SGS_E_SCRIPT, "the preprocessing process was killed by signal %d (%s) at picture '%.400s'", sig, strsignal(sig), path[0]);
+        sgs_fail(d, SGS_E_SCRIPT, "the preprocessing process was killed by signal %d (%s) at picture '%.400s'", sig,
+                 strsignal(sig), path[0]);
         if (sig == SIGKILL)
             sgs_hint(d, "often the system is out of memory: try a smaller --num_process");
     } else {
-        sgs_fail(d, SGS_E_SCRIPT, "the preprocessing process ended with exit status %d at picture '%.400s'", WEXITSTATUS(status), path[0]);
+        sgs_fail(d, SGS_E_SCRIPT, "the preprocessing process ended with exit status %d at picture '%.400s'",
+                 WEXITSTATUS(status), path[0]);
         sgs_hint(d, "the interpreter is '%s'; set SGS_PYTHON to use another", crew->python);
     }
     return script_fail(crew, 0, 0, d);
@@ -168,7 +171,8 @@ static sgs_status ended(sgs_worker *w, const sgs_crew *crew, char *const *path, 
 static sgs_status too_slow(sgs_worker *w, const sgs_crew *crew, char *const *path, sgs_diag *d)
 {
     reap(w, 0);
-    sgs_fail(d, SGS_E_SCRIPT, "nothing came back from image_preprocess within %d s for picture '%.400s'", crew->timeout, path[0]);
+    sgs_fail(d, SGS_E_SCRIPT, "nothing came back from image_preprocess within %d s for picture '%.400s'", crew->timeout,
+             path[0]);
     sgs_hint(d, "a longer time: --preprocess_timeout SECONDS");
     return script_fail(crew, 0, 0, d);
 }
@@ -233,13 +237,14 @@ sgs_status sgs_worker_ask(sgs_worker *w, const sgs_crew *crew, char *const *path
     return s;
 }
 
-/* ---- answers ------------------------------------------------------------------------------------------------------------------ */
+/* ---- answers --------------------------------------------------------------------------------------------------- */
 
 enum { LOADING, CALLING, RESULT, INTERPRETER };
 
 static sgs_status broken(const sgs_crew *crew, char *const *path, sgs_diag *d)
 {
-    sgs_fail(d, SGS_E_SCRIPT, "the preprocessing process sent something else than an array for picture '%.400s'", path[0]);
+    sgs_fail(d, SGS_E_SCRIPT, "the preprocessing process sent something else than an array for picture '%.400s'",
+             path[0]);
     sgs_hint(d, "does the script write to file descriptors it has not opened?");
     return script_fail(crew, 0, 0, d);
 }
@@ -256,9 +261,15 @@ static sgs_status receive_fault(sgs_worker *w, const sgs_crew *crew, char *const
     SGS_TRY(receive(w, crew, path, text, head.text, d));
     SGS_TRY(receive(w, crew, path, hint, head.hint, d));
     switch (head.kind) {
-    case CALLING: sgs_fail(d, SGS_E_SCRIPT, "image_preprocess failed on picture '%.400s': %s", path[head.input], text); break;
-    case RESULT: sgs_fail(d, SGS_E_SCRIPT, "%s, for picture '%.400s'", text, path[head.input]); break;
-    default: sgs_fail(d, SGS_E_SCRIPT, "%s", text); break;
+    case CALLING:
+        sgs_fail(d, SGS_E_SCRIPT, "image_preprocess failed on picture '%.400s': %s", path[head.input], text);
+        break;
+    case RESULT:
+        sgs_fail(d, SGS_E_SCRIPT, "%s, for picture '%.400s'", text, path[head.input]);
+        break;
+    default:
+        sgs_fail(d, SGS_E_SCRIPT, "%s", text);
+        break;
     }
     if (hint[0])
         sgs_hint(d, "%s", hint);
@@ -283,7 +294,8 @@ static bool frame_holds(const frame *f)
     return bytes >= 0 && (uint64_t)bytes == f->bytes;
 }
 
-static sgs_status receive_array(sgs_worker *w, const sgs_crew *crew, char *const *path, sgs_array *array, void **data, sgs_diag *d)
+static sgs_status receive_array(sgs_worker *w, const sgs_crew *crew, char *const *path, sgs_array *array, void **data,
+                                sgs_diag *d)
 {
     frame f;
     SGS_TRY(receive(w, crew, path, &f, sizeof f, d));
@@ -291,8 +303,8 @@ static sgs_status receive_array(sgs_worker *w, const sgs_crew *crew, char *const
         return broken(crew, path, d);
     void *p = f.bytes <= ARRAY_MAX ? realloc(*data, f.bytes ? f.bytes : 1) : NULL;
     if (!p) {
-        sgs_fail(d, SGS_E_LIMIT, "image_preprocess returned %llu bytes for picture '%.400s': too many for this machine", (unsigned long long)f.bytes,
-                 path[0]);
+        sgs_fail(d, SGS_E_LIMIT, "image_preprocess returned %llu bytes for picture '%.400s': too many for this machine",
+                 (unsigned long long)f.bytes, path[0]);
         return sgs_fail_at(d, crew->script[0], 0, NULL), SGS_E_LIMIT;
     }
     *data = p;
@@ -301,7 +313,8 @@ static sgs_status receive_array(sgs_worker *w, const sgs_crew *crew, char *const
     return receive(w, crew, path, p, f.bytes, d);
 }
 
-sgs_status sgs_worker_answer(sgs_worker *w, const sgs_crew *crew, char *const *path, sgs_array *array, void **data, sgs_diag *d)
+sgs_status sgs_worker_answer(sgs_worker *w, const sgs_crew *crew, char *const *path, sgs_array *array, void **data,
+                             sgs_diag *d)
 {
     struct {
         char magic[4];

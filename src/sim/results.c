@@ -9,7 +9,7 @@
 static const struct {
     const char *name, *npy;
 } dtypes[] = {
-    [SGS_DT_FLOAT32] = { "float32", "<f4" }, [SGS_DT_UINT8] = { "uint8", "|u1" },  [SGS_DT_INT16] = { "int16", "<i2" },
+    [SGS_DT_FLOAT32] = { "float32", "<f4" }, [SGS_DT_UINT8] = { "uint8", "|u1" }, [SGS_DT_INT16] = { "int16", "<i2" },
     [SGS_DT_UINT16] = { "uint16", "<u2" },   [SGS_DT_INT32] = { "int32", "<i4" }, [SGS_DT_BOOL] = { "bool", "|b1" },
 };
 
@@ -29,12 +29,17 @@ int64_t sgs_io_count(const sgs_io_info *info)
 static double stored(const sgs_io_info *info, const void *data, int64_t i)
 {
     switch (info->dtype) {
-    case SGS_DT_FLOAT32: return ((const float *)data)[i];
-    case SGS_DT_INT16: return ((const int16_t *)data)[i];
-    case SGS_DT_UINT16: return ((const uint16_t *)data)[i];
-    case SGS_DT_INT32: return ((const int32_t *)data)[i];
+    case SGS_DT_FLOAT32:
+        return ((const float *)data)[i];
+    case SGS_DT_INT16:
+        return ((const int16_t *)data)[i];
+    case SGS_DT_UINT16:
+        return ((const uint16_t *)data)[i];
+    case SGS_DT_INT32:
+        return ((const int32_t *)data)[i];
     case SGS_DT_UINT8:
-    case SGS_DT_BOOL: break;
+    case SGS_DT_BOOL:
+        break;
     }
     return ((const uint8_t *)data)[i];
 }
@@ -57,7 +62,7 @@ static sgs_status write_text(const sgs_results *r, const char *category, sgs_buf
     return s;
 }
 
-/* ---- Unknown ----------------------------------------------------------------------------------------------------------------- */
+/* ---- Unknown --------------------------------------------------------------------------------------------------- */
 
 static void print_tensor(sgs_buf *b, const sgs_io_info *info, const void *data)
 {
@@ -71,7 +76,8 @@ static void print_tensor(sgs_buf *b, const sgs_io_info *info, const void *data)
     sgs_buf_printf(b, "\n}\n\n");
 }
 
-sgs_status sgs_results_unknown(const sgs_results *r, int n, const sgs_io_info *const *info, const void *const *data, sgs_diag *d)
+sgs_status sgs_results_unknown(const sgs_results *r, int n, const sgs_io_info *const *info, const void *const *data,
+                               sgs_diag *d)
 {
     sgs_buf b = { 0 };
     for (int i = 0; i < n; i++)
@@ -81,7 +87,7 @@ sgs_status sgs_results_unknown(const sgs_results *r, int n, const sgs_io_info *c
     return s;
 }
 
-/* ---- Classification -------------------------------------------------------------------------------------------------------------- */
+/* ---- Classification -------------------------------------------------------------------------------------------- */
 
 /* An output that stays integers shows its real value where it has one scale. */
 static double score(const sgs_io_info *info, const void *data, int64_t i)
@@ -112,21 +118,22 @@ static int best_of(const sgs_io_info *info, const void *data, int64_t best[BEST]
     return found;
 }
 
-sgs_status sgs_results_classes(const sgs_results *r, const sgs_io_info *info, const void *data, const char *const *label, int nlabel, sgs_diag *d)
+sgs_status sgs_results_classes(const sgs_results *r, const sgs_io_info *info, const void *data,
+                               const char *const *label, int nlabel, sgs_diag *d)
 {
     int64_t best[BEST];
     sgs_buf b = { 0 };
     const int n = best_of(info, data, best);
     sgs_buf_printf(&b, "%s\n", r->picture);
     for (int i = 0; i < n; i++)
-        sgs_buf_printf(&b, "%lld  %.6f%s%s\n", (long long)best[i], score(info, data, best[i]), label && best[i] < nlabel ? "  " : "",
-                       label && best[i] < nlabel ? label[best[i]] : "");
+        sgs_buf_printf(&b, "%lld  %.6f%s%s\n", (long long)best[i], score(info, data, best[i]),
+                       label && best[i] < nlabel ? "  " : "", label && best[i] < nlabel ? label[best[i]] : "");
     sgs_status s = write_text(r, "classification", &b, d);
     sgs_buf_free(&b);
     return s;
 }
 
-/* ---- arrays and bytes ------------------------------------------------------------------------------------------------------------------ */
+/* ---- arrays and bytes ------------------------------------------------------------------------------------------ */
 
 sgs_status sgs_results_bytes(const sgs_results *r, const char *suffix, const void *data, size_t n, sgs_diag *d)
 {
@@ -138,7 +145,8 @@ sgs_status sgs_results_bytes(const sgs_results *r, const char *suffix, const voi
 }
 
 /* NPY 1.0: magic, version, length of the header, the header padded so that the data start on 64 bytes. */
-sgs_status sgs_results_npy(const sgs_results *r, const char *suffix, const sgs_io_info *info, const void *data, sgs_diag *d)
+sgs_status sgs_results_npy(const sgs_results *r, const char *suffix, const sgs_io_info *info, const void *data,
+                           sgs_diag *d)
 {
     sgs_buf head = { 0 }, b = { 0 };
     sgs_buf_printf(&head, "{'descr': '%s', 'fortran_order': False, 'shape': (", dtypes[info->dtype].npy);

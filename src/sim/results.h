@@ -6,16 +6,19 @@
 
 typedef struct sgs_results {
     const char *folder;
-    const char *model;     /* file name, for the text files */
-    const char *picture;   /* file name of the sample */
+    const char *model;   /* file name, for the text files */
+    const char *picture; /* file name of the sample */
 } sgs_results;
 
 /* "unknown_MODEL_PICTURE.txt": every output with name, shape and values. */
-sgs_status sgs_results_unknown(const sgs_results *r, int n, const sgs_io_info *const *info, const void *const *data, sgs_diag *d);
+sgs_status sgs_results_unknown(const sgs_results *r, int n, const sgs_io_info *const *info, const void *const *data,
+                               sgs_diag *d);
 /* "classification_MODEL_PICTURE.txt": the five best scores; label[nlabel] may be NULL. */
-sgs_status sgs_results_classes(const sgs_results *r, const sgs_io_info *info, const void *data, const char *const *label, int nlabel, sgs_diag *d);
+sgs_status sgs_results_classes(const sgs_results *r, const sgs_io_info *info, const void *data,
+                               const char *const *label, int nlabel, sgs_diag *d);
 /* PICTURE.SUFFIX as a numpy file, PICTURE.SUFFIX as bytes. */
-sgs_status sgs_results_npy(const sgs_results *r, const char *suffix, const sgs_io_info *info, const void *data, sgs_diag *d);
+sgs_status sgs_results_npy(const sgs_results *r, const char *suffix, const sgs_io_info *info, const void *data,
+                           sgs_diag *d);
 sgs_status sgs_results_bytes(const sgs_results *r, const char *suffix, const void *data, size_t n, sgs_diag *d);
 
 const char *sgs_dtype_name(sgs_dtype t); /* "float32", as numpy says */

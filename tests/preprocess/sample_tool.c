@@ -2,8 +2,8 @@
  *
  *     sample_tool NORM INPUTS TYPE DIMS -i IMAGES -n SCRIPTS [-j WORKERS] [-t SECONDS]
  *
- * Each sample becomes a line: its pictures, and per input the sum of its converted elements' bytes weighted by position.  A failure
- * becomes the message the tools would show, on stderr, and exit status 1.                                                      */
+ * Each sample becomes a line: its pictures, and per input the sum of its converted elements' bytes weighted by
+ * position.  A failure becomes the message the tools would show, on stderr, and exit status 1. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,7 +27,8 @@ static uint64_t checksum(const uint8_t *p, size_t n)
     return sum;
 }
 
-static sgs_status print_sample(const sgs_samples *s, int sample, int ninput, const sgs_array *array, const sgs_want *want, sgs_diag *d)
+static sgs_status print_sample(const sgs_samples *s, int sample, int ninput, const sgs_array *array,
+                               const sgs_want *want, sgs_diag *d)
 {
     size_t bytes = (size_t)sgs_type_bytes(want->type);
     for (int i = 0; i < want->rank; i++)
@@ -37,7 +38,8 @@ static sgs_status print_sample(const sgs_samples *s, int sample, int ninput, con
     for (int i = 0; i < ninput && status == SGS_OK; i++) {
         status = sgs_samples_take(s, i, &array[i], want, out, d);
         if (status == SGS_OK)
-            printf("%s %s %llx", i ? "" : "sample", sgs_samples_path(s, sample, i), (unsigned long long)checksum(out, bytes));
+            printf("%s %s %llx", i ? "" : "sample", sgs_samples_path(s, sample, i),
+                   (unsigned long long)checksum(out, bytes));
     }
     printf("\n");
     free(out);
@@ -73,11 +75,20 @@ int main(int argc, char **argv)
     sgs_samples_options o = { 0 };
     for (int c; (c = getopt(argc - 4, argv + 4, "i:n:j:t:")) != -1;) {
         switch (c) {
-        case 'i': o.images = optarg; break;
-        case 'n': o.preprocess = optarg; break;
-        case 'j': o.num_process = atoi(optarg); break;
-        case 't': o.timeout = atoi(optarg); break;
-        default: return 2;
+        case 'i':
+            o.images = optarg;
+            break;
+        case 'n':
+            o.preprocess = optarg;
+            break;
+        case 'j':
+            o.num_process = atoi(optarg);
+            break;
+        case 't':
+            o.timeout = atoi(optarg);
+            break;
+        default:
+            return 2;
         }
     }
     sgs_diag d = { 0 };

@@ -15,57 +15,81 @@
 #define OUT "[OUTPUT_CONFIG]\noutputs=prob;\n"
 #define TWO "[INPUT_CONFIG]\ninputs=a,b\n"
 
-#define DATA_SET(tr, fm, mn, sd)                                                                                     \
+#define DATA_SET(tr, fm, mn, sd)                                                                                       \
     "[INPUT_CONFIG]\ninputs='\"data\"';\ntraining_input_formats=" tr ";\ninput_formats=" fm ";\nquantizations=TRUE;\n" \
     "mean=" mn ";\nstd_value=" sd ";\ninput_width_alignment=1;\ninput_height_alignment=1;\ninput_layouts=NHWC;\n"
-#define PROB "[OUTPUT_CONFIG]\noutputs='\"prob\"';\ndequantizations=TRUE;\noutput_formats=RAWDATA_F32_NHWC;\noutput_layouts=NHWC;\n"
+#define PROB                                                                                                           \
+    "[OUTPUT_CONFIG]\noutputs='\"prob\"';\ndequantizations=TRUE;\noutput_formats=RAWDATA_F32_NHWC;\noutput_layouts="   \
+    "NHWC;\n"
 
 static const struct good {
     const char *what, *text, *canonical;
 } good[] = {
     { "the manual's example",
-      "[INPUT_CONFIG]\ninputs= data; # Input node name\ntraining_input_formats=RGB; # x\ninput_formats=BGR;\nquantizations=TRUE;\n"
-      "mean=127.5:127.5:127.5; # Mean value\nstd_value = 255; # s\n[OUTPUT_CONFIG]\noutputs= prob; # o\ndequantizations=TRUE;\n"
+      "[INPUT_CONFIG]\ninputs= data; # Input node name\ntraining_input_formats=RGB; # "
+      "x\ninput_formats=BGR;\nquantizations=TRUE;\n"
+      "mean=127.5:127.5:127.5; # Mean value\nstd_value = 255; # s\n[OUTPUT_CONFIG]\noutputs= prob; # "
+      "o\ndequantizations=TRUE;\n"
       "[CONV_CONFIG] # optional\ntensor_arrays=conv1-1,conv2-1; # t\n",
-      DATA_SET("RGB", "BGR", "127.5:127.5:127.5", "255") PROB "[CONV_CONFIG]\ntensor_arrays=\"conv1-1\",\"conv2-1\";\n" },
+      DATA_SET("RGB", "BGR", "127.5:127.5:127.5", "255") PROB
+      "[CONV_CONFIG]\ntensor_arrays=\"conv1-1\",\"conv2-1\";\n" },
     { "no semicolons, blanks, lower case, BOM, CRLF, no last newline",
-      "\xef\xbb\xbf[input_config]\r\n  Inputs = data  \r\n input_formats = bgr\r\n\r\nquantizations = true\r\nmean = 1\r\nstd_value=2.5e0\r\n"
+      "\xef\xbb\xbf[input_config]\r\n  Inputs = data  \r\n input_formats = bgr\r\n\r\nquantizations = true\r\nmean = "
+      "1\r\nstd_value=2.5e0\r\n"
       "[ OUTPUT_CONFIG ]\r\noutputs=prob",
       DATA_SET("BGR", "BGR", "1", "2.5") PROB },
-    { "comments of both kinds, on lines of their own and behind values", "; first\n# second\n" ONE "; mean = 3\n" OUT "\n[CONV_CONFIG]\ntensor_arrays=;\n",
+    { "comments of both kinds, on lines of their own and behind values",
+      "; first\n# second\n" ONE "; mean = 3\n" OUT "\n[CONV_CONFIG]\ntensor_arrays=;\n",
       DATA_SET("BGR", "BGR", "0", "1") PROB },
-    { "a remark behind a semicolon", "[INPUT_CONFIG]\ninputs=data; the only one\ninput_formats=BGR\nmean=0 # none\nstd_value=1\n" OUT,
+    { "a remark behind a semicolon",
+      "[INPUT_CONFIG]\ninputs=data; the only one\ninput_formats=BGR\nmean=0 # none\nstd_value=1\n" OUT,
       DATA_SET("BGR", "BGR", "0", "1") PROB },
-    { "everything flattened into one line", "[INPUT_CONFIG] inputs=data; input_formats=BGR; mean=0; std_value=1; [OUTPUT_CONFIG] outputs=prob; # end",
+    { "everything flattened into one line",
+      "[INPUT_CONFIG] inputs=data; input_formats=BGR; mean=0; std_value=1; [OUTPUT_CONFIG] outputs=prob; # end",
       DATA_SET("BGR", "BGR", "0", "1") PROB },
-    { "quotes round a name", "[INPUT_CONFIG]\ninputs=\"data\"\ninput_formats='BGR'\nmean=\"0\"\nstd_value=1\n" OUT, DATA_SET("BGR", "BGR", "0", "1") PROB },
+    { "quotes round a name", "[INPUT_CONFIG]\ninputs=\"data\"\ninput_formats='BGR'\nmean=\"0\"\nstd_value=1\n" OUT,
+      DATA_SET("BGR", "BGR", "0", "1") PROB },
     { "mean_red, mean_green, mean_blue",
       "[INPUT_CONFIG]\ninputs=data\ninput_formats=BGR\nmean_red=1\nmean_green=2\nmean_blue=3\nstd_value=4:5 : 6\n" OUT,
       DATA_SET("BGR", "BGR", "1:2:3", "4:5:6") PROB },
-    { "mean_blue may stand first", "[INPUT_CONFIG]\ninputs=data\ninput_formats=GRAY\nmean_blue=2\nmean_green=2\nmean_red=2\nstd_value=1\n" OUT,
+    { "mean_blue may stand first",
+      "[INPUT_CONFIG]\ninputs=data\ninput_formats=GRAY\nmean_blue=2\nmean_green=2\nmean_red=2\nstd_value=1\n" OUT,
       DATA_SET("GRAY", "GRAY", "2", "1") PROB },
-    { "RGBA without a training format", "[INPUT_CONFIG]\ninputs=data\ninput_formats=RGBA\nmean=0\nstd_value=1\ninput_layouts=NHWC\n" OUT,
+    { "RGBA without a training format",
+      "[INPUT_CONFIG]\ninputs=data\ninput_formats=RGBA\nmean=0\nstd_value=1\ninput_layouts=NHWC\n" OUT,
       DATA_SET("RGB", "RGBA", "0", "1") PROB },
-    { "NV12 aligns to 2", "[INPUT_CONFIG]\ninputs=x\ntraining_input_formats=RGB\ninput_formats=YUV_NV12\nmean=0\nstd_value=1\ninput_height_alignment=16\n" OUT,
-      "[INPUT_CONFIG]\ninputs='\"x\"';\ntraining_input_formats=RGB;\ninput_formats=YUV_NV12;\nquantizations=TRUE;\nmean=0;\nstd_value=1;\n"
+    { "NV12 aligns to 2",
+      "[INPUT_CONFIG]\ninputs=x\ntraining_input_formats=RGB\ninput_formats=YUV_NV12\nmean=0\nstd_value=1\ninput_height_"
+      "alignment=16\n" OUT,
+      "[INPUT_CONFIG]\ninputs='\"x\"';\ntraining_input_formats=RGB;\ninput_formats=YUV_NV12;\nquantizations=TRUE;"
+      "\nmean=0;\nstd_value=1;\n"
       "input_width_alignment=2;\ninput_height_alignment=16;\ninput_layouts=NHWC;\n" PROB },
     { "quotes round the whole list; raw data last, with no mean of its own",
-      TWO "input_formats=RGB,RAWDATA_U8_NHWC\nquantizations=TRUE,FALSE\nmean=1\nstd_value=2\ninput_layouts=NCHW,NHWC\n"
-          "[OUTPUT_CONFIG]\noutputs=\"p, q\"\ndequantizations=TRUE,FALSE\noutput_formats=RAWDATA_S16_NHWC,RAWDATA_U8_NHWC\noutput_layouts=NHWC,NCHW\n",
-      "[INPUT_CONFIG]\ninputs=\"a\",\"b\";\ntraining_input_formats=RGB,RAWDATA_U8_NHWC;\ninput_formats=RGB,RAWDATA_U8_NHWC;\nquantizations=TRUE,FALSE;\n"
+      TWO
+      "input_formats=RGB,RAWDATA_U8_NHWC\nquantizations=TRUE,FALSE\nmean=1\nstd_value=2\ninput_layouts=NCHW,NHWC\n"
+      "[OUTPUT_CONFIG]\noutputs=\"p, "
+      "q\"\ndequantizations=TRUE,FALSE\noutput_formats=RAWDATA_S16_NHWC,RAWDATA_U8_NHWC\noutput_layouts=NHWC,NCHW\n",
+      "[INPUT_CONFIG]\ninputs=\"a\",\"b\";\ntraining_input_formats=RGB,RAWDATA_U8_NHWC;\ninput_formats=RGB,RAWDATA_U8_"
+      "NHWC;\nquantizations=TRUE,FALSE;\n"
       "mean=1;\nstd_value=2;\ninput_width_alignment=1,1;\ninput_height_alignment=1,1;\ninput_layouts=NCHW,NHWC;\n"
-      "[OUTPUT_CONFIG]\noutputs=\"p\",\"q\";\ndequantizations=TRUE,FALSE;\noutput_formats=RAWDATA_S16_NHWC,RAWDATA_U8_NHWC;\noutput_layouts=NHWC,NCHW;\n" },
+      "[OUTPUT_CONFIG]\noutputs=\"p\",\"q\";\ndequantizations=TRUE,FALSE;\noutput_formats=RAWDATA_S16_NHWC,RAWDATA_U8_"
+      "NHWC;\noutput_layouts=NHWC,NCHW;\n" },
     { "quotes protect ; , # and quotes",
-      "[INPUT_CONFIG]\ninputs=\"a;b,c#\"\"d\"\ninput_formats=RAWDATA_F32_NHWC\n[OUTPUT_CONFIG]\noutputs='it''s','p,q'\ndequantizations=TRUE,TRUE\n"
+      "[INPUT_CONFIG]\ninputs=\"a;b,c#\"\"d\"\ninput_formats=RAWDATA_F32_NHWC\n[OUTPUT_CONFIG]\noutputs='it''s','p,q'"
+      "\ndequantizations=TRUE,TRUE\n"
       "[CONV_CONFIG]\ninput_format=ALL_INT16\ntensor_arrays='\"m,n\"'",
-      "[INPUT_CONFIG]\ninputs='\"a;b,c#\"\"d\"';\ntraining_input_formats=RAWDATA_F32_NHWC;\ninput_formats=RAWDATA_F32_NHWC;\nquantizations=TRUE;\n"
+      "[INPUT_CONFIG]\ninputs='\"a;b,c#\"\"d\"';\ntraining_input_formats=RAWDATA_F32_NHWC;\ninput_formats=RAWDATA_F32_"
+      "NHWC;\nquantizations=TRUE;\n"
       "input_width_alignment=1;\ninput_height_alignment=1;\ninput_layouts=NHWC;\n"
-      "[OUTPUT_CONFIG]\noutputs=\"it's\",\"p,q\";\ndequantizations=TRUE,TRUE;\noutput_formats=RAWDATA_F32_NHWC,RAWDATA_F32_NHWC;\noutput_layouts=NHWC,NHWC;\n"
+      "[OUTPUT_CONFIG]\noutputs=\"it's\",\"p,q\";\ndequantizations=TRUE,TRUE;\noutput_formats=RAWDATA_F32_NHWC,RAWDATA_"
+      "F32_NHWC;\noutput_layouts=NHWC,NHWC;\n"
       "[CONV_CONFIG]\ninput_format=ALL_INT16;\ntensor_arrays='\"m,n\"';\n" },
     { "FALSE leaves S16", RAW "[OUTPUT_CONFIG]\noutputs=p\ndequantizations=FALSE\n",
-      "[INPUT_CONFIG]\ninputs='\"x\"';\ntraining_input_formats=RAWDATA_S16_NHWC;\ninput_formats=RAWDATA_S16_NHWC;\nquantizations=TRUE;\n"
+      "[INPUT_CONFIG]\ninputs='\"x\"';\ntraining_input_formats=RAWDATA_S16_NHWC;\ninput_formats=RAWDATA_S16_NHWC;"
+      "\nquantizations=TRUE;\n"
       "input_width_alignment=1;\ninput_height_alignment=1;\ninput_layouts=NHWC;\n"
-      "[OUTPUT_CONFIG]\noutputs='\"p\"';\ndequantizations=FALSE;\noutput_formats=RAWDATA_S16_NHWC;\noutput_layouts=NHWC;\n" },
+      "[OUTPUT_CONFIG]\noutputs='\"p\"';\ndequantizations=FALSE;\noutput_formats=RAWDATA_S16_NHWC;\noutput_layouts="
+      "NHWC;\n" },
 };
 
 static const struct wrong {
@@ -74,75 +98,106 @@ static const struct wrong {
     /* lines */
     { "inputs=a\n", "i.ini:1: expected a section ([INPUT_CONFIG]) before the key 'inputs'\n" },
     { "[INPUT_CONFIG\n", "i.ini:1: expected ']' after the section's name\n" },
-    { "\n[INPUTS_CONFIG]\n", "i.ini:2: expected one of the sections [INPUT_CONFIG], [OUTPUT_CONFIG], [CONV_CONFIG], found [INPUTS_CONFIG]\n  did you mean [INPUT_CONFIG]?\n" },
+    { "\n[INPUTS_CONFIG]\n", "i.ini:2: expected one of the sections [INPUT_CONFIG], [OUTPUT_CONFIG], [CONV_CONFIG], "
+                             "found [INPUTS_CONFIG]\n  did you mean [INPUT_CONFIG]?\n" },
     { "[INPUT_CONFIG]\ninputs data\n", "i.ini:2: expected KEY = VALUE or [SECTION], found 'inputs data'\n" },
     { "[INPUT_CONFIG]\ninput=data\n",
-      "i.ini:2: unknown key 'input' in [INPUT_CONFIG]; known: inputs, training_input_formats, input_formats, quantizations, mean, mean_red, mean_green, "
-      "mean_blue, std_value, input_width_alignment, input_height_alignment, input_layouts\n  did you mean 'inputs'?\n" },
-    { "[OUTPUT_CONFIG]\nmean=0\n", "i.ini:2: unknown key 'mean' in [OUTPUT_CONFIG]; known: outputs, dequantizations, output_formats, output_layouts\n  'mean' belongs to [INPUT_CONFIG]\n" },
+      "i.ini:2: unknown key 'input' in [INPUT_CONFIG]; known: inputs, training_input_formats, input_formats, "
+      "quantizations, mean, mean_red, mean_green, "
+      "mean_blue, std_value, input_width_alignment, input_height_alignment, input_layouts\n  did you mean "
+      "'inputs'?\n" },
+    { "[OUTPUT_CONFIG]\nmean=0\n", "i.ini:2: unknown key 'mean' in [OUTPUT_CONFIG]; known: outputs, dequantizations, "
+                                   "output_formats, output_layouts\n  'mean' belongs to [INPUT_CONFIG]\n" },
     { ONE "mean=1\n", "i.ini:6: 'mean' is set twice; the first time on line 4\n" },
     { "[INPUT_CONFIG]\ninputs=\"a\n", "i.ini:2: a quote (\") is opened but not closed on this line\n" },
-    { "[INPUT_CONFIG]\ninputs=\"a\" b\n", "i.ini:2: expected ',' or the end of the value after the quoted entry 'a', found 'b'\n" },
+    { "[INPUT_CONFIG]\ninputs=\"a\" b\n",
+      "i.ini:2: expected ',' or the end of the value after the quoted entry 'a', found 'b'\n" },
     { "\xff\xfe[\0", "i.ini:1: the file is UTF-16; save it as UTF-8\n" },
     /* names */
-    { "", "i.ini: inputs: expected the names of the model's inputs, found no such key\n  add inputs = ...; to [INPUT_CONFIG]\n" },
-    { "[INPUT_CONFIG]\ninputs=;\n", "i.ini:2: inputs: expected the names of the model's inputs, found nothing behind '='\n  add inputs = ...; to [INPUT_CONFIG]\n" },
+    { "", "i.ini: inputs: expected the names of the model's inputs, found no such key\n  add inputs = ...; to "
+          "[INPUT_CONFIG]\n" },
+    { "[INPUT_CONFIG]\ninputs=;\n", "i.ini:2: inputs: expected the names of the model's inputs, found nothing behind "
+                                    "'='\n  add inputs = ...; to [INPUT_CONFIG]\n" },
     { "[INPUT_CONFIG]\ninputs=a,,b\n", "i.ini:2: inputs: expected a name, found nothing as entry 2 of 3\n" },
     { "[INPUT_CONFIG]\ninputs=a,a\n", "i.ini:2: inputs: expected different names, found 'a' twice\n" },
-    { ONE, "i.ini: outputs: expected the names of the model's outputs, found no such key\n  add outputs = ...; to [OUTPUT_CONFIG]\n" },
+    { ONE, "i.ini: outputs: expected the names of the model's outputs, found no such key\n  add outputs = ...; to "
+           "[OUTPUT_CONFIG]\n" },
     /* formats */
-    { "[INPUT_CONFIG]\ninputs=a\n", "i.ini: input_formats: expected the formats of the inputs on the board, found no such key\n  add input_formats = ...; to [INPUT_CONFIG]\n" },
-    { TWO "input_formats=RGB\n", "i.ini:3: input_formats: expected 2 entries, one for each input ('a', 'b'), found 1\n" },
-    { TWO "input_formats=RGB,RBG\n",
-      "i.ini:3: input_formats: expected one of RGB, BGR, GRAY, RGBA, BGRA, YUV_NV12, RAWDATA_U8_NHWC, RAWDATA_S16_NHWC, RAWDATA_F32_NHWC, "
-      "RAWDATA_U16_NHWC, found 'RBG' as entry 2\n  did you mean RGB?\n" },
+    { "[INPUT_CONFIG]\ninputs=a\n", "i.ini: input_formats: expected the formats of the inputs on the board, found no "
+                                    "such key\n  add input_formats = ...; to [INPUT_CONFIG]\n" },
+    { TWO "input_formats=RGB\n",
+      "i.ini:3: input_formats: expected 2 entries, one for each input ('a', 'b'), found 1\n" },
+    { TWO "input_formats=RGB,RBG\n", "i.ini:3: input_formats: expected one of RGB, BGR, GRAY, RGBA, BGRA, YUV_NV12, "
+                                     "RAWDATA_U8_NHWC, RAWDATA_S16_NHWC, RAWDATA_F32_NHWC, "
+                                     "RAWDATA_U16_NHWC, found 'RBG' as entry 2\n  did you mean RGB?\n" },
     { TWO "training_input_formats=RGB,RGBA\n",
-      "i.ini:3: training_input_formats: expected one of RGB, BGR, GRAY, RAWDATA_U8_NHWC, RAWDATA_S16_NHWC, RAWDATA_F32_NHWC, RAWDATA_U16_NHWC, found 'RGBA' as "
+      "i.ini:3: training_input_formats: expected one of RGB, BGR, GRAY, RAWDATA_U8_NHWC, RAWDATA_S16_NHWC, "
+      "RAWDATA_F32_NHWC, RAWDATA_U16_NHWC, found 'RGBA' as "
       "entry 2\n  did you mean RGB?\n" },
-    { "[INPUT_CONFIG]\ninputs=a\ntraining_input_formats=GRAY\ninput_formats=RGB\n", "i.ini:4: input_formats: expected one of GRAY, YUV_NV12, found 'RGB'\n" },
+    { "[INPUT_CONFIG]\ninputs=a\ntraining_input_formats=GRAY\ninput_formats=RGB\n",
+      "i.ini:4: input_formats: expected one of GRAY, YUV_NV12, found 'RGB'\n" },
     { "[INPUT_CONFIG]\ninputs=a\ninput_formats=YUV_NV12\n",
-      "i.ini:3: input_formats: YUV_NV12 for 'a' needs training_input_formats, found no such key\n  add training_input_formats = RGB, BGR or GRAY, one for each input\n" },
+      "i.ini:3: input_formats: YUV_NV12 for 'a' needs training_input_formats, found no such key\n  add "
+      "training_input_formats = RGB, BGR or GRAY, one for each input\n" },
     { TWO "input_formats=RAWDATA_F32_NHWC,RGB\n",
       "i.ini:3: input_formats: expected RAWDATA inputs at the end, found 'a' (RAWDATA_F32_NHWC) before 'b' (RGB)\n"
       "  reorder inputs and every list that goes with it; the model's own order does not matter\n" },
     /* quantizations */
-    { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nquantizations=YES\n", "i.ini:4: quantizations: expected one of FALSE, TRUE, found 'YES'\n" },
+    { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nquantizations=YES\n",
+      "i.ini:4: quantizations: expected one of FALSE, TRUE, found 'YES'\n" },
     { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nquantizations=FALSE\n",
-      "i.ini:4: quantizations: expected TRUE for 'a', found FALSE: RGB is always quantized; only RAWDATA_U8, S16 and U16 go in as they are\n" },
+      "i.ini:4: quantizations: expected TRUE for 'a', found FALSE: RGB is always quantized; only RAWDATA_U8, S16 and "
+      "U16 go in as they are\n" },
     /* mean and std_value */
     { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nstd_value=1\n",
-      "i.ini: mean: expected 1 entry, as 'a' is an image (RGB), found no such key\n  write mean = 0 where the training did not normalize\n" },
-    { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nmean=1:2\n", "i.ini:4: mean: expected one number or three (R:G:B), found '1:2'\n" },
-    { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nmean=1:2:3:4\n", "i.ini:4: mean: expected one number or three (R:G:B), found '1:2:3:4'\n" },
-    { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nmean=1,2,3\n", "i.ini:4: mean: expected 1 entry, one for each input that is not RAWDATA (of 'a'), found 3\n" },
+      "i.ini: mean: expected 1 entry, as 'a' is an image (RGB), found no such key\n  write mean = 0 where the training "
+      "did not normalize\n" },
+    { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nmean=1:2\n",
+      "i.ini:4: mean: expected one number or three (R:G:B), found '1:2'\n" },
+    { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nmean=1:2:3:4\n",
+      "i.ini:4: mean: expected one number or three (R:G:B), found '1:2:3:4'\n" },
+    { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nmean=1,2,3\n",
+      "i.ini:4: mean: expected 1 entry, one for each input that is not RAWDATA (of 'a'), found 3\n" },
     { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nmean=1:x:3\n", "i.ini:4: mean: expected a number, found 'x'\n" },
     { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nmean=1e99\n", "i.ini:4: mean: expected a number, found '1e99'\n" },
-    { "[INPUT_CONFIG]\ninputs=a\ninput_formats=GRAY\nmean=1:2:3\n", "i.ini:4: mean: expected one number for a GRAY input, found '1:2:3'\n" },
-    { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nmean=1\nmean_red=1\n", "i.ini:5: mean_red: expected either mean or mean_red, mean_green and mean_blue, found both\n" },
+    { "[INPUT_CONFIG]\ninputs=a\ninput_formats=GRAY\nmean=1:2:3\n",
+      "i.ini:4: mean: expected one number for a GRAY input, found '1:2:3'\n" },
+    { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nmean=1\nmean_red=1\n",
+      "i.ini:5: mean_red: expected either mean or mean_red, mean_green and mean_blue, found both\n" },
     { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nmean_red=1\nmean_green=1\nstd_value=1\n",
-      "i.ini: mean_blue: expected all of mean_red, mean_green and mean_blue, found no such key\n  add mean_blue = ...; to [INPUT_CONFIG]\n" },
+      "i.ini: mean_blue: expected all of mean_red, mean_green and mean_blue, found no such key\n  add mean_blue = ...; "
+      "to [INPUT_CONFIG]\n" },
     { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nmean=0\nstd_value=0\n",
-      "i.ini:5: std_value: expected numbers above 0, found '0'\n  the picture is divided by std_value: write 1 where the training did not normalize\n" },
+      "i.ini:5: std_value: expected numbers above 0, found '0'\n  the picture is divided by std_value: write 1 where "
+      "the training did not normalize\n" },
     { RAW "mean=0\n", "i.ini:4: mean: expected no such key, as all inputs are RAWDATA, found 1 entry\n" },
     { TWO "input_formats=RGB,RAWDATA_F32_NHWC\nmean=1,0\n",
       "i.ini:4: mean: expected 1 entry, one for each input that is not RAWDATA (of 'a', 'b'), found 2\n" },
     /* alignments and layouts */
-    { ONE "input_width_alignment=0\n", "i.ini:6: input_width_alignment: expected a whole number from 1 to 65536 for 'data', found '0'\n" },
-    { RAW "input_height_alignment=16\n", "i.ini:4: input_height_alignment: expected 1 for the RAWDATA input 'x', found 16\n" },
-    { "[INPUT_CONFIG]\ninputs=x\ntraining_input_formats=RGB\ninput_formats=YUV_NV12\nmean=0\nstd_value=1\ninput_width_alignment=3\n",
+    { ONE "input_width_alignment=0\n",
+      "i.ini:6: input_width_alignment: expected a whole number from 1 to 65536 for 'data', found '0'\n" },
+    { RAW "input_height_alignment=16\n",
+      "i.ini:4: input_height_alignment: expected 1 for the RAWDATA input 'x', found 16\n" },
+    { "[INPUT_CONFIG]\ninputs=x\ntraining_input_formats=RGB\ninput_formats=YUV_NV12\nmean=0\nstd_value=1\ninput_width_"
+      "alignment=3\n",
       "i.ini:7: input_width_alignment: expected an even number for the YUV_NV12 input 'x', found 3\n" },
-    { ONE "input_layouts=NCWH\n", "i.ini:6: input_layouts: expected one of NHWC, NCHW, found 'NCWH'\n  did you mean NCHW?\n" },
+    { ONE "input_layouts=NCWH\n",
+      "i.ini:6: input_layouts: expected one of NHWC, NCHW, found 'NCWH'\n  did you mean NCHW?\n" },
     { "[INPUT_CONFIG]\ninputs=x\ninput_formats=BGRA\nmean=0\nstd_value=1\ninput_layouts=NCHW\n",
       "i.ini:6: input_layouts: expected NHWC for the BGRA input 'x', found NCHW\n" },
     /* outputs */
-    { RAW OUT "dequantizations=TRUE,TRUE\n", "i.ini:6: dequantizations: expected 1 entry, one for each output ('prob'), found 2\n" },
+    { RAW OUT "dequantizations=TRUE,TRUE\n",
+      "i.ini:6: dequantizations: expected 1 entry, one for each output ('prob'), found 2\n" },
     { RAW OUT "dequantizations=FALSE\noutput_formats=RAWDATA_F32_NHWC\n",
       "i.ini:7: output_formats: expected dequantizations=TRUE for 'prob' with RAWDATA_F32_NHWC, found FALSE\n" },
-    { RAW OUT "output_formats=RGB\n", "i.ini:6: output_formats: expected one of RAWDATA_U8_NHWC, RAWDATA_S16_NHWC, RAWDATA_F32_NHWC, found 'RGB'\n" },
+    { RAW OUT "output_formats=RGB\n",
+      "i.ini:6: output_formats: expected one of RAWDATA_U8_NHWC, RAWDATA_S16_NHWC, RAWDATA_F32_NHWC, found 'RGB'\n" },
     /* conv */
     { RAW OUT "[CONV_CONFIG]\ninput_format=INT16\n",
       "i.ini:7: input_format: expected one of ALL_UINT8, ALL_INT16, CONV2D_INT16, DEPTHWISE_INT16, found 'INT16'\n" },
-    { RAW OUT "[CONV_CONFIG]\ninput_formats=ALL_INT16\n", "i.ini:7: unknown key 'input_formats' in [CONV_CONFIG]; known: input_format, tensor_arrays\n  'input_formats' belongs to [INPUT_CONFIG]\n" },
+    { RAW OUT "[CONV_CONFIG]\ninput_formats=ALL_INT16\n",
+      "i.ini:7: unknown key 'input_formats' in [CONV_CONFIG]; known: input_format, tensor_arrays\n  'input_formats' "
+      "belongs to [INPUT_CONFIG]\n" },
 };
 
 static sgs_status parse(sgs_config **c, const char *text, size_t n, sgs_diag *d)
@@ -206,7 +261,9 @@ static void test_long_names(void **state)
         sgs_config *c = NULL;
         memset(name, 'n', sizeof name);
         name[2046 + more] = 0;
-        const int n = snprintf(text, sizeof text, "[INPUT_CONFIG]\ninputs= \"%s\" , b ;\ninput_formats=RAWDATA_F32_NHWC,RAWDATA_F32_NHWC\n" OUT, name);
+        const int n = snprintf(
+            text, sizeof text,
+            "[INPUT_CONFIG]\ninputs= \"%s\" , b ;\ninput_formats=RAWDATA_F32_NHWC,RAWDATA_F32_NHWC\n" OUT, name);
         assert_int_equal(parse(&c, text, (size_t)n, &d), more ? SGS_E_CONFIG : SGS_OK);
         if (more)
             assert_string_equal(d.text, "inputs: expected at most 2048 characters of names, found 2049");
@@ -216,7 +273,7 @@ static void test_long_names(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_good), cmocka_unit_test(test_wrong), cmocka_unit_test(test_binary),
-                                        cmocka_unit_test(test_long_names) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_good), cmocka_unit_test(test_wrong),
+                                        cmocka_unit_test(test_binary), cmocka_unit_test(test_long_names) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

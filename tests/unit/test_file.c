@@ -133,7 +133,8 @@ static void test_killed(void **state)
         kill(pid, sig);
         int status;
         waitpid(pid, &status, 0);
-        assert_true(sig == SIGTERM ? WIFEXITED(status) && WEXITSTATUS(status) == 99 : WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+        assert_true(sig == SIGTERM ? WIFEXITED(status) && WEXITSTATUS(status) == 99
+                                   : WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
         expect_whole();
         assert_in_range(others("big"), 0, sig == SIGKILL);
         if (system("rm -f big.tmp.*"))
