@@ -203,10 +203,8 @@ static int interleave(const ipu_ref *a, const ipu_ref *b, uint64_t period, uint6
 {
     if (!period)
         return 0;
-    uint64_t at_a = a->off % period, at_b = b->off % period;
-    if (at_a + inner_a > period || at_b + inner_b > period)
-        return 0;
-    return at_a + inner_a <= at_b || at_b + inner_b <= at_a;
+    uint64_t from_a = (b->off % period + period - a->off % period) % period; /* where b's part begins, seen from a's */
+    return inner_a <= from_a && from_a + inner_b <= period;
 }
 
 static int multiple(int32_t stride, int32_t count, int32_t period)

@@ -59,6 +59,11 @@ sgs_status sgs_lower_fail(sgs_lowering *l, const sgs_node *n, sgs_diag *d, const
     return s;
 }
 
+sgs_arena *sgs_lower_arena(sgs_lowering *l)
+{
+    return l->p->arena;
+}
+
 /* ---- places -------------------------------------------------------------------------------------------------------------- */
 
 static int new_buffer(sgs_lowering *l, ipu_space space, int index, int64_t bytes)

@@ -47,6 +47,48 @@ ipu_ref sgs_pack_depthwise(sgs_lowering *l, sgs_type t, const void *w, int64_t t
 /* count elements, zeros up to a multiple of 16. */
 ipu_ref sgs_pack_array(sgs_lowering *l, ipu_type t, const void *data, int64_t count);
 
+/* ---- sums.c: weighted sums of integers (convolution, depthwise, fully connected), ARITHMETIC.md 4 and 5 ---- */
+
+typedef struct sgs_sums {
+    const sgs_value *x, *w, *bias, *y;   /* bias may be NULL */
+    int64_t co, taps, ci;                /* outputs; products of one sum are taps x ci */
+    int64_t step_o, step_tap, step_c;    /* w's index is o*step_o + tap*step_tap + c*step_c */
+    int64_t group;                       /* outputs that read the same ci channels */
+    /* results of sgs_sums_make, one per output: */
+    void *folded;                        /* S32 or S64: bias - sum(zero * w) */
+    float *mult;
+    int32_t shift;
+} sgs_sums;
+/* Proves that the sums fit and computes the results. */
+sgs_status sgs_sums_make(sgs_lowering *l, const sgs_node *n, sgs_sums *s, sgs_diag *d);
+/* Constant operands for outputs [first, first + count): bias, mult. */
+ipu_ref sgs_sums_bias(sgs_lowering *l, const sgs_sums *s, int64_t first, int64_t count);
+ipu_ref sgs_sums_mult(sgs_lowering *l, const sgs_sums *s, int64_t first, int64_t count);
+/* x's zero points for channels [first, first + count), in x's type: what a pixel outside reads. */
+ipu_ref sgs_lower_zeros(sgs_lowering *l, const sgs_value *x, int64_t first, int64_t count);
+/* A window on some channels of an operand. */
+ipu_ref sgs_ref_channels(ipu_ref r, int64_t first, int64_t count);
+
+/* Scale and zero point of channel c; 1 and 0 without quantization. */
+static inline double sgs_scale(const sgs_value *v, int64_t c)
+{
+    return v->quant ? (double)v->quant->scale[v->quant->n > 1 ? c : 0] : 1;
+}
+static inline int32_t sgs_zero(const sgs_value *v, int64_t c)
+{
+    return v->quant ? v->quant->zero[v->quant->n > 1 ? c : 0] : 0;
+}
+static inline bool sgs_one_scale(const sgs_value *v)
+{
+    return !v->quant || v->quant->n == 1;
+}
+/* S16 and U8, the types of activations. */
+static inline bool sgs_is_activation(const sgs_value *v)
+{
+    return v->type == SGS_U8 || v->type == SGS_S16;
+}
+sgs_arena *sgs_lower_arena(sgs_lowering *l);
+
 /* The multipliers and ranges of ARITHMETIC.md, from a fixed value's quantization. */
 float sgs_mult(double num, double den);                     /* f32(num / den) */
 /* Section 3 with a fused sgs_act; y has one zero point, and one scale unless act is NONE or RELU. */

@@ -1,6 +1,7 @@
 /* clip: y = min(max(x, lo), hi); ReLU and ReLU6 are clips. */
 #include <math.h>
 
+#include "compile/lower.h"
 #include "ops/util.h"
 
 static const sgs_attr clip_attrs[] = { SGS_ATTR_F(sgs_act_attr, lo), SGS_ATTR_F(sgs_act_attr, hi), SGS_ATTR_END };
@@ -69,11 +70,29 @@ static sgs_status from_onnx_clip(sgs_import *im, const sgs_source_node *s, sgs_d
     return emit_clip(im, s, lo, hi, d);
 }
 
+/* ---- lowering ------------------------------------------------------------------------------------------------------- */
+
+/* Scale and zero point stay; the bounds become integers. */
+static sgs_status clip_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const sgs_act_attr *a = n->attr;
+    const sgs_value *x = n->in[0], *y = n->out[0];
+    if (!sgs_is_activation(x) || x->type != y->type)
+        return sgs_lower_fail(l, n, d, "expected u8 or s16, the same in and out");
+    if (!sgs_one_scale(y) && !(a->lo == 0 && isinf(a->hi) && y->type == SGS_S16))
+        return sgs_lower_fail(l, n, d, "bounds other than 0 and infinity need one scale for all channels");
+    ipu_out out = sgs_out_range(y, SGS_ACT_CLIP, a->lo, a->hi);
+    ipu_clamp r = { .head = SGS_REC(IPU_CLAMP, clamp), .y = sgs_lower_ref(l, y), .x = sgs_lower_ref(l, x),
+                    .lo = (int32_t)out.lo + out.zero, .hi = (int32_t)out.hi + out.zero };
+    return sgs_lower_emit(l, &r.head, n, 0, d);
+}
+
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
 
 const sgs_op sgs_op_clip = {
     .name = "clip", .family = "clamp", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_act_attr), .attr = clip_attrs,
     .infer = clip_infer, .eval = clip_eval, .permute = sgs_permute_elementwise, .qrule = SGS_Q_MOVE,
+    .lower = clip_lower,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_clip, NULL };

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "compile/lower.h"
 #include "ops/dnnl.h"
 #include "ops/util.h"
 
@@ -103,12 +104,47 @@ static sgs_status from_onnx_conv(sgs_import *im, const sgs_source_node *s, sgs_d
     return sgs_src_out(im, s, 0, y, d);
 }
 
+/* ---- lowering ------------------------------------------------------------------------------------------------------- */
+
+/* Groups are records of their own on channel windows. */
+static sgs_status lower_group(sgs_lowering *l, const sgs_node *n, const sgs_sums *s, int64_t first, sgs_diag *d)
+{
+    const sgs_conv_attr *a = n->attr;
+    const int64_t *k = s->w->dim + 1, from = first / s->group * s->ci;
+    const uint8_t *w = (const uint8_t *)s->w->data + first * s->step_o * sgs_type_bytes(s->w->type);
+    ipu_conv r = {
+        .head = SGS_REC(s->x->type == SGS_U8 ? IPU_CONV_U8 : IPU_CONV_S16, conv),
+        .y = sgs_ref_channels(sgs_lower_ref(l, s->y), first, s->group), .x = sgs_ref_channels(sgs_lower_ref(l, s->x), from, s->ci),
+        .w = sgs_pack_conv(l, s->w->type, w, s->group, s->taps, s->ci), .bias = sgs_sums_bias(l, s, first, s->group),
+        .mult = sgs_sums_mult(l, s, first, s->group), .pad = sgs_lower_zeros(l, s->x, from, s->ci),
+        .kh = (int32_t)k[0], .kw = (int32_t)k[1], .sy = (int32_t)a->stride[0], .sx = (int32_t)a->stride[1],
+        .dy = (int32_t)a->dilation[0], .dx = (int32_t)a->dilation[1], .py = (int32_t)a->pad[0], .px = (int32_t)a->pad[1],
+        .shift = s->shift, .out = sgs_out_range(s->y, (int)a->act, a->lo, a->hi),
+    };
+    int64_t mac = sgs_value_count(s->y) / s->co * s->group * s->taps * s->ci;
+    return sgs_lower_emit(l, &r.head, n, mac, d);
+}
+
+static sgs_status conv_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const sgs_conv_attr *a = n->attr;
+    const sgs_value *w = n->in[1];
+    int64_t taps = w->dim[1] * w->dim[2], ci = w->dim[3];
+    sgs_sums s = { .x = n->in[0], .w = w, .bias = n->nin > 2 ? n->in[2] : NULL, .y = n->out[0], .co = w->dim[0], .taps = taps, .ci = ci,
+                   .step_o = taps * ci, .step_tap = ci, .step_c = 1, .group = w->dim[0] / a->groups };
+    SGS_TRY(sgs_sums_make(l, n, &s, d));
+    for (int64_t first = 0; first < s.co; first += s.group)
+        SGS_TRY(lower_group(l, n, &s, first, d));
+    return SGS_OK;
+}
+
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
 
 const sgs_op sgs_op_conv = {
     .name = "conv", .family = "conv", .nin_min = 2, .nin_max = 3, .nout = 1, /* x, w[, bias] -> y */
     .attr_bytes = sizeof(sgs_conv_attr), .attr = conv_attrs,
     .infer = conv_infer, .eval = conv_eval, .float_only = true, .qrule = SGS_Q_CONV,
+    .lower = conv_lower,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_conv, NULL };

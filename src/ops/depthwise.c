@@ -1,4 +1,5 @@
 /* depthwise: y[n,h,w,c] = act(b[c] + sum x[n, h*s+i*d-p, ..., c] * w[0,i,j,c]), x NHWC, w [1][kh][kw][c]. */
+#include "compile/lower.h"
 #include "ops/dnnl.h"
 #include "ops/util.h"
 
@@ -41,12 +42,34 @@ static sgs_status depthwise_eval(const sgs_node *n, const sgs_tensor *in, sgs_te
     return sgs_dnnl_run_conv(&c, st, d);
 }
 
+/* ---- lowering ------------------------------------------------------------------------------------------------------- */
+
+static sgs_status depthwise_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const sgs_conv_attr *a = n->attr;
+    const sgs_value *w = n->in[1];
+    int64_t c = w->dim[3], taps = w->dim[1] * w->dim[2];
+    sgs_sums s = { .x = n->in[0], .w = w, .bias = n->nin > 2 ? n->in[2] : NULL, .y = n->out[0], .co = c, .taps = taps, .ci = 1,
+                   .step_o = 1, .step_tap = c, .group = 1 };
+    SGS_TRY(sgs_sums_make(l, n, &s, d));
+    ipu_depthwise r = {
+        .head = SGS_REC(s.x->type == SGS_U8 ? IPU_DEPTHWISE_U8 : IPU_DEPTHWISE_S16, depthwise),
+        .y = sgs_lower_ref(l, s.y), .x = sgs_lower_ref(l, s.x), .w = sgs_pack_depthwise(l, w->type, w->data, taps, c),
+        .bias = sgs_sums_bias(l, &s, 0, c), .mult = sgs_sums_mult(l, &s, 0, c), .pad = sgs_lower_zeros(l, s.x, 0, c),
+        .kh = (int32_t)w->dim[1], .kw = (int32_t)w->dim[2], .sy = (int32_t)a->stride[0], .sx = (int32_t)a->stride[1],
+        .dy = (int32_t)a->dilation[0], .dx = (int32_t)a->dilation[1], .py = (int32_t)a->pad[0], .px = (int32_t)a->pad[1],
+        .shift = s.shift, .out = sgs_out_range(s.y, (int)a->act, a->lo, a->hi),
+    };
+    return sgs_lower_emit(l, &r.head, n, sgs_value_count(s.y) * taps, d);
+}
+
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
 
 const sgs_op sgs_op_depthwise = {
     .name = "depthwise", .family = "depthwise", .nin_min = 2, .nin_max = 3, .nout = 1, /* x, w[, bias] -> y */
     .attr_bytes = sizeof(sgs_conv_attr), .attr = depthwise_attrs,
     .infer = depthwise_infer, .eval = depthwise_eval, .float_only = true, .qrule = SGS_Q_CONV,
+    .lower = depthwise_lower,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_depthwise, NULL };

@@ -1,4 +1,5 @@
 /* fc: y[..., o] = act(b[o] + sum x[..., c] * w[o,c]).  ONNX Gemm arrives here when its B is constant (pass/fold_matmul). */
+#include "compile/lower.h"
 #include "ops/dnnl.h"
 #include "ops/util.h"
 
@@ -30,12 +31,33 @@ static sgs_status fc_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *o
     return sgs_dnnl_run_fc(in, n->nin > 2 && n->in[2], out, n->attr, st, d);
 }
 
+/* ---- lowering ------------------------------------------------------------------------------------------------------- */
+
+/* A 1x1 convolution. */
+static sgs_status fc_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const sgs_conv_attr *a = n->attr;
+    const sgs_value *w = n->in[1];
+    int64_t co = w->dim[0], ci = w->dim[1];
+    sgs_sums s = { .x = n->in[0], .w = w, .bias = n->nin > 2 ? n->in[2] : NULL, .y = n->out[0], .co = co, .taps = 1, .ci = ci,
+                   .step_o = ci, .step_c = 1, .group = co };
+    SGS_TRY(sgs_sums_make(l, n, &s, d));
+    ipu_conv r = {
+        .head = SGS_REC(s.x->type == SGS_U8 ? IPU_CONV_U8 : IPU_CONV_S16, conv),
+        .y = sgs_lower_ref(l, s.y), .x = sgs_lower_ref(l, s.x), .w = sgs_pack_conv(l, w->type, w->data, co, 1, ci),
+        .bias = sgs_sums_bias(l, &s, 0, co), .mult = sgs_sums_mult(l, &s, 0, co), .pad = sgs_lower_zeros(l, s.x, 0, ci),
+        .kh = 1, .kw = 1, .sy = 1, .sx = 1, .dy = 1, .dx = 1, .shift = s.shift, .out = sgs_out_range(s.y, (int)a->act, a->lo, a->hi),
+    };
+    return sgs_lower_emit(l, &r.head, n, sgs_value_count(s.y) * ci, d);
+}
+
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
 
 const sgs_op sgs_op_fc = {
     .name = "fc", .family = "fc", .nin_min = 2, .nin_max = 3, .nout = 1, /* x, w[, bias] -> y */
     .attr_bytes = sizeof(sgs_conv_attr), .attr = fc_attrs,
     .infer = fc_infer, .eval = fc_eval, .float_only = true, .qrule = SGS_Q_CONV, .kernel = "conv",
+    .lower = fc_lower,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_fc, NULL };

@@ -1,6 +1,8 @@
 /* pad with a constant. */
+#include <math.h>
 #include <string.h>
 
+#include "compile/lower.h"
 #include "ops/util.h"
 
 static const sgs_attr pad_attrs[] = {
@@ -102,11 +104,43 @@ static sgs_status from_onnx_pad(sgs_import *im, const sgs_source_node *s, sgs_di
     return sgs_src_out(im, s, 0, y, d);
 }
 
+/* ---- lowering ------------------------------------------------------------------------------------------------------- */
+
+/* The padding value in x's integers, one per channel. */
+static ipu_ref pad_values(sgs_lowering *l, const sgs_value *x, float value)
+{
+    int64_t c = x->dim[3];
+    bool u8 = x->type == SGS_U8;
+    int32_t lo = u8 ? 0 : -32767, hi = u8 ? 255 : 32767;
+    uint8_t *bytes = SGS_NEW_N(sgs_lower_arena(l), uint8_t, 2 * c);
+    for (int64_t i = 0; i < c; i++) {
+        double q = rint((double)value / sgs_scale(x, i)) + sgs_zero(x, i);
+        int16_t v = (int16_t)(q < lo ? lo : q > hi ? hi : q);
+        memcpy(bytes + (u8 ? i : 2 * i), &v, u8 ? 1 : 2); /* little-endian, as the image */
+    }
+    return sgs_lower_const(l, u8 ? IPU_U8 : IPU_S16, bytes, c);
+}
+
+static sgs_status pad_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const sgs_pad_attr *a = n->attr;
+    const sgs_value *x = n->in[0], *y = n->out[0];
+    if (!sgs_is_activation(x) || x->type != y->type || x->rank != 4)
+        return sgs_lower_fail(l, n, d, "expected u8 or s16 of four dimensions");
+    for (int i = 0; i < 4; i++)
+        if (a->before[i] < 0 || a->after[i] < 0 || (i % 3 == 0 && (a->before[i] || a->after[i])))
+            return sgs_lower_fail(l, n, d, "only rows and columns can be padded, and not by a negative number");
+    ipu_pad r = { .head = SGS_REC(IPU_PAD, pad), .y = sgs_lower_ref(l, y), .x = sgs_lower_ref(l, x), .value = pad_values(l, x, a->value),
+                  .py = (int32_t)a->before[1], .px = (int32_t)a->before[2] };
+    return sgs_lower_emit(l, &r.head, n, 0, d);
+}
+
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
 
 const sgs_op sgs_op_pad = {
     .name = "pad", .family = "pad", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_pad_attr), .attr = pad_attrs,
     .infer = pad_infer, .eval = pad_eval, .permute = pad_permute, .qrule = SGS_Q_MOVE,
+    .lower = pad_lower,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_pad, NULL };

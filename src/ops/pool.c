@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "compile/lower.h"
 #include "ops/dnnl.h"
 #include "ops/util.h"
 
@@ -104,15 +105,49 @@ static sgs_status from_onnx_globalavg(sgs_import *im, const sgs_source_node *s, 
     return from_onnx_global(im, s, &sgs_op_avgpool, d);
 }
 
+/* ---- lowering ------------------------------------------------------------------------------------------------------- */
+
+/* m[n] for n pixels. */
+static ipu_ref multipliers(sgs_lowering *l, const sgs_value *x, const sgs_value *y, int64_t most)
+{
+    float *m = SGS_NEW_N(sgs_lower_arena(l), float, most + 1);
+    for (int64_t i = 1; i <= most; i++)
+        m[i] = (float)(sgs_scale(x, 0) / (sgs_scale(y, 0) * (double)i));
+    return sgs_lower_const(l, IPU_F32, m, most + 1);
+}
+
+static sgs_status pool_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const sgs_pool_attr *a = n->attr;
+    const sgs_value *x = n->in[0], *y = n->out[0];
+    bool average = n->op == &sgs_op_avgpool;
+    if (average && (x->type != SGS_S16 || y->type != SGS_S16 || !sgs_one_scale(x) || !sgs_one_scale(y)))
+        return sgs_lower_fail(l, n, d, "expected s16 in and out with one scale each");
+    if (!average && (!sgs_is_activation(x) || x->type != y->type))
+        return sgs_lower_fail(l, n, d, "expected u8 or s16, the same in and out");
+    if (a->kernel[0] * a->kernel[1] > 65535)
+        return sgs_lower_fail(l, n, d, "a window of more than 65535 pixels");
+    ipu_pool r = { .head = SGS_REC(average ? IPU_AVGPOOL_S16 : IPU_MAXPOOL, pool), .y = sgs_lower_ref(l, y), .x = sgs_lower_ref(l, x),
+                   .kh = (int32_t)a->kernel[0], .kw = (int32_t)a->kernel[1], .sy = (int32_t)a->stride[0], .sx = (int32_t)a->stride[1],
+                   .py = (int32_t)a->pad[0], .px = (int32_t)a->pad[1], .count_pad = average && a->count_pad };
+    if (average) {
+        r.mult = multipliers(l, x, y, a->kernel[0] * a->kernel[1]);
+        r.out = sgs_out_range(y, SGS_ACT_NONE, 0, 0);
+    }
+    return sgs_lower_emit(l, &r.head, n, 0, d);
+}
+
 /* ---- rows --------------------------------------------------------------------------------------------------------------- */
 
 const sgs_op sgs_op_maxpool = {
     .name = "maxpool", .family = "pool", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_pool_attr), .attr = pool_attrs,
     .infer = pool_infer, .eval = pool_eval, .float_only = true, .qrule = SGS_Q_MOVE,
+    .lower = pool_lower,
 };
 const sgs_op sgs_op_avgpool = {
     .name = "avgpool", .family = "pool", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_pool_attr), .attr = pool_attrs,
     .infer = pool_infer, .eval = pool_eval, .float_only = true, .qrule = SGS_Q_S16,
+    .lower = pool_lower,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_maxpool, &sgs_op_avgpool, NULL };

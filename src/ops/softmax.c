@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "compile/lower.h"
 #include "ops/util.h"
 
 static const sgs_attr softmax_attrs[] = { SGS_ATTR_I(sgs_axis_attr, axis), SGS_ATTR_END };
@@ -77,12 +78,31 @@ static sgs_status from_onnx_softmax(sgs_import *im, const sgs_source_node *s, sg
     return sgs_src_out(im, s, 0, y, d);
 }
 
+/* ---- lowering ------------------------------------------------------------------------------------------------------- */
+
+static sgs_status softmax_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const sgs_value *x = n->in[0], *y = n->out[0], *table = n->nin > 1 ? n->in[1] : NULL;
+    int64_t axis = ((const sgs_axis_attr *)n->attr)->axis;
+    if (x->type != SGS_S16 || y->type != SGS_S16 || !sgs_one_scale(x) || !sgs_one_scale(y))
+        return sgs_lower_fail(l, n, d, "expected s16 in and out with one scale each");
+    if (!table || !table->data || table->type != SGS_S16 || sgs_value_count(table) != 1025)
+        return sgs_lower_fail(l, n, d, "expected a constant table of 1025 s16 entries");
+    if ((axis < 0 ? axis + x->rank : axis) != x->rank - 1)
+        return sgs_lower_fail(l, n, d, "expected the last axis, found axis %lld of %d", (long long)axis, x->rank);
+    ipu_softmax r = { .head = SGS_REC(IPU_SOFTMAX_S16, softmax), .y = sgs_lower_ref(l, y), .x = sgs_lower_ref(l, x),
+                      .table = sgs_lower_const(l, IPU_S16, table->data, 1025), .m_in = (float)(sgs_scale(x, 0) * 4096),
+                      .m_out = sgs_mult(1, sgs_scale(y, 0)), .out = sgs_out_range(y, SGS_ACT_NONE, 0, 0) };
+    return sgs_lower_emit(l, &r.head, n, 0, d);
+}
+
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
 
 const sgs_op sgs_op_softmax = {
     .name = "softmax", .family = "softmax", .nin_min = 1, .nin_max = 2, .nout = 1, /* x[, table of the fixed-point model] -> y */
     .attr_bytes = sizeof(sgs_axis_attr), .attr = softmax_attrs,
     .infer = softmax_infer, .eval = softmax_eval, .permute = sgs_permute_axis, .float_only = true, .qrule = SGS_Q_S16,
+    .lower = softmax_lower,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_softmax, NULL };

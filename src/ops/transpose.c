@@ -1,6 +1,7 @@
 /* transpose: out.dim[i] = in.dim[perm[i]]. */
 #include <string.h>
 
+#include "compile/lower.h"
 #include "ops/util.h"
 
 static const sgs_attr transpose_attrs[] = { SGS_ATTR_VN(sgs_perm_attr, perm, SGS_MAX_RANK, n), SGS_ATTR_END };
@@ -75,11 +76,31 @@ static sgs_status from_onnx_transpose(sgs_import *im, const sgs_source_node *s, 
     return sgs_src_out(im, s, 0, y, d);
 }
 
+/* ---- lowering ------------------------------------------------------------------------------------------------------- */
+
+/* A copy that walks x's axes in y's order. */
+static sgs_status transpose_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const sgs_perm_attr *a = n->attr;
+    if (a->n > 4)
+        return sgs_lower_fail(l, n, d, "at most four dimensions can be transposed, found %lld", (long long)a->n);
+    ipu_ref x = sgs_lower_ref(l, n->in[0]), y = sgs_lower_ref(l, n->out[0]), walk = x;
+    const int32_t dim[4] = { x.n, x.h, x.w, x.c }, stride[4] = { x.img, x.row, x.pix, x.step };
+    int32_t *const wd[4] = { &walk.n, &walk.h, &walk.w, &walk.c }, *const ws[4] = { &walk.img, &walk.row, &walk.pix, &walk.step };
+    int64_t before = 4 - a->n;
+    for (int64_t i = 0; i < a->n; i++) {
+        *wd[before + i] = dim[before + a->perm[i]];
+        *ws[before + i] = stride[before + a->perm[i]];
+    }
+    return sgs_lower_copy(l, &y, &walk, n, d);
+}
+
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
 
 const sgs_op sgs_op_transpose = {
     .name = "transpose", .family = "transpose", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_perm_attr), .attr = transpose_attrs,
     .infer = transpose_infer, .eval = transpose_eval, .qrule = SGS_Q_MOVE, .kernel = "copy",
+    .lower = transpose_lower,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_transpose, NULL };

@@ -198,6 +198,17 @@ static void interleaved_windows_are_fine(void **state)
     y[1] = y[0];
     y[1].off += 20;
     assert_int_equal(ipu_load(&m, s.image, s.bytes, &any_kernels), IPU_OK);
+    s.h->arena_bytes += 64; /* wherever the buffer begins */
+    for (int i = 0; i < 64; i++) {
+        y[0].off += 1, y[1].off += 1;
+        assert_int_equal(ipu_load(&m, s.image, s.bytes, &any_kernels), IPU_OK);
+    }
+    for (int i = 0; i < 39; i++) { /* but a step to either side meets */
+        ipu_ref kept = y[1];
+        y[1].off += (uint32_t)i - 19;
+        assert_int_equal(ipu_load(&m, s.image, s.bytes, &any_kernels), i == 19 ? IPU_OK : IPU_E_IMAGE);
+        y[1] = kept;
+    }
     free(s.image);
 }
 
