@@ -213,8 +213,8 @@ static sgs_buf compile(const net *t, sgs_program *p)
         fail_msg("%s", d.text);
     sgs_program_fuse(p);
     assert_int_equal(sgs_program_plan(p, UINT32_MAX, &plan, &d), SGS_OK);
-    sgs_image_io io[4] = { { "x", IPU_U8, IPU_FMT_RAW, 4, { 1, 6, 5, 4 }, -1, 0, NULL, NULL }, { "y", IPU_S16, IPU_FMT_RAW, 3, { 1, 1, 11 }, -1, 0, NULL, NULL },
-                           { "m", IPU_U8, IPU_FMT_RAW, 4, { 1, 6, 5, 6 }, -1, 0, NULL, NULL }, { "n", IPU_U8, IPU_FMT_RAW, 4, { 1, 6, 5, 6 }, -1, 0, NULL, NULL } };
+    sgs_image_io io[4] = { { .name = "x", .type = IPU_U8, .rank = 4, .dim = { 1, 6, 5, 4 } }, { .name = "y", .type = IPU_S16, .rank = 3, .dim = { 1, 1, 11 } },
+                           { .name = "m", .type = IPU_U8, .rank = 4, .dim = { 1, 6, 5, 6 } }, { .name = "n", .type = IPU_U8, .rank = 4, .dim = { 1, 6, 5, 6 } } };
     sgs_image_info info = { .arena = plan.arena, .ninput = 1, .noutput = 3, .io = io, .provenance = "" };
     assert_int_equal(sgs_emit_image(p, &info, &image, &d), SGS_OK);
     return image;
