@@ -751,7 +751,7 @@ sgs_status sgs_graph_parse(sgs_graph **g, const char *file, sgs_span text, sgs_d
 {
     parser p = { .p = (const char *)text.p, .d = d };
     *g = NULL;
-    p.end = p.p + text.n;
+    p.end = text.n ? p.p + text.n : p.p;
     p.g = sgs_graph_new(file);
     sgs_arena_limit(p.g->arena, ((size_t)1 << 30) + 64 * text.n);
     sgs_status s = lines(&p);
