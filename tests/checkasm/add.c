@@ -12,6 +12,8 @@ static int run(ca *t, ca_dims y, ca_dims b, enum ca_layout layout, enum ca_data 
     ca_ref(t, Y, IPU_S16, y, layout);
     ca_ref(t, A, IPU_S16, y, layout);
     ca_ref(t, B, IPU_S16, b, layout);
+    if (!t->bench && ca_chance(t, 20))
+        ca_in_place(t, A);
     r->ma = 0.02f * (float)ca_range(t, 1, 100);
     r->mb = 0.02f * (float)ca_range(t, 1, 100);
     r->out = ca_out(t, IPU_S16);

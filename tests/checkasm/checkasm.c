@@ -82,6 +82,7 @@ void ca_begin(ca *t, ipu_kind kind, int nref, size_t bytes)
     memset(&t->rec, 0, sizeof t->rec);
     memset(t->operand, 0, sizeof t->operand);
     t->rec.head = (ipu_rec){ .kind = (uint16_t)kind, .nref = (uint16_t)nref, .bytes = (uint32_t)bytes };
+    t->in_place = 0;
     t->ops = 0;
     t->shape[0] = 0;
 }
@@ -103,6 +104,16 @@ void ca_array(ca *t, int i, int type, int32_t count)
     ca_refs(t)[i].space = IPU_CONST;
 }
 
+void ca_in_place(ca *t, int i)
+{
+    const ipu_ref *y = ca_refs(t);
+    ipu_ref r = *y;
+
+    r.type = ca_refs(t)[i].type;
+    ca_refs(t)[i] = r;
+    t->in_place = i;
+}
+
 static ptrdiff_t ca_extent(const ipu_ref *r)
 {
     return (ptrdiff_t)(r->n - 1) * r->img + (ptrdiff_t)(r->h - 1) * r->row + (ptrdiff_t)(r->w - 1) * r->pix +
@@ -118,6 +129,10 @@ void ca_place(ca *t, uint32_t written)
 
         if (r->space == IPU_NONE)
             continue;
+        if (t->in_place && i == t->in_place) {
+            *o = t->operand[0];
+            continue;
+        }
         o->extent = ca_extent(r);
         if (o->extent + CA_GUARD > CA_BYTES) {
             fprintf(stderr, "checkasm: case too large\n");
@@ -331,7 +346,7 @@ static int ca_compare(ca *t)
 {
     for (int i = 0; i < t->rec.head.nref; i++) {
         const ca_operand *o = &t->operand[i];
-        if (o->at[0] == o->at[1])
+        if (o->at[0] == o->at[1] || (t->in_place && i == t->in_place))
             continue;
         if (!ca_guards(t, i))
             return 0;
@@ -381,6 +396,7 @@ int ca_run(ca *t)
 {
     const ipu_kind kind = (ipu_kind)t->rec.head.kind;
     const ipu_kernel_row *c = &ipu_kernels_c.row[kind], *row = &t->kernels->row[kind];
+    const ca_operand *y = &t->operand[0];
     const int32_t rows = ca_refs(t)->n * ca_refs(t)->h, cut = ca_chance(t, 50) ? 0 : ca_range(t, 0, rows);
     void *p[CA_OPERANDS];
 
@@ -390,6 +406,10 @@ int ca_run(ca *t)
         fprintf(stderr, "  refused by the row's check\n");
         t->failed++;
         return 0;
+    }
+    if (t->in_place) { /* its data were filled into the first copy */
+        memcpy(y->at[1] - y->before, y->from, (size_t)y->bytes);
+        memcpy(t->memory->before[0], y->from, (size_t)y->bytes);
     }
     ca_addresses(t, 0, p);
     c->run(&t->rec.head, p, 0, rows);

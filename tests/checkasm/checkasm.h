@@ -37,6 +37,7 @@ typedef struct ca {
     const ipu_kernels *kernels;
     const char *table, *kernel; /* names, for messages */
     uint64_t random;
+    int in_place; /* operand in the place of operand 0; 0: none */
     int bench;
     double ops;     /* operations of the case, 2 a multiply-accumulate; for --bench */
     char shape[96]; /* for --bench */
@@ -59,6 +60,8 @@ typedef struct ca_dims {
 /* Gives operand i a window; written: the kernels write it. */
 void ca_ref(ca *t, int i, int type, ca_dims d, enum ca_layout layout);
 void ca_array(ca *t, int i, int type, int32_t count); /* a constant array */
+/* Operand i, the same window as operand 0, lies in its place: the pairs that runtime/kernels.h allows. */
+void ca_in_place(ca *t, int i);
 /* Reserves memory for the operands and fills it with random bytes; 1 to nout of them are written. */
 void ca_place(ca *t, uint32_t written);
 

@@ -71,6 +71,8 @@ static void epilogue(ca *t, const shape *s, ca_dims y)
     r->m_y2 = 1.0f / 256 * 0.02f * (float)ca_range(t, 1, 100);
     if (s->add) {
         ca_ref(t, ADD, IPU_S16, y, s->layout);
+        if (!t->bench && ca_chance(t, 50))
+            ca_in_place(t, ADD);
         r->sum = ca_out(t, s->type);
     }
     if (s->y2) {

@@ -48,6 +48,8 @@ static int clamp(ca *t, ca_dims d, int type, enum ca_layout layout)
     ca_begin(t, IPU_CLAMP, 2, sizeof *r);
     ca_ref(t, X, type, d, layout);
     ca_ref(t, Y, type, d, layout);
+    if (!t->bench && ca_chance(t, 30))
+        ca_in_place(t, X);
     r->lo = ca_chance(t, 50) ? low : ca_range(t, low, high);
     r->hi = ca_chance(t, 50) ? high : ca_range(t, r->lo, high);
     ca_place(t, 1u << Y);

@@ -19,6 +19,8 @@ static int run(ca *t, ipu_kind kind, const shape *s)
     ca_begin(t, kind, 4, sizeof *r);
     ca_ref(t, Y, s->to, s->d, s->layout);
     ca_ref(t, X, s->from, s->d, s->layout);
+    if (!t->bench && s->from == s->to && ca_chance(t, 50))
+        ca_in_place(t, X);
     ca_array(t, MULT, IPU_F32, s->per_mult ? s->d.c : 1);
     ca_array(t, ZERO, IPU_S32, s->per_zero ? s->d.c : 1);
     if (kind == IPU_QUANTIZE)

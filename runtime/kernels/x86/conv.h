@@ -162,11 +162,12 @@ IPU_INLINE int32_t conv_bytes(const uint8_t *q, int n)
 /* ---- few input channels ----
  * A row of taps with few channels is one short run of bytes.  For each row of y the rows of x under it are copied,
  * padded left and right, then the bytes that each pixel needs are laid side by side: a 1x1 convolution on kh * kw * ci
- * channels, without a border and without half empty groups of four. */
+ * channels, without a border and without half empty groups of four.  A few rows of y are done at once. */
 enum { NARROW_RUN = 64, NARROW_ROWS = 16 << 10, NARROW_X = 32 << 10, NARROW_WEIGHTS = 24 << 10 };
 
 typedef struct conv_narrow {
     ipu_conv r;   /* as 1x1 */
+    int32_t many; /* rows of y at once */
     int32_t line; /* bytes of one copied row */
     int8_t w[NARROW_WEIGHTS];
     uint8_t rows[NARROW_ROWS + NARROW_RUN], x[NARROW_X + NARROW_RUN];
@@ -205,28 +206,32 @@ static void conv_narrow_weights(const conv_job *j, int8_t *to)
         }
 }
 
-/* The job that computes one row of y from the copy. */
+/* The job that computes some rows of y from the copy. */
 static conv_job conv_narrow_start(const conv_job *j, conv_narrow *k)
 {
     const ipu_conv *r = j->r;
     ipu_conv *to = &k->r;
-    conv_job one = *j;
+    conv_job some = *j;
 
     *to = *r;
-    to->y.n = to->y.h = 1;
-    to->x.n = to->x.h = 1, to->x.w = r->y.w, to->x.c = r->kh * r->kw * r->x.c;
+    to->y.n = to->x.n = 1;
+    to->x.w = r->y.w, to->x.c = r->kh * r->kw * r->x.c;
     to->x.pix = (conv_pixel(to) + 3) / 4 * 4;
+    to->x.row = to->x.pix * to->x.w;
     to->kh = to->kw = to->sy = to->sx = to->dy = to->dx = 1;
     to->py = to->px = 0;
     k->line = ((r->y.w - 1) * r->sx + r->kw) * conv_pixel(r);
-    conv_narrow_weights(j, k->w);
+    k->many = NARROW_X / 2 / to->x.row > 0 ? NARROW_X / 2 / to->x.row : 1;
+    if (j->tail) {
+        conv_narrow_weights(j, k->w);
+        some.w = k->w;
+    }
     memset(k->rows + (ptrdiff_t)r->kh * k->line, 0, NARROW_RUN); /* the last runs reach past the last row */
-    one.r = to;
-    one.w = k->w;
-    one.x = k->x;
-    conv_shape(&one);
-    one.x_bytes = NARROW_X;
-    return one;
+    some.r = to;
+    some.x = k->x;
+    conv_shape(&some);
+    some.x_bytes = NARROW_X;
+    return some;
 }
 
 /* n pixels of c bytes, side by side. */
@@ -263,38 +268,45 @@ static void conv_narrow_rows(const conv_job *j, conv_narrow *k, int32_t n, int32
 }
 
 /* Lays out the runs of each pixel.  Whole vectors are copied; what is too much, the next run covers. */
-IPU_INLINE void conv_narrow_runs(const conv_job *j, conv_narrow *k, const int vector)
+IPU_INLINE void conv_narrow_runs(const conv_job *j, const conv_narrow *k, uint8_t *x0, const int vector)
 {
     const ipu_conv *r = j->r;
     const ptrdiff_t run = (ptrdiff_t)r->kw * conv_pixel(r), step = (ptrdiff_t)r->sx * conv_pixel(r), line = k->line;
-    const int32_t w = r->y.w, kh = r->kh;
+    const int32_t w = r->y.w, kh = r->kh, pix = k->r.x.pix;
 
     for (int32_t x = 0; x < w; x++) {
-        uint8_t *to = k->x + (ptrdiff_t)x * k->r.x.pix;
+        uint8_t *to = x0 + (ptrdiff_t)x * pix;
         const uint8_t *from = k->rows + x * step;
         for (int32_t ky = 0; ky < kh; ky++, to += run, from += line)
             memcpy(to, from, (size_t)vector);
     }
 }
 
-/* Points the job of one row at row `row` of n*h. */
-static void conv_narrow_next(const conv_job *j, conv_narrow *k, conv_job *one, int32_t row)
+/* Readies the job for rows of n*h from `row` on, as many as fit before `end`; returns their number. */
+static int32_t conv_narrow_next(const conv_job *j, conv_narrow *k, conv_job *some, int32_t row, int32_t end)
 {
     const ipu_conv *r = j->r;
     const int32_t n = row / r->y.h, oy = row % r->y.h, run = r->kw * conv_pixel(r);
+    int32_t rows = end - row < r->y.h - oy ? end - row : r->y.h - oy;
 
-    conv_narrow_rows(j, k, n, oy);
-    if (run <= 16)
-        conv_narrow_runs(j, k, 16);
-    else if (run <= 32)
-        conv_narrow_runs(j, k, 32);
-    else
-        conv_narrow_runs(j, k, NARROW_RUN);
-    one->y = j->y + ((ptrdiff_t)n * r->y.img + (ptrdiff_t)oy * r->y.row);
+    rows = rows < k->many ? rows : k->many;
+    for (int32_t i = 0; i < rows; i++) {
+        uint8_t *x = k->x + (ptrdiff_t)i * k->r.x.row;
+        conv_narrow_rows(j, k, n, oy + i);
+        if (run <= 16)
+            conv_narrow_runs(j, k, x, 16);
+        else if (run <= 32)
+            conv_narrow_runs(j, k, x, 32);
+        else
+            conv_narrow_runs(j, k, x, NARROW_RUN);
+    }
+    k->r.x.h = k->r.y.h = rows;
+    some->y = j->y + ((ptrdiff_t)n * r->y.img + (ptrdiff_t)oy * r->y.row);
     if (j->add)
-        one->add = j->add + ((ptrdiff_t)n * r->add.img + (ptrdiff_t)oy * r->add.row);
+        some->add = j->add + ((ptrdiff_t)n * r->add.img + (ptrdiff_t)oy * r->add.row);
     if (j->y2)
-        one->y2 = j->y2 + ((ptrdiff_t)n * r->y2.img + (ptrdiff_t)oy * r->y2.row);
+        some->y2 = j->y2 + ((ptrdiff_t)n * r->y2.img + (ptrdiff_t)oy * r->y2.row);
+    return rows;
 }
 
 #endif

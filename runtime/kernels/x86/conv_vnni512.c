@@ -191,11 +191,11 @@ static void conv_rows(const conv_job *j, const conv_store *s, int32_t y0, int32_
 static void conv_rows_narrow(const conv_job *j, const conv_store *s, int32_t y0, int32_t y1)
 {
     conv_narrow k;
-    conv_job one = conv_narrow_start(j, &k);
+    conv_job some = conv_narrow_start(j, &k);
 
-    for (int32_t row = y0; row < y1; row++) {
-        conv_narrow_next(j, &k, &one, row);
-        conv_rows(&one, s, 0, 1);
+    for (int32_t row = y0, n; row < y1; row += n) {
+        n = conv_narrow_next(j, &k, &some, row, y1);
+        conv_rows(&some, s, 0, n);
     }
 }
 
