@@ -6,6 +6,7 @@
 /* What happens to finished sums; constants of one call. */
 typedef struct conv_store {
     f512_out out, sum, out2;
+    __m512i lo8, hi8, zero16; /* out, for U8 */
     __m512 m_conv, m_add, m_y2;
     __m512i zero, zero1; /* zero points of the convolution and of y, which y2 starts from */
 } conv_store;
@@ -14,6 +15,9 @@ static conv_store conv_store_of(const conv_job *j)
 {
     const ipu_conv *r = j->r;
     conv_store s = { .out = f512_out_of(&r->out), .sum = f512_out_of(&r->sum), .out2 = f512_out_of(&r->out2) };
+    s.lo8 = _mm512_set1_epi8((char)(ipu_rne(r->out.lo) + r->out.zero));
+    s.hi8 = _mm512_set1_epi8((char)(ipu_rne(r->out.hi) + r->out.zero));
+    s.zero16 = _mm512_set1_epi16((short)r->out.zero);
     s.m_conv = _mm512_set1_ps(r->m_conv);
     s.m_add = _mm512_set1_ps(r->m_add);
     s.m_y2 = _mm512_set1_ps(r->m_y2);
@@ -71,22 +75,58 @@ IPU_INLINE void conv_sum(const conv_job *j, const conv_tile *t, const int8_t *w,
         }
 }
 
-/* y (U8 or S16) of one pixel, NB blocks; only the first n channels are stored. */
-IPU_INLINE void conv_put(const conv_job *j, const conv_store *s, uint8_t *y, int32_t co, const __m512i *acc,
-                         const int NB, int n)
+/* Four vectors of sums to 64 bytes in their order.  Clamping after the rounding gives the same as before it, the bounds
+ * being rounded too; above, where the conversion could overflow, it is done before. */
+IPU_INLINE __m512i conv_bytes_of(const conv_store *s, const __m512i *acc, const __m512 *m)
 {
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     __m512i v[4];
-    IPU_UNROLL for (int b = 0; b < NB; b++) v[b] =
-        f512_requant(acc[b], _mm512_loadu_ps(j->mult + co + b * CONV_LANES), &s->out);
-    if (j->r->y.type == IPU_U8)
-        s512_put_u8(y + co, v, NB, n);
-    else
-        s512_put_s16(y + 2 * (ptrdiff_t)co, v, NB, n);
+
+    IPU_UNROLL for (int q = 0; q < 4; q++) v[q] =
+        _mm512_cvtps_epi32(_mm512_min_ps(s->out.hi, _mm512_mul_ps(_mm512_cvtepi32_ps(acc[q]), m[q])));
+    const __m512i a = _mm512_adds_epi16(_mm512_packs_epi32(v[0], v[1]), s->zero16);
+    const __m512i b = _mm512_adds_epi16(_mm512_packs_epi32(v[2], v[3]), s->zero16);
+    const __m512i u = _mm512_permutexvar_epi32(order, _mm512_packus_epi16(a, b));
+
+    return _mm512_min_epu8(_mm512_max_epu8(u, s->lo8), s->hi8);
 }
 
-/* The same with a residual, a second output, or both; y is S16. */
-static void conv_put_more(const conv_job *j, const conv_store *s, const conv_tile *t, int i, int32_t co, __m512i acc,
-                          int n)
+/* The first n bytes (at most 16 * NB) of part q of u to y. */
+IPU_INLINE void conv_store_part(uint8_t *y, __m512i u, const int q, const int NB, int n)
+{
+    if (NB == 4)
+        _mm512_mask_storeu_epi8(y, ~(__mmask64)0 >> (64 - n), u);
+    else if (NB == 2)
+        _mm256_mask_storeu_epi8(y, ~(__mmask32)0 >> (32 - n),
+                                q ? _mm512_extracti64x4_epi64(u, 1) : _mm512_castsi512_si256(u));
+    else
+        _mm_mask_storeu_epi8(y, (__mmask16)(0xffff >> (16 - n)),
+                             q == 0   ? _mm512_castsi512_si128(u)
+                             : q == 1 ? _mm512_extracti32x4_epi32(u, 1)
+                             : q == 2 ? _mm512_extracti32x4_epi32(u, 2)
+                                      : _mm512_extracti32x4_epi32(u, 3));
+}
+
+/* All of the tile to y, U8, without residual or second output; n channels. */
+IPU_INLINE void conv_put_u8(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co, const __m512i *acc,
+                            int n, const int P, const int NB)
+{
+    const int step = 4 / NB; /* pixels in 64 bytes */
+    __m512 m[4];
+
+    IPU_UNROLL for (int q = 0; q < 4; q++) m[q] = _mm512_loadu_ps(j->mult + co + q % NB * CONV_LANES);
+    IPU_UNROLL for (int i = 0; i < P; i += step)
+    {
+        __m512i v[4];
+        IPU_UNROLL for (int q = 0; q < 4; q++) v[q] = i + q / NB < P ? acc[i * NB + q] : acc[i * NB];
+        const __m512i u = conv_bytes_of(s, v, m);
+        IPU_UNROLL for (int q = 0; q < step; q++) if (i + q < P) conv_store_part(j->y + t->y[i + q] + co, u, q, NB, n);
+    }
+}
+
+/* 16 channels of one pixel to y, S16, with a residual, a second output, both or neither. */
+static void conv_put_s16(const conv_job *j, const conv_store *s, const conv_tile *t, int i, int32_t co, __m512i acc,
+                         int n)
 {
     const __mmask16 m = (__mmask16)((1u << n) - 1);
     __m512i v = f512_requant(acc, _mm512_loadu_ps(j->mult + co), &s->out);
@@ -97,10 +137,10 @@ static void conv_put_more(const conv_job *j, const conv_store *s, const conv_til
         v = f512_store(_mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(v, s->zero)), s->m_conv), fa),
                        &s->sum);
     }
-    s512_put_s16(j->y + t->y[i] + 2 * (ptrdiff_t)co, &v, 1, n);
+    s512_put_s16(j->y + t->y[i] + 2 * (ptrdiff_t)co, v, n);
     if (j->y2) {
         v = f512_requant(_mm512_sub_epi32(v, s->zero1), s->m_y2, &s->out2);
-        s512_put_u8(j->y2 + t->y2[i] + co, &v, 1, n);
+        s512_put_u8(j->y2 + t->y2[i] + co, v, n);
     }
 }
 
@@ -117,8 +157,8 @@ IPU_INLINE void conv_tile_of(const conv_job *j, const conv_store *s, const conv_
         IPU_UNROLL for (int i = 0; i < P; i++) acc[i * NB + b] = bias;
     }
     conv_sum(j, t, j->w + co / CONV_LANES * j->block, acc, P, NB);
-    if (!j->add && !j->y2) {
-        IPU_UNROLL for (int i = 0; i < P; i++) conv_put(j, s, j->y + t->y[i], co, acc + i * NB, NB, n);
+    if (j->r->y.type == IPU_U8) {
+        conv_put_u8(j, s, t, co, acc, n, P, NB);
         return;
     }
     __m512i kept[CONV_TILE * 4];
@@ -128,8 +168,8 @@ IPU_INLINE void conv_tile_of(const conv_job *j, const conv_store *s, const conv_
     }
     for (int i = 0; i < P; i++)
         for (int b = 0; b * CONV_LANES < n; b++)
-            conv_put_more(j, s, t, i, co + b * CONV_LANES, kept[i * NB + b],
-                          n - b * CONV_LANES < CONV_LANES ? n - b * CONV_LANES : CONV_LANES);
+            conv_put_s16(j, s, t, i, co + b * CONV_LANES, kept[i * NB + b],
+                         n - b * CONV_LANES < CONV_LANES ? n - b * CONV_LANES : CONV_LANES);
 }
 
 #define CONV_TILE_FN(P, NB)                                                                                            \
