@@ -36,4 +36,10 @@ typedef struct sgs_want {
 sgs_status sgs_samples_take(const sgs_samples *s, int input, const sgs_array *a, const sgs_want *want, void *out,
                             sgs_diag *d);
 
+/* Before the long step: does the script normalize as the ini says?  Runs the first sample with norm=True and norm=False and compares; what
+ * differs becomes a warning with the mean and std_value that the script's numbers show.  want: [nin] of the float model.  Fails only where
+ * norm=True does. */
+sgs_status sgs_preflight(const sgs_config *c, const sgs_samples_options *o, const sgs_want *want, const sgs_log *log,
+                         sgs_diag *d);
+
 #endif

@@ -1,9 +1,10 @@
 /* Runs a preprocessing script over samples as the tools do, for test_preprocess.py.
  *
- *     sample_tool NORM INPUTS TYPE DIMS -i IMAGES -n SCRIPTS [-j WORKERS] [-t SECONDS]
+ *     sample_tool NORM INPUTS TYPE DIMS -i IMAGES -n SCRIPTS [-j WORKERS] [-t SECONDS] [-p INI]
  *
- * Each sample becomes a line: its pictures, and per input the sum of its converted elements' bytes weighted by
- * position.  A failure becomes the message the tools would show, on stderr, and exit status 1. */
+ * With -p: only the preflight against that ini, its warnings on stdout.  Else each sample becomes a line: its pictures,
+ * and per input the sum of its converted elements' bytes weighted by position.  A failure becomes the message the tools
+ * would show, on stderr, and exit status 1. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,22 @@ static sgs_status run(const sgs_samples_options *o, int ninput, bool norm, const
     return status;
 }
 
+static void print_warning(void *user, bool warning, const char *text)
+{
+    printf("%s: %s\n", warning ? "warning" : "line", text);
+}
+
+static sgs_status preflight(const char *ini, const sgs_samples_options *o, const sgs_want *want, sgs_diag *d)
+{
+    const sgs_log log = { .line = print_warning };
+    const sgs_want all[2] = { *want, *want };
+    sgs_config *c;
+    SGS_TRY(sgs_config_read(&c, ini, d));
+    sgs_status s = sgs_preflight(c, o, all, &log, d);
+    sgs_config_free(c);
+    return s;
+}
+
 int main(int argc, char **argv)
 {
     if (argc < 5)
@@ -73,7 +90,8 @@ int main(int argc, char **argv)
     for (char *p = strtok(argv[4], "x"); p; p = strtok(NULL, "x"))
         dim[want.rank++] = atoll(p);
     sgs_samples_options o = { 0 };
-    for (int c; (c = getopt(argc - 4, argv + 4, "i:n:j:t:")) != -1;) {
+    const char *ini = NULL;
+    for (int c; (c = getopt(argc - 4, argv + 4, "i:n:j:t:p:")) != -1;) {
         switch (c) {
         case 'i':
             o.images = optarg;
@@ -87,12 +105,15 @@ int main(int argc, char **argv)
         case 't':
             o.timeout = atoi(optarg);
             break;
+        case 'p':
+            ini = optarg;
+            break;
         default:
             return 2;
         }
     }
     sgs_diag d = { 0 };
-    if (run(&o, atoi(argv[2]), atoi(argv[1]), &want, &d) == SGS_OK)
+    if ((ini ? preflight(ini, &o, &want, &d) : run(&o, atoi(argv[2]), atoi(argv[1]), &want, &d)) == SGS_OK)
         return 0;
     char text[4096];
     sgs_diag_format(&d, text, sizeof text);

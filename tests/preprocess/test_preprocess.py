@@ -31,9 +31,10 @@ class Bench:
     def script(self, name, text):
         return self.file(name, textwrap.dedent(text))
 
-    def run(self, images, script="good.py", norm=True, inputs=1, dtype=None, dims="1x2x2x1", jobs=2, timeout=60, env=None):
+    def run(self, images, script="good.py", norm=True, inputs=1, dtype=None, dims="1x2x2x1", jobs=2, timeout=60, env=None,
+            extra=()):
         command = [TOOL, str(int(norm)), str(inputs), dtype or ("f32" if norm else "u8"), dims, "-i", images, "-n", script, "-j", str(jobs), "-t",
-                   str(timeout)]
+                   str(timeout), *extra]
         return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, timeout=60,
                               env={**os.environ, "SGS_PYTHON": sys.executable, **(env or {})})
 
@@ -328,6 +329,65 @@ def test_virtual_environment_is_taken(bench):
     os.chmod(bench.folder / "venv/bin/python3", 0o755)
     r = bench.run("p.bmp", env={"SGS_PYTHON": "", "VIRTUAL_ENV": str(bench.folder / "venv")})
     assert r.returncode == 0 and "mine" in r.stderr
+
+
+# ---- the preflight: does the script normalize as the ini says? ---------------------------------------------------------------
+
+
+def preflight(bench, ini, script, dims="1x6x5x3", images="p.npy"):
+    bench.script("picture.py", """
+        import numpy as np
+        def raw(dims):
+            return np.random.default_rng(1).integers(0, 256, dims).astype(np.uint8)
+        def line(image, mean, std):
+            return ((image - np.array(mean)) / np.array(std)).astype(np.float32)
+    """)
+    bench.script("s.py", "import numpy as np\nfrom picture import raw, line\n" + textwrap.dedent(script))
+    bench.file("p.npy")
+    inputs = "a,b" if "," in ini else "a"
+    bench.file("i.ini", "[INPUT_CONFIG]\ninputs=%s\n%s\n[OUTPUT_CONFIG]\noutputs=p\n" % (inputs, ini.replace(";", "\n")))
+    return [line.replace("warning: ", "", 1) for line in bench.good(images, "s.py,s.py" if "," in ini else "s.py", dims=dims, extra=["-p", "i.ini"])]
+
+
+LINE = "def image_preprocess(p, norm=True):\n    x = raw((1, 6, 5, 3))\n    return line(x, %s, %s) if norm else x\n"
+SEES = "; a fixed-point model will see other pictures than the float model"
+
+
+@pytest.mark.parametrize("ini, script", [
+    ("input_formats=RGB;mean=10:20:30;std_value=50:60:70", LINE % ([10, 20, 30], [50, 60, 70])),
+    ("input_formats=BGR;mean=10:20:30;std_value=50:60:70", LINE % ([30, 20, 10], [70, 60, 50])),
+    ("training_input_formats=RGB;input_formats=BGR;mean=127.5;std_value=127.5", LINE % (127.4, 127.6)),
+    ("input_formats=GRAY;mean=33.318;std_value=1", "def image_preprocess(p, norm=True):\n    x = raw((1, 6, 5, 1))\n    return line(x, 33.318, 1) if norm else x\n"),
+    ("input_formats=RGB;mean=10:20:30;std_value=50:60:70;input_layouts=NCHW", (LINE % ([10, 20, 30], [50, 60, 70])).replace("return line(x", "return (line(x").replace(
+        " if norm else x", " if norm else x).transpose(0, 3, 1, 2)")),
+    ("input_formats=RAWDATA_F32_NHWC", "def image_preprocess(p, norm=True):\n    return None\n"),
+    ("input_formats=RGB;mean=10;std_value=50", "def image_preprocess(p, norm=True):\n    return np.full((1, 6, 5, 3), 7 if norm else 8, np.uint8)\n"),
+])
+def test_preflight_has_nothing_to_say(bench, ini, script):
+    dims = "1x6x5x1" if "GRAY" in ini else "1x3x6x5" if "NCHW" in ini else "1x6x5x3"
+    assert preflight(bench, ini, script, dims) == []
+
+
+@pytest.mark.parametrize("ini, script, numbers", [
+    ("input_formats=RGB;mean=0;std_value=1", LINE % ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375]), "mean=123.675:116.28:103.53; std_value=58.395:57.12:57.375"),
+    ("input_formats=BGR;mean=30:20:10;std_value=1", LINE % ([30, 20, 10], 1), "mean=10:20:30; std_value=1:1:1"),
+    ("input_formats=RGB;mean=127.5;std_value=255", LINE % (0, 255), "mean=0:0:0; std_value=255:255:255"),
+    ("input_formats=RGB;mean=10;std_value=2", LINE % (0, 1), "mean=0:0:0; std_value=1:1:1"),
+])
+def test_preflight_finds_other_numbers(bench, ini, script, numbers):
+    assert preflight(bench, ini, script) == ["s.py normalizes input 'a' with other numbers than the ini: they look like %s%s" % (numbers, SEES)]
+
+
+def test_preflight_finds_what_no_numbers_explain(bench):
+    for change in ("[:, :, :, ::-1]", "[:, ::-1]", "** 2"):
+        assert preflight(bench, "input_formats=RGB;mean=0;std_value=1", (LINE % (0, 1)).replace("if norm", change + " if norm")) == [
+            "s.py: with norm=True the picture for input 'a' is not (norm=False - mean) / std_value with any mean and std_value" + SEES]
+
+
+def test_preflight_needs_norm_false_but_goes_on(bench):
+    said = preflight(bench, "input_formats=RGB;mean=0;std_value=1", (LINE % (0, 1)).replace("else x", "else x.numpy()"))
+    assert said == ["fixed and offline models need norm=False, which fails: s.py: image_preprocess failed on picture 'p.npy': "
+                    "AttributeError: 'numpy.ndarray' object has no attribute 'numpy'"]
 
 
 def alive(pid):
