@@ -1,6 +1,6 @@
 /* Proves an image once: header, sections, inputs and outputs, then each record with its operands.  After ipu_load
- * nothing in the image can make ipu_run touch memory outside the image's constants, the arena, the inputs (read) and the
- * outputs.  Numbers of the file are 32 bits wide and are combined in 64, where no combination here can overflow.        */
+ * nothing in the image can make ipu_run touch memory outside the image's constants, the arena, the inputs (read) and
+ * the outputs.  Numbers of the file are 32 bits wide and are combined in 64, where no combination here can overflow. */
 #include <string.h>
 
 #include "kernels.h"
@@ -118,11 +118,16 @@ static uint64_t space_bytes(const ipu_header *h, const ipu_ref *r)
     if (r->space != IPU_INPUT && r->space != IPU_OUTPUT && r->index)
         return 0;
     switch (r->space) {
-    case IPU_CONST: return h->consts.bytes;
-    case IPU_ARENA: return h->arena_bytes;
-    case IPU_INPUT: return r->index < h->ninput ? ipu_io_of(h, r->index)->bytes : 0;
-    case IPU_OUTPUT: return r->index < h->noutput ? ipu_io_of(h, h->ninput + r->index)->bytes : 0;
-    default: return 0;
+    case IPU_CONST:
+        return h->consts.bytes;
+    case IPU_ARENA:
+        return h->arena_bytes;
+    case IPU_INPUT:
+        return r->index < h->ninput ? ipu_io_of(h, r->index)->bytes : 0;
+    case IPU_OUTPUT:
+        return r->index < h->noutput ? ipu_io_of(h, h->ninput + r->index)->bytes : 0;
+    default:
+        return 0;
     }
 }
 
@@ -197,8 +202,8 @@ static int same_window(const ipu_ref *a, const ipu_ref *b)
            ipu_type_bytes(a->type) == ipu_type_bytes(b->type);
 }
 
-/* Windows that repeat with one period and take different parts of it (channel, column or row slices of one buffer) never meet.
- * `inner` is what each takes of a period, from its own offset. */
+/* Windows that repeat with one period and take different parts of it (channel, column or row slices of one buffer)
+ * never meet. `inner` is what each takes of a period, from its own offset. */
 static int interleave(const ipu_ref *a, const ipu_ref *b, uint64_t period, uint64_t inner_a, uint64_t inner_b)
 {
     if (!period)
@@ -219,7 +224,8 @@ static int apart(const ipu_ref *a, const ipu_ref *b)
     uint64_t in_a = (uint64_t)(a->c - 1) * (uint64_t)a->step + (uint64_t)ipu_type_bytes(a->type);
     uint64_t in_b = (uint64_t)(b->c - 1) * (uint64_t)b->step + (uint64_t)ipu_type_bytes(b->type);
     int32_t p = a->pix, r = a->row, i = a->img;
-    int row_p = multiple(r, a->h, p) && multiple(b->row, b->h, p), img_p = multiple(i, a->n, p) && multiple(b->img, b->n, p);
+    int row_p = multiple(r, a->h, p) && multiple(b->row, b->h, p),
+        img_p = multiple(i, a->n, p) && multiple(b->img, b->n, p);
     if (p == b->pix && row_p && img_p && interleave(a, b, (uint64_t)p, in_a, in_b))
         return 1;
     in_a += (uint64_t)(a->w - 1) * (uint64_t)a->pix;
@@ -236,11 +242,15 @@ static int may_share(const ipu_rec *rec, int written, int other)
 {
     switch (rec->kind) {
     case IPU_ADD_S16:
-    case IPU_CLAMP: return 1;
-    case IPU_QUANTIZE: return other == 1;
+    case IPU_CLAMP:
+        return 1;
+    case IPU_QUANTIZE:
+        return other == 1;
     case IPU_CONV_U8:
-    case IPU_CONV_S16: return written == 0 && other == IPU_CONV_ADD;
-    default: return 0;
+    case IPU_CONV_S16:
+        return written == 0 && other == IPU_CONV_ADD;
+    default:
+        return 0;
     }
 }
 
@@ -264,9 +274,12 @@ static int optional(const ipu_rec *rec, int i)
 {
     switch (rec->kind) {
     case IPU_CONV_U8:
-    case IPU_CONV_S16: return i == IPU_CONV_ADD || i == IPU_CONV_Y2;
-    case IPU_MAXPOOL: return i == 2;
-    default: return 0;
+    case IPU_CONV_S16:
+        return i == IPU_CONV_ADD || i == IPU_CONV_Y2;
+    case IPU_MAXPOOL:
+        return i == 2;
+    default:
+        return 0;
     }
 }
 
@@ -341,7 +354,8 @@ ipu_status ipu_load(ipu_model *m, const void *image, size_t bytes, const ipu_ker
     return s;
 }
 
-/* ---- questions ------------------------------------------------------------------------------------------------------- */
+/* ---- questions
+ * ------------------------------------------------------------------------------------------------------- */
 
 size_t ipu_arena_size(const ipu_model *m)
 {

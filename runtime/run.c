@@ -55,11 +55,16 @@ static int values_ok(const place *at)
 static void *address(const place *at, const ipu_ref *r)
 {
     switch (r->space) {
-    case IPU_CONST: return (void *)(uintptr_t)ipu_at(at->head, at->head->consts, r->off);
-    case IPU_ARENA: return at->arena + r->off;
-    case IPU_INPUT: return (void *)((uintptr_t)at->in[r->index] + r->off);
-    case IPU_OUTPUT: return (uint8_t *)at->out[r->index] + r->off;
-    default: return NULL;
+    case IPU_CONST:
+        return (void *)(uintptr_t)ipu_at(at->head, at->head->consts, r->off);
+    case IPU_ARENA:
+        return at->arena + r->off;
+    case IPU_INPUT:
+        return (void *)((uintptr_t)at->in[r->index] + r->off);
+    case IPU_OUTPUT:
+        return (uint8_t *)at->out[r->index] + r->off;
+    default:
+        return NULL;
     }
 }
 

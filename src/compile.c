@@ -20,13 +20,14 @@ typedef struct compilation {
     sgs_arena *arena;
     sgs_file file;
     sgs_graph *g;
-    sgs_config *config;        /* NULL: the model carries none */
+    sgs_config *config; /* NULL: the model carries none */
     sgs_program program;
     sgs_buf image;
     sgs_compile_report report;
 } compilation;
 
-/* ---- options -------------------------------------------------------------------------------------------------------- */
+/* ---- options --------------------------------------------------------------------------------------------------------
+ */
 
 /* One positive number of a batch list; *text moves behind it. */
 static bool batch_number(const char **text, long *n)
@@ -71,7 +72,8 @@ static sgs_status check_batch(const sgs_compile_options *o, sgs_diag *d)
         return s;
     }
     if (n > 1 || size[0] != 1) {
-        sgs_status s = sgs_fail(d, SGS_E_UNSUPPORTED, "images of more than one element (--batch %s) are not built yet", text);
+        sgs_status s =
+            sgs_fail(d, SGS_E_UNSUPPORTED, "images of more than one element (--batch %s) are not built yet", text);
         sgs_hint(d, "leave --batch out and run the image once for each element");
         return s;
     }
@@ -99,13 +101,15 @@ static sgs_status check_category_outputs(const compilation *c, sgs_diag *d)
     static const int outputs[] = { 0, 1, 4 };
     if (!c->category || c->g->nout == outputs[c->category])
         return SGS_OK;
-    sgs_status s = sgs_fail(d, SGS_E_USAGE, "--category %s needs a model with %d output%s; this one has %d", categories[c->category],
-                            outputs[c->category], outputs[c->category] > 1 ? "s" : "", c->g->nout);
+    sgs_status s =
+        sgs_fail(d, SGS_E_USAGE, "--category %s needs a model with %d output%s; this one has %d",
+                 categories[c->category], outputs[c->category], outputs[c->category] > 1 ? "s" : "", c->g->nout);
     sgs_hint(d, "write --category Unknown, or leave it out");
     return s;
 }
 
-/* ---- file names ------------------------------------------------------------------------------------------------------ */
+/* ---- file names
+ * ------------------------------------------------------------------------------------------------------ */
 
 static const char *base_name(const char *path)
 {
@@ -113,7 +117,8 @@ static const char *base_name(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* DECISIONS of the manual: beside the model or in the folder given, "<fixed file name>_sgsimg.img"; else the file given. */
+/* DECISIONS of the manual: beside the model or in the folder given, "<fixed file name>_sgsimg.img"; else the file
+ * given. */
 static const char *image_path(compilation *c)
 {
     const char *model = c->o->model, *out = c->o->output, *base = base_name(model);
@@ -125,51 +130,76 @@ static const char *image_path(compilation *c)
     return out;
 }
 
-/* ---- the model ----------------------------------------------------------------------------------------------------------- */
+/* ---- the model
+ * ----------------------------------------------------------------------------------------------------------- */
 
 static sgs_status read_fixed(compilation *c, sgs_diag *d)
 {
     SGS_TRY(sgs_file_open(&c->file, c->o->model, d));
     switch (sgs_sim_kind(c->file.data)) {
-    case SGS_FIXED: break;
+    case SGS_FIXED:
+        break;
     case SGS_FLOAT:
         sgs_fail(d, SGS_E_MODEL, "expected a fixed-point model, found a float one");
         sgs_hint(d, "run the calibrator on it first and compile its result");
         return SGS_E_MODEL;
-    case SGS_OFFLINE: return sgs_fail(d, SGS_E_MODEL, "expected a fixed-point model, found an image that is compiled already");
-    default: break; /* the reader says best what is wrong */
+    case SGS_OFFLINE:
+        return sgs_fail(d, SGS_E_MODEL, "expected a fixed-point model, found an image that is compiled already");
+    default:
+        break; /* the reader says best what is wrong */
     }
     SGS_TRY(sgs_sim_read_span(&c->g, c->o->model, c->file.data, d));
     const sgs_meta *config = sgs_meta_get(c->g, "sgs.config");
     return config ? sgs_config_parse(&c->config, c->o->model, config->data, d) : SGS_OK;
 }
 
-/* ---- inputs and outputs ------------------------------------------------------------------------------------------------------ */
+/* ---- inputs and outputs
+ * ------------------------------------------------------------------------------------------------------ */
 
 static sgs_status io_type(sgs_type t, ipu_type *r)
 {
     switch (t) {
     case SGS_U8:
-    case SGS_BOOL: *r = IPU_U8; return SGS_OK;
-    case SGS_S8: *r = IPU_S8; return SGS_OK;
-    case SGS_S16: *r = IPU_S16; return SGS_OK;
-    case SGS_U16: *r = IPU_U16; return SGS_OK;
-    case SGS_S32: *r = IPU_S32; return SGS_OK;
-    case SGS_F32: *r = IPU_F32; return SGS_OK;
-    default: return SGS_E_UNSUPPORTED;
+    case SGS_BOOL:
+        *r = IPU_U8;
+        return SGS_OK;
+    case SGS_S8:
+        *r = IPU_S8;
+        return SGS_OK;
+    case SGS_S16:
+        *r = IPU_S16;
+        return SGS_OK;
+    case SGS_U16:
+        *r = IPU_U16;
+        return SGS_OK;
+    case SGS_S32:
+        *r = IPU_S32;
+        return SGS_OK;
+    case SGS_F32:
+        *r = IPU_F32;
+        return SGS_OK;
+    default:
+        return SGS_E_UNSUPPORTED;
     }
 }
 
 static ipu_format image_format(sgs_data_format f)
 {
     switch (f) {
-    case SGS_FMT_RGB: return IPU_FMT_RGB;
-    case SGS_FMT_BGR: return IPU_FMT_BGR;
-    case SGS_FMT_GRAY: return IPU_FMT_GRAY;
-    case SGS_FMT_RGBA: return IPU_FMT_RGBA;
-    case SGS_FMT_BGRA: return IPU_FMT_BGRA;
-    case SGS_FMT_NV12: return IPU_FMT_NV12;
-    default: return IPU_FMT_RAW;
+    case SGS_FMT_RGB:
+        return IPU_FMT_RGB;
+    case SGS_FMT_BGR:
+        return IPU_FMT_BGR;
+    case SGS_FMT_GRAY:
+        return IPU_FMT_GRAY;
+    case SGS_FMT_RGBA:
+        return IPU_FMT_RGBA;
+    case SGS_FMT_BGRA:
+        return IPU_FMT_BGRA;
+    case SGS_FMT_NV12:
+        return IPU_FMT_NV12;
+    default:
+        return IPU_FMT_RAW;
     }
 }
 
@@ -192,10 +222,11 @@ static sgs_status describe(compilation *c, const sgs_value *v, sgs_image_io *io,
     *io = (sgs_image_io){ .name = sgs_value_label(c->g, v), .rank = v->rank, .axis = -1 };
     configure(c, v, io);
     if (io_type(v->type, &io->type) != SGS_OK)
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "'%s' has type %s, which no input or output of an image has", io->name, sgs_type_name(v->type));
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "'%s' has type %s, which no input or output of an image has", io->name,
+                        sgs_type_name(v->type));
     if (v->rank > IPU_MAX_RANK)
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "'%s' has %d dimensions; inputs and outputs of an image have at most %d", io->name, v->rank,
-                        IPU_MAX_RANK);
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "'%s' has %d dimensions; inputs and outputs of an image have at most %d",
+                        io->name, v->rank, IPU_MAX_RANK);
     memcpy(io->dim, v->dim, (size_t)v->rank * sizeof *v->dim);
     if (v->quant) {
         io->axis = v->quant->axis;
@@ -206,7 +237,8 @@ static sgs_status describe(compilation *c, const sgs_value *v, sgs_image_io *io,
     return SGS_OK;
 }
 
-/* ---- where the image comes from -------------------------------------------------------------------------------------------------- */
+/* ---- where the image comes from
+ * -------------------------------------------------------------------------------------------------- */
 
 static char *provenance(compilation *c)
 {
@@ -223,7 +255,9 @@ static char *provenance(compilation *c)
                       origin ? (const char *)origin->data.p : "");
 }
 
-/* ---- the image -------------------------------------------------------------------------------------------------------------------- */
+/* ---- the image
+ * --------------------------------------------------------------------------------------------------------------------
+ */
 
 static sgs_status emit(compilation *c, sgs_diag *d)
 {
@@ -233,8 +267,13 @@ static sgs_status emit(compilation *c, sgs_diag *d)
         SGS_TRY(describe(c, c->g->in[i], io + i, d));
     for (int i = 0; i < nout; i++)
         SGS_TRY(describe(c, c->g->out[i], io + nin + i, d));
-    sgs_image_info info = { .target = c->target->id, .category = c->category, .arena = c->report.arena_bytes, .ninput = nin, .noutput = nout,
-                            .io = io, .provenance = provenance(c) };
+    sgs_image_info info = { .target = c->target->id,
+                            .category = c->category,
+                            .arena = c->report.arena_bytes,
+                            .ninput = nin,
+                            .noutput = nout,
+                            .io = io,
+                            .provenance = provenance(c) };
     return sgs_emit_image(&c->program, &info, &c->image, d);
 }
 
@@ -272,7 +311,8 @@ static sgs_status build(compilation *c, sgs_diag *d)
         c->report.mac += c->program.record[k].mac;
     if (c->target->memory && c->report.image_bytes + c->report.arena_bytes > c->target->memory)
         return sgs_fail(d, SGS_E_LIMIT, "image and arena need %lld bytes; target %s has %lld",
-                        (long long)(c->report.image_bytes + c->report.arena_bytes), c->target->name, (long long)c->target->memory);
+                        (long long)(c->report.image_bytes + c->report.arena_bytes), c->target->name,
+                        (long long)c->target->memory);
     return prove(c, d);
 }
 
@@ -283,7 +323,8 @@ static sgs_status write_kernels(compilation *c, sgs_diag *d)
     char *stem = sgs_strdup(c->arena, base_name(c->o->kernels_file));
     char *dot = strrchr(stem, '.');
     if (!dot || strcmp(dot, ".c"))
-        return sgs_fail(d, SGS_E_USAGE, "expected a name that ends in .c for the kernel list, found '%s'", c->o->kernels_file);
+        return sgs_fail(d, SGS_E_USAGE, "expected a name that ends in .c for the kernel list, found '%s'",
+                        c->o->kernels_file);
     *dot = 0;
     sgs_buf text = { 0 };
     sgs_emit_kernels(&c->program, stem, &text);
@@ -299,11 +340,14 @@ static void say(const compilation *c, const char *path)
     if (!log->line)
         return;
     if (!c->o->soc_version)
-        log->line(log->user, false, "no --soc_version: compiled for the generic target CHIP, whose images run everywhere");
-    log->line(log->user, false, sgs_format(c->arena, "%s: %lld bytes, %lld of them constants; %d records, %lld multiply-accumulates", path,
-                                           (long long)r->image_bytes, (long long)r->const_bytes, r->nop, (long long)r->mac));
-    log->line(log->user, false, sgs_format(c->arena, "arena: %lld bytes; no plan needs less than %lld", (long long)r->arena_bytes,
-                                           (long long)r->arena_lower_bound));
+        log->line(log->user, false,
+                  "no --soc_version: compiled for the generic target CHIP, whose images run everywhere");
+    log->line(log->user, false,
+              sgs_format(c->arena, "%s: %lld bytes, %lld of them constants; %d records, %lld multiply-accumulates",
+                         path, (long long)r->image_bytes, (long long)r->const_bytes, r->nop, (long long)r->mac));
+    log->line(log->user, false,
+              sgs_format(c->arena, "arena: %lld bytes; no plan needs less than %lld", (long long)r->arena_bytes,
+                         (long long)r->arena_lower_bound));
 }
 
 static sgs_status write_out(compilation *c, char **written, sgs_diag *d)

@@ -19,12 +19,12 @@ static int has(uint32_t reg, uint32_t bits)
 
 uint32_t ipu_host_cpu(void)
 {
-    enum { YMM = 0x6, ZMM = 0xe6 };                     /* XCR0: SSE and AVX; and opmask, both ZMM halves */
-    const uint32_t osxsave_avx = 1u << 27 | 1u << 28;   /* leaf 1 ecx */
-    const uint32_t avx2 = 1u << 5;                      /* leaf 7 ebx */
+    enum { YMM = 0x6, ZMM = 0xe6 };                   /* XCR0: SSE and AVX; and opmask, both ZMM halves */
+    const uint32_t osxsave_avx = 1u << 27 | 1u << 28; /* leaf 1 ecx */
+    const uint32_t avx2 = 1u << 5;                    /* leaf 7 ebx */
     const uint32_t avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31; /* leaf 7 ebx: F, DQ, BW, VL */
-    const uint32_t vnni512 = 1u << 11;                  /* leaf 7 ecx */
-    const uint32_t avxvnni = 1u << 4;                   /* leaf 7.1 eax */
+    const uint32_t vnni512 = 1u << 11;                                 /* leaf 7 ecx */
+    const uint32_t avxvnni = 1u << 4;                                  /* leaf 7.1 eax */
     uint32_t a, b, c, d, mask = 0;
     if (!__get_cpuid(1, &a, &b, &c, &d) || !has(c, osxsave_avx) || !has(saved_state(), YMM))
         return 0;

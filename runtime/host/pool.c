@@ -1,4 +1,5 @@
-/* A thread pool for ipu_parallel.  A task is cut into pieces that the threads, the caller among them, take one after the other. */
+/* A thread pool for ipu_parallel.  A task is cut into pieces that the threads, the caller among them, take one after
+ * the other. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -7,19 +8,19 @@
 #include "openipu/ipu_host.h"
 
 #define PIECES_PER_THREAD 4
-#define SPINS 2000       /* looks at the next task before a worker sleeps: records follow each other closely */
+#define SPINS 2000 /* looks at the next task before a worker sleeps: records follow each other closely */
 
 struct ipu_host_pool {
     pthread_mutex_t lock;
     pthread_cond_t wake, idle;
-    atomic_uint task;        /* number of the task under way; changes under lock */
-    int busy;                /* workers that have not finished it; under lock */
+    atomic_uint task; /* number of the task under way; changes under lock */
+    int busy;         /* workers that have not finished it; under lock */
     bool quit;
     void (*fn)(void *arg, int begin, int end);
     void *arg;
     int n, piece;
-    atomic_uint next;        /* first item not taken; ends at most a piece a thread, less than n/2 + 1024, beyond n */
-    int nworker;             /* besides the caller */
+    atomic_uint next; /* first item not taken; ends at most a piece a thread, less than n/2 + 1024, beyond n */
+    int nworker;      /* besides the caller */
     pthread_t worker[];
 };
 

@@ -4,7 +4,8 @@
 #include "runtime/kernels.h"
 #include "runtime/sha256.h"
 
-/* ---- constants: names and scales behind the program's own ---------------------------------------------------------- */
+/* ---- constants: names and scales behind the program's own ----------------------------------------------------------
+ */
 
 static uint32_t add_const(sgs_buf *consts, const void *data, size_t n, size_t align)
 {
@@ -27,8 +28,11 @@ static uint32_t add_name(sgs_buf *consts, const char *name)
 static sgs_status add_io(sgs_buf *io, sgs_buf *consts, const sgs_image_io *t, sgs_diag *d)
 {
     int64_t bytes = ipu_type_bytes(t->type);
-    ipu_io e = { .type = (uint8_t)t->type, .format = (uint8_t)t->format, .rank = (uint8_t)t->rank,
-                 .origin = (uint8_t)((int)t->training | (t->nchw ? IPU_IO_NCHW : 0)), .axis = -1 };
+    ipu_io e = { .type = (uint8_t)t->type,
+                 .format = (uint8_t)t->format,
+                 .rank = (uint8_t)t->rank,
+                 .origin = (uint8_t)((int)t->training | (t->nchw ? IPU_IO_NCHW : 0)),
+                 .axis = -1 };
     for (int i = 0; i < t->rank; i++) {
         if (!sgs_mul64(bytes, t->dim[i], &bytes) || bytes > UINT32_MAX || t->dim[i] > INT32_MAX)
             return sgs_fail(d, SGS_E_LIMIT, "'%s' is larger than the 4 GiB an image can describe", t->name);
@@ -46,7 +50,8 @@ static sgs_status add_io(sgs_buf *io, sgs_buf *consts, const sgs_image_io *t, sg
     return SGS_OK;
 }
 
-/* ---- records and their cost ------------------------------------------------------------------------------------------ */
+/* ---- records and their cost
+ * ------------------------------------------------------------------------------------------ */
 
 /* From buffer numbers to the image's spaces. */
 static ipu_ref resolve(const sgs_program *p, ipu_ref r)
@@ -65,8 +70,8 @@ static ipu_ref resolve(const sgs_program *p, ipu_ref r)
 static void add_bytes(uint32_t *sum, const ipu_ref *r)
 {
     int64_t each = ipu_type_bytes(r->type), n = *sum, k;
-    if (sgs_mul64(each, r->n, &k) && sgs_mul64(k, r->h, &k) && sgs_mul64(k, r->w, &k) && sgs_mul64(k, r->c, &k) && sgs_add64(n, k, &n) &&
-        n <= UINT32_MAX)
+    if (sgs_mul64(each, r->n, &k) && sgs_mul64(k, r->h, &k) && sgs_mul64(k, r->w, &k) && sgs_mul64(k, r->c, &k) &&
+        sgs_add64(n, k, &n) && n <= UINT32_MAX)
         *sum = (uint32_t)n;
     else
         *sum = UINT32_MAX;
@@ -74,7 +79,9 @@ static void add_bytes(uint32_t *sum, const ipu_ref *r)
 
 static void add_record(const sgs_program *p, const sgs_record *r, sgs_buf *ops, sgs_buf *costs, sgs_buf *consts)
 {
-    ipu_cost cost = { .name = add_name(consts, r->layer), .mac_lo = (uint32_t)r->mac, .mac_hi = (uint32_t)(r->mac >> 32) };
+    ipu_cost cost = { .name = add_name(consts, r->layer),
+                      .mac_lo = (uint32_t)r->mac,
+                      .mac_hi = (uint32_t)(r->mac >> 32) };
     size_t at = ops->n;
     sgs_buf_add(ops, r->rec, r->rec->bytes);
     for (int i = 0; i < r->rec->nref; i++) {
@@ -86,7 +93,8 @@ static void add_record(const sgs_program *p, const sgs_record *r, sgs_buf *ops, 
     sgs_buf_add(costs, &cost, sizeof cost);
 }
 
-/* ---- the file ---------------------------------------------------------------------------------------------------------- */
+/* ---- the file
+ * ---------------------------------------------------------------------------------------------------------- */
 
 typedef struct sections {
     sgs_buf io, ops, consts, provenance, cost;
@@ -100,7 +108,8 @@ static sgs_status fill(const sgs_program *p, const sgs_image_info *info, section
     for (int k = 0; k < p->nrecord; k++)
         add_record(p, p->record + k, &s->ops, &s->cost, &s->consts);
     sgs_buf_add(&s->provenance, info->provenance, strlen(info->provenance));
-    int64_t all = (int64_t)s->consts.n + (int64_t)s->ops.n + (int64_t)s->cost.n + (int64_t)s->io.n + (int64_t)s->provenance.n;
+    int64_t all =
+        (int64_t)s->consts.n + (int64_t)s->ops.n + (int64_t)s->cost.n + (int64_t)s->io.n + (int64_t)s->provenance.n;
     if (all > UINT32_MAX - 1024)
         return sgs_fail(d, SGS_E_LIMIT, "the image needs %lld bytes; the format ends at 4 GiB", (long long)all);
     return SGS_OK;
@@ -116,8 +125,13 @@ static ipu_section place(sgs_buf *out, const sgs_buf *part)
 
 static void assemble(const sgs_program *p, const sgs_image_info *info, const sections *s, sgs_buf *out)
 {
-    ipu_header h = { .version = IPU_IMAGE_VERSION, .header_bytes = sizeof h, .target = info->target, .category = info->category,
-                     .arena_bytes = (uint32_t)info->arena, .ninput = (uint32_t)info->ninput, .noutput = (uint32_t)info->noutput,
+    ipu_header h = { .version = IPU_IMAGE_VERSION,
+                     .header_bytes = sizeof h,
+                     .target = info->target,
+                     .category = info->category,
+                     .arena_bytes = (uint32_t)info->arena,
+                     .ninput = (uint32_t)info->ninput,
+                     .noutput = (uint32_t)info->noutput,
                      .nop = (uint32_t)p->nrecord };
     memcpy(h.magic, IPU_IMAGE_MAGIC, sizeof h.magic);
     sgs_buf_add(out, &h, sizeof h);
@@ -138,8 +152,8 @@ static void assemble(const sgs_program *p, const sgs_image_info *info, const sec
 sgs_status sgs_emit_image(const sgs_program *p, const sgs_image_info *info, sgs_buf *out, sgs_diag *d)
 {
     if (info->ninput > IPU_MAX_IO || info->noutput > IPU_MAX_IO)
-        return sgs_fail(d, SGS_E_LIMIT, "the model has %d inputs and %d outputs; an image takes %d of each", info->ninput, info->noutput,
-                        IPU_MAX_IO);
+        return sgs_fail(d, SGS_E_LIMIT, "the model has %d inputs and %d outputs; an image takes %d of each",
+                        info->ninput, info->noutput, IPU_MAX_IO);
     sections s = { 0 };
     sgs_status status = fill(p, info, &s, d);
     if (status == SGS_OK)
@@ -152,7 +166,8 @@ sgs_status sgs_emit_image(const sgs_program *p, const sgs_image_info *info, sgs_
     return status;
 }
 
-/* ---- the kernel list -------------------------------------------------------------------------------------------------------- */
+/* ---- the kernel list
+ * -------------------------------------------------------------------------------------------------------- */
 
 static const struct {
     const char *kind, *family, *kernel;
@@ -167,7 +182,8 @@ static void add_identifier(sgs_buf *out, const char *stem)
     if (*stem >= '0' && *stem <= '9')
         sgs_buf_add(out, "_", 1);
     for (; *stem; stem++) {
-        bool letter = (*stem >= 'a' && *stem <= 'z') || (*stem >= 'A' && *stem <= 'Z') || (*stem >= '0' && *stem <= '9');
+        bool letter =
+            (*stem >= 'a' && *stem <= 'z') || (*stem >= 'A' && *stem <= 'Z') || (*stem >= '0' && *stem <= '9');
         sgs_buf_add(out, letter ? stem : "_", 1);
     }
 }
@@ -177,8 +193,9 @@ void sgs_emit_kernels(const sgs_program *p, const char *stem, sgs_buf *out)
     bool used[IPU_KIND_COUNT] = { 0 };
     for (int k = 0; k < p->nrecord; k++)
         used[p->record[k].rec->kind] = true;
-    sgs_buf_printf(out, "/* The kernels that one image needs, and no others: pass the table below to ipu_load.\n"
-                        " * Link it with OpenIPU's runtime/{load,run,status,verify,sha256}.c and, from runtime/kernels:");
+    sgs_buf_printf(out,
+                   "/* The kernels that one image needs, and no others: pass the table below to ipu_load.\n"
+                   " * Link it with OpenIPU's runtime/{load,run,status,verify,sha256}.c and, from runtime/kernels:");
     for (int k = 0, first = 1; k < IPU_KIND_COUNT; k++) {
         bool new_family = used[k];
         for (int j = 0; j < k; j++)
@@ -194,6 +211,7 @@ void sgs_emit_kernels(const sgs_program *p, const char *stem, sgs_buf *out)
     sgs_buf_printf(out, " = {\n    .row = {\n");
     for (int k = 0; k < IPU_KIND_COUNT; k++)
         if (used[k])
-            sgs_buf_printf(out, "        [%s] = { ipu_%s_check, %s },\n", kinds[k].kind, kinds[k].family, kinds[k].kernel);
+            sgs_buf_printf(out, "        [%s] = { ipu_%s_check, %s },\n", kinds[k].kind, kinds[k].family,
+                           kinds[k].kernel);
     sgs_buf_printf(out, "    },\n};\n");
 }

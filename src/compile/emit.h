@@ -10,10 +10,10 @@ typedef struct sgs_image_io {
     ipu_format format;
     int rank;
     int64_t dim[IPU_MAX_RANK];
-    int axis, nscale;          /* nscale 0: not quantized */
+    int axis, nscale; /* nscale 0: not quantized */
     const float *scale;
     const int32_t *zero;
-    ipu_format training;       /* the format the network was trained on */
+    ipu_format training; /* the format the network was trained on */
     bool nchw;
 } sgs_image_io;
 
@@ -21,8 +21,8 @@ typedef struct sgs_image_info {
     uint32_t target, category;
     int64_t arena;
     int ninput, noutput;
-    const sgs_image_io *io;    /* inputs, then outputs */
-    const char *provenance;    /* "key value\n" lines */
+    const sgs_image_io *io; /* inputs, then outputs */
+    const char *provenance; /* "key value\n" lines */
 } sgs_image_info;
 
 /* The bytes depend on the arguments alone. */

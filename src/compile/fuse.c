@@ -1,5 +1,5 @@
-/* Record pairs into one.  Each rewrite computes the same roundings in the same places (ARITHMETIC.md 7), so outputs keep every bit;
- * what goes is a trip of the intermediate through memory.                                                                       */
+/* Record pairs into one.  Each rewrite computes the same roundings in the same places (ARITHMETIC.md 7), so outputs
+ * keep every bit; what goes is a trip of the intermediate through memory. */
 #include <string.h>
 
 #include "compile/lower.h"
@@ -7,7 +7,7 @@
 /* Who writes and reads a buffer. */
 typedef struct use {
     int writers, readers;
-    int writer;            /* the last record that writes it */
+    int writer; /* the last record that writes it */
 } use;
 
 static void count_uses(const sgs_program *p, use *u)
@@ -95,7 +95,8 @@ static bool fuse_one_residual(sgs_program *p, use *u)
     return false;
 }
 
-/* ---- convolution, then a change to 8 bits beside it -------------------------------------------------------------------- */
+/* ---- convolution, then a change to 8 bits beside it
+ * -------------------------------------------------------------------- */
 
 static bool scalar(const sgs_program *p, const ipu_ref *r, void *value)
 {
@@ -119,7 +120,8 @@ static int second_output_source(const sgs_program *p, int k, float *m)
 {
     const ipu_quantize *q = (const ipu_quantize *)(const void *)p->record[k].rec;
     int32_t zero;
-    if (q->x.space != IPU_ARENA || q->x.type != IPU_S16 || q->y.type != IPU_U8 || !scalar(p, &q->mult, m) || !scalar(p, &q->zero, &zero))
+    if (q->x.space != IPU_ARENA || q->x.type != IPU_S16 || q->y.type != IPU_U8 || !scalar(p, &q->mult, m) ||
+        !scalar(p, &q->zero, &zero))
         return -1;
     for (int s = k - 1; s >= 0; s--) {
         const ipu_conv *conv = (const ipu_conv *)(const void *)p->record[s].rec;

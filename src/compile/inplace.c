@@ -4,8 +4,8 @@
 #include "openipu/ipu.h"
 
 typedef struct life {
-    int first, last;       /* records; first -1: never used */
-    int home;              /* the buffer whose place this one takes; itself when it has its own */
+    int first, last; /* records; first -1: never used */
+    int home;        /* the buffer whose place this one takes; itself when it has its own */
 } life;
 
 static int home_of(const life *l, int b)
@@ -31,7 +31,8 @@ static void find_lives(const sgs_program *p, life *l)
     }
 }
 
-/* ---- one buffer in another's place ----------------------------------------------------------------------------------- */
+/* ---- one buffer in another's place
+ * ----------------------------------------------------------------------------------- */
 
 static int bytes_of(int type)
 {
@@ -41,20 +42,24 @@ static int bytes_of(int type)
 
 static bool same_window(const ipu_ref *a, const ipu_ref *b)
 {
-    return a->off == b->off && a->n == b->n && a->h == b->h && a->w == b->w && a->c == b->c && a->img == b->img && a->row == b->row &&
-           a->pix == b->pix && a->step == b->step && bytes_of(a->type) == bytes_of(b->type);
+    return a->off == b->off && a->n == b->n && a->h == b->h && a->w == b->w && a->c == b->c && a->img == b->img &&
+           a->row == b->row && a->pix == b->pix && a->step == b->step && bytes_of(a->type) == bytes_of(b->type);
 }
 
 /* May operand 0 take operand i's place?  The pairs that runtime/kernels.h promises. */
 static bool kernel_allows(const sgs_record *r, int i)
 {
     switch (r->rec->kind) {
-    case IPU_ADD_S16: return i == 1 || i == 2;
+    case IPU_ADD_S16:
+        return i == 1 || i == 2;
     case IPU_CLAMP:
-    case IPU_QUANTIZE: return i == 1;
+    case IPU_QUANTIZE:
+        return i == 1;
     case IPU_CONV_U8:
-    case IPU_CONV_S16: return i == IPU_CONV_ADD;
-    default: return false;
+    case IPU_CONV_S16:
+        return i == IPU_CONV_ADD;
+    default:
+        return false;
     }
 }
 
@@ -71,7 +76,8 @@ static bool can_take_place(const sgs_program *p, const life *l, int k, int i)
     if (l[from].last != k || l[to].first != k)
         return false;
     for (int j = 1; j < r->rec->nref; j++) /* no other operand reads what is overwritten */
-        if (j != i && ref[j].space == IPU_ARENA && home_of(l, ref[j].index) == from && !(kernel_allows(r, j) && same_window(ref, ref + j)))
+        if (j != i && ref[j].space == IPU_ARENA && home_of(l, ref[j].index) == from &&
+            !(kernel_allows(r, j) && same_window(ref, ref + j)))
             return false;
     return true;
 }
@@ -93,7 +99,8 @@ static void share_places(sgs_program *p, life *l)
     }
 }
 
-/* ---- offsets ------------------------------------------------------------------------------------------------------------- */
+/* ---- offsets
+ * ------------------------------------------------------------------------------------------------------------- */
 
 static bool in_arena(const sgs_program *p, const life *l, int b)
 {

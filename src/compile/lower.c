@@ -1,6 +1,6 @@
-/* Fixed graph -> program.  Every value gets a place: a buffer, an offset and a stride per dimension.  Backwards over the graph, values that
- * only feed a concatenation or a reshape are put where its result lies; forwards, each op emits its records, and what could not
- * be put in place is copied.                                                                                                       */
+/* Fixed graph -> program.  Every value gets a place: a buffer, an offset and a stride per dimension.  Backwards over
+ * the graph, values that only feed a concatenation or a reshape are put where its result lies; forwards, each op emits
+ * its records, and what could not be put in place is copied. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,11 +21,11 @@ typedef struct const_span {
 struct sgs_lowering {
     sgs_program *p;
     sgs_graph *g;
-    place *at;                 /* by value id */
+    place *at; /* by value id */
     int record_cap, buffer_cap;
     const_span *consts;
     int nconst, const_cap;
-    const char *limit;         /* the first size that the image cannot express; reported by sgs_lower_emit */
+    const char *limit; /* the first size that the image cannot express; reported by sgs_lower_emit */
 };
 
 static void *grown(sgs_arena *a, void *old, int n, int *cap, size_t each)
@@ -64,13 +64,15 @@ sgs_arena *sgs_lower_arena(sgs_lowering *l)
     return l->p->arena;
 }
 
-/* ---- places -------------------------------------------------------------------------------------------------------------- */
+/* ---- places
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static int new_buffer(sgs_lowering *l, ipu_space space, int index, int64_t bytes)
 {
     sgs_program *p = l->p;
     if (p->nbuffer == UINT16_MAX || bytes > UINT32_MAX)
-        out_of_limits(l, p->nbuffer == UINT16_MAX ? "the network has more than 65535 buffers" : "a tensor is larger than 4 GiB");
+        out_of_limits(l, p->nbuffer == UINT16_MAX ? "the network has more than 65535 buffers"
+                                                  : "a tensor is larger than 4 GiB");
     if (l->limit)
         return 0;
     p->buffer = grown(p->arena, p->buffer, p->nbuffer, &l->buffer_cap, sizeof *p->buffer);
@@ -117,20 +119,29 @@ static bool placeable(const sgs_lowering *l, const sgs_value *v)
     return v->def && !v->data && !l->at[v->id].set;
 }
 
-/* ---- operands -------------------------------------------------------------------------------------------------------------- */
+/* ---- operands
+ * -------------------------------------------------------------------------------------------------------------- */
 
 static ipu_type type_of(sgs_type t)
 {
     switch (t) {
     case SGS_U8:
-    case SGS_BOOL: return IPU_U8;
-    case SGS_S8: return IPU_S8;
-    case SGS_S16: return IPU_S16;
-    case SGS_U16: return IPU_U16;
-    case SGS_S32: return IPU_S32;
-    case SGS_S64: return IPU_S64;
-    case SGS_F32: return IPU_F32;
-    default: return IPU_TYPE_COUNT;
+    case SGS_BOOL:
+        return IPU_U8;
+    case SGS_S8:
+        return IPU_S8;
+    case SGS_S16:
+        return IPU_S16;
+    case SGS_U16:
+        return IPU_U16;
+    case SGS_S32:
+        return IPU_S32;
+    case SGS_S64:
+        return IPU_S64;
+    case SGS_F32:
+        return IPU_F32;
+    default:
+        return IPU_TYPE_COUNT;
     }
 }
 
@@ -169,9 +180,18 @@ static ipu_ref window(sgs_lowering *l, const sgs_value *v, const place *at)
     int64_t step = dim[0] == 1 ? sgs_type_bytes(v->type) : stride[0], pix = dim[1] == 1 ? dim[0] * step : stride[1];
     int64_t row = dim[2] == 1 ? dim[1] * pix : stride[2];
     img = n == 1 ? dim[2] * row : img;
-    return (ipu_ref){ .space = IPU_ARENA, .type = (uint8_t)type_of(v->type), .index = (uint16_t)at->buffer, .off = (uint32_t)at->off,
-                      .n = narrow(l, n), .h = narrow(l, dim[2]), .w = narrow(l, dim[1]), .c = narrow(l, dim[0]), .img = narrow(l, img),
-                      .row = narrow(l, row), .pix = narrow(l, pix), .step = narrow(l, step) };
+    return (ipu_ref){ .space = IPU_ARENA,
+                      .type = (uint8_t)type_of(v->type),
+                      .index = (uint16_t)at->buffer,
+                      .off = (uint32_t)at->off,
+                      .n = narrow(l, n),
+                      .h = narrow(l, dim[2]),
+                      .w = narrow(l, dim[1]),
+                      .c = narrow(l, dim[0]),
+                      .img = narrow(l, img),
+                      .row = narrow(l, row),
+                      .pix = narrow(l, pix),
+                      .step = narrow(l, step) };
 }
 
 ipu_ref sgs_lower_ref(sgs_lowering *l, const sgs_value *v)
@@ -232,7 +252,8 @@ sgs_status sgs_lower_copy(sgs_lowering *l, const ipu_ref *y, const ipu_ref *x, c
     return sgs_lower_emit(l, &r.head, layer, 0, d);
 }
 
-/* ---- concatenation ------------------------------------------------------------------------------------------------------------ */
+/* ---- concatenation
+ * ------------------------------------------------------------------------------------------------------------ */
 
 static int axis_of(const sgs_node *n)
 {
@@ -279,7 +300,9 @@ static sgs_status lower_concat(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     return SGS_OK;
 }
 
-/* ---- reshape ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- reshape
+ * -----------------------------------------------------------------------------------------------------------------------
+ */
 
 static void place_reshaped(sgs_lowering *l, const sgs_node *n)
 {
@@ -329,7 +352,8 @@ static sgs_status lower_reshape(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     return copy_reshaped(l, n, from, to, d);
 }
 
-/* ---- the graph's inputs and outputs -------------------------------------------------------------------------------------------------- */
+/* ---- the graph's inputs and outputs
+ * -------------------------------------------------------------------------------------------------- */
 
 static void place_inputs(sgs_lowering *l)
 {
@@ -365,12 +389,15 @@ static sgs_status copy_outputs(sgs_lowering *l, sgs_diag *d)
     return SGS_OK;
 }
 
-/* ---- the walk ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- the walk
+ * ----------------------------------------------------------------------------------------------------------------------------
+ */
 
 static sgs_status check_value(sgs_lowering *l, const sgs_value *v, sgs_diag *d)
 {
     if (type_of(v->type) == IPU_TYPE_COUNT)
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "'%s' has type %s, which no image holds", sgs_value_label(l->g, v), sgs_type_name(v->type));
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "'%s' has type %s, which no image holds", sgs_value_label(l->g, v),
+                        sgs_type_name(v->type));
     if (sgs_value_count(v) < 1)
         return sgs_fail(d, SGS_E_UNSUPPORTED, "'%s' has no elements", sgs_value_label(l->g, v));
     return SGS_OK;
@@ -431,7 +458,8 @@ void sgs_program_free(sgs_program *p)
     *p = (sgs_program){ 0 };
 }
 
-/* ---- numbers of ARITHMETIC.md ------------------------------------------------------------------------------------------------------------- */
+/* ---- numbers of ARITHMETIC.md
+ * ------------------------------------------------------------------------------------------------------------- */
 
 float sgs_mult(double num, double den)
 {

@@ -1,5 +1,5 @@
-/* Fixed graph -> operation records.  Each op's lower() asks for its operands and emits records; where the bytes lie is decided
- * later by the memory planner, so operands name buffers, not addresses.
+/* Fixed graph -> operation records.  Each op's lower() asks for its operands and emits records; where the bytes lie is
+ * decided later by the memory planner, so operands name buffers, not addresses.
  *
  *   program.h  what the steps below pass on: records over numbered buffers
  *   lower.c    walks the graph, calls op->lower; views: reshape, concat, split and slice become windows of one buffer
@@ -16,15 +16,15 @@
 #include "ops/op.h"
 #include "runtime/kernels.h"
 
-/* The fixed graph as records, one element; p is zeroed first.  Buffers of graph inputs and outputs are the caller's: a value that is both, or two
- * outputs of one value, get a COPY.  On failure the diagnostic names the layer. */
+/* The fixed graph as records, one element; p is zeroed first.  Buffers of graph inputs and outputs are the caller's: a
+ * value that is both, or two outputs of one value, get a COPY.  On failure the diagnostic names the layer. */
 sgs_status sgs_lower(sgs_program *p, sgs_graph *g, sgs_diag *d);
 void sgs_program_free(sgs_program *p);
 
 typedef struct sgs_lowering sgs_lowering;
 
-/* Operand of a value as [n][h][w][c]: rank 4 as it is, rank r < 4 right-aligned, higher ranks folded into n.  In the record, ref.index holds the
- * buffer number until the plan fixes space and offset. */
+/* Operand of a value as [n][h][w][c]: rank 4 as it is, rank r < 4 right-aligned, higher ranks folded into n.  In the
+ * record, ref.index holds the buffer number until the plan fixes space and offset. */
 ipu_ref sgs_lower_ref(sgs_lowering *l, const sgs_value *v);
 /* Constant bytes (already packed) appended to the const section; equal bytes are shared. */
 ipu_ref sgs_lower_const(sgs_lowering *l, ipu_type t, const void *data, int64_t count);
@@ -36,7 +36,10 @@ sgs_status sgs_lower_copy(sgs_lowering *l, const ipu_ref *y, const ipu_ref *x, c
 sgs_status sgs_lower_fail(sgs_lowering *l, const sgs_node *n, sgs_diag *d, const char *fmt, ...) SGS_PRINTF(4, 5);
 
 /* The head of a record: SGS_REC(IPU_CONV_U8, conv). */
-#define SGS_REC(kind, family) { (kind), IPU_NREF_##family, sizeof(ipu_##family) }
+#define SGS_REC(kind, family)                                                                                          \
+    {                                                                                                                  \
+        (kind), IPU_NREF_##family, sizeof(ipu_##family)                                                                \
+    }
 
 /* ---- pack.c: constants as kernels read them ---- */
 
@@ -50,12 +53,12 @@ ipu_ref sgs_pack_array(sgs_lowering *l, ipu_type t, const void *data, int64_t co
 /* ---- sums.c: weighted sums of integers (convolution, depthwise, fully connected), ARITHMETIC.md 4 and 5 ---- */
 
 typedef struct sgs_sums {
-    const sgs_value *x, *w, *bias, *y;   /* bias may be NULL */
-    int64_t co, taps, ci;                /* outputs; products of one sum are taps x ci */
-    int64_t step_o, step_tap, step_c;    /* w's index is o*step_o + tap*step_tap + c*step_c */
-    int64_t group;                       /* outputs that read the same ci channels */
+    const sgs_value *x, *w, *bias, *y; /* bias may be NULL */
+    int64_t co, taps, ci;              /* outputs; products of one sum are taps x ci */
+    int64_t step_o, step_tap, step_c;  /* w's index is o*step_o + tap*step_tap + c*step_c */
+    int64_t group;                     /* outputs that read the same ci channels */
     /* results of sgs_sums_make, one per output: */
-    void *folded;                        /* S32 or S64: bias - sum(zero * w) */
+    void *folded; /* S32 or S64: bias - sum(zero * w) */
     float *mult;
     int32_t shift;
 } sgs_sums;
@@ -90,7 +93,7 @@ static inline bool sgs_is_activation(const sgs_value *v)
 sgs_arena *sgs_lower_arena(sgs_lowering *l);
 
 /* The multipliers and ranges of ARITHMETIC.md, from a fixed value's quantization. */
-float sgs_mult(double num, double den);                     /* f32(num / den) */
+float sgs_mult(double num, double den); /* f32(num / den) */
 /* Section 3 with a fused sgs_act; y has one zero point, and one scale unless act is NONE or RELU. */
 ipu_out sgs_out_range(const sgs_value *y, int act, float lo, float hi);
 

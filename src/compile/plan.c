@@ -1,12 +1,12 @@
-/* Offsets for buffers with known lifetimes: buffers are placed one after the other at the lowest offset where no neighbour in
- * time is in the way.  The order decides; several are tried (largest first is seldom beaten), then chance moves of the best one,
- * until the lower bound is met or the effort is spent.                                                                    */
+/* Offsets for buffers with known lifetimes: buffers are placed one after the other at the lowest offset where no
+ * neighbour in time is in the way.  The order decides; several are tried (largest first is seldom beaten), then chance
+ * moves of the best one, until the lower bound is met or the effort is spent. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "compile/plan.h"
 
-#define EFFORT 20000000  /* comparisons; about a tenth of a second */
+#define EFFORT 20000000 /* comparisons; about a tenth of a second */
 
 typedef struct planner {
     sgs_plan_buffer *b;
@@ -76,7 +76,8 @@ static void try_order(planner *p)
     }
 }
 
-/* ---- orders -------------------------------------------------------------------------------------------------------- */
+/* ---- orders --------------------------------------------------------------------------------------------------------
+ */
 
 static int64_t by_size(const sgs_plan_buffer *x)
 {
@@ -149,7 +150,8 @@ static void search(planner *p)
     p->best_arena = place(p);
 }
 
-/* ---- lower bound ------------------------------------------------------------------------------------------------------ */
+/* ---- lower bound
+ * ------------------------------------------------------------------------------------------------------ */
 
 /* The most is live at some record where a buffer begins. */
 static int64_t most_live(const sgs_plan_buffer *b, int n, int64_t align)
@@ -178,13 +180,22 @@ sgs_status sgs_plan(sgs_plan_buffer *b, int n, int64_t align, int64_t limit, sgs
         int *room = malloc(3 * (size_t)n * sizeof *room);
         if (!room)
             return sgs_fail(d, SGS_E_LIMIT, "no memory to plan %d buffers", n);
-        planner p = { .b = b, .n = n, .align = align, .order = room, .best = room + n, .sorted = room + 2 * n,
-                      .best_arena = INT64_MAX, .lower_bound = most_live(b, n, align), .effort = EFFORT, .seed = 1 };
+        planner p = { .b = b,
+                      .n = n,
+                      .align = align,
+                      .order = room,
+                      .best = room + n,
+                      .sorted = room + 2 * n,
+                      .best_arena = INT64_MAX,
+                      .lower_bound = most_live(b, n, align),
+                      .effort = EFFORT,
+                      .seed = 1 };
         search(&p);
         *r = (sgs_plan_result){ p.best_arena, p.lower_bound };
         free(room);
     }
     if (r->arena > limit)
-        return sgs_fail(d, SGS_E_LIMIT, "the arena needs %lld bytes; the target has %lld", (long long)r->arena, (long long)limit);
+        return sgs_fail(d, SGS_E_LIMIT, "the arena needs %lld bytes; the target has %lld", (long long)r->arena,
+                        (long long)limit);
     return SGS_OK;
 }

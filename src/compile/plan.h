@@ -5,14 +5,14 @@
 #include "base/base.h"
 
 typedef struct sgs_plan_buffer {
-    int64_t bytes;         /* rounded up to the alignment by sgs_plan */
+    int64_t bytes; /* rounded up to the alignment by sgs_plan */
     int first, last;
-    int64_t off;           /* result */
+    int64_t off; /* result */
 } sgs_plan_buffer;
 
 typedef struct sgs_plan_result {
-    int64_t arena;         /* bytes */
-    int64_t lower_bound;   /* most bytes live at one record: no plan needs less */
+    int64_t arena;       /* bytes */
+    int64_t lower_bound; /* most bytes live at one record: no plan needs less */
 } sgs_plan_result;
 
 /* Sets every offset, a multiple of `align`.  Deterministic; SGS_E_LIMIT when offsets would pass `limit`. */

@@ -1,4 +1,5 @@
-/* A lowered network: records over numbered buffers.  lower.c makes it, fuse.c and plan.c change it, emit.c writes it. */
+/* A lowered network: records over numbered buffers.  lower.c makes it, fuse.c and plan.c change it, emit.c writes it.
+ */
 #ifndef SGS_PROGRAM_H
 #define SGS_PROGRAM_H
 
@@ -8,26 +9,26 @@
 /* Memory that records read and write, IPU_CONST apart.  Views share one buffer. */
 typedef struct sgs_buffer {
     int64_t bytes;
-    ipu_space space;       /* IPU_INPUT, IPU_OUTPUT: the caller's, `index` says which; else IPU_ARENA */
+    ipu_space space; /* IPU_INPUT, IPU_OUTPUT: the caller's, `index` says which; else IPU_ARENA */
     int index;
-    int64_t off;           /* in the arena: set by sgs_program_plan */
+    int64_t off; /* in the arena: set by sgs_program_plan */
 } sgs_buffer;
 
-/* In rec, an operand of any space but IPU_NONE and IPU_CONST has space IPU_ARENA, index = number of its buffer, and off = offset in that
- * buffer; emit.c turns them into the image's spaces. */
+/* In rec, an operand of any space but IPU_NONE and IPU_CONST has space IPU_ARENA, index = number of its buffer, and off
+ * = offset in that buffer; emit.c turns them into the image's spaces. */
 typedef struct sgs_record {
     ipu_rec *rec;
-    const char *layer;     /* the layer's own name, for cost table and messages */
+    const char *layer; /* the layer's own name, for cost table and messages */
     int64_t mac;
 } sgs_record;
 
 typedef struct sgs_program {
-    sgs_arena *arena;      /* owns all below but consts */
+    sgs_arena *arena; /* owns all below but consts */
     sgs_record *record;
     int nrecord;
-    sgs_buffer *buffer;    /* at most 65536 */
+    sgs_buffer *buffer; /* at most 65536 */
     int nbuffer;
-    sgs_buf consts;        /* the const section; arrays on multiples of IPU_ALIGN */
+    sgs_buf consts; /* the const section; arrays on multiples of IPU_ALIGN */
 } sgs_program;
 
 /* The operands of a record; operand 0 is written, IPU_CONV_Y2 of a convolution too. */

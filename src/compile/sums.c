@@ -17,9 +17,9 @@ static int64_t bias_of(const sgs_sums *s, int64_t o)
 
 /* What one output adds up: sizes of its weights, alone and with zero points. */
 typedef struct totals {
-    int64_t abs;           /* sum |w| */
-    int64_t reach;         /* sum |w| * max(z, 255 - z) */
-    int64_t zero;          /* sum w * z */
+    int64_t abs;   /* sum |w| */
+    int64_t reach; /* sum |w| * max(z, 255 - z) */
+    int64_t zero;  /* sum w * z */
 } totals;
 
 static totals add_up(const sgs_sums *s, int64_t o)
@@ -49,15 +49,19 @@ static sgs_status check_types(sgs_lowering *l, const sgs_node *n, const sgs_sums
 {
     sgs_type w = s->x->type == SGS_U8 ? SGS_S8 : SGS_S16, b = s->x->type == SGS_U8 ? SGS_S32 : SGS_S64;
     if (!sgs_is_activation(s->x) || !sgs_is_activation(s->y))
-        return sgs_lower_fail(l, n, d, "expected u8 or s16 in and out, found %s and %s", sgs_type_name(s->x->type), sgs_type_name(s->y->type));
+        return sgs_lower_fail(l, n, d, "expected u8 or s16 in and out, found %s and %s", sgs_type_name(s->x->type),
+                              sgs_type_name(s->y->type));
     if (!s->w->data || s->w->type != w || !s->w->quant)
-        return sgs_lower_fail(l, n, d, "expected quantized constant weights of type %s for %s input", sgs_type_name(w), sgs_type_name(s->x->type));
+        return sgs_lower_fail(l, n, d, "expected quantized constant weights of type %s for %s input", sgs_type_name(w),
+                              sgs_type_name(s->x->type));
     if (s->bias && (!s->bias->data || s->bias->type != b))
         return sgs_lower_fail(l, n, d, "expected a constant bias of type %s", sgs_type_name(b));
     if (s->x->quant && s->x->quant->n > 1 && s->x->quant->n != s->co / s->group * s->ci)
         return sgs_lower_fail(l, n, d, "the input's scales do not run along its channels");
-    if ((s->w->quant->n > 1 && s->w->quant->n != s->co) || (s->y->quant && s->y->quant->n > 1 && s->y->quant->n != s->co))
-        return sgs_lower_fail(l, n, d, "scales of weights or output do not run along the %lld output channels", (long long)s->co);
+    if ((s->w->quant->n > 1 && s->w->quant->n != s->co) ||
+        (s->y->quant && s->y->quant->n > 1 && s->y->quant->n != s->co))
+        return sgs_lower_fail(l, n, d, "scales of weights or output do not run along the %lld output channels",
+                              (long long)s->co);
     int64_t act = ((const sgs_conv_attr *)n->attr)->act;
     if (!sgs_one_scale(s->y) && act != SGS_ACT_NONE && act != SGS_ACT_RELU)
         return sgs_lower_fail(l, n, d, "an activation with an upper bound needs one scale for all output channels");

@@ -4,7 +4,8 @@
 #include "compile/target.h"
 #include "openipu/ipu.h"
 
-/* Every target shares one weight layout today, so their images differ in the header's `target` alone and run everywhere. */
+/* Every target shares one weight layout today, so their images differ in the header's `target` alone and run
+ * everywhere. */
 const sgs_target sgs_targets[] = {
     { "CHIP", 0, "any little-endian machine", "all below", 0, IPU_ALIGN },
     { "x86-64", 1, "x86-64 (SSE2)", "AVX2, AVX-VNNI, AVX-512 VNNI", 0, IPU_ALIGN },
@@ -26,9 +27,10 @@ sgs_status sgs_target_find(const char *soc_version, const sgs_target **t, sgs_di
     for (; (*t)->name; (*t)++)
         if (!strcasecmp((*t)->name, soc_version))
             return SGS_OK;
-    sgs_status s = sgs_fail(d, SGS_E_UNSUPPORTED,
-                            "--soc_version '%s' is not a target: OpenIPU compiles for open instruction sets, not for vendors' chips",
-                            soc_version);
+    sgs_status s = sgs_fail(
+        d, SGS_E_UNSUPPORTED,
+        "--soc_version '%s' is not a target: OpenIPU compiles for open instruction sets, not for vendors' chips",
+        soc_version);
     char names[256] = "";
     for (const sgs_target *k = sgs_targets + 1; k->name; k++) {
         strncat(names, k->name, sizeof names - strlen(names) - 1);

@@ -1,4 +1,5 @@
-/* A Cortex-M program around the harness: start-up, text and exit by semihosting.  The linker script says where things lie. */
+/* A Cortex-M program around the harness: start-up, text and exit by semihosting.  The linker script says where things
+ * lie. */
 #include "harness.h"
 
 extern uint8_t bss_begin[], bss_end[], stack_end[], memory_begin[], memory_end[];
@@ -72,11 +73,17 @@ void start(void)
 #else
     print("soft float\n");
 #endif
-    harness h = { .image = image_begin, .image_bytes = (size_t)(image_end - image_begin), .inputs = inputs_begin, .memory = memory_begin,
-                  .memory_bytes = (size_t)(memory_end - memory_begin), .kernels = &BARE_KERNELS, .print = print };
+    harness h = { .image = image_begin,
+                  .image_bytes = (size_t)(image_end - image_begin),
+                  .inputs = inputs_begin,
+                  .memory = memory_begin,
+                  .memory_bytes = (size_t)(memory_end - memory_begin),
+                  .kernels = &BARE_KERNELS,
+                  .print = print };
     leave(harness_run(&h));
 }
 
 __attribute__((section(".vectors"), used)) static const uintptr_t vectors[16] = {
-    (uintptr_t)stack_end, (uintptr_t)start, (uintptr_t)fault, (uintptr_t)fault, (uintptr_t)fault, (uintptr_t)fault, (uintptr_t)fault,
+    (uintptr_t)stack_end, (uintptr_t)start, (uintptr_t)fault, (uintptr_t)fault,
+    (uintptr_t)fault,     (uintptr_t)fault, (uintptr_t)fault,
 };

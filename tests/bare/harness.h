@@ -7,8 +7,8 @@
 typedef struct harness {
     const void *image;
     size_t image_bytes;
-    const uint8_t *inputs;       /* all inputs, each starting on a multiple of IPU_ALIGN */
-    uint8_t *memory;             /* IPU_ALIGN-aligned: arena and outputs */
+    const uint8_t *inputs; /* all inputs, each starting on a multiple of IPU_ALIGN */
+    uint8_t *memory;       /* IPU_ALIGN-aligned: arena and outputs */
     size_t memory_bytes;
     const ipu_kernels *kernels;
     const ipu_parallel *parallel;

@@ -42,8 +42,16 @@ uint32_t maker_random(image_maker *m, uint32_t below)
 static ipu_ref window(ipu_space space, ipu_type type, int32_t h, int32_t w, int32_t c)
 {
     int32_t each = ipu_type_bytes(type);
-    return (ipu_ref){ .space = (uint8_t)space, .type = (uint8_t)type, .n = 1, .h = h, .w = w, .c = c,
-                      .img = h * w * c * each, .row = w * c * each, .pix = c * each, .step = each };
+    return (ipu_ref){ .space = (uint8_t)space,
+                      .type = (uint8_t)type,
+                      .n = 1,
+                      .h = h,
+                      .w = w,
+                      .c = c,
+                      .img = h * w * c * each,
+                      .row = w * c * each,
+                      .pix = c * each,
+                      .step = each };
 }
 
 ipu_ref maker_const(image_maker *m, ipu_type type, const void *data, int32_t count)
@@ -126,8 +134,12 @@ static ipu_section place(maker_bytes *file, maker_bytes *part)
 uint8_t *maker_finish(image_maker *m, size_t *bytes)
 {
     maker_bytes file = { 0 }, provenance = { 0 };
-    ipu_header h = { .version = IPU_IMAGE_VERSION, .header_bytes = sizeof h, .arena_bytes = m->arena, .ninput = m->ninput,
-                     .noutput = m->noutput, .nop = m->nop };
+    ipu_header h = { .version = IPU_IMAGE_VERSION,
+                     .header_bytes = sizeof h,
+                     .arena_bytes = m->arena,
+                     .ninput = m->ninput,
+                     .noutput = m->noutput,
+                     .nop = m->nop };
     memcpy(h.magic, IPU_IMAGE_MAGIC, sizeof h.magic);
     append(&provenance, "made-by test\n", 13, 1);
     append(&file, NULL, sizeof h, 1);
@@ -211,7 +223,9 @@ ipu_ref maker_conv(image_maker *m, ipu_ref x, ipu_type y, int32_t co, int32_t k,
 {
     int wide = x.type == IPU_S16, zero = wide ? 0 : 128;
     int32_t ci = x.c, g = wide ? 2 : 4, sum[256] = { 0 };
-    ipu_conv r = { .kh = k, .kw = k, .sy = stride, .sx = stride, .dy = 1, .dx = 1, .py = k / 2, .px = k / 2, .out = range_of(y) };
+    ipu_conv r = {
+        .kh = k, .kw = k, .sy = stride, .sx = stride, .dy = 1, .dx = 1, .py = k / 2, .px = k / 2, .out = range_of(y)
+    };
     r.x = x;
     r.y = maker_arena(m, y, (x.h + stride - 1) / stride, (x.w + stride - 1) / stride, co);
     r.w = maker_zeros(m, wide ? IPU_S16 : IPU_S8, up(co, 16) * k * k * up(ci, g));
@@ -220,7 +234,8 @@ ipu_ref maker_conv(image_maker *m, ipu_ref x, ipu_type y, int32_t co, int32_t k,
             for (int32_t i = 0; i < ci; i++) {
                 int32_t v = weight(m, wide);
                 sum[o] += v;
-                put_weight(m, r.w, ((((int64_t)(o / 16) * k * k + t) * (up(ci, g) / g) + i / g) * 16 + o % 16) * g + i % g, v);
+                put_weight(m, r.w,
+                           ((((int64_t)(o / 16) * k * k + t) * (up(ci, g) / g) + i / g) * 16 + o % 16) * g + i % g, v);
             }
     r.bias = biases(m, x.type, co, sum, zero);
     r.mult = multipliers(m, x.type, y, k * k * ci, co);
@@ -242,7 +257,9 @@ ipu_ref maker_depthwise(image_maker *m, ipu_ref x, ipu_type y, int32_t k, int32_
 {
     int wide = x.type == IPU_S16, zero = wide ? 0 : 128;
     int32_t c = x.c, sum[256] = { 0 };
-    ipu_depthwise r = { .kh = k, .kw = k, .sy = stride, .sx = stride, .dy = 1, .dx = 1, .py = k / 2, .px = k / 2, .out = range_of(y) };
+    ipu_depthwise r = {
+        .kh = k, .kw = k, .sy = stride, .sx = stride, .dy = 1, .dx = 1, .py = k / 2, .px = k / 2, .out = range_of(y)
+    };
     r.x = x;
     r.y = maker_arena(m, y, (x.h + stride - 1) / stride, (x.w + stride - 1) / stride, c);
     r.w = maker_zeros(m, wide ? IPU_S16 : IPU_S8, k * k * up(c, 16));
@@ -259,7 +276,8 @@ ipu_ref maker_depthwise(image_maker *m, ipu_ref x, ipu_type y, int32_t k, int32_
     return r.y;
 }
 
-/* ---- a network of every kind ----------------------------------------------------------------------------------------- */
+/* ---- a network of every kind
+ * ----------------------------------------------------------------------------------------- */
 
 static ipu_ref number(image_maker *m, ipu_type t, int32_t v, float f)
 {
@@ -328,7 +346,8 @@ static ipu_ref channels(ipu_ref r, int32_t from, int32_t count)
     return r;
 }
 
-/* Two parts beside each other in one buffer, one copied, one computed; then a residual convolution with a second output. */
+/* Two parts beside each other in one buffer, one copied, one computed; then a residual convolution with a second
+ * output. */
 static ipu_ref concat_and_residual(image_maker *m, ipu_ref a, ipu_ref b)
 {
     ipu_ref both = maker_arena(m, IPU_U8, a.h, a.w, a.c + b.c);
@@ -367,14 +386,17 @@ void maker_network_build(image_maker *m)
     ipu_ref picture = maker_input(m, "picture", IPU_U8, 17, 13, 3), data = maker_input(m, "data", IPU_F32, 9, 7, 5);
     ipu_ref scores = maker_output(m, "scores", IPU_S16, 1, 1, 10), map = maker_output(m, "map", IPU_F32, 5, 4, 24);
     ipu_ref turned = maker_output(m, "turned", IPU_U8, 20, 7, 9);
-    ipu_ref a = pool(m, maker_conv(m, picture, IPU_U8, 20, 3, 1), 3, 2);         /* [9][7][20] */
+    ipu_ref a = pool(m, maker_conv(m, picture, IPU_U8, 20, 3, 1), 3, 2); /* [9][7][20] */
     ipu_ref b = quantize(m, maker_conv(m, quantize(m, data, IPU_S16, 8192), IPU_S16, 20, 3, 1), IPU_U8, 1.0f / 128);
-    ipu_ref c = concat_and_residual(m, a, maker_depthwise(m, b, IPU_U8, 3, 1));  /* S16 [5][4][24] */
+    ipu_ref c = concat_and_residual(m, a, maker_depthwise(m, b, IPU_U8, 3, 1)); /* S16 [5][4][24] */
     ipu_ref same = quantize(m, c, IPU_S16, 0.875f);
-    ipu_ref sum = add(m, same, maker_conv(m, padded(m, maker_conv(m, quantize(m, c, IPU_U8, 1.0f / 128), IPU_U8, 9, 1, 1)),
-                                           IPU_S16, 24, 3, 2)); /* padded to [10][8], back to [5][4] */
+    ipu_ref sum = add(m, same,
+                      maker_conv(m, padded(m, maker_conv(m, quantize(m, c, IPU_U8, 1.0f / 128), IPU_U8, 9, 1, 1)),
+                                 IPU_S16, 24, 3, 2)); /* padded to [10][8], back to [5][4] */
     sum = add(m, sum, average(m, sum, 5, 4));
-    ipu_quantize out = { .y = map, .x = sum, .mult = number(m, IPU_F32, 0, 1.0f / 4096), .zero = number(m, IPU_S32, 0, 0) };
+    ipu_quantize out = {
+        .y = map, .x = sum, .mult = number(m, IPU_F32, 0, 1.0f / 4096), .zero = number(m, IPU_S32, 0, 0)
+    };
     maker_record(m, IPU_DEQUANTIZE, &out);
     softmax(m, maker_conv(m, average(m, sum, 5, 4), IPU_S16, 10, 1, 1), scores);
     ipu_ref walk = a; /* [h][w][c] -> [c][w][h] */

@@ -12,9 +12,9 @@ typedef struct maker_bytes {
 typedef struct image_maker {
     maker_bytes io, ops, consts, cost;
     uint32_t ninput, noutput, nop, arena;
-    uint32_t seed;                       /* of maker_random */
-    int separate;                        /* the network writes nothing in place */
-    uint32_t alloc[64];                  /* where each piece of the arena begins */
+    uint32_t seed;      /* of maker_random */
+    int separate;       /* the network writes nothing in place */
+    uint32_t alloc[64]; /* where each piece of the arena begins */
     int nalloc;
 } image_maker;
 
@@ -38,7 +38,7 @@ ipu_ref maker_depthwise(image_maker *m, ipu_ref x, ipu_type y, int32_t k, int32_
 
 /* A network of every record kind: inputs U8 [17][13][3] and F32 [9][7][5], outputs S16 softmax, F32 and U8. */
 uint8_t *maker_network(size_t *bytes);
-void maker_network_build(image_maker *m);   /* the same, not finished */
+void maker_network_build(image_maker *m); /* the same, not finished */
 /* Input i for it, seeded; free() it. */
 void *maker_network_input(int i, size_t bytes);
 

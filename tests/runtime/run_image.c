@@ -1,4 +1,5 @@
-/* run_image IMAGE INPUTS [CPU-MASK [THREADS]]: the harness on a hosted machine.  CPU-MASK in hexadecimal, "c" = the C table. */
+/* run_image IMAGE INPUTS [CPU-MASK [THREADS]]: the harness on a hosted machine.  CPU-MASK in hexadecimal, "c" = the C
+ * table. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

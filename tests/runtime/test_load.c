@@ -59,87 +59,88 @@ static void set_float(subject *s, uint32_t const_off, uint32_t bits)
     memcpy(s->image + s->h->consts.off + const_off, &bits, 4);
 }
 
-/* ---- the damages ---------------------------------------------------------------------------------------------------- */
+/* ---- the damages ----------------------------------------------------------------------------------------------------
+ */
 
 #define CONV(i) operand(s, IPU_CONV_U8, 0, i)
-#define DAMAGES(X)                                                                                     \
-    X(magic, IPU_E_FOREIGN, s->h->magic[0] = 'o')                                                      \
-    X(older, IPU_E_VERSION, s->h->version = 0)                                                         \
-    X(newer, IPU_E_VERSION, s->h->version = IPU_IMAGE_VERSION + 1)                                     \
-    X(feature, IPU_E_FEATURE, s->h->features = 1u << 31)                                               \
-    X(header_bytes, IPU_E_IMAGE, s->h->header_bytes += 4)                                              \
-    X(file_longer, IPU_E_IMAGE, s->h->file_bytes += 1)                                                 \
-    X(file_shorter, IPU_E_IMAGE, s->bytes -= 1)                                                        \
-    X(category, IPU_E_IMAGE, s->h->category = 3)                                                       \
-    X(inputs_many, IPU_E_IMAGE, s->h->ninput = IPU_MAX_IO + 1)                                         \
-    X(inputs_wrap, IPU_E_IMAGE, s->h->ninput = UINT32_MAX)                                             \
-    X(outputs_more, IPU_E_IMAGE, s->h->noutput += 1)                                                   \
-    X(ops_more, IPU_E_IMAGE, s->h->nop += 1)                                                           \
-    X(ops_fewer, IPU_E_IMAGE, s->h->nop -= 1)                                                          \
-    X(ops_huge, IPU_E_IMAGE, s->h->nop = UINT32_MAX)                                                   \
-    X(section_unaligned, IPU_E_IMAGE, s->h->ops.off += 4)                                              \
-    X(section_header, IPU_E_IMAGE, s->h->io.off = 0)                                                   \
-    X(section_overlap, IPU_E_IMAGE, s->h->consts.off = s->h->ops.off)                                  \
-    X(section_outside, IPU_E_IMAGE, s->h->cost.off = UINT32_MAX - 63)                                  \
-    X(section_wrap, IPU_E_IMAGE, s->h->provenance.bytes = UINT32_MAX)                                  \
-    X(records_short, IPU_E_IMAGE, (s->h->ops.bytes -= 4))                                              \
-    X(io_name, IPU_E_IMAGE, io(s, 0)->name = s->h->consts.bytes)                                       \
-    X(io_type, IPU_E_IMAGE, io(s, 0)->type = IPU_TYPE_COUNT)                                           \
-    X(io_format, IPU_E_IMAGE, io(s, 0)->format = IPU_FMT_COUNT)                                        \
-    X(io_rank, IPU_E_IMAGE, io(s, 0)->rank = IPU_MAX_RANK + 1)                                         \
-    X(io_origin, IPU_E_IMAGE, io(s, 0)->origin = 0x7f)                                                 \
-    X(io_bytes, IPU_E_IMAGE, io(s, 0)->bytes += 1)                                                     \
-    X(io_dim_zero, IPU_E_IMAGE, io(s, 0)->dim[0] = 0)                                                  \
-    X(io_dim_wrap, IPU_E_IMAGE, (io(s, 0)->dim[0] = io(s, 0)->dim[1] = io(s, 0)->dim[2] = 1 << 30))    \
-    X(io_axis, IPU_E_IMAGE, io(s, 0)->axis = 4)                                                        \
-    X(io_axis_low, IPU_E_IMAGE, io(s, 0)->axis = -2)                                                   \
-    X(io_scales, IPU_E_IMAGE, io(s, 0)->nscale = 2)                                                    \
-    X(io_axis_scales, IPU_E_IMAGE, io(s, 0)->axis = 3)                                                 \
-    X(io_scale_far, IPU_E_IMAGE, io(s, 0)->scale = s->h->consts.bytes & ~3u)                           \
-    X(io_scale_odd, IPU_E_IMAGE, io(s, 0)->scale += 1)                                                 \
-    X(io_scale_nan, IPU_E_IMAGE, set_float(s, io(s, 0)->scale, 0x7fc00000))                            \
-    X(io_scale_zero, IPU_E_IMAGE, set_float(s, io(s, 0)->scale, 0))                                    \
-    X(io_zero_far, IPU_E_IMAGE, io(s, 0)->zero = UINT32_MAX - 3)                                       \
-    X(cost_name, IPU_E_IMAGE, *(uint32_t *)(void *)(s->image + s->h->cost.off) = UINT32_MAX)           \
-    X(kind, IPU_E_IMAGE, record(s, IPU_CONV_U8, 0)->kind = IPU_KIND_COUNT)                             \
-    X(kind_other, IPU_E_IMAGE, record(s, IPU_CONV_U8, 0)->kind = IPU_COPY)                             \
-    X(nref, IPU_E_IMAGE, record(s, IPU_CONV_U8, 0)->nref -= 1)                                         \
-    X(bytes, IPU_E_IMAGE, record(s, IPU_CONV_U8, 0)->bytes += 4)                                       \
-    X(bytes_zero, IPU_E_IMAGE, record(s, IPU_CONV_U8, 0)->bytes = 0)                                   \
-    X(ref_space, IPU_E_IMAGE, CONV(1)->space = IPU_SPACE_COUNT)                                        \
-    X(ref_none, IPU_E_IMAGE, CONV(1)->space = IPU_NONE)                                                \
-    X(ref_type, IPU_E_IMAGE, CONV(1)->type = IPU_TYPE_COUNT)                                           \
-    X(ref_input, IPU_E_IMAGE, CONV(1)->index = 2)                                                      \
-    X(ref_index, IPU_E_IMAGE, CONV(2)->index = 1)                                                      \
-    X(ref_input_type, IPU_E_IMAGE, (CONV(1)->type = IPU_S8))                                           \
-    X(ref_zero, IPU_E_IMAGE, CONV(1)->c = 0)                                                           \
-    X(ref_negative, IPU_E_IMAGE, CONV(1)->h = -1)                                                      \
-    X(ref_stride_negative, IPU_E_IMAGE, CONV(1)->row = -CONV(1)->row)                                  \
-    X(ref_step, IPU_E_IMAGE, CONV(1)->step = 0)                                                        \
-    X(ref_off, IPU_E_IMAGE, CONV(1)->off += 1)                                                         \
-    X(ref_off_odd, IPU_E_IMAGE, CONV(4)->off += 2)                                                     \
-    X(ref_stride_odd, IPU_E_IMAGE, operand(s, IPU_CONV_S16, 0, 1)->pix += 1)                           \
-    X(ref_wide, IPU_E_IMAGE, CONV(1)->c = INT32_MAX)                                                   \
-    X(ref_wrap, IPU_E_IMAGE, (CONV(1)->n = CONV(1)->img = CONV(1)->h = CONV(1)->row = INT32_MAX))      \
-    X(ref_const_far, IPU_E_IMAGE, CONV(2)->off = s->h->consts.bytes)                                   \
-    X(arena_small, IPU_E_IMAGE, s->h->arena_bytes -= IPU_ALIGN)                                        \
-    X(mult_inf, IPU_E_IMAGE, set_float(s, CONV(4)->off, 0x7f800000))                                   \
-    X(mult_2d, IPU_E_IMAGE, (CONV(4)->w = 2, CONV(4)->c = 16, CONV(4)->pix = 64))                      \
-    X(write_const, IPU_E_IMAGE, (CONV(0)->space = IPU_CONST, CONV(0)->off = 0, CONV(0)->c = 1))        \
-    X(write_input, IPU_E_IMAGE, *CONV(0) = *CONV(1))                                                   \
-    X(write_none, IPU_E_IMAGE, CONV(0)->space = IPU_NONE)                                              \
-    X(write_twice, IPU_E_IMAGE, CONV(0)->row = 0)                                                      \
-    X(write_rows_meet, IPU_E_IMAGE, CONV(0)->row -= 1)                                                 \
-    X(write_y2_const, IPU_E_IMAGE, (*operand(s, IPU_CONV_S16, 2, IPU_CONV_Y2) = *CONV(2)))             \
-    X(write_over_x, IPU_E_IMAGE, operand(s, IPU_MAXPOOL, 0, 0)->off = operand(s, IPU_MAXPOOL, 0, 1)->off) \
-    X(write_near_add, IPU_E_IMAGE, operand(s, IPU_ADD_S16, 0, 1)->off += 2)                            \
-    X(concat_meets, IPU_E_IMAGE,                                                                       \
+#define DAMAGES(X)                                                                                                     \
+    X(magic, IPU_E_FOREIGN, s->h->magic[0] = 'o')                                                                      \
+    X(older, IPU_E_VERSION, s->h->version = 0)                                                                         \
+    X(newer, IPU_E_VERSION, s->h->version = IPU_IMAGE_VERSION + 1)                                                     \
+    X(feature, IPU_E_FEATURE, s->h->features = 1u << 31)                                                               \
+    X(header_bytes, IPU_E_IMAGE, s->h->header_bytes += 4)                                                              \
+    X(file_longer, IPU_E_IMAGE, s->h->file_bytes += 1)                                                                 \
+    X(file_shorter, IPU_E_IMAGE, s->bytes -= 1)                                                                        \
+    X(category, IPU_E_IMAGE, s->h->category = 3)                                                                       \
+    X(inputs_many, IPU_E_IMAGE, s->h->ninput = IPU_MAX_IO + 1)                                                         \
+    X(inputs_wrap, IPU_E_IMAGE, s->h->ninput = UINT32_MAX)                                                             \
+    X(outputs_more, IPU_E_IMAGE, s->h->noutput += 1)                                                                   \
+    X(ops_more, IPU_E_IMAGE, s->h->nop += 1)                                                                           \
+    X(ops_fewer, IPU_E_IMAGE, s->h->nop -= 1)                                                                          \
+    X(ops_huge, IPU_E_IMAGE, s->h->nop = UINT32_MAX)                                                                   \
+    X(section_unaligned, IPU_E_IMAGE, s->h->ops.off += 4)                                                              \
+    X(section_header, IPU_E_IMAGE, s->h->io.off = 0)                                                                   \
+    X(section_overlap, IPU_E_IMAGE, s->h->consts.off = s->h->ops.off)                                                  \
+    X(section_outside, IPU_E_IMAGE, s->h->cost.off = UINT32_MAX - 63)                                                  \
+    X(section_wrap, IPU_E_IMAGE, s->h->provenance.bytes = UINT32_MAX)                                                  \
+    X(records_short, IPU_E_IMAGE, (s->h->ops.bytes -= 4))                                                              \
+    X(io_name, IPU_E_IMAGE, io(s, 0)->name = s->h->consts.bytes)                                                       \
+    X(io_type, IPU_E_IMAGE, io(s, 0)->type = IPU_TYPE_COUNT)                                                           \
+    X(io_format, IPU_E_IMAGE, io(s, 0)->format = IPU_FMT_COUNT)                                                        \
+    X(io_rank, IPU_E_IMAGE, io(s, 0)->rank = IPU_MAX_RANK + 1)                                                         \
+    X(io_origin, IPU_E_IMAGE, io(s, 0)->origin = 0x7f)                                                                 \
+    X(io_bytes, IPU_E_IMAGE, io(s, 0)->bytes += 1)                                                                     \
+    X(io_dim_zero, IPU_E_IMAGE, io(s, 0)->dim[0] = 0)                                                                  \
+    X(io_dim_wrap, IPU_E_IMAGE, (io(s, 0)->dim[0] = io(s, 0)->dim[1] = io(s, 0)->dim[2] = 1 << 30))                    \
+    X(io_axis, IPU_E_IMAGE, io(s, 0)->axis = 4)                                                                        \
+    X(io_axis_low, IPU_E_IMAGE, io(s, 0)->axis = -2)                                                                   \
+    X(io_scales, IPU_E_IMAGE, io(s, 0)->nscale = 2)                                                                    \
+    X(io_axis_scales, IPU_E_IMAGE, io(s, 0)->axis = 3)                                                                 \
+    X(io_scale_far, IPU_E_IMAGE, io(s, 0)->scale = s->h->consts.bytes & ~3u)                                           \
+    X(io_scale_odd, IPU_E_IMAGE, io(s, 0)->scale += 1)                                                                 \
+    X(io_scale_nan, IPU_E_IMAGE, set_float(s, io(s, 0)->scale, 0x7fc00000))                                            \
+    X(io_scale_zero, IPU_E_IMAGE, set_float(s, io(s, 0)->scale, 0))                                                    \
+    X(io_zero_far, IPU_E_IMAGE, io(s, 0)->zero = UINT32_MAX - 3)                                                       \
+    X(cost_name, IPU_E_IMAGE, *(uint32_t *)(void *)(s->image + s->h->cost.off) = UINT32_MAX)                           \
+    X(kind, IPU_E_IMAGE, record(s, IPU_CONV_U8, 0)->kind = IPU_KIND_COUNT)                                             \
+    X(kind_other, IPU_E_IMAGE, record(s, IPU_CONV_U8, 0)->kind = IPU_COPY)                                             \
+    X(nref, IPU_E_IMAGE, record(s, IPU_CONV_U8, 0)->nref -= 1)                                                         \
+    X(bytes, IPU_E_IMAGE, record(s, IPU_CONV_U8, 0)->bytes += 4)                                                       \
+    X(bytes_zero, IPU_E_IMAGE, record(s, IPU_CONV_U8, 0)->bytes = 0)                                                   \
+    X(ref_space, IPU_E_IMAGE, CONV(1)->space = IPU_SPACE_COUNT)                                                        \
+    X(ref_none, IPU_E_IMAGE, CONV(1)->space = IPU_NONE)                                                                \
+    X(ref_type, IPU_E_IMAGE, CONV(1)->type = IPU_TYPE_COUNT)                                                           \
+    X(ref_input, IPU_E_IMAGE, CONV(1)->index = 2)                                                                      \
+    X(ref_index, IPU_E_IMAGE, CONV(2)->index = 1)                                                                      \
+    X(ref_input_type, IPU_E_IMAGE, (CONV(1)->type = IPU_S8))                                                           \
+    X(ref_zero, IPU_E_IMAGE, CONV(1)->c = 0)                                                                           \
+    X(ref_negative, IPU_E_IMAGE, CONV(1)->h = -1)                                                                      \
+    X(ref_stride_negative, IPU_E_IMAGE, CONV(1)->row = -CONV(1)->row)                                                  \
+    X(ref_step, IPU_E_IMAGE, CONV(1)->step = 0)                                                                        \
+    X(ref_off, IPU_E_IMAGE, CONV(1)->off += 1)                                                                         \
+    X(ref_off_odd, IPU_E_IMAGE, CONV(4)->off += 2)                                                                     \
+    X(ref_stride_odd, IPU_E_IMAGE, operand(s, IPU_CONV_S16, 0, 1)->pix += 1)                                           \
+    X(ref_wide, IPU_E_IMAGE, CONV(1)->c = INT32_MAX)                                                                   \
+    X(ref_wrap, IPU_E_IMAGE, (CONV(1)->n = CONV(1)->img = CONV(1)->h = CONV(1)->row = INT32_MAX))                      \
+    X(ref_const_far, IPU_E_IMAGE, CONV(2)->off = s->h->consts.bytes)                                                   \
+    X(arena_small, IPU_E_IMAGE, s->h->arena_bytes -= IPU_ALIGN)                                                        \
+    X(mult_inf, IPU_E_IMAGE, set_float(s, CONV(4)->off, 0x7f800000))                                                   \
+    X(mult_2d, IPU_E_IMAGE, (CONV(4)->w = 2, CONV(4)->c = 16, CONV(4)->pix = 64))                                      \
+    X(write_const, IPU_E_IMAGE, (CONV(0)->space = IPU_CONST, CONV(0)->off = 0, CONV(0)->c = 1))                        \
+    X(write_input, IPU_E_IMAGE, *CONV(0) = *CONV(1))                                                                   \
+    X(write_none, IPU_E_IMAGE, CONV(0)->space = IPU_NONE)                                                              \
+    X(write_twice, IPU_E_IMAGE, CONV(0)->row = 0)                                                                      \
+    X(write_rows_meet, IPU_E_IMAGE, CONV(0)->row -= 1)                                                                 \
+    X(write_y2_const, IPU_E_IMAGE, (*operand(s, IPU_CONV_S16, 2, IPU_CONV_Y2) = *CONV(2)))                             \
+    X(write_over_x, IPU_E_IMAGE, operand(s, IPU_MAXPOOL, 0, 0)->off = operand(s, IPU_MAXPOOL, 0, 1)->off)              \
+    X(write_near_add, IPU_E_IMAGE, operand(s, IPU_ADD_S16, 0, 1)->off += 2)                                            \
+    X(concat_meets, IPU_E_IMAGE,                                                                                       \
       (operand(s, IPU_COPY, 0, 1)[0] = *operand(s, IPU_COPY, 0, 0), operand(s, IPU_COPY, 0, 1)->off += 19))
 
-#define X(name, status, change)       \
-    static void break_##name(subject *s) \
-    {                                 \
-        (void)(change);               \
+#define X(name, status, change)                                                                                        \
+    static void break_##name(subject *s)                                                                               \
+    {                                                                                                                  \
+        (void)(change);                                                                                                \
     }
 DAMAGES(X)
 #undef X
@@ -171,7 +172,8 @@ static void damages_are_refused(void **state)
         damage[i].change(&s);
         ipu_status found = ipu_load(&m, s.image, s.bytes, &any_kernels);
         if (found != damage[i].expected)
-            fail_msg("%s: expected '%s', found '%s'", damage[i].name, ipu_status_text(damage[i].expected), ipu_status_text(found));
+            fail_msg("%s: expected '%s', found '%s'", damage[i].name, ipu_status_text(damage[i].expected),
+                     ipu_status_text(found));
         assert_null(m.image);
         free(s.image);
     }
@@ -275,9 +277,13 @@ static void hash(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(damages_are_refused), cmocka_unit_test(every_truncation_is_refused),
-        cmocka_unit_test(interleaved_windows_are_fine), cmocka_unit_test(missing_kernel), cmocka_unit_test(arguments),
-        cmocka_unit_test(questions), cmocka_unit_test(hash),
+        cmocka_unit_test(damages_are_refused),
+        cmocka_unit_test(every_truncation_is_refused),
+        cmocka_unit_test(interleaved_windows_are_fine),
+        cmocka_unit_test(missing_kernel),
+        cmocka_unit_test(arguments),
+        cmocka_unit_test(questions),
+        cmocka_unit_test(hash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

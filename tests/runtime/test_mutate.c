@@ -1,5 +1,5 @@
-/* Thousands of images damaged on purpose: what the loader lets pass must run within its memory (build with sanitizers to see).
- * With an argument: that many rounds. */
+/* Thousands of images damaged on purpose: what the loader lets pass must run within its memory (build with sanitizers
+ * to see). With an argument: that many rounds. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,18 +8,24 @@
 #include "openipu/ipu_host.h"
 #include "try_image.h"
 
-static const uint32_t interesting[] = { 0, 1, 2, 3, 4, 15, 16, 17, 63, 64, 127, 128, 255, 256, 4095, 65535, 65536, 1u << 24, 0x7fffffff,
-                                        0x80000000, 0xffffffff, 0x7f800000, 0x7fc00000, 0x00000001 };
+static const uint32_t interesting[] = { 0,          1,          2,          3,          4,          15,
+                                        16,         17,         63,         64,         127,        128,
+                                        255,        256,        4095,       65535,      65536,      1u << 24,
+                                        0x7fffffff, 0x80000000, 0xffffffff, 0x7f800000, 0x7fc00000, 0x00000001 };
 
 /* A place in what is not weights, mostly: header, descriptors and records are where the proofs are. */
 static size_t place(image_maker *rng, const uint8_t *good, size_t bytes)
 {
     const ipu_header *h = (const void *)good;
     switch (maker_random(rng, 8)) {
-    case 0: return maker_random(rng, sizeof *h);
-    case 1: return h->io.off + maker_random(rng, h->io.bytes);
-    case 2: return maker_random(rng, (uint32_t)bytes);
-    default: return h->ops.off + maker_random(rng, h->ops.bytes);
+    case 0:
+        return maker_random(rng, sizeof *h);
+    case 1:
+        return h->io.off + maker_random(rng, h->io.bytes);
+    case 2:
+        return maker_random(rng, (uint32_t)bytes);
+    default:
+        return h->ops.off + maker_random(rng, h->ops.bytes);
     }
 }
 
@@ -36,10 +42,18 @@ static void damage(image_maker *rng, const uint8_t *good, uint8_t *image, size_t
         return;
     memcpy(&v, image + at, 4);
     switch (maker_random(rng, 4)) {
-    case 0: v = interesting[maker_random(rng, sizeof interesting / sizeof *interesting)]; break;
-    case 1: v += maker_random(rng, 9) - 4; break;
-    case 2: v *= 2; break;
-    default: v /= 2; break;
+    case 0:
+        v = interesting[maker_random(rng, sizeof interesting / sizeof *interesting)];
+        break;
+    case 1:
+        v += maker_random(rng, 9) - 4;
+        break;
+    case 2:
+        v *= 2;
+        break;
+    default:
+        v /= 2;
+        break;
     }
     memcpy(image + at, &v, 4);
 }
@@ -48,7 +62,8 @@ int main(int argc, char **argv)
 {
     int rounds = argc > 1 ? atoi(argv[1]) : 3000, count[3] = { 0 };
     size_t bytes;
-    uint8_t *good = maker_network(&bytes), *bad = aligned_alloc(IPU_ALIGN, (bytes + IPU_ALIGN - 1) / IPU_ALIGN * IPU_ALIGN);
+    uint8_t *good = maker_network(&bytes),
+            *bad = aligned_alloc(IPU_ALIGN, (bytes + IPU_ALIGN - 1) / IPU_ALIGN * IPU_ALIGN);
     image_maker rng = { .seed = 2024 };
     const ipu_kernels *table[2] = { &ipu_kernels_c, ipu_kernels_for(ipu_host_cpu()) };
     for (int i = 0; i < rounds; i++) {
@@ -58,8 +73,8 @@ int main(int argc, char **argv)
         maker_rehash(bad, bytes);
         count[try_image(bad, bytes, table[i & 1])]++;
     }
-    printf("%d images: %d refused, %d ran, %d passed but were too much work\n", rounds, count[TRIED_REFUSED], count[TRIED_RAN],
-           count[TRIED_TOO_LARGE]);
+    printf("%d images: %d refused, %d ran, %d passed but were too much work\n", rounds, count[TRIED_REFUSED],
+           count[TRIED_RAN], count[TRIED_TOO_LARGE]);
     free(bad);
     free(good);
     return !count[TRIED_REFUSED] || !count[TRIED_RAN]; /* else this test looked at nothing */

@@ -28,7 +28,8 @@ static double work(const ipu_model *m)
         if (rec->kind == IPU_CONV_U8 || rec->kind == IPU_CONV_S16)
             taps = (double)((const ipu_conv *)(const void *)rec)->kh * ((const ipu_conv *)(const void *)rec)->kw * x->c;
         if (rec->kind == IPU_DEPTHWISE_U8 || rec->kind == IPU_DEPTHWISE_S16)
-            taps = (double)((const ipu_depthwise *)(const void *)rec)->kh * ((const ipu_depthwise *)(const void *)rec)->kw;
+            taps =
+                (double)((const ipu_depthwise *)(const void *)rec)->kh * ((const ipu_depthwise *)(const void *)rec)->kw;
         if (rec->kind == IPU_MAXPOOL || rec->kind == IPU_AVGPOOL_S16)
             taps = (double)x->h * x->w;
         sum += elements * taps;

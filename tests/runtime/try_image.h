@@ -1,5 +1,5 @@
-/* Loads bytes as an image and, when they pass and promise little work, runs them: for damaged images.  All memory has its exact size, so that a
- * sanitizer sees every access beyond it. */
+/* Loads bytes as an image and, when they pass and promise little work, runs them: for damaged images.  All memory has
+ * its exact size, so that a sanitizer sees every access beyond it. */
 #ifndef TEST_TRY_IMAGE_H
 #define TEST_TRY_IMAGE_H
 

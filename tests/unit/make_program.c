@@ -1,5 +1,5 @@
-/* make_program IMAGE KERNELS.c: the hand-made network through fusion, planner and writers, for tests of what other machines and compilers
- * make of it. */
+/* make_program IMAGE KERNELS.c: the hand-made network through fusion, planner and writers, for tests of what other
+ * machines and compilers make of it. */
 #include <stdio.h>
 #include <string.h>
 
@@ -22,7 +22,8 @@ int main(int argc, char **argv)
         *strrchr(stem, '.') = 0;
     sgs_program_fuse(&p);
     sgs_emit_kernels(&p, stem, &kernels);
-    bool bad = image_of(&p, &plan, &image) || sgs_file_write(argv[1], image.p, image.n, &d) || sgs_file_write(argv[2], kernels.p, kernels.n, &d);
+    bool bad = image_of(&p, &plan, &image) || sgs_file_write(argv[1], image.p, image.n, &d) ||
+               sgs_file_write(argv[2], kernels.p, kernels.n, &d);
     if (bad)
         fprintf(stderr, "%s\n", d.text);
     return bad;

@@ -63,6 +63,8 @@ static const sgs_image_io ios[NIN + NOUT] = {
 sgs_status image_of(sgs_program *p, sgs_plan_result *plan, sgs_buf *image)
 {
     SGS_TRY(sgs_program_plan(p, UINT32_MAX, plan, NULL));
-    sgs_image_info info = { .arena = plan->arena, .ninput = NIN, .noutput = NOUT, .io = ios, .provenance = "tool test\n" };
+    sgs_image_info info = {
+        .arena = plan->arena, .ninput = NIN, .noutput = NOUT, .io = ios, .provenance = "tool test\n"
+    };
     return sgs_emit_image(p, &info, image, NULL);
 }

@@ -1,4 +1,5 @@
-/* Lowering against plain loops over dense arrays, written from ARITHMETIC.md: groups, zero points per channel, views, packing. */
+/* Lowering against plain loops over dense arrays, written from ARITHMETIC.md: groups, zero points per channel, views,
+ * packing. */
 #include <math.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -20,7 +21,8 @@ static int32_t random_in(int32_t lo, int32_t hi)
     return lo + (int32_t)((uint64_t)(seed >> 4) * (uint32_t)(hi - lo + 1) >> 28);
 }
 
-/* ---- building fixed graphs ----------------------------------------------------------------------------------------- */
+/* ---- building fixed graphs -----------------------------------------------------------------------------------------
+ */
 
 static void set_quant(sgs_graph *g, sgs_value *v, int n, double scale, int32_t zero, int32_t zero_step)
 {
@@ -44,7 +46,8 @@ static sgs_value *constant(sgs_graph *g, sgs_type t, int rank, const int64_t *di
     return sgs_const_new(g, t, rank, dim, data, false);
 }
 
-static sgs_value *node(sgs_graph *g, const sgs_op *op, int nin, sgs_value *const *in, const void *attr, sgs_type t, int rank, const int64_t *dim)
+static sgs_value *node(sgs_graph *g, const sgs_op *op, int nin, sgs_value *const *in, const void *attr, sgs_type t,
+                       int rank, const int64_t *dim)
 {
     sgs_node *n = sgs_node_new(g, NULL, op, nin, in, attr);
     sgs_value *y = sgs_value_new(g, t, rank, dim);
@@ -52,7 +55,8 @@ static sgs_value *node(sgs_graph *g, const sgs_op *op, int nin, sgs_value *const
     return y;
 }
 
-/* ---- the plain loops ------------------------------------------------------------------------------------------------------ */
+/* ---- the plain loops
+ * ------------------------------------------------------------------------------------------------------ */
 
 typedef struct array {
     int64_t dim[4];
@@ -76,10 +80,14 @@ static int32_t *at(const array *a, int64_t h, int64_t w, int64_t c)
 static int64_t get(const sgs_value *v, int64_t i)
 {
     switch (v->type) {
-    case SGS_S8: return ((const int8_t *)v->data)[i];
-    case SGS_S16: return ((const int16_t *)v->data)[i];
-    case SGS_S32: return ((const int32_t *)v->data)[i];
-    default: return ((const int64_t *)v->data)[i];
+    case SGS_S8:
+        return ((const int8_t *)v->data)[i];
+    case SGS_S16:
+        return ((const int16_t *)v->data)[i];
+    case SGS_S32:
+        return ((const int32_t *)v->data)[i];
+    default:
+        return ((const int64_t *)v->data)[i];
     }
 }
 
@@ -90,7 +98,8 @@ static int32_t store(float g, int32_t qmin, int32_t qmax, int32_t zero)
 }
 
 /* Sections 4 and 5 with the unfolded bias and real differences x - z. */
-static array conv(const sgs_value *x, const array *in, const sgs_value *w, const sgs_value *b, const sgs_value *y, const sgs_conv_attr *a)
+static array conv(const sgs_value *x, const array *in, const sgs_value *w, const sgs_value *b, const sgs_value *y,
+                  const sgs_conv_attr *a)
 {
     array out = new_array(y);
     int64_t co = w->dim[0], kh = w->dim[1], kw = w->dim[2], ci = w->dim[3], each = co / a->groups;
@@ -112,7 +121,8 @@ static array conv(const sgs_value *x, const array *in, const sgs_value *w, const
                 int64_t acc = get(b, o);
                 for (int64_t k = 0; k < kh * kw; k++)
                     for (int64_t c = 0; c < ci; c++) {
-                        int64_t iy = h * a->stride[0] - a->pad[0] + k / kw * a->dilation[0], ix = v * a->stride[1] - a->pad[1] + k % kw * a->dilation[1];
+                        int64_t iy = h * a->stride[0] - a->pad[0] + k / kw * a->dilation[0],
+                                ix = v * a->stride[1] - a->pad[1] + k % kw * a->dilation[1];
                         int64_t from = o / each * ci + c;
                         if (iy >= 0 && iy < in->dim[1] && ix >= 0 && ix < in->dim[2])
                             acc += get(w, (o * kh * kw + k) * ci + c) * (*at(in, iy, ix, from) - sgs_zero(x, from));
@@ -120,7 +130,8 @@ static array conv(const sgs_value *x, const array *in, const sgs_value *w, const
                 float m = (float)(sx * (double)w->quant->scale[o] / (double)y->quant->scale[0] * exp2(shift));
                 if (shift)
                     acc = (acc + ((int64_t)1 << (shift - 1))) >> shift;
-                int32_t zero = y->quant->zero[0], qmin = y->type == SGS_U8 ? 0 : -32767, qmax = y->type == SGS_U8 ? 255 : 32767;
+                int32_t zero = y->quant->zero[0], qmin = y->type == SGS_U8 ? 0 : -32767,
+                        qmax = y->type == SGS_U8 ? 255 : 32767;
                 if (a->act == SGS_ACT_RELU6) {
                     int32_t six = (int32_t)rint(6.0 / (double)y->quant->scale[0]) + zero;
                     qmin = zero > qmin ? zero : qmin, qmax = six < qmax ? six : qmax;
@@ -147,7 +158,8 @@ static array maxpool3(const array *in, const sgs_value *y)
     return out;
 }
 
-/* ---- one network ------------------------------------------------------------------------------------------------------------ */
+/* ---- one network
+ * ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct net {
     sgs_graph *g;
@@ -167,8 +179,10 @@ static sgs_value *weights(sgs_graph *g, sgs_type t, int rank, const int64_t *dim
 static net make(void)
 {
     seed = 11;
-    net t = { .g = sgs_graph_new("made.onnx"), .c1 = { { 1, 1 }, { 1, 1 }, { 1, 1, 1, 1 }, 2, SGS_ACT_RELU6, 0, 0 },
-              .c2 = { { 2, 1 }, { 1, 2 }, { 0, 2, 0, 1 }, 1, SGS_ACT_NONE, 0, 0 }, .c3 = { { 1, 1 }, { 1, 1 }, { 0 }, 1, SGS_ACT_NONE, 0, 0 } };
+    net t = { .g = sgs_graph_new("made.onnx"),
+              .c1 = { { 1, 1 }, { 1, 1 }, { 1, 1, 1, 1 }, 2, SGS_ACT_RELU6, 0, 0 },
+              .c2 = { { 2, 1 }, { 1, 2 }, { 0, 2, 0, 1 }, 1, SGS_ACT_NONE, 0, 0 },
+              .c3 = { { 1, 1 }, { 1, 1 }, { 0 }, 1, SGS_ACT_NONE, 0, 0 } };
     sgs_graph *g = t.g;
     t.x = sgs_value_new(g, SGS_U8, 4, (int64_t[]){ 1, 6, 5, 4 });
     set_quant(g, t.x, 4, 0.02, 100, 9);
@@ -181,11 +195,13 @@ static net make(void)
     t.y2 = node(g, &sgs_op_maxpool, 1, &t.y1, &p, SGS_U8, 4, t.y1->dim);
     t.y2->quant = t.y1->quant;
     sgs_axis_attr last = { 3 };
-    t.both = node(g, &sgs_op_concat, 3, (sgs_value *[]){ t.y2, t.y1, t.y1 }, &last, SGS_U8, 4, (int64_t[]){ 1, 6, 5, 18 });
+    t.both =
+        node(g, &sgs_op_concat, 3, (sgs_value *[]){ t.y2, t.y1, t.y1 }, &last, SGS_U8, 4, (int64_t[]){ 1, 6, 5, 18 });
     t.both->quant = t.y1->quant;
     t.w2 = weights(g, SGS_S8, 4, (int64_t[]){ 17, 2, 2, 18 }, 0.01);
     t.b2 = constant(g, SGS_S32, 1, (int64_t[]){ 17 }, 20000);
-    t.y3 = node(g, &sgs_op_conv, 3, (sgs_value *[]){ t.both, t.w2, t.b2 }, &t.c2, SGS_S16, 4, (int64_t[]){ 1, 3, 6, 17 });
+    t.y3 =
+        node(g, &sgs_op_conv, 3, (sgs_value *[]){ t.both, t.w2, t.b2 }, &t.c2, SGS_S16, 4, (int64_t[]){ 1, 3, 6, 17 });
     set_quant(g, t.y3, 1, 0.002, 0, 0);
     sgs_perm_attr perm = { 4, { 0, 3, 1, 2 } };
     t.turned = node(g, &sgs_op_transpose, 1, &t.y3, &perm, SGS_S16, 4, (int64_t[]){ 1, 17, 3, 6 });
@@ -213,8 +229,10 @@ static sgs_buf compile(const net *t, sgs_program *p)
         fail_msg("%s", d.text);
     sgs_program_fuse(p);
     assert_int_equal(sgs_program_plan(p, UINT32_MAX, &plan, &d), SGS_OK);
-    sgs_image_io io[4] = { { .name = "x", .type = IPU_U8, .rank = 4, .dim = { 1, 6, 5, 4 } }, { .name = "y", .type = IPU_S16, .rank = 3, .dim = { 1, 1, 11 } },
-                           { .name = "m", .type = IPU_U8, .rank = 4, .dim = { 1, 6, 5, 6 } }, { .name = "n", .type = IPU_U8, .rank = 4, .dim = { 1, 6, 5, 6 } } };
+    sgs_image_io io[4] = { { .name = "x", .type = IPU_U8, .rank = 4, .dim = { 1, 6, 5, 4 } },
+                           { .name = "y", .type = IPU_S16, .rank = 3, .dim = { 1, 1, 11 } },
+                           { .name = "m", .type = IPU_U8, .rank = 4, .dim = { 1, 6, 5, 6 } },
+                           { .name = "n", .type = IPU_U8, .rank = 4, .dim = { 1, 6, 5, 6 } } };
     sgs_image_info info = { .arena = plan.arena, .ninput = 1, .noutput = 3, .io = io, .provenance = "" };
     assert_int_equal(sgs_emit_image(p, &info, &image, &d), SGS_OK);
     return image;
@@ -243,7 +261,8 @@ static void lowered_network_equals_plain_loops(void **state)
     net t = make();
     sgs_program p;
     sgs_buf bytes = compile(&t, &p);
-    uint8_t *image = aligned_alloc(IPU_ALIGN, (bytes.n + IPU_ALIGN - 1) / IPU_ALIGN * IPU_ALIGN), in[120], m[180], n[180];
+    uint8_t *image = aligned_alloc(IPU_ALIGN, (bytes.n + IPU_ALIGN - 1) / IPU_ALIGN * IPU_ALIGN), in[120], m[180],
+            n[180];
     int16_t y[11];
     memcpy(image, bytes.p, bytes.n);
     array x = new_array(t.x);
@@ -289,7 +308,9 @@ static void views_cost_nothing(void **state)
     int copies = 0;
     for (int k = 0; k < p.nrecord; k++)
         copies += p.record[k].rec->kind == IPU_COPY;
-    assert_int_equal(copies, 4); /* y2 into the concatenation (it is an output), y1's second part, the transposition, the second output */
+    assert_int_equal(
+        copies,
+        4); /* y2 into the concatenation (it is an output), y1's second part, the transposition, the second output */
     assert_int_equal(p.nrecord, 4 + 5);
     sgs_program_free(&p);
     sgs_graph_free(t.g);
@@ -313,7 +334,9 @@ static void unfit_layers_are_named(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(lowered_network_equals_plain_loops), cmocka_unit_test(views_cost_nothing), cmocka_unit_test(unfit_layers_are_named),
+        cmocka_unit_test(lowered_network_equals_plain_loops),
+        cmocka_unit_test(views_cost_nothing),
+        cmocka_unit_test(unfit_layers_are_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

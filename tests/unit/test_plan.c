@@ -33,7 +33,9 @@ static void nothing(void **state)
 
 static void a_chain_needs_two_at_a_time(void **state)
 {
-    sgs_plan_buffer b[] = { { 1000, 0, 1, 0 }, { 2000, 1, 2, 0 }, { 500, 2, 3, 0 }, { 3000, 3, 4, 0 }, { 64, 4, 5, 0 } };
+    sgs_plan_buffer b[] = {
+        { 1000, 0, 1, 0 }, { 2000, 1, 2, 0 }, { 500, 2, 3, 0 }, { 3000, 3, 4, 0 }, { 64, 4, 5, 0 }
+    };
     sgs_plan_result r;
     assert_int_equal(sgs_plan(b, 5, 64, INT64_MAX, &r, NULL), SGS_OK);
     check_sound(b, 5, &r);
@@ -43,8 +45,8 @@ static void a_chain_needs_two_at_a_time(void **state)
 
 static void long_and_short_lives(void **state)
 {
-    sgs_plan_buffer b[] = { { 4 * 64, 0, 1, 0 }, { 5 * 64, 1, 2, 0 }, { 4 * 64, 2, 3, 0 }, { 6 * 64, 3, 4, 0 }, { 2 * 64, 0, 4, 0 },
-                            { 3 * 64, 4, 6, 0 }, { 9 * 64, 6, 6, 0 } };
+    sgs_plan_buffer b[] = { { 4 * 64, 0, 1, 0 }, { 5 * 64, 1, 2, 0 }, { 4 * 64, 2, 3, 0 }, { 6 * 64, 3, 4, 0 },
+                            { 2 * 64, 0, 4, 0 }, { 3 * 64, 4, 6, 0 }, { 9 * 64, 6, 6, 0 } };
     sgs_plan_result r;
     assert_int_equal(sgs_plan(b, 7, 64, INT64_MAX, &r, NULL), SGS_OK);
     check_sound(b, 7, &r);
@@ -79,15 +81,20 @@ static void limit(void **state)
     sgs_diag d;
     assert_int_equal(sgs_plan(b, 2, 64, 3000, &r, &d), SGS_E_LIMIT);
     assert_non_null(strstr(d.text, "3072"));
-    sgs_plan_buffer huge[] = { { INT64_MAX / 2 - 100, 0, 1, 0 }, { INT64_MAX / 2 - 100, 0, 1, 0 }, { INT64_MAX / 2 - 100, 0, 1, 0 } };
+    sgs_plan_buffer huge[] = { { INT64_MAX / 2 - 100, 0, 1, 0 },
+                               { INT64_MAX / 2 - 100, 0, 1, 0 },
+                               { INT64_MAX / 2 - 100, 0, 1, 0 } };
     assert_int_equal(sgs_plan(huge, 3, 64, INT64_MAX, &r, &d), SGS_E_LIMIT);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(nothing), cmocka_unit_test(a_chain_needs_two_at_a_time), cmocka_unit_test(long_and_short_lives),
-        cmocka_unit_test(random_plans), cmocka_unit_test(limit),
+        cmocka_unit_test(nothing),
+        cmocka_unit_test(a_chain_needs_two_at_a_time),
+        cmocka_unit_test(long_and_short_lives),
+        cmocka_unit_test(random_plans),
+        cmocka_unit_test(limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -10,7 +10,8 @@
 #include "program_maker.h"
 #include "runtime/load.h"
 
-/* ---- running ------------------------------------------------------------------------------------------------------------ */
+/* ---- running
+ * ------------------------------------------------------------------------------------------------------------ */
 
 typedef struct outputs {
     uint8_t *p[NOUT];
@@ -97,7 +98,8 @@ static int count(const sgs_program *p, ipu_kind kind)
     return n;
 }
 
-/* ---- tests --------------------------------------------------------------------------------------------------------------- */
+/* ---- tests
+ * --------------------------------------------------------------------------------------------------------------- */
 
 static void planning_keeps_every_bit(void **state)
 {
@@ -111,7 +113,8 @@ static void planning_keeps_every_bit(void **state)
     int in_place = 0;
     for (int k = 0; k < f.p.nrecord; k++) {
         const ipu_ref *ref = sgs_refs(f.p.record + k);
-        in_place += ref[1].space == IPU_ARENA && f.p.buffer[ref[0].index].space == IPU_ARENA && f.p.buffer[ref[1].index].space == IPU_ARENA &&
+        in_place += ref[1].space == IPU_ARENA && f.p.buffer[ref[0].index].space == IPU_ARENA &&
+                    f.p.buffer[ref[1].index].space == IPU_ARENA &&
                     f.p.buffer[ref[0].index].off == f.p.buffer[ref[1].index].off;
     }
     assert_int_equal(in_place, 2); /* both additions; what the change of scale reads is read again later */
@@ -202,9 +205,12 @@ static void kernels_file_lists_what_is_used(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(planning_keeps_every_bit), cmocka_unit_test(fusion_keeps_every_bit),
-        cmocka_unit_test(fused_layers_keep_their_names_and_work), cmocka_unit_test(a_buffer_read_twice_is_not_fused),
-        cmocka_unit_test(images_are_deterministic), cmocka_unit_test(kernels_file_lists_what_is_used),
+        cmocka_unit_test(planning_keeps_every_bit),
+        cmocka_unit_test(fusion_keeps_every_bit),
+        cmocka_unit_test(fused_layers_keep_their_names_and_work),
+        cmocka_unit_test(a_buffer_read_twice_is_not_fused),
+        cmocka_unit_test(images_are_deterministic),
+        cmocka_unit_test(kernels_file_lists_what_is_used),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
