@@ -19,6 +19,7 @@
     [IPU_ADD_S16] = { ipu_add_check, ipu_add_s16_avx2 },           \
     [IPU_MAXPOOL] = { ipu_pool_check, ipu_maxpool_avx2 },          \
     [IPU_AVGPOOL_S16] = { ipu_pool_check, ipu_avgpool_s16_avx2 },  \
+    [IPU_COPY] = { ipu_copy_check, ipu_copy_avx2 },                \
     [IPU_CLAMP] = { ipu_clamp_check, ipu_clamp_avx2 },             \
     [IPU_QUANTIZE] = { ipu_quantize_check, ipu_quantize_avx2 },    \
     [IPU_DEQUANTIZE] = { ipu_quantize_check, ipu_dequantize_avx2 },
