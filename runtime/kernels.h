@@ -3,7 +3,8 @@
  *
  * A kernel computes rows [y0, y1) of its first operand, rows counted over n*h; rows are independent.  p[i] is the address of
  * record operand i (NULL for IPU_NONE).  Records were proved by the row's check.  A kernel reads nothing outside its operands'
- * windows and writes nothing outside its rows; bytes between windows (strides) stay untouched.
+ * windows (from a window's first byte to its last: what lies between its pixels may be read but never counts) and writes nothing
+ * outside its rows; bytes between windows (strides) stay untouched.
  *
  * In place: the memory planner may give these pairs the very same window, so a kernel reads an element before it writes it and
  * writes none twice (no overlapping tail):  y and a, or y and b, of IPU_ADD_S16;  y and x of IPU_CLAMP;  y and x of IPU_QUANTIZE
