@@ -25,6 +25,7 @@ struct sgs_lowering {
     int record_cap, buffer_cap;
     const_span *consts;
     int nconst, const_cap;
+    bool plain;        /* no views: every value lies in a buffer of its own */
     const char *limit; /* the first size that the image cannot express; reported by sgs_lower_emit */
 };
 
@@ -342,7 +343,7 @@ static sgs_status lower_reshape(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
         return sgs_lower_copy(l, &ry, &shape, n, d);
     }
     place *from = place_of(l, x), *to = l->at + y->id;
-    if (!to->set && is_dense(x, from)) {
+    if (!to->set && is_dense(x, from) && !l->plain) {
         *to = dense_at(y, from->buffer, from->off);
         return SGS_OK;
     }
@@ -429,17 +430,17 @@ static sgs_status lower_node(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     return s;
 }
 
-sgs_status sgs_lower(sgs_program *p, sgs_graph *g, sgs_diag *d)
+static sgs_status lower_graph(sgs_program *p, sgs_graph *g, bool plain, sgs_diag *d)
 {
     *p = (sgs_program){ .arena = sgs_arena_new() };
     if (!p->arena)
         return sgs_fail(d, SGS_E_LIMIT, "no memory");
-    sgs_lowering l = { .p = p, .g = g, .at = SGS_NEW_N(p->arena, place, g->nvalue + 1) };
+    sgs_lowering l = { .p = p, .g = g, .at = SGS_NEW_N(p->arena, place, g->nvalue + 1), .plain = plain };
     for (int i = 0; i < g->nin; i++)
         SGS_TRY(check_value(&l, g->in[i], d));
     place_inputs(&l);
     place_outputs(&l);
-    for (const sgs_node *n = g->last; n; n = n->prev) {
+    for (const sgs_node *n = plain ? NULL : g->last; n; n = n->prev) {
         if (n->op == &sgs_op_concat)
             place_parts(&l, n);
         else if (n->op == &sgs_op_reshape)
@@ -449,6 +450,16 @@ sgs_status sgs_lower(sgs_program *p, sgs_graph *g, sgs_diag *d)
         SGS_TRY(lower_node(&l, n, d));
     SGS_TRY(copy_outputs(&l, d));
     return l.limit ? sgs_fail(d, SGS_E_LIMIT, "%s: more than an image can express", l.limit) : SGS_OK;
+}
+
+sgs_status sgs_lower(sgs_program *p, sgs_graph *g, sgs_diag *d)
+{
+    return lower_graph(p, g, false, d);
+}
+
+sgs_status sgs_lower_plain(sgs_program *p, sgs_graph *g, sgs_diag *d)
+{
+    return lower_graph(p, g, true, d);
 }
 
 void sgs_program_free(sgs_program *p)

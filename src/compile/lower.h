@@ -19,6 +19,8 @@
 /* The fixed graph as records, one element; p is zeroed first.  Buffers of graph inputs and outputs are the caller's: a
  * value that is both, or two outputs of one value, get a COPY.  On failure the diagnostic names the layer. */
 sgs_status sgs_lower(sgs_program *p, sgs_graph *g, sgs_diag *d);
+/* The same without views: every value lies in a buffer of its own, every record does one thing.  For the fixed simulator. */
+sgs_status sgs_lower_plain(sgs_program *p, sgs_graph *g, sgs_diag *d);
 void sgs_program_free(sgs_program *p);
 
 typedef struct sgs_lowering sgs_lowering;

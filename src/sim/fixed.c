@@ -1,0 +1,186 @@
+/* The fixed simulator: the runtime's kernels on plainly lowered records.  A record is proved once, like those of an
+ * image. */
+#include "sim/fixed.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "compile/lower.h"
+
+typedef struct step {
+    const ipu_rec *rec;
+    ipu_kernel_fn run;
+    int32_t rows;
+    void *p[IPU_MAX_REF];
+} step;
+
+struct sgs_fixed {
+    sgs_arena *a;
+    sgs_graph *g;
+    const ipu_parallel *par;
+    sgs_program program;
+    void **memory; /* by buffer number */
+    int64_t *bytes;
+    uint8_t *consts; /* the program's, aligned */
+    step *step;
+};
+
+/* ---- memory ---------------------------------------------------------------------------------------------------- */
+
+static int64_t buffer_bytes(const sgs_fixed *f, const sgs_buffer *b)
+{
+    if (b->space == IPU_INPUT)
+        return sgs_value_bytes(f->g->in[b->index]);
+    return b->space == IPU_OUTPUT ? sgs_value_bytes(f->g->out[b->index]) : b->bytes;
+}
+
+static sgs_status make_memory(sgs_fixed *f, sgs_diag *d)
+{
+    const sgs_program *p = &f->program;
+    f->memory = SGS_NEW_N(f->a, void *, p->nbuffer + 1);
+    f->bytes = SGS_NEW_N(f->a, int64_t, p->nbuffer + 1);
+    for (int i = 0; i < p->nbuffer; i++) {
+        f->bytes[i] = buffer_bytes(f, p->buffer + i);
+        f->memory[i] = sgs_try_alloc(f->a, (size_t)f->bytes[i]);
+        if (!f->memory[i])
+            return sgs_fail(d, SGS_E_LIMIT, "no memory for a tensor of %lld bytes", (long long)f->bytes[i]);
+    }
+    f->consts = sgs_try_alloc(f->a, p->consts.n + 1);
+    if (!f->consts)
+        return sgs_fail(d, SGS_E_LIMIT, "no memory for %zu bytes of constants", p->consts.n);
+    if (p->consts.n)
+        memcpy(f->consts, p->consts.p, p->consts.n);
+    return SGS_OK;
+}
+
+/* ---- proof ----------------------------------------------------------------------------------------------------- */
+
+/* Bytes from a window's first to behind its last; no stride is negative. */
+static bool inside(const ipu_ref *r, int64_t bytes)
+{
+    const int64_t extent[4][2] = { { r->n, r->img }, { r->h, r->row }, { r->w, r->pix }, { r->c, r->step } };
+    int64_t end = (int64_t)r->off + ipu_type_bytes(r->type), part;
+    for (int i = 0; i < 4; i++)
+        if (extent[i][0] < 1 || !sgs_mul64(extent[i][0] - 1, extent[i][1], &part) || !sgs_add64(end, part, &end))
+            return false;
+    return end <= bytes;
+}
+
+static bool numbers_finite(const sgs_fixed *f, const ipu_ref *r)
+{
+    if (r->space != IPU_CONST || r->type != IPU_F32)
+        return true;
+    const float *v = (const void *)(f->consts + r->off);
+    for (int32_t i = 0; i < r->c; i++)
+        if (!isfinite(v[i]))
+            return false;
+    return true;
+}
+
+static bool operand_ok(const sgs_fixed *f, const ipu_ref *r)
+{
+    const int64_t bytes = r->space == IPU_CONST ? (int64_t)f->program.consts.n : f->bytes[r->index];
+    return inside(r, bytes) && numbers_finite(f, r);
+}
+
+static sgs_status make_step(sgs_fixed *f, const sgs_record *record, const ipu_kernel_row *kernel, step *s, sgs_diag *d)
+{
+    const ipu_ref *ref = sgs_refs(record);
+    bool ok = kernel->run && kernel->check && kernel->check(record->rec);
+    for (int i = 0; ok && i < record->rec->nref; i++)
+        ok = ref[i].space == IPU_NONE || operand_ok(f, ref + i);
+    if (!ok) {
+        sgs_fail(d, SGS_E_MODEL, "no kernel takes this layer: a shape or a scale is out of range");
+        sgs_fail_at(d, NULL, 0, record->layer);
+        return SGS_E_MODEL;
+    }
+    *s = (step){ .rec = record->rec, .run = kernel->run, .rows = ref->n * ref->h };
+    for (int i = 0; i < record->rec->nref; i++) {
+        if (ref[i].space != IPU_NONE)
+            s->p[i] = (ref[i].space == IPU_CONST ? f->consts : (uint8_t *)f->memory[ref[i].index]) + ref[i].off;
+    }
+    return SGS_OK;
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------------ */
+
+static sgs_status prepare(sgs_fixed *f, const ipu_kernels *kernels, sgs_diag *d)
+{
+    const sgs_program *p = &f->program;
+    SGS_TRY(sgs_lower_plain(&f->program, f->g, d));
+    SGS_TRY(make_memory(f, d));
+    f->step = SGS_NEW_N(f->a, step, p->nrecord + 1);
+    for (int i = 0; i < p->nrecord; i++)
+        SGS_TRY(make_step(f, p->record + i, &kernels->row[p->record[i].rec->kind], f->step + i, d));
+    return SGS_OK;
+}
+
+sgs_status sgs_fixed_new(sgs_fixed **out, sgs_graph *g, const ipu_kernels *kernels, const ipu_parallel *par,
+                         sgs_diag *d)
+{
+    sgs_arena *a = sgs_arena_new();
+    *out = NULL;
+    if (!a)
+        return sgs_fail(d, SGS_E_LIMIT, "out of memory");
+    sgs_fixed *f = SGS_NEW(a, sgs_fixed);
+    *f = (sgs_fixed){ .a = a, .g = g, .par = par };
+    const sgs_status s = prepare(f, kernels, d);
+    if (s == SGS_OK)
+        *out = f;
+    else
+        sgs_fixed_free(f);
+    return s;
+}
+
+void sgs_fixed_free(sgs_fixed *f)
+{
+    if (!f)
+        return;
+    sgs_program_free(&f->program);
+    sgs_arena_free(f->a);
+}
+
+/* Buffers of inputs come first, then those of outputs. */
+void *sgs_fixed_input(const sgs_fixed *f, int i)
+{
+    return f->memory[i];
+}
+
+const void *sgs_fixed_output(const sgs_fixed *f, int i)
+{
+    return f->memory[f->g->nin + i];
+}
+
+/* ---- a run ----------------------------------------------------------------------------------------------------- */
+
+static void run_rows(void *arg, int begin, int end)
+{
+    const step *s = arg;
+    s->run(s->rec, s->p, begin, end);
+}
+
+static sgs_status check_inputs(const sgs_fixed *f, sgs_diag *d)
+{
+    for (int i = 0; i < f->g->nin; i++) {
+        const float *v = f->memory[i];
+        const int64_t n = f->g->in[i]->type == SGS_F32 ? sgs_value_count(f->g->in[i]) : 0;
+        for (int64_t k = 0; k < n; k++)
+            if (!isfinite(v[k]))
+                return sgs_fail(d, SGS_E_DATA, "input '%s': element %lld is NaN or infinity",
+                                sgs_value_label(f->g, f->g->in[i]), (long long)k);
+    }
+    return SGS_OK;
+}
+
+sgs_status sgs_fixed_run(sgs_fixed *f, sgs_diag *d)
+{
+    SGS_TRY(check_inputs(f, d));
+    for (int i = 0; i < f->program.nrecord; i++) {
+        step *s = f->step + i;
+        if (f->par && s->rows > 1)
+            f->par->run(f->par->user, run_rows, s, s->rows);
+        else
+            run_rows(s, 0, s->rows);
+    }
+    return SGS_OK;
+}

@@ -1,0 +1,17 @@
+/* A fixed graph made ready to run: its records, one after the other, each value in memory of its own. */
+#ifndef SGS_FIXED_H
+#define SGS_FIXED_H
+
+#include "ir/ir.h"
+#include "openipu/ipu.h"
+
+typedef struct sgs_fixed sgs_fixed;
+/* The graph and the kernels must outlive it.  par: NULL or the caller's threads, for all runs. */
+sgs_status sgs_fixed_new(sgs_fixed **f, sgs_graph *g, const ipu_kernels *kernels, const ipu_parallel *par, sgs_diag *d);
+void sgs_fixed_free(sgs_fixed *f);
+/* Memory of graph input or output i; an input keeps what was written until it is written again. */
+void *sgs_fixed_input(const sgs_fixed *f, int i);
+const void *sgs_fixed_output(const sgs_fixed *f, int i);
+sgs_status sgs_fixed_run(sgs_fixed *f, sgs_diag *d);
+
+#endif

@@ -1,0 +1,414 @@
+/* The simulators of sgs.h: one interface over the float session, the fixed simulator and the runtime. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "compile/lower.h"
+#include "config/config.h"
+#include "import/sim.h"
+#include "openipu/ipu_host.h"
+#include "sim/fixed.h"
+#include "sim/session.h"
+
+struct sgs_simulator {
+    sgs_arena *arena;
+    const char *path;
+    sgs_kind kind;
+    sgs_graph *g;       /* float, fixed */
+    sgs_config *config; /* NULL: the model carries none */
+    sgs_session *session;
+    sgs_fixed *fixed;
+    sgs_file image; /* offline */
+    ipu_model model;
+    void *scratch;
+    const ipu_kernels *kernels;
+    ipu_host_pool *pool;
+    ipu_parallel par;
+    int nin, nout;
+    sgs_io_info *in, *out;
+    void **to, **from; /* where inputs go; copies of the outputs */
+    bool *given, ran;
+};
+
+/* ---- inputs and outputs described ------------------------------------------------------------------------------ */
+
+static sgs_status take_dtype(const sgs_simulator *s, const sgs_value *v, sgs_dtype *t, sgs_diag *d)
+{
+    switch (v->type) {
+    case SGS_F32:
+        *t = SGS_DT_FLOAT32;
+        return SGS_OK;
+    case SGS_U8:
+        *t = SGS_DT_UINT8;
+        return SGS_OK;
+    case SGS_S16:
+        *t = SGS_DT_INT16;
+        return SGS_OK;
+    case SGS_U16:
+        *t = SGS_DT_UINT16;
+        return SGS_OK;
+    case SGS_S32:
+        *t = SGS_DT_INT32;
+        return SGS_OK;
+    case SGS_BOOL:
+        *t = SGS_DT_BOOL;
+        return SGS_OK;
+    default:
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "'%s' has type %s, which no simulator takes or gives",
+                        sgs_value_label(s->g, v), sgs_type_name(v->type));
+    }
+}
+
+static sgs_status describe(const sgs_simulator *s, const sgs_value *v, sgs_io_info *info, sgs_diag *d)
+{
+    *info = (sgs_io_info){ .name = sgs_value_label(s->g, v),
+                           .rank = v->rank,
+                           .bytes = (size_t)sgs_value_bytes(v),
+                           .training_format = "",
+                           .format = "",
+                           .layout = "NHWC" };
+    for (int i = 0; i < v->rank; i++) {
+        if (v->dim[i] > INT32_MAX)
+            return sgs_fail(d, SGS_E_LIMIT, "'%s' has a dimension of %lld", info->name, (long long)v->dim[i]);
+        info->dim[i] = (int32_t)v->dim[i];
+    }
+    if (v->quant) {
+        info->nscale = v->quant->n;
+        info->scale = v->quant->scale;
+        info->zero = v->quant->zero;
+    }
+    return take_dtype(s, v, &info->dtype, d);
+}
+
+/* The ini's own name and formats, whichever of its names the model's tensor shows first. */
+static void configure_input(const sgs_config *c, const sgs_value *v, sgs_io_info *info)
+{
+    for (int i = 0; c && i < c->nin; i++) {
+        const sgs_input_config *in = c->in + i;
+        if (!sgs_value_has_name(v, in->name))
+            continue;
+        info->name = in->name;
+        info->training_format = sgs_format_name(in->training);
+        info->format = sgs_format_name(in->input);
+        info->layout = in->nchw && v->rank == 4 ? "NCHW" : "NHWC";
+        return;
+    }
+}
+
+static void configure_output(const sgs_config *c, const sgs_value *v, sgs_io_info *info)
+{
+    for (int i = 0; c && i < c->nout; i++) {
+        const sgs_output_config *out = c->out + i;
+        if (!sgs_value_has_name(v, out->name))
+            continue;
+        info->name = out->name;
+        info->format = sgs_format_name(out->format);
+        info->layout = out->nchw && v->rank == 4 ? "NCHW" : "NHWC";
+        return;
+    }
+}
+
+static sgs_status describe_graph(sgs_simulator *s, sgs_diag *d)
+{
+    for (int i = 0; i < s->nin; i++) {
+        SGS_TRY(describe(s, s->g->in[i], s->in + i, d));
+        configure_input(s->config, s->g->in[i], s->in + i);
+    }
+    for (int i = 0; i < s->nout; i++) {
+        SGS_TRY(describe(s, s->g->out[i], s->out + i, d));
+        configure_output(s->config, s->g->out[i], s->out + i);
+    }
+    return SGS_OK;
+}
+
+static const char *raw_name(ipu_type t)
+{
+    switch (t) {
+    case IPU_U8:
+        return sgs_format_name(SGS_FMT_RAW_U8);
+    case IPU_S16:
+        return sgs_format_name(SGS_FMT_RAW_S16);
+    case IPU_U16:
+        return sgs_format_name(SGS_FMT_RAW_U16);
+    default:
+        return sgs_format_name(SGS_FMT_RAW_F32);
+    }
+}
+
+static const char *image_format(ipu_format f, ipu_type t)
+{
+    switch (f) {
+    case IPU_FMT_RGB:
+        return sgs_format_name(SGS_FMT_RGB);
+    case IPU_FMT_BGR:
+        return sgs_format_name(SGS_FMT_BGR);
+    case IPU_FMT_GRAY:
+        return sgs_format_name(SGS_FMT_GRAY);
+    case IPU_FMT_RGBA:
+        return sgs_format_name(SGS_FMT_RGBA);
+    case IPU_FMT_BGRA:
+        return sgs_format_name(SGS_FMT_BGRA);
+    case IPU_FMT_NV12:
+        return sgs_format_name(SGS_FMT_NV12);
+    default:
+        return raw_name(t);
+    }
+}
+
+static sgs_status describe_tensor(const ipu_tensor *t, bool input, sgs_io_info *info, sgs_diag *d)
+{
+    static const int8_t dtype[IPU_TYPE_COUNT] = {
+        [IPU_U8] = SGS_DT_UINT8,  [IPU_S8] = -1,  [IPU_S16] = SGS_DT_INT16,  [IPU_U16] = SGS_DT_UINT16,
+        [IPU_S32] = SGS_DT_INT32, [IPU_S64] = -1, [IPU_F32] = SGS_DT_FLOAT32
+    };
+    if (dtype[t->type] < 0)
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "'%s' has a type that no simulator takes or gives", t->name);
+    *info = (sgs_io_info){ .name = t->name,
+                           .dtype = (sgs_dtype)dtype[t->type],
+                           .rank = t->rank,
+                           .bytes = t->bytes,
+                           .training_format = input ? image_format(t->training, t->type) : "",
+                           .format = image_format(t->format, t->type),
+                           .layout = t->nchw ? "NCHW" : "NHWC",
+                           .nscale = t->nscale,
+                           .scale = t->scale,
+                           .zero = t->zero };
+    memcpy(info->dim, t->dim, (size_t)t->rank * sizeof *t->dim);
+    return SGS_OK;
+}
+
+static sgs_status describe_image(sgs_simulator *s, sgs_diag *d)
+{
+    ipu_tensor t;
+    for (int i = 0; i < s->nin; i++) {
+        ipu_input(&s->model, i, &t);
+        SGS_TRY(describe_tensor(&t, true, s->in + i, d));
+    }
+    for (int i = 0; i < s->nout; i++) {
+        ipu_output(&s->model, i, &t);
+        SGS_TRY(describe_tensor(&t, false, s->out + i, d));
+    }
+    return SGS_OK;
+}
+
+/* ---- opening --------------------------------------------------------------------------------------------------- */
+
+static const char *kind_name(sgs_kind k)
+{
+    return k == SGS_FLOAT ? "a float model" : k == SGS_FIXED ? "a fixed-point model" : "an offline image";
+}
+
+static sgs_status find_kind(sgs_simulator *s, sgs_kind want, sgs_diag *d)
+{
+    SGS_TRY(sgs_file_open(&s->image, s->path, d));
+    s->kind = (sgs_kind)sgs_sim_kind(s->image.data);
+    if (s->kind == SGS_KIND_ANY) {
+        sgs_fail(d, SGS_E_FORMAT, "expected a .sim model or an .img image of OpenIPU, found another kind of file");
+        sgs_hint(d, "convert the model first; simulators run NAME_float.sim, NAME_fixed.sim and NAME.img");
+        return SGS_E_FORMAT;
+    }
+    if (want != SGS_KIND_ANY && want != s->kind)
+        return sgs_fail(d, SGS_E_USAGE, "expected %s, found %s", kind_name(want), kind_name(s->kind));
+    return SGS_OK;
+}
+
+static sgs_status take_machine(sgs_simulator *s, const sgs_simulator_options *o, sgs_diag *d)
+{
+    const uint32_t here = ipu_host_cpu();
+    s->kernels = ipu_kernels_for(o->cpu_mask_set ? o->cpu_mask & here : here);
+    if (o->threads < 0 || o->threads > 1024)
+        return sgs_fail(d, SGS_E_USAGE, "expected 1 to 1024 threads, found %d", o->threads);
+    if (o->threads <= 1 || s->kind == SGS_FLOAT)
+        return SGS_OK;
+    s->pool = ipu_host_pool_new(o->threads, &s->par);
+    return s->pool ? SGS_OK : sgs_fail(d, SGS_E_LIMIT, "cannot start %d threads", o->threads);
+}
+
+/* Tables of nin inputs and nout outputs. */
+static void make_tables(sgs_simulator *s, int nin, int nout)
+{
+    s->nin = nin;
+    s->nout = nout;
+    s->in = SGS_NEW_N(s->arena, sgs_io_info, nin + 1);
+    s->out = SGS_NEW_N(s->arena, sgs_io_info, nout + 1);
+    s->to = SGS_NEW_N(s->arena, void *, nin + 1);
+    s->from = SGS_NEW_N(s->arena, void *, nout + 1);
+    s->given = SGS_NEW_N(s->arena, bool, nin + 1);
+}
+
+static sgs_status make_room(sgs_simulator *s, int n, const sgs_io_info *info, void **p, sgs_diag *d)
+{
+    for (int i = 0; i < n; i++) {
+        p[i] = sgs_try_alloc(s->arena, info[i].bytes);
+        if (!p[i])
+            return sgs_fail(d, SGS_E_LIMIT, "no memory for the %zu bytes of '%s'", info[i].bytes, info[i].name);
+    }
+    return SGS_OK;
+}
+
+static sgs_status open_sim(sgs_simulator *s, sgs_diag *d)
+{
+    sgs_file_close(&s->image); /* the reader maps it for itself */
+    SGS_TRY(sgs_sim_read(&s->g, s->path, d));
+    const sgs_meta *config = sgs_meta_get(s->g, "sgs.config");
+    if (config)
+        SGS_TRY(sgs_config_parse(&s->config, s->path, config->data, d));
+    make_tables(s, s->g->nin, s->g->nout);
+    SGS_TRY(describe_graph(s, d));
+    if (s->kind == SGS_FLOAT)
+        SGS_TRY(sgs_session_new(&s->session, s->g, false, d));
+    else
+        SGS_TRY(sgs_fixed_new(&s->fixed, s->g, s->kernels, s->pool ? &s->par : NULL, d));
+    for (int i = 0; i < s->nin; i++)
+        s->to[i] = s->session ? sgs_session_data(s->session, s->g->in[i]) : sgs_fixed_input(s->fixed, i);
+    return make_room(s, s->nout, s->out, s->from, d);
+}
+
+/* What the runtime's status means to a user. */
+static sgs_status load_failed(const sgs_simulator *s, ipu_status status, sgs_diag *d)
+{
+    if (status == IPU_E_VERSION) {
+        sgs_fail(d, SGS_E_FORMAT, "the image has format version %u; this program reads version %u",
+                 ipu_image_version(s->image.data.p, s->image.data.n), ipu_runtime_version());
+        sgs_hint(d, "compile the fixed-point model again with this program's compiler");
+        return SGS_E_FORMAT;
+    }
+    return sgs_fail(d, SGS_E_FORMAT, "%s", ipu_status_text(status));
+}
+
+static sgs_status open_image(sgs_simulator *s, sgs_diag *d)
+{
+    ipu_status status = ipu_load(&s->model, s->image.data.p, s->image.data.n, s->kernels);
+    if (status == IPU_OK)
+        status = ipu_verify(&s->model);
+    if (status != IPU_OK)
+        return load_failed(s, status, d);
+    make_tables(s, ipu_input_count(&s->model), ipu_output_count(&s->model));
+    SGS_TRY(describe_image(s, d));
+    SGS_TRY(make_room(s, s->nin, s->in, s->to, d));
+    SGS_TRY(make_room(s, s->nout, s->out, s->from, d));
+    s->scratch = sgs_try_alloc(s->arena, ipu_arena_size(&s->model) + 1);
+    return s->scratch ? SGS_OK
+                      : sgs_fail(d, SGS_E_LIMIT, "no memory for an arena of %zu bytes", ipu_arena_size(&s->model));
+}
+
+static sgs_status open_any(sgs_simulator *s, const sgs_simulator_options *o, sgs_diag *d)
+{
+    SGS_TRY(find_kind(s, o->kind, d));
+    SGS_TRY(take_machine(s, o, d));
+    return s->kind == SGS_OFFLINE ? open_image(s, d) : open_sim(s, d);
+}
+
+sgs_status sgs_simulator_open(sgs_simulator **out, const char *path, const sgs_simulator_options *o, sgs_diag *d)
+{
+    static const sgs_simulator_options defaults;
+    sgs_arena *a = sgs_arena_new();
+    *out = NULL;
+    if (!a)
+        return sgs_fail(d, SGS_E_LIMIT, "out of memory");
+    sgs_simulator *s = SGS_NEW(a, sgs_simulator);
+    s->arena = a;
+    s->path = sgs_strdup(a, path);
+    const sgs_status status = open_any(s, o ? o : &defaults, d);
+    if (status == SGS_OK) {
+        *out = s;
+    } else {
+        sgs_fail_at(d, path, 0, NULL);
+        sgs_simulator_close(s);
+    }
+    return status;
+}
+
+void sgs_simulator_close(sgs_simulator *s)
+{
+    if (!s)
+        return;
+    sgs_session_free(s->session);
+    sgs_fixed_free(s->fixed);
+    ipu_host_pool_free(s->pool);
+    sgs_config_free(s->config);
+    sgs_graph_free(s->g);
+    sgs_file_close(&s->image);
+    sgs_arena_free(s->arena);
+}
+
+/* ---- questions ------------------------------------------------------------------------------------------------- */
+
+sgs_kind sgs_simulator_kind(const sgs_simulator *s)
+{
+    return s->kind;
+}
+
+int sgs_simulator_inputs(const sgs_simulator *s)
+{
+    return s->nin;
+}
+
+int sgs_simulator_outputs(const sgs_simulator *s)
+{
+    return s->nout;
+}
+
+const sgs_io_info *sgs_simulator_input(const sgs_simulator *s, int i)
+{
+    return i >= 0 && i < s->nin ? s->in + i : NULL;
+}
+
+const sgs_io_info *sgs_simulator_output(const sgs_simulator *s, int i)
+{
+    return i >= 0 && i < s->nout ? s->out + i : NULL;
+}
+
+/* ---- running --------------------------------------------------------------------------------------------------- */
+
+sgs_status sgs_simulator_set_input(sgs_simulator *s, int i, const void *data, size_t bytes, sgs_diag *d)
+{
+    if (i < 0 || i >= s->nin)
+        return sgs_fail(d, SGS_E_USAGE, "the model has %d inputs; there is no input %d", s->nin, i);
+    if (bytes != s->in[i].bytes)
+        return sgs_fail(d, SGS_E_DATA, "input '%s': expected %zu bytes, found %zu", s->in[i].name, s->in[i].bytes,
+                        bytes);
+    if (bytes)
+        memcpy(s->to[i], data, bytes);
+    s->given[i] = true;
+    return SGS_OK;
+}
+
+static sgs_status run_image(sgs_simulator *s, sgs_diag *d)
+{
+    const ipu_status status =
+        ipu_run(&s->model, s->scratch, (const void *const *)s->to, s->from, s->pool ? &s->par : NULL);
+    if (status == IPU_E_VALUE)
+        return sgs_fail(d, SGS_E_DATA, "an input holds NaN or infinity");
+    return status == IPU_OK ? SGS_OK : sgs_fail(d, SGS_E_INTERNAL, "the runtime: %s", ipu_status_text(status));
+}
+
+static sgs_status run_graph(sgs_simulator *s, sgs_diag *d)
+{
+    SGS_TRY(s->session ? sgs_session_run(s->session, d) : sgs_fixed_run(s->fixed, d));
+    for (int i = 0; i < s->nout; i++) {
+        const sgs_value *v = s->g->out[i];
+        const void *result = s->fixed  ? sgs_fixed_output(s->fixed, i)
+                             : v->data ? v->data
+                                       : sgs_session_data(s->session, v);
+        if (s->out[i].bytes)
+            memcpy(s->from[i], result, s->out[i].bytes);
+    }
+    return SGS_OK;
+}
+
+sgs_status sgs_simulator_invoke(sgs_simulator *s, sgs_diag *d)
+{
+    for (int i = 0; i < s->nin; i++)
+        if (!s->given[i])
+            return sgs_fail(d, SGS_E_USAGE, "input '%s' was not set", s->in[i].name);
+    const sgs_status status = s->kind == SGS_OFFLINE ? run_image(s, d) : run_graph(s, d);
+    s->ran = status == SGS_OK;
+    if (status != SGS_OK)
+        sgs_fail_at(d, s->path, 0, NULL);
+    return status;
+}
+
+const void *sgs_simulator_get_output(const sgs_simulator *s, int i)
+{
+    return s->ran && i >= 0 && i < s->nout ? s->from[i] : NULL;
+}
