@@ -340,9 +340,19 @@ static sgs_status check_dims(const sgs_tensor *t, sgs_diag *d)
     return SGS_OK;
 }
 
+static bool fixed_point(sgs_type t)
+{
+    return t == SGS_U8 || t == SGS_S16;
+}
+
+bool sgs_type_fits(const sgs_value *v, sgs_type inferred)
+{
+    return v->type == inferred || (v->quant && fixed_point(v->type) && fixed_point(inferred));
+}
+
 static bool same_dims(const sgs_value *v, const sgs_tensor *t)
 {
-    return v->type == t->type && v->rank == t->rank && !memcmp(v->dim, t->dim, (size_t)t->rank * sizeof *t->dim);
+    return sgs_type_fits(v, t->type) && v->rank == t->rank && !memcmp(v->dim, t->dim, (size_t)t->rank * sizeof *t->dim);
 }
 
 sgs_status sgs_infer(sgs_graph *g, sgs_node *n, sgs_diag *d)

@@ -129,6 +129,8 @@ void sgs_graph_print(const sgs_graph *g, sgs_buf *out);             /* in full, 
 sgs_status sgs_graph_parse(sgs_graph **g, const char *file, sgs_span text, sgs_diag *d);
 /* Structure, order, arity, attribute ranges, shapes equal to what infer gives, quantization arrays fit.  Names the first culprit. */
 sgs_status sgs_graph_verify(sgs_graph *g, sgs_diag *d);
+/* Whether a value may have its type where the op infers another: of a quantized value, U8 or S16 is the quantizer's choice. */
+bool sgs_type_fits(const sgs_value *v, sgs_type inferred);
 /* Makes the node's outputs (or checks existing ones) from op->infer. */
 sgs_status sgs_infer(sgs_graph *g, sgs_node *n, sgs_diag *d);
 

@@ -170,7 +170,7 @@ static sgs_status check_outputs(checker *c, const char *label, sgs_node *n)
         SGS_TRY(enter(c, v));
         if (v->def != n || v->data)
             return wrong(c, label, "output %d, %s, is not marked as made here", i, sgs_value_label(c->g, v));
-        if (v->type != t[i].type || v->rank != t[i].rank || memcmp(v->dim, t[i].dim, (size_t)v->rank * sizeof v->dim[0]))
+        if (!sgs_type_fits(v, t[i].type) || v->rank != t[i].rank || memcmp(v->dim, t[i].dim, (size_t)v->rank * sizeof v->dim[0]))
             return wrong(c, label, "output %d is %s; its inputs give %s", i, dims_text(c, v->type, v->rank, v->dim),
                          dims_text(c, t[i].type, t[i].rank, t[i].dim));
     }

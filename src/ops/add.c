@@ -1,6 +1,7 @@
 /* add: y = a + b, numpy broadcasting. */
 #include "compile/lower.h"
 #include "ops/arith.h"
+#include "ops/tflite.h"
 
 static sgs_status add_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
 {
@@ -13,6 +14,19 @@ static sgs_status add_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *
 static sgs_status from_onnx_add(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     return sgs_from_onnx_arith(im, s, &sgs_op_add, d);
+}
+
+/* ---- .sim --------------------------------------------------------------------------------------------------------------- */
+
+static sgs_status add_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag *d)
+{
+    (void)d;
+    return sgs_tfl_simple(w, n, "ADD", NULL);
+}
+
+static sgs_status add_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    return sgs_from_tflite_arith(im, s, &sgs_op_add, d);
 }
 
 /* ---- lowering ------------------------------------------------------------------------------------------------------- */
@@ -47,10 +61,11 @@ static sgs_status add_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 
 const sgs_op sgs_op_add = {
     .name = "add", .family = "add", .nin_min = 2, .nin_max = 2, .nout = 1, /* a, b -> y */
-    .infer = sgs_arith_infer, .eval = add_eval, .permute = sgs_permute_elementwise, .qrule = SGS_Q_S16,
+    .infer = sgs_arith_infer, .eval = add_eval, .to_tflite = add_to_tflite, .permute = sgs_permute_elementwise, .qrule = SGS_Q_S16,
     .lower = add_lower,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_add, NULL };
 static const sgs_from onnx[] = { { "Add", from_onnx_add, 7 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_add = { "add", ops, onnx, NULL };
+static const sgs_from tflite[] = { { "ADD", add_from_tflite, 0 }, { NULL, NULL, 0 } };
+const sgs_family sgs_family_add = { "add", ops, onnx, tflite };

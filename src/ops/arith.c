@@ -1,6 +1,7 @@
 /* sub, mul, div: elementwise with numpy broadcasting.  They serve shape arithmetic and constant folding; a float network keeps mul and div
  * only where folding could not take them. */
 #include "ops/arith.h"
+#include "ops/tflite.h"
 
 /* ---- shapes ------------------------------------------------------------------------------------------------------- */
 
@@ -120,12 +121,45 @@ static sgs_status from_onnx_div(sgs_import *im, const sgs_source_node *s, sgs_di
     return sgs_from_onnx_arith(im, s, &sgs_op_div, d);
 }
 
+/* ---- .sim --------------------------------------------------------------------------------------------------------------- */
+
+sgs_status sgs_from_tflite_arith(sgs_import *im, const sgs_source_node *s, const sgs_op *op, sgs_diag *d)
+{
+    int64_t act = 0;
+    SGS_TRY(sgs_src_int(s, "fused_activation_function", &act, d));
+    if (act)
+        return sgs_src_fail(im, s, d, "a fused activation is not supported here");
+    return sgs_from_onnx_arith(im, s, op, d);
+}
+
+static sgs_status arith_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag *d)
+{
+    (void)d;
+    return sgs_tfl_simple(w, n, n->op == &sgs_op_sub ? "SUB" : n->op == &sgs_op_mul ? "MUL" : "DIV", NULL);
+}
+
+static sgs_status sub_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    return sgs_from_tflite_arith(im, s, &sgs_op_sub, d);
+}
+
+static sgs_status mul_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    return sgs_from_tflite_arith(im, s, &sgs_op_mul, d);
+}
+
+static sgs_status div_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    return sgs_from_tflite_arith(im, s, &sgs_op_div, d);
+}
+
 /* ---- rows --------------------------------------------------------------------------------------------------------------- */
 
-const sgs_op sgs_op_sub = { .name = "sub", .family = "arith", .nin_min = 2, .nin_max = 2, .nout = 1, .infer = sgs_arith_infer, .eval = sub_eval, .permute = sgs_permute_elementwise, .kernel = "" };
-const sgs_op sgs_op_mul = { .name = "mul", .family = "arith", .nin_min = 2, .nin_max = 2, .nout = 1, .infer = sgs_arith_infer, .eval = mul_eval, .permute = sgs_permute_elementwise, .kernel = "" };
-const sgs_op sgs_op_div = { .name = "div", .family = "arith", .nin_min = 2, .nin_max = 2, .nout = 1, .infer = sgs_arith_infer, .eval = div_eval, .permute = sgs_permute_elementwise, .kernel = "" };
+const sgs_op sgs_op_sub = { .name = "sub", .family = "arith", .nin_min = 2, .nin_max = 2, .nout = 1, .infer = sgs_arith_infer, .eval = sub_eval, .to_tflite = arith_to_tflite, .permute = sgs_permute_elementwise, .kernel = "" };
+const sgs_op sgs_op_mul = { .name = "mul", .family = "arith", .nin_min = 2, .nin_max = 2, .nout = 1, .infer = sgs_arith_infer, .eval = mul_eval, .to_tflite = arith_to_tflite, .permute = sgs_permute_elementwise, .kernel = "" };
+const sgs_op sgs_op_div = { .name = "div", .family = "arith", .nin_min = 2, .nin_max = 2, .nout = 1, .infer = sgs_arith_infer, .eval = div_eval, .to_tflite = arith_to_tflite, .permute = sgs_permute_elementwise, .kernel = "" };
 
 static const sgs_op *const ops[] = { &sgs_op_sub, &sgs_op_mul, &sgs_op_div, NULL };
 static const sgs_from onnx[] = { { "Sub", from_onnx_sub, 7 }, { "Mul", from_onnx_mul, 7 }, { "Div", from_onnx_div, 7 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_arith = { "arith", ops, onnx, NULL };
+static const sgs_from tflite[] = { { "SUB", sub_from_tflite, 0 }, { "MUL", mul_from_tflite, 0 }, { "DIV", div_from_tflite, 0 }, { NULL, NULL, 0 } };
+const sgs_family sgs_family_arith = { "arith", ops, onnx, tflite };

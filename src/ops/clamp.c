@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "compile/lower.h"
+#include "ops/tflite.h"
 #include "ops/util.h"
 
 static const sgs_attr clip_attrs[] = { SGS_ATTR_F(sgs_act_attr, lo), SGS_ATTR_F(sgs_act_attr, hi), SGS_ATTR_END };
@@ -70,6 +71,79 @@ static sgs_status from_onnx_clip(sgs_import *im, const sgs_source_node *s, sgs_d
     return emit_clip(im, s, lo, hi, d);
 }
 
+/* ---- .sim --------------------------------------------------------------------------------------------------------------- */
+
+static sgs_status clip_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag *d)
+{
+    (void)d;
+    const sgs_act_attr *a = n->attr;
+    const sgs_value *x = n->in[0];
+    const char *op = a->lo == 0 && a->hi == INFINITY ? "RELU" : a->lo == 0 && a->hi == 6 ? "RELU6" : a->lo == -1 && a->hi == 1 ? "RELU_N1_TO_1" : NULL;
+    if (op)
+        return sgs_tfl_simple(w, n, op, NULL);
+    if (x->type != SGS_F32)
+        return sgs_tfl_custom(w, n);
+    int between = a->hi < INFINITY ? sgs_tfl_temp(w, x, x->rank, x->dim) : sgs_tfl_value(w, n->out[0]);
+    int in[2] = { sgs_tfl_value(w, x), sgs_tfl_const(w, SGS_F32, 0, NULL, &a->lo) };
+    sgs_tfl_emit(w, "MAXIMUM", in, 2, between, NULL);
+    if (a->hi < INFINITY) {
+        int then[2] = { between, sgs_tfl_const(w, SGS_F32, 0, NULL, &a->hi) };
+        sgs_tfl_emit(w, "MINIMUM", then, 2, sgs_tfl_value(w, n->out[0]), NULL);
+    }
+    return SGS_OK;
+}
+
+static sgs_status clip_emit(sgs_import *im, const sgs_source_node *s, sgs_act_attr a, sgs_diag *d)
+{
+    sgs_value *x, *y;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_clip, 1, &x, &a, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
+static sgs_status relu_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    return clip_emit(im, s, (sgs_act_attr){ 0, INFINITY }, d);
+}
+
+static sgs_status relu6_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    return clip_emit(im, s, (sgs_act_attr){ 0, 6 }, d);
+}
+
+static sgs_status relu1_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    return clip_emit(im, s, (sgs_act_attr){ -1, 1 }, d);
+}
+
+static sgs_status bound_from_tflite(sgs_import *im, const sgs_source_node *s, float *v, sgs_diag *d)
+{
+    *v = NAN;
+    SGS_TRY(bound(im, s, 1, v, d));
+    return isnan(*v) ? sgs_src_fail(im, s, d, "the second input must be one constant number") : SGS_OK;
+}
+
+static sgs_status maximum_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_act_attr a = { 0, INFINITY };
+    SGS_TRY(bound_from_tflite(im, s, &a.lo, d));
+    return clip_emit(im, s, a, d);
+}
+
+/* MINIMUM behind a MAXIMUM is the other half of one clip. */
+static sgs_status minimum_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_act_attr a = { -INFINITY, 0 };
+    sgs_value *x;
+    SGS_TRY(bound_from_tflite(im, s, &a.hi, d));
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    sgs_node *n = x->def;
+    if (!n || n != im->g->last || n->op != &sgs_op_clip || ((sgs_act_attr *)n->attr)->hi < INFINITY || !(((sgs_act_attr *)n->attr)->lo <= a.hi))
+        return clip_emit(im, s, a, d);
+    ((sgs_act_attr *)n->attr)->hi = a.hi;
+    return sgs_src_out(im, s, 0, x, d);
+}
+
 /* ---- lowering ------------------------------------------------------------------------------------------------------- */
 
 /* Scale and zero point stay; the bounds become integers. */
@@ -91,10 +165,14 @@ static sgs_status clip_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 
 const sgs_op sgs_op_clip = {
     .name = "clip", .family = "clamp", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_act_attr), .attr = clip_attrs,
-    .infer = clip_infer, .eval = clip_eval, .permute = sgs_permute_elementwise, .qrule = SGS_Q_MOVE,
+    .infer = clip_infer, .eval = clip_eval, .to_tflite = clip_to_tflite, .permute = sgs_permute_elementwise, .qrule = SGS_Q_MOVE,
     .lower = clip_lower,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_clip, NULL };
 static const sgs_from onnx[] = { { "Relu", from_onnx_relu, 1 }, { "Clip", from_onnx_clip, 1 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_clamp = { "clamp", ops, onnx, NULL };
+static const sgs_from tflite[] = {
+    { "RELU", relu_from_tflite, 0 },       { "RELU6", relu6_from_tflite, 0 }, { "RELU_N1_TO_1", relu1_from_tflite, 0 },
+    { "MAXIMUM", maximum_from_tflite, 0 }, { "MINIMUM", minimum_from_tflite, 0 }, { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_clamp = { "clamp", ops, onnx, tflite };

@@ -1,6 +1,7 @@
 /* concat along one axis. */
 #include <string.h>
 
+#include "ops/tflite.h"
 #include "ops/util.h"
 
 static const sgs_attr concat_attrs[] = { SGS_ATTR_I(sgs_axis_attr, axis), SGS_ATTR_END };
@@ -72,13 +73,32 @@ static sgs_status from_onnx_concat(sgs_import *im, const sgs_source_node *s, sgs
     return sgs_src_out(im, s, 0, y, d);
 }
 
+/* ---- .sim --------------------------------------------------------------------------------------------------------------- */
+
+static sgs_status concat_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag *d)
+{
+    (void)d;
+    const sgs_tfl_option o[] = { { "axis", (double)((const sgs_axis_attr *)n->attr)->axis }, { NULL, 0 } };
+    return sgs_tfl_simple(w, n, "CONCATENATION", o);
+}
+
+static sgs_status concat_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    int64_t act = 0;
+    SGS_TRY(sgs_src_int(s, "fused_activation_function", &act, d));
+    if (act)
+        return sgs_src_fail(im, s, d, "a fused activation is not supported here");
+    return from_onnx_concat(im, s, d);
+}
+
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
 
 const sgs_op sgs_op_concat = {
     .name = "concat", .family = "concat", .nin_min = 1, .nin_max = -1, .nout = 1, .attr_bytes = sizeof(sgs_axis_attr), .attr = concat_attrs,
-    .infer = concat_infer, .eval = concat_eval, .permute = sgs_permute_axis, .qrule = SGS_Q_MOVE, .kernel = "copy",
+    .infer = concat_infer, .eval = concat_eval, .to_tflite = concat_to_tflite, .permute = sgs_permute_axis, .qrule = SGS_Q_MOVE, .kernel = "copy",
 };
 
 static const sgs_op *const ops[] = { &sgs_op_concat, NULL };
 static const sgs_from onnx[] = { { "Concat", from_onnx_concat, 1 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_concat = { "concat", ops, onnx, NULL };
+static const sgs_from tflite[] = { { "CONCATENATION", concat_from_tflite, 0 }, { NULL, NULL, 0 } };
+const sgs_family sgs_family_concat = { "concat", ops, onnx, tflite };

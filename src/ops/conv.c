@@ -4,6 +4,7 @@
 
 #include "compile/lower.h"
 #include "ops/dnnl.h"
+#include "ops/tflite.h"
 #include "ops/util.h"
 
 static const sgs_attr conv_attrs[] = {
@@ -80,6 +81,12 @@ static sgs_status onnx_attrs(sgs_import *im, const sgs_source_node *s, const sgs
     return sgs_src_int(s, "group", &a->groups, d);
 }
 
+/* Every convolution has a bias, as TFLite's have. */
+static sgs_value *zeros(sgs_graph *g, int64_t n)
+{
+    return sgs_const_new(g, SGS_F32, 1, &n, NULL, true);
+}
+
 static sgs_status from_onnx_conv(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     sgs_value *x, *w, *b = sgs_src_opt(im, s, 2), *xl, *wl, *yl, *y;
@@ -98,11 +105,58 @@ static sgs_status from_onnx_conv(sgs_import *im, const sgs_source_node *s, sgs_d
     } else {
         SGS_TRY(weights_last(im, s, w, &wl, d));
     }
-    sgs_value *in[] = { xl, wl, b };
-    SGS_TRY(sgs_emit(im, s, depthwise ? &sgs_op_depthwise : &sgs_op_conv, b ? 3 : 2, in, &a, &yl, d));
+    sgs_value *in[] = { xl, wl, b ? b : zeros(im->g, w->dim[0]) };
+    SGS_TRY(sgs_emit(im, s, depthwise ? &sgs_op_depthwise : &sgs_op_conv, 3, in, &a, &yl, d));
     SGS_TRY(sgs_emit_nchw(im, s, yl, &y, d));
     return sgs_src_out(im, s, 0, y, d);
 }
+
+/* ---- .sim --------------------------------------------------------------------------------------------------------------- */
+
+static sgs_status conv_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag *d)
+{
+    (void)d;
+    const sgs_conv_attr *a = n->attr;
+    const sgs_value *x = n->in[0], *k = n->in[1];
+    int64_t same[4];
+    int padding, act = sgs_tfl_act(a);
+    if (act < 0)
+        return sgs_tfl_custom(w, n);
+    for (int i = 0; i < 2; i++)
+        sgs_tfl_same(x->dim[1 + i], k->dim[1 + i], a->stride[i], a->dilation[i], &same[i], &same[2 + i]);
+    int in[] = { sgs_tfl_padded(w, x, a->pad, same, NULL, &padding), sgs_tfl_value(w, k), n->nin > 2 && n->in[2] ? sgs_tfl_value(w, n->in[2]) : -1 };
+    const sgs_tfl_option o[] = {
+        { "padding", padding }, { "stride_w", (double)a->stride[1] }, { "stride_h", (double)a->stride[0] }, { "fused_activation_function", act },
+        { "dilation_w_factor", (double)a->dilation[1] }, { "dilation_h_factor", (double)a->dilation[0] }, { NULL, 0 },
+    };
+    sgs_tfl_emit(w, "CONV_2D", in, n->nin > 2 && n->in[2] ? 3 : 2, sgs_tfl_value(w, n->out[0]), o);
+    return SGS_OK;
+}
+
+static sgs_status conv_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *in[3] = { NULL, NULL, sgs_src_opt(im, s, 2) }, *y;
+    sgs_conv_attr a = { .groups = 1 };
+    int64_t act = 0;
+    SGS_TRY(sgs_src_in(im, s, 0, &in[0], d));
+    SGS_TRY(sgs_src_in(im, s, 1, &in[1], d));
+    SGS_TRY(sgs_src_int(s, "fused_activation_function", &act, d));
+    if (in[0]->rank != 4 || in[1]->rank != 4 || !sgs_tfl_act_read(act, &a))
+        return sgs_src_fail(im, s, d, "expected operands of 4 dimensions and an activation of NONE, RELU, RELU6 or RELU_N1_TO_1");
+    sgs_tfl_window w = { .kernel = { in[1]->dim[1], in[1]->dim[2] } };
+    SGS_TRY(sgs_tfl_read_window(s, in[0], &w, d));
+    if (!w.same)
+        sgs_tfl_take_pad(&in[0], w.pad, 0.0f);
+    memcpy(a.stride, w.stride, sizeof a.stride);
+    memcpy(a.dilation, w.dilation, sizeof a.dilation);
+    memcpy(a.pad, w.pad, sizeof a.pad);
+    if (in[1]->dim[3] < 1)
+        return sgs_src_fail(im, s, d, "the weights have no input channels");
+    a.groups = in[0]->dim[3] / in[1]->dim[3];
+    SGS_TRY(sgs_emit(im, s, &sgs_op_conv, in[2] ? 3 : 2, in, &a, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
 
 /* ---- lowering ------------------------------------------------------------------------------------------------------- */
 
@@ -143,10 +197,11 @@ static sgs_status conv_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 const sgs_op sgs_op_conv = {
     .name = "conv", .family = "conv", .nin_min = 2, .nin_max = 3, .nout = 1, /* x, w[, bias] -> y */
     .attr_bytes = sizeof(sgs_conv_attr), .attr = conv_attrs,
-    .infer = conv_infer, .eval = conv_eval, .float_only = true, .qrule = SGS_Q_CONV,
+    .infer = conv_infer, .eval = conv_eval, .to_tflite = conv_to_tflite, .float_only = true, .qrule = SGS_Q_CONV,
     .lower = conv_lower,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_conv, NULL };
 static const sgs_from onnx[] = { { "Conv", from_onnx_conv, 1 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_conv = { "conv", ops, onnx, NULL };
+static const sgs_from tflite[] = { { "CONV_2D", conv_from_tflite, 0 }, { NULL, NULL, 0 } };
+const sgs_family sgs_family_conv = { "conv", ops, onnx, tflite };

@@ -1,6 +1,7 @@
 /* fc: y[..., o] = act(b[o] + sum x[..., c] * w[o,c]).  ONNX Gemm arrives here when its B is constant (pass/fold_matmul). */
 #include "compile/lower.h"
 #include "ops/dnnl.h"
+#include "ops/tflite.h"
 #include "ops/util.h"
 
 static const sgs_attr fc_attrs[] = {
@@ -31,6 +32,37 @@ static sgs_status fc_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *o
     return sgs_dnnl_run_fc(in, n->nin > 2 && n->in[2], out, n->attr, st, d);
 }
 
+/* ---- .sim --------------------------------------------------------------------------------------------------------------- */
+
+static sgs_status fc_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag *d)
+{
+    (void)d;
+    int act = sgs_tfl_act(n->attr);
+    const sgs_tfl_option o[] = { { "fused_activation_function", act }, { "keep_num_dims", n->in[0]->rank != 2 }, { NULL, 0 } };
+    return act < 0 ? sgs_tfl_custom(w, n) : sgs_tfl_simple(w, n, "FULLY_CONNECTED", o);
+}
+
+/* Without keep_num_dims the input counts as rows of the weights' length. */
+static sgs_status fc_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *in[3] = { NULL, NULL, sgs_src_opt(im, s, 2) }, *y;
+    sgs_conv_attr a = { 0 };
+    int64_t act = 0, keep = 0, format = 0;
+    SGS_TRY(sgs_src_in(im, s, 0, &in[0], d));
+    SGS_TRY(sgs_src_in(im, s, 1, &in[1], d));
+    SGS_TRY(sgs_src_int(s, "fused_activation_function", &act, d));
+    SGS_TRY(sgs_src_int(s, "keep_num_dims", &keep, d));
+    SGS_TRY(sgs_src_int(s, "weights_format", &format, d));
+    if (in[1]->rank != 2 || in[1]->dim[1] < 1 || format || !sgs_tfl_act_read(act, &a))
+        return sgs_src_fail(im, s, d, "expected weights of 2 dimensions in plain order and an activation of NONE, RELU, RELU6 or RELU_N1_TO_1");
+    if (!keep && in[0]->rank != 2) {
+        const sgs_shape_attr rows = { .n = 2, .dim = { sgs_value_count(in[0]) / in[1]->dim[1], in[1]->dim[1] } };
+        SGS_TRY(sgs_emit(im, s, &sgs_op_reshape, 1, in, &rows, &in[0], d));
+    }
+    SGS_TRY(sgs_emit(im, s, &sgs_op_fc, in[2] ? 3 : 2, in, &a, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
 /* ---- lowering ------------------------------------------------------------------------------------------------------- */
 
 /* A 1x1 convolution. */
@@ -56,9 +88,10 @@ static sgs_status fc_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 const sgs_op sgs_op_fc = {
     .name = "fc", .family = "fc", .nin_min = 2, .nin_max = 3, .nout = 1, /* x, w[, bias] -> y */
     .attr_bytes = sizeof(sgs_conv_attr), .attr = fc_attrs,
-    .infer = fc_infer, .eval = fc_eval, .float_only = true, .qrule = SGS_Q_CONV, .kernel = "conv",
+    .infer = fc_infer, .eval = fc_eval, .to_tflite = fc_to_tflite, .float_only = true, .qrule = SGS_Q_CONV, .kernel = "conv",
     .lower = fc_lower,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_fc, NULL };
-const sgs_family sgs_family_fc = { "fc", ops, NULL, NULL };
+static const sgs_from tflite[] = { { "FULLY_CONNECTED", fc_from_tflite, 0 }, { NULL, NULL, 0 } };
+const sgs_family sgs_family_fc = { "fc", ops, NULL, tflite };

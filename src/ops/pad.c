@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "compile/lower.h"
+#include "ops/tflite.h"
 #include "ops/util.h"
 
 static const sgs_attr pad_attrs[] = {
@@ -104,6 +105,61 @@ static sgs_status from_onnx_pad(sgs_import *im, const sgs_source_node *s, sgs_di
     return sgs_src_out(im, s, 0, y, d);
 }
 
+/* ---- .sim --------------------------------------------------------------------------------------------------------------- */
+
+static sgs_status pad_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag *d)
+{
+    (void)d;
+    const sgs_pad_attr *a = n->attr;
+    int32_t pads[2 * SGS_MAX_RANK];
+    int64_t shape[] = { a->n, 2 };
+    if (n->in[0]->type != SGS_F32 && a->value != 0.0f)
+        return sgs_tfl_custom(w, n);
+    for (int i = 0; i < a->n; i++) {
+        pads[2 * i] = (int32_t)a->before[i];
+        pads[2 * i + 1] = (int32_t)a->after[i];
+    }
+    int in[3] = { sgs_tfl_value(w, n->in[0]), sgs_tfl_const(w, SGS_S32, 2, shape, pads), -1 };
+    bool zero = a->value == 0.0f;
+    if (!zero)
+        in[2] = sgs_tfl_const(w, SGS_F32, 0, NULL, &a->value);
+    sgs_tfl_emit(w, zero ? "PAD" : "PADV2", in, zero ? 2 : 3, sgs_tfl_value(w, n->out[0]), NULL);
+    return SGS_OK;
+}
+
+/* One constant of a float or fixed-point type. */
+static bool number(const sgs_value *v, float *out)
+{
+    if (!v->data || sgs_value_count(v) != 1)
+        return false;
+    switch (v->type) {
+    case SGS_F32: *out = *(const float *)v->data; return true;
+    case SGS_U8: *out = *(const uint8_t *)v->data; return true;
+    case SGS_S16: *out = *(const int16_t *)v->data; return true;
+    default: return false;
+    }
+}
+
+static sgs_status pad_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x, *p, *y;
+    sgs_pad_attr a = { 0 };
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(sgs_src_in(im, s, 1, &p, d));
+    const sgs_value *value = sgs_src_opt(im, s, 2);
+    if (!p->data || p->type != SGS_S32 || p->rank != 2 || p->dim[0] != x->rank || p->dim[1] != 2)
+        return sgs_src_fail(im, s, d, "expected constant paddings [%d,2] of int32", x->rank);
+    if (value && !number(value, &a.value))
+        return sgs_src_fail(im, s, d, "the padding value must be one constant number");
+    a.n = x->rank;
+    for (int i = 0; i < x->rank; i++) {
+        a.before[i] = ((const int32_t *)p->data)[2 * i];
+        a.after[i] = ((const int32_t *)p->data)[2 * i + 1];
+    }
+    SGS_TRY(sgs_emit(im, s, &sgs_op_pad, 1, &x, &a, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
 /* ---- lowering ------------------------------------------------------------------------------------------------------- */
 
 /* The padding value in x's integers, one per channel. */
@@ -139,10 +195,11 @@ static sgs_status pad_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 
 const sgs_op sgs_op_pad = {
     .name = "pad", .family = "pad", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_pad_attr), .attr = pad_attrs,
-    .infer = pad_infer, .eval = pad_eval, .permute = pad_permute, .qrule = SGS_Q_MOVE,
+    .infer = pad_infer, .eval = pad_eval, .to_tflite = pad_to_tflite, .permute = pad_permute, .qrule = SGS_Q_MOVE,
     .lower = pad_lower,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_pad, NULL };
 static const sgs_from onnx[] = { { "Pad", from_onnx_pad, 1 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_pad = { "pad", ops, onnx, NULL };
+static const sgs_from tflite[] = { { "PAD", pad_from_tflite, 0 }, { "PADV2", pad_from_tflite, 0 }, { NULL, NULL, 0 } };
+const sgs_family sgs_family_pad = { "pad", ops, onnx, tflite };

@@ -1,9 +1,11 @@
 /* maxpool, avgpool over windows of an NHWC picture. */
+#include <float.h>
 #include <math.h>
 #include <string.h>
 
 #include "compile/lower.h"
 #include "ops/dnnl.h"
+#include "ops/tflite.h"
 #include "ops/util.h"
 
 static const sgs_attr pool_attrs[] = {
@@ -105,6 +107,70 @@ static sgs_status from_onnx_globalavg(sgs_import *im, const sgs_source_node *s, 
     return from_onnx_global(im, s, &sgs_op_avgpool, d);
 }
 
+/* ---- .sim --------------------------------------------------------------------------------------------------------------- */
+
+/* What the padding of a maximum holds: less than anything. */
+static const void *lowest(sgs_type t)
+{
+    static const float f32 = -FLT_MAX;
+    static const uint8_t u8 = 0;
+    static const int16_t s16 = INT16_MIN;
+    return t == SGS_U8 ? (const void *)&u8 : t == SGS_S16 ? (const void *)&s16 : &f32;
+}
+
+/* An average that leaves padding out of its count fits the schema only as SAME, one that counts it only as PAD before VALID. */
+static sgs_status pool_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag *d)
+{
+    (void)d;
+    const sgs_pool_attr *a = n->attr;
+    const sgs_value *x = n->in[0];
+    bool max = n->op == &sgs_op_maxpool, any = a->pad[0] || a->pad[1] || a->pad[2] || a->pad[3];
+    int64_t same[4], never[4] = { -1, -1, -1, -1 };
+    int padding;
+    for (int i = 0; i < 2; i++)
+        sgs_tfl_same(x->dim[1 + i], a->kernel[i], a->stride[i], 1, &same[i], &same[2 + i]);
+    if (!max && any && !a->count_pad && memcmp(a->pad, same, sizeof same))
+        return sgs_tfl_custom(w, n);
+    int in = sgs_tfl_padded(w, x, a->pad, !max && a->count_pad ? never : same, max ? lowest(x->type) : NULL, &padding);
+    const sgs_tfl_option o[] = {
+        { "padding", padding }, { "stride_w", (double)a->stride[1] }, { "stride_h", (double)a->stride[0] }, { "filter_width", (double)a->kernel[1] },
+        { "filter_height", (double)a->kernel[0] }, { NULL, 0 },
+    };
+    sgs_tfl_emit(w, max ? "MAX_POOL_2D" : "AVERAGE_POOL_2D", &in, 1, sgs_tfl_value(w, n->out[0]), o);
+    return SGS_OK;
+}
+
+static sgs_status pool_from_tflite(sgs_import *im, const sgs_source_node *s, const sgs_op *op, sgs_diag *d)
+{
+    sgs_value *x, *y;
+    sgs_pool_attr a = { 0 };
+    sgs_tfl_window w = { .kernel = { 0 } };
+    int64_t act = 0;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(sgs_src_int(s, "fused_activation_function", &act, d));
+    if (act)
+        return sgs_src_fail(im, s, d, "a fused activation is not supported here");
+    SGS_TRY(sgs_tfl_read_window(s, x, &w, d));
+    bool max = op == &sgs_op_maxpool;
+    if (!w.same && sgs_tfl_take_pad(&x, w.pad, max ? x->type == SGS_U8 ? 0.0f : x->type == SGS_S16 ? (float)INT16_MIN : -FLT_MAX : 0.0f))
+        a.count_pad = !max;
+    memcpy(a.kernel, w.kernel, sizeof a.kernel);
+    memcpy(a.stride, w.stride, sizeof a.stride);
+    memcpy(a.pad, w.pad, sizeof a.pad);
+    SGS_TRY(sgs_emit(im, s, op, 1, &x, &a, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
+static sgs_status maxpool_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    return pool_from_tflite(im, s, &sgs_op_maxpool, d);
+}
+
+static sgs_status avgpool_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    return pool_from_tflite(im, s, &sgs_op_avgpool, d);
+}
+
 /* ---- lowering ------------------------------------------------------------------------------------------------------- */
 
 /* m[n] for n pixels. */
@@ -141,7 +207,7 @@ static sgs_status pool_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 
 const sgs_op sgs_op_maxpool = {
     .name = "maxpool", .family = "pool", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_pool_attr), .attr = pool_attrs,
-    .infer = pool_infer, .eval = pool_eval, .float_only = true, .qrule = SGS_Q_MOVE,
+    .infer = pool_infer, .eval = pool_eval, .to_tflite = pool_to_tflite, .float_only = true, .qrule = SGS_Q_MOVE,
     .lower = pool_lower,
 };
 const sgs_op sgs_op_avgpool = {
@@ -155,4 +221,5 @@ static const sgs_from onnx[] = {
     { "MaxPool", from_onnx_maxpool, 1 },          { "AveragePool", from_onnx_avgpool, 1 },
     { "GlobalMaxPool", from_onnx_globalmax, 1 }, { "GlobalAveragePool", from_onnx_globalavg, 1 }, { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_pool = { "pool", ops, onnx, NULL };
+static const sgs_from tflite[] = { { "MAX_POOL_2D", maxpool_from_tflite, 0 }, { "AVERAGE_POOL_2D", avgpool_from_tflite, 0 }, { NULL, NULL, 0 } };
+const sgs_family sgs_family_pool = { "pool", ops, onnx, tflite };

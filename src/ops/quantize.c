@@ -1,5 +1,6 @@
 /* quantize, dequantize: changes of type and scale in the fixed-point graph.  The quantizer makes them; types and scales are their values'. */
 #include "compile/lower.h"
+#include "ops/tflite.h"
 #include "ops/util.h"
 
 /* ---- shapes ------------------------------------------------------------------------------------------------------- */
@@ -19,6 +20,28 @@ static sgs_status dequantize_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *
     sgs_shape_like(out, n->in[0]);
     out->type = SGS_F32;
     return SGS_OK;
+}
+
+/* ---- .sim --------------------------------------------------------------------------------------------------------------- */
+
+static sgs_status quantize_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag *d)
+{
+    (void)d;
+    return sgs_tfl_simple(w, n, "QUANTIZE", NULL);
+}
+
+static sgs_status dequantize_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag *d)
+{
+    (void)d;
+    return sgs_tfl_custom_named(w, n, "Fix2Float"); /* the manual's name */
+}
+
+static sgs_status quantize_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x, *y;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_quantize, 1, &x, NULL, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
 }
 
 /* ---- lowering ------------------------------------------------------------------------------------------------------- */
@@ -71,10 +94,11 @@ static sgs_status dequantize_lower(sgs_lowering *l, const sgs_node *n, sgs_diag 
 
 /* ---- rows --------------------------------------------------------------------------------------------------------------- */
 
-const sgs_op sgs_op_quantize = { .name = "quantize", .family = "quantize", .nin_min = 1, .nin_max = 1, .nout = 1, .infer = quantize_infer,
+const sgs_op sgs_op_quantize = { .name = "quantize", .family = "quantize", .nin_min = 1, .nin_max = 1, .nout = 1, .infer = quantize_infer, .to_tflite = quantize_to_tflite,
                                  .lower = quantize_lower, .permute = sgs_permute_elementwise };
-const sgs_op sgs_op_dequantize = { .name = "dequantize", .family = "quantize", .nin_min = 1, .nin_max = 1, .nout = 1, .infer = dequantize_infer,
+const sgs_op sgs_op_dequantize = { .name = "dequantize", .family = "quantize", .nin_min = 1, .nin_max = 1, .nout = 1, .infer = dequantize_infer, .to_tflite = dequantize_to_tflite,
                                    .lower = dequantize_lower, .permute = sgs_permute_elementwise };
 
 static const sgs_op *const ops[] = { &sgs_op_quantize, &sgs_op_dequantize, NULL };
-const sgs_family sgs_family_quantize = { "quantize", ops, NULL, NULL };
+static const sgs_from tflite[] = { { "QUANTIZE", quantize_from_tflite, 0 }, { NULL, NULL, 0 } };
+const sgs_family sgs_family_quantize = { "quantize", ops, NULL, tflite };

@@ -1,6 +1,7 @@
 /* reshape to a static shape: also flatten, squeeze, unsqueeze and identity. */
 #include <string.h>
 
+#include "ops/tflite.h"
 #include "ops/util.h"
 
 static const sgs_attr reshape_attrs[] = { SGS_ATTR_VN(sgs_shape_attr, dim, SGS_MAX_RANK, n), SGS_ATTR_END };
@@ -181,11 +182,35 @@ static sgs_status from_onnx_identity(sgs_import *im, const sgs_source_node *s, s
     return emit_reshape(im, s, x, &a, d);
 }
 
+/* ---- .sim --------------------------------------------------------------------------------------------------------------- */
+
+static sgs_status reshape_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag *d)
+{
+    (void)d;
+    const sgs_shape_attr *a = n->attr;
+    int in[2] = { sgs_tfl_value(w, n->in[0]), sgs_tfl_const_s32(w, a->dim, (int)a->n) };
+    sgs_tfl_emit(w, "RESHAPE", in, 2, sgs_tfl_value(w, n->out[0]), NULL);
+    return SGS_OK;
+}
+
+static sgs_status reshape_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x, *shape;
+    sgs_shape_attr a = { 0 };
+    int n = 0;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(sgs_src_in(im, s, 1, &shape, d));
+    SGS_TRY(sgs_src_const_ints(s, shape, a.dim, SGS_MAX_RANK, &n, d));
+    a.n = n;
+    SGS_TRY(resolve(im, s, x, 1, &a, d));
+    return emit_reshape(im, s, x, &a, d);
+}
+
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
 
 const sgs_op sgs_op_reshape = {
     .name = "reshape", .family = "reshape", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_shape_attr), .attr = reshape_attrs,
-    .infer = reshape_infer, .eval = reshape_eval, .qrule = SGS_Q_MOVE, .kernel = "copy",
+    .infer = reshape_infer, .eval = reshape_eval, .to_tflite = reshape_to_tflite, .qrule = SGS_Q_MOVE, .kernel = "copy",
 };
 
 static const sgs_op *const ops[] = { &sgs_op_reshape, NULL };
@@ -193,4 +218,5 @@ static const sgs_from onnx[] = {
     { "Reshape", from_onnx_reshape, 1 },     { "Flatten", from_onnx_flatten, 1 },   { "Squeeze", from_onnx_squeeze, 1 },
     { "Unsqueeze", from_onnx_unsqueeze, 1 }, { "Identity", from_onnx_identity, 1 }, { "Dropout", from_onnx_identity, 7 }, { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_reshape = { "reshape", ops, onnx, NULL };
+static const sgs_from tflite[] = { { "RESHAPE", reshape_from_tflite, 0 }, { NULL, NULL, 0 } };
+const sgs_family sgs_family_reshape = { "reshape", ops, onnx, tflite };

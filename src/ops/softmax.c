@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "compile/lower.h"
+#include "ops/tflite.h"
 #include "ops/util.h"
 
 static const sgs_attr softmax_attrs[] = { SGS_ATTR_I(sgs_axis_attr, axis), SGS_ATTR_END };
@@ -78,6 +79,28 @@ static sgs_status from_onnx_softmax(sgs_import *im, const sgs_source_node *s, sg
     return sgs_src_out(im, s, 0, y, d);
 }
 
+/* ---- .sim --------------------------------------------------------------------------------------------------------------- */
+
+static sgs_status softmax_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag *d)
+{
+    (void)d;
+    const sgs_tfl_option o[] = { { "beta", 1 }, { NULL, 0 } };
+    return ((const sgs_axis_attr *)n->attr)->axis == n->in[0]->rank - 1 ? sgs_tfl_simple(w, n, "SOFTMAX", o) : sgs_tfl_custom(w, n);
+}
+
+static sgs_status softmax_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *in[2] = { NULL, sgs_src_opt(im, s, 1) }, *y;
+    float beta = 0;
+    SGS_TRY(sgs_src_in(im, s, 0, &in[0], d));
+    SGS_TRY(sgs_src_float(s, "beta", &beta, d));
+    if (beta != 1.0f)
+        return sgs_src_fail(im, s, d, "expected beta 1, found %g", (double)beta);
+    const sgs_axis_attr a = { in[0]->rank - 1 };
+    SGS_TRY(sgs_emit(im, s, &sgs_op_softmax, in[1] ? 2 : 1, in, &a, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
 /* ---- lowering ------------------------------------------------------------------------------------------------------- */
 
 static sgs_status softmax_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
@@ -101,10 +124,11 @@ static sgs_status softmax_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 const sgs_op sgs_op_softmax = {
     .name = "softmax", .family = "softmax", .nin_min = 1, .nin_max = 2, .nout = 1, /* x[, table of the fixed-point model] -> y */
     .attr_bytes = sizeof(sgs_axis_attr), .attr = softmax_attrs,
-    .infer = softmax_infer, .eval = softmax_eval, .permute = sgs_permute_axis, .float_only = true, .qrule = SGS_Q_S16,
+    .infer = softmax_infer, .eval = softmax_eval, .to_tflite = softmax_to_tflite, .permute = sgs_permute_axis, .float_only = true, .qrule = SGS_Q_S16,
     .lower = softmax_lower,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_softmax, NULL };
 static const sgs_from onnx[] = { { "Softmax", from_onnx_softmax, 1 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_softmax = { "softmax", ops, onnx, NULL };
+static const sgs_from tflite[] = { { "SOFTMAX", softmax_from_tflite, 0 }, { NULL, NULL, 0 } };
+const sgs_family sgs_family_softmax = { "softmax", ops, onnx, tflite };

@@ -112,7 +112,8 @@ sgs_status sgs_src_out(sgs_import *im, const sgs_source_node *s, int i, sgs_valu
     if (i >= s->nout || !s->out[i][0])
         return sgs_src_fail(im, s, d, "output %d is missing", i);
     sgs_map_set(&im->values, s->out[i], v);
-    sgs_value_name(im->g, v, s->out[i]);
+    if (!im->by_number)
+        sgs_value_name(im->g, v, s->out[i]);
     return SGS_OK;
 }
 
@@ -174,7 +175,7 @@ static sgs_status types_ok(const sgs_op *op, int nin, sgs_value *const *in, sgs_
 sgs_status sgs_emit(sgs_import *im, const sgs_source_node *s, const sgs_op *op, int nin, sgs_value *const *in, const void *attr, sgs_value **out,
                     sgs_diag *d)
 {
-    sgs_status st = types_ok(op, nin, in, d);
+    sgs_status st = im->by_number ? SGS_OK : types_ok(op, nin, in, d); /* .sim files hold fixed-point graphs too */
     if (st == SGS_OK) {
         sgs_node *n = sgs_node_new(im->g, NULL, op, nin, in, attr);
         if (s->name[0])

@@ -32,6 +32,7 @@ typedef struct sgs_source_node {
 typedef struct sgs_import {
     sgs_graph *g;
     sgs_map values;               /* source name -> value */
+    bool by_number;               /* source names are the reader's numbers, not names to keep */
     const char *framework;        /* "ONNX" */
 } sgs_import;
 

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "compile/lower.h"
+#include "ops/tflite.h"
 #include "ops/util.h"
 
 static const sgs_attr transpose_attrs[] = { SGS_ATTR_VN(sgs_perm_attr, perm, SGS_MAX_RANK, n), SGS_ATTR_END };
@@ -76,6 +77,30 @@ static sgs_status from_onnx_transpose(sgs_import *im, const sgs_source_node *s, 
     return sgs_src_out(im, s, 0, y, d);
 }
 
+/* ---- .sim --------------------------------------------------------------------------------------------------------------- */
+
+static sgs_status transpose_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag *d)
+{
+    (void)d;
+    const sgs_perm_attr *a = n->attr;
+    int in[2] = { sgs_tfl_value(w, n->in[0]), sgs_tfl_const_s32(w, a->perm, (int)a->n) };
+    sgs_tfl_emit(w, "TRANSPOSE", in, 2, sgs_tfl_value(w, n->out[0]), NULL);
+    return SGS_OK;
+}
+
+static sgs_status transpose_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x, *perm, *y;
+    sgs_perm_attr a = { 0 };
+    int n = 0;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(sgs_src_in(im, s, 1, &perm, d));
+    SGS_TRY(sgs_src_const_ints(s, perm, a.perm, SGS_MAX_RANK, &n, d));
+    a.n = n;
+    SGS_TRY(sgs_emit(im, s, &sgs_op_transpose, 1, &x, &a, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
 /* ---- lowering ------------------------------------------------------------------------------------------------------- */
 
 /* A copy that walks x's axes in y's order. */
@@ -99,10 +124,11 @@ static sgs_status transpose_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *
 
 const sgs_op sgs_op_transpose = {
     .name = "transpose", .family = "transpose", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_perm_attr), .attr = transpose_attrs,
-    .infer = transpose_infer, .eval = transpose_eval, .qrule = SGS_Q_MOVE, .kernel = "copy",
+    .infer = transpose_infer, .eval = transpose_eval, .to_tflite = transpose_to_tflite, .qrule = SGS_Q_MOVE, .kernel = "copy",
     .lower = transpose_lower,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_transpose, NULL };
 static const sgs_from onnx[] = { { "Transpose", from_onnx_transpose, 1 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_transpose = { "transpose", ops, onnx, NULL };
+static const sgs_from tflite[] = { { "TRANSPOSE", transpose_from_tflite, 0 }, { NULL, NULL, 0 } };
+const sgs_family sgs_family_transpose = { "transpose", ops, onnx, tflite };

@@ -33,8 +33,8 @@ static bool pad_into_pool(const sgs_node *n, const sgs_pad_attr *p, sgs_pool_att
     bool padded = a->pad[0] || a->pad[1] || a->pad[2] || a->pad[3];
     if (n->op == &sgs_op_maxpool ? !(isinf(p->value) && p->value < 0) : p->value != 0 || (padded && !a->count_pad))
         return false;
-    a->count_pad = n->op == &sgs_op_avgpool;
     widen(a->pad, p);
+    a->count_pad = n->op == &sgs_op_avgpool && (a->pad[0] || a->pad[1] || a->pad[2] || a->pad[3]);
     return true;
 }
 

@@ -1,0 +1,452 @@
+/* TFLite FlatBuffer -> graph.  Tensors become values under the names "#0", "#1", ... of the import; operators go to their families' readers. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/flatbuf.h"
+#include "import/sim.h"
+#include "import/sim_names.h"
+#include "ops/source.h"
+#include "ops/tflite.h"
+#include "ops/util.h"
+#include "runtime/image.h"
+
+typedef struct reader {
+    sgs_fb f;
+    sgs_import im;
+    sgs_graph *g;
+    sgs_diag *d;
+    sgs_fb_vector tensors, buffers, codes, operators;
+    sgs_fb_table subgraph;
+    const char **key;          /* "#i" by tensor */
+    sgs_node **last;           /* by operator: the last node it made */
+    bool fixed;
+} reader;
+
+static sgs_status damaged(reader *r, const char *what)
+{
+    return sgs_fail(r->d, SGS_E_FORMAT, "damaged .sim file: %s", r->f.error ? r->f.error : what);
+}
+
+/* ---- tensors ------------------------------------------------------------------------------------------------------------------------ */
+
+static int value_type(int64_t tfl)
+{
+    static const int8_t types[] = { SGS_F32, -1, SGS_S32, SGS_U8, SGS_S64, -1, SGS_BOOL, SGS_S16, -1, SGS_S8, SGS_F64, -1, -1, -1, -1, -1, SGS_U16 };
+    return tfl >= 0 && tfl < (int64_t)sizeof types ? types[tfl] : -1;
+}
+
+typedef struct info {
+    sgs_type type;
+    int rank;
+    int64_t dim[SGS_MAX_RANK], count;
+    sgs_fb_table table;
+} info;
+
+static sgs_status read_info(reader *r, uint32_t i, info *t)
+{
+    t->table = sgs_fb_vec_table(&r->f, r->tensors, i);
+    int type = value_type(sgs_fb_int(&r->f, t->table, 1, 1, true, 0));
+    sgs_fb_vector shape = sgs_fb_vec(&r->f, t->table, 0, 4);
+    if (r->f.error)
+        return damaged(r, "");
+    if (type < 0)
+        return sgs_fail(r->d, SGS_E_UNSUPPORTED, "tensor '%s' has an element type that is not supported", sgs_fb_string(&r->f, t->table, 3));
+    if (shape.n > SGS_MAX_RANK)
+        return sgs_fail(r->d, SGS_E_UNSUPPORTED, "tensor '%s' has %u dimensions; at most %d are supported", sgs_fb_string(&r->f, t->table, 3), shape.n, SGS_MAX_RANK);
+    t->type = (sgs_type)type;
+    t->rank = (int)shape.n;
+    t->count = 1;
+    for (uint32_t k = 0; k < shape.n; k++) {
+        t->dim[k] = sgs_fb_vec_int(&r->f, shape, k, 4);
+        if (!sgs_mul64(t->count, t->dim[k], &t->count) || t->count > SGS_MAX_ELEMENTS)
+            return damaged(r, "a tensor with an impossible shape");
+    }
+    return SGS_OK;
+}
+
+/* The bytes of a tensor's buffer; n 0 when it is no constant. */
+static sgs_status buffer_bytes(reader *r, const info *t, sgs_span *out)
+{
+    int64_t index = sgs_fb_int(&r->f, t->table, 2, 4, false, 0);
+    *out = (sgs_span){ 0 };
+    if (index == 0 || r->buffers.n == 0)
+        return SGS_OK;
+    sgs_fb_table b = index < r->buffers.n ? sgs_fb_vec_table(&r->f, r->buffers, (uint32_t)index) : (sgs_fb_table){ 0 };
+    sgs_fb_vector data = sgs_fb_vec(&r->f, b, 0, 1);
+    uint64_t offset = (uint64_t)sgs_fb_int(&r->f, b, 1, 8, false, 0), size = (uint64_t)sgs_fb_int(&r->f, b, 2, 8, false, 0);
+    if (r->f.error || !b.pos)
+        return damaged(r, "a tensor whose buffer does not exist");
+    if (data.n)
+        *out = (sgs_span){ r->f.data.p + data.pos, data.n };
+    else if (offset > 1 || size > 1) {
+        if (offset > r->f.data.n || size > r->f.data.n - offset)
+            return damaged(r, "a buffer outside the file");
+        *out = (sgs_span){ r->f.data.p + offset, (size_t)size };
+    }
+    return SGS_OK;
+}
+
+static sgs_status read_quant(reader *r, const info *t, sgs_value *v)
+{
+    sgs_fb_table q = sgs_fb_sub(&r->f, t->table, 4);
+    sgs_fb_vector lo = sgs_fb_vec(&r->f, q, 0, 4), hi = sgs_fb_vec(&r->f, q, 1, 4), scale = sgs_fb_vec(&r->f, q, 2, 4), zero = sgs_fb_vec(&r->f, q, 3, 8);
+    int64_t axis = sgs_fb_int(&r->f, q, 6, 4, true, 0);
+    if (r->f.error)
+        return damaged(r, "");
+    if (!scale.n)
+        return SGS_OK;
+    if (scale.n > 1 && (axis < 0 || axis >= t->rank || t->dim[axis] != scale.n))
+        return damaged(r, "as many scales as the quantized dimension has are needed");
+    sgs_quant *out = sgs_quant_new(r->g, scale.n > 1 ? (int)axis : -1, (int)scale.n);
+    for (uint32_t i = 0; i < scale.n; i++) {
+        out->scale[i] = sgs_fb_vec_float(&r->f, scale, i);
+        int64_t z = i < zero.n ? sgs_fb_vec_int(&r->f, zero, i, 8) : 0;
+        if (!isfinite(out->scale[i]) || out->scale[i] <= 0 || z < INT32_MIN || z > INT32_MAX)
+            return damaged(r, "a scale that is no positive number, or a zero point out of range");
+        out->zero[i] = (int32_t)z;
+    }
+    if (lo.n && lo.n == hi.n) {
+        out->nrange = (int)lo.n;
+        out->lo = SGS_NEW_N(r->g->arena, float, lo.n);
+        out->hi = SGS_NEW_N(r->g->arena, float, lo.n);
+        for (uint32_t i = 0; i < lo.n; i++) {
+            out->lo[i] = sgs_fb_vec_float(&r->f, lo, i);
+            out->hi[i] = sgs_fb_vec_float(&r->f, hi, i);
+        }
+    }
+    v->quant = out;
+    return SGS_OK;
+}
+
+static sgs_status read_constant(reader *r, uint32_t i, const info *t, sgs_span bytes)
+{
+    int64_t need = t->count * sgs_type_bytes(t->type);
+    const void *data = bytes.p;
+    if ((int64_t)bytes.n < need)
+        return sgs_fail(r->d, SGS_E_FORMAT, "damaged .sim file: tensor '%s' needs %lld bytes, its buffer has %zu", sgs_fb_string(&r->f, t->table, 3), (long long)need,
+                        bytes.n);
+    if ((uintptr_t)data % 8 && need) {
+        void *copy = sgs_try_alloc(r->g->arena, (size_t)need);
+        if (!copy)
+            return sgs_fail(r->d, SGS_E_LIMIT, "constants exceed the memory limit");
+        data = memcpy(copy, data, (size_t)need);
+    }
+    sgs_value *v = sgs_const_new(r->g, t->type, t->rank, t->dim, data, false);
+    sgs_map_set(&r->im.values, r->key[i], v);
+    return read_quant(r, t, v);
+}
+
+static sgs_status read_tensors(reader *r)
+{
+    info t;
+    sgs_span bytes;
+    r->key = SGS_NEW_N(r->g->arena, const char *, r->tensors.n + 1);
+    for (uint32_t i = 0; i < r->tensors.n; i++) {
+        r->key[i] = sgs_format(r->g->arena, "#%u", i);
+        SGS_TRY(read_info(r, i, &t));
+        SGS_TRY(buffer_bytes(r, &t, &bytes));
+        if (bytes.n || (t.count == 0 && sgs_fb_int(&r->f, t.table, 2, 4, false, 0)))
+            SGS_TRY(read_constant(r, i, &t, bytes));
+    }
+    return SGS_OK;
+}
+
+static sgs_status read_inputs(reader *r)
+{
+    sgs_fb_vector in = sgs_fb_vec(&r->f, r->subgraph, 1, 4);
+    if (in.n > IPU_MAX_IO)
+        return damaged(r, "too many inputs");
+    r->g->in = SGS_NEW_N(r->g->arena, sgs_value *, in.n + 1);
+    for (uint32_t i = 0; i < in.n; i++) {
+        int64_t k = sgs_fb_vec_int(&r->f, in, i, 4);
+        info t;
+        if (k < 0 || k >= r->tensors.n || sgs_map_get(&r->im.values, r->key[k]))
+            return damaged(r, "an input that is no tensor, or given twice");
+        SGS_TRY(read_info(r, (uint32_t)k, &t));
+        sgs_value *v = sgs_value_new(r->g, t.type, t.rank, t.dim);
+        SGS_TRY(read_quant(r, &t, v));
+        sgs_map_set(&r->im.values, r->key[k], v);
+        r->g->in[r->g->nin++] = v;
+    }
+    return SGS_OK;
+}
+
+/* ---- operators ------------------------------------------------------------------------------------------------------------------------ */
+
+/* An operator of a custom code that is one of our own ops: attributes from its options. */
+static sgs_status read_own(reader *r, const sgs_source_node *s, sgs_fb_table t)
+{
+    const char *name = s->op + strlen("custom:");
+    bool fix2float = !strcmp(name, "Fix2Float");
+    const sgs_op *op = fix2float ? &sgs_op_dequantize : sgs_op_find(name);
+    sgs_fb_vector options = sgs_fb_vec(&r->f, t, 5, 1);
+    if (r->f.error)
+        return damaged(r, "");
+    if (!op)
+        return sgs_fail(r->d, SGS_E_UNSUPPORTED, "custom operator '%s' is not supported", name);
+    void *attr = sgs_alloc(r->g->arena, op->attr_bytes + 1);
+    if (!fix2float && !sgs_attrs_unpack(op, (sgs_span){ r->f.data.p + options.pos, options.n }, attr))
+        return sgs_fail(r->d, SGS_E_FORMAT, "damaged .sim file: the options of custom operator '%s'", name);
+    sgs_value **in = SGS_NEW_N(r->g->arena, sgs_value *, s->nin + 1), *out;
+    for (int i = 0; i < s->nin; i++)
+        if (s->in[i][0])
+            SGS_TRY(sgs_src_in(&r->im, s, i, &in[i], r->d));
+    SGS_TRY(sgs_emit(&r->im, s, op, s->nin, in, attr, &out, r->d));
+    return sgs_src_out(&r->im, s, 0, out, r->d);
+}
+
+static sgs_status read_names_of(reader *r, sgs_fb_table t, int slot, int *n, const char *const **out)
+{
+    sgs_fb_vector v = sgs_fb_vec(&r->f, t, slot, 4);
+    const char **list = SGS_NEW_N(r->g->arena, const char *, v.n + 1);
+    for (uint32_t i = 0; i < v.n; i++) {
+        int64_t k = sgs_fb_vec_int(&r->f, v, i, 4);
+        if (k < -1 || k >= (int64_t)r->tensors.n)
+            return damaged(r, "an operator with a tensor that does not exist");
+        list[i] = k < 0 ? "" : r->key[k];
+    }
+    *n = (int)v.n;
+    *out = list;
+    return r->f.error ? damaged(r, "") : SGS_OK;
+}
+
+static void read_options(reader *r, sgs_fb_table t, const sgs_tfl_schema *schema, sgs_source_node *s)
+{
+    sgs_fb_table o = sgs_fb_int(&r->f, t, 3, 1, false, 0) == schema->options ? sgs_fb_sub(&r->f, t, 4) : (sgs_fb_table){ 0 };
+    sgs_src_attr *a = SGS_NEW_N(r->g->arena, sgs_src_attr, 8);
+    for (const sgs_tfl_field *k = schema->field; k < schema->field + 8 && k->name; k++) {
+        sgs_src_attr *x = &a[s->nattr++];
+        x->name = k->name;
+        x->kind = k->kind == 'f' ? SGS_SRC_FLOAT : SGS_SRC_INT;
+        if (k->kind == 'f')
+            x->f = sgs_fb_float(&r->f, o, k->slot, (float)k->absent);
+        else
+            x->i = sgs_fb_int(&r->f, o, k->slot, k->kind == 'b' ? 1 : 4, true, k->absent);
+    }
+    s->attr = a;
+}
+
+static sgs_from_fn find_reader(const char *op)
+{
+    for (const sgs_family *const *f = sgs_families; *f; f++)
+        for (const sgs_from *row = (*f)->tflite; row && row->op; row++)
+            if (!strcmp(row->op, op))
+                return row->fn;
+    return NULL;
+}
+
+/* The tensor's own type and quantization rule where the op leaves them open; else they must agree. */
+static sgs_status settle(reader *r, uint32_t i, sgs_value *v)
+{
+    info t;
+    SGS_TRY(read_info(r, i, &t));
+    bool same = v->rank == t.rank && !memcmp(v->dim, t.dim, (size_t)t.rank * sizeof *t.dim);
+    if (!same) {
+        char a[128], b[128];
+        return sgs_fail(r->d, SGS_E_FORMAT, "tensor '%s' is declared %s; its operator gives %s", sgs_fb_string(&r->f, t.table, 3), sgs_dims_text(a, sizeof a, t.rank, t.dim),
+                        sgs_dims_text(b, sizeof b, v->rank, v->dim));
+    }
+    if (v->data)
+        return SGS_OK;
+    if (v->type != t.type && (v->type == SGS_F32 || t.type == SGS_F32))
+        return sgs_fail(r->d, SGS_E_FORMAT, "tensor '%s' is declared %s; its operator gives %s", sgs_fb_string(&r->f, t.table, 3), sgs_type_name(t.type),
+                        sgs_type_name(v->type));
+    v->type = t.type;
+    return read_quant(r, &t, v);
+}
+
+static sgs_status read_operator(reader *r, uint32_t i)
+{
+    sgs_fb_table t = sgs_fb_vec_table(&r->f, r->operators, i);
+    int64_t index = sgs_fb_int(&r->f, t, 0, 4, false, 0);
+    sgs_fb_table code = index < r->codes.n ? sgs_fb_vec_table(&r->f, r->codes, (uint32_t)index) : (sgs_fb_table){ 0 };
+    if (r->f.error || !code.pos)
+        return damaged(r, "an operator without a code");
+    int64_t old = sgs_fb_int(&r->f, code, 0, 1, true, 0), builtin = sgs_fb_int(&r->f, code, 3, 4, true, 0);
+    builtin = builtin > old ? builtin : old;
+    const sgs_tfl_schema *schema = builtin == 32 ? NULL : sgs_tfl_by_code((int)builtin);
+    sgs_source_node s = { .domain = "", .name = "", .opset = 1 };
+    SGS_TRY(read_names_of(r, t, 1, &s.nin, &s.in));
+    SGS_TRY(read_names_of(r, t, 2, &s.nout, &s.out));
+    if (s.nout != 1 || !s.out[0][0] || sgs_map_get(&r->im.values, s.out[0]))
+        return damaged(r, "an operator must make one tensor that nothing else makes");
+    if (builtin != 32 && !schema)
+        return sgs_fail(r->d, SGS_E_UNSUPPORTED, "TFLite operator %lld is not supported", (long long)builtin);
+    s.op = schema ? schema->name : sgs_format(r->g->arena, "custom:%s", sgs_fb_string(&r->f, code, 1));
+    if (schema)
+        read_options(r, t, schema, &s);
+    sgs_from_fn fn = schema ? find_reader(s.op) : NULL;
+    if (schema && !fn)
+        return sgs_fail(r->d, SGS_E_UNSUPPORTED, "TFLite operator %s is not supported", s.op);
+    sgs_status st = schema ? fn(&r->im, &s, r->d) : read_own(r, &s, t);
+    SGS_TRY(st);
+    r->last[i] = r->g->last;
+    return settle(r, (uint32_t)strtoul(s.out[0] + 1, NULL, 10), sgs_map_get(&r->im.values, s.out[0]));
+}
+
+static sgs_status read_operators(reader *r)
+{
+    r->last = SGS_NEW_N(r->g->arena, sgs_node *, r->operators.n + 1);
+    for (uint32_t i = 0; i < r->operators.n; i++)
+        SGS_TRY(read_operator(r, i));
+    return SGS_OK;
+}
+
+static sgs_status read_outputs(reader *r)
+{
+    sgs_fb_vector out = sgs_fb_vec(&r->f, r->subgraph, 2, 4);
+    if (out.n > IPU_MAX_IO || !out.n)
+        return damaged(r, "no outputs, or too many");
+    r->g->out = SGS_NEW_N(r->g->arena, sgs_value *, out.n + 1);
+    for (uint32_t i = 0; i < out.n; i++) {
+        int64_t k = sgs_fb_vec_int(&r->f, out, i, 4);
+        sgs_value *v = k >= 0 && k < r->tensors.n ? sgs_map_get(&r->im.values, r->key[k]) : NULL;
+        if (!v || v->data)
+            return damaged(r, "an output that nothing makes");
+        r->g->out[r->g->nout++] = v;
+    }
+    return SGS_OK;
+}
+
+/* ---- metadata, names ---------------------------------------------------------------------------------------------------------------------- */
+
+static sgs_status read_metadata(reader *r, sgs_fb_table root, sgs_names_reader *names)
+{
+    sgs_fb_vector list = sgs_fb_vec(&r->f, root, 6, 4);
+    for (uint32_t i = 0; i < list.n; i++) {
+        sgs_fb_table m = sgs_fb_vec_table(&r->f, list, i);
+        const char *name = sgs_fb_string(&r->f, m, 0);
+        int64_t index = sgs_fb_int(&r->f, m, 1, 4, false, 0);
+        sgs_fb_table b = index < r->buffers.n ? sgs_fb_vec_table(&r->f, r->buffers, (uint32_t)index) : (sgs_fb_table){ 0 };
+        sgs_fb_vector data = sgs_fb_vec(&r->f, b, 0, 1);
+        uint64_t offset = (uint64_t)sgs_fb_int(&r->f, b, 1, 8, false, 0), size = (uint64_t)sgs_fb_int(&r->f, b, 2, 8, false, 0);
+        if (r->f.error)
+            return damaged(r, "");
+        sgs_span s = { r->f.data.p + data.pos, data.n };
+        if (!data.n && offset <= r->f.data.n && size <= r->f.data.n - offset)
+            s = (sgs_span){ r->f.data.p + offset, (size_t)size };
+        if (!strcmp(name, SGS_NAMES_META))
+            names->left = s;
+        else
+            sgs_meta_set(r->g, name, s.p, s.n);
+    }
+    names->ok = names->left.n > 0;
+    return r->f.error ? damaged(r, "") : SGS_OK;
+}
+
+/* Our own files list every alias; foreign ones have one name a tensor. */
+static sgs_status read_all_names(reader *r, sgs_names_reader *names)
+{
+    bool own = names->ok;
+    for (uint32_t i = 0; i < r->tensors.n; i++) {
+        sgs_value *v = sgs_map_get(&r->im.values, r->key[i]);
+        if (own)
+            sgs_names_value(names, r->g, v);
+        else if (v)
+            sgs_value_name(r->g, v, sgs_fb_string(&r->f, sgs_fb_vec_table(&r->f, r->tensors, i), 3));
+    }
+    for (uint32_t i = 0; own && i < r->operators.n; i++) {
+        const char *name = sgs_names_node(names, r->g);
+        if (r->last[i])
+            r->last[i]->name = name;
+    }
+    return own && !names->ok ? damaged(r, "its list of names") : SGS_OK;
+}
+
+/* Padding that a reader took into its own node stands there without a user. */
+static void drop_unused(sgs_graph *g)
+{
+    sgs_users *u = sgs_users_of(g, g->arena);
+    for (sgs_node *n = g->last, *prev; n; n = prev) {
+        prev = n->prev;
+        if (n->op == &sgs_op_pad && !n->out[0]->nname && !sgs_user_count(u, n->out[0]))
+            sgs_node_remove(g, n);
+    }
+}
+
+/* ---- entry ------------------------------------------------------------------------------------------------------------------------------------ */
+
+static bool is_tflite(sgs_span s)
+{
+    return s.n >= 8 && !memcmp(s.p + 4, "TFL3", 4);
+}
+
+static sgs_status read_model(reader *r)
+{
+    sgs_names_reader names = { .ok = false };
+    if (!is_tflite(r->f.data))
+        return sgs_fail(r->d, SGS_E_FORMAT, "this is not a .sim file (no TFL3 mark)");
+    if (r->f.data.n > UINT32_MAX && r->f.data.n > ((uint64_t)1 << 40))
+        return damaged(r, "the file is too large");
+    sgs_fb_table root = sgs_fb_root(&r->f);
+    int64_t version = sgs_fb_int(&r->f, root, 0, 4, false, 0);
+    sgs_fb_vector graphs = sgs_fb_vec(&r->f, root, 2, 4);
+    r->codes = sgs_fb_vec(&r->f, root, 1, 4);
+    r->buffers = sgs_fb_vec(&r->f, root, 4, 4);
+    if (r->f.error || version != 3 || graphs.n < 1)
+        return damaged(r, "no subgraph, or a schema version other than 3");
+    if (graphs.n > 1)
+        return sgs_fail(r->d, SGS_E_UNSUPPORTED, "the file has %u subgraphs; one is supported", graphs.n);
+    r->subgraph = sgs_fb_vec_table(&r->f, graphs, 0);
+    r->tensors = sgs_fb_vec(&r->f, r->subgraph, 0, 4);
+    r->operators = sgs_fb_vec(&r->f, r->subgraph, 3, 4);
+    SGS_TRY(read_metadata(r, root, &names));
+    SGS_TRY(read_tensors(r));
+    SGS_TRY(read_inputs(r));
+    SGS_TRY(read_operators(r));
+    SGS_TRY(read_outputs(r));
+    SGS_TRY(read_all_names(r, &names));
+    drop_unused(r->g);
+    return sgs_graph_verify(r->g, r->d);
+}
+
+static sgs_status read_into(sgs_graph *g, sgs_span data, sgs_diag *d)
+{
+    reader r = { .f = { .data = data }, .g = g, .d = d, .im = { .g = g, .framework = "TFLite", .values = { .a = g->arena }, .by_number = true } };
+    sgs_arena_limit(g->arena, ((size_t)1 << 29) + 8 * data.n);
+    sgs_status s = read_model(&r);
+    sgs_arena_limit(g->arena, 0);
+    if (s != SGS_OK)
+        sgs_fail_at(d, g->file, 0, NULL);
+    return s;
+}
+
+sgs_status sgs_sim_read_span(sgs_graph **out, const char *file, sgs_span data, sgs_diag *d)
+{
+    sgs_graph *g = sgs_graph_new(file);
+    sgs_status s = read_into(g, data, d);
+    *out = s == SGS_OK ? g : NULL;
+    if (s != SGS_OK)
+        sgs_graph_free(g);
+    return s;
+}
+
+sgs_status sgs_sim_read(sgs_graph **out, const char *path, sgs_diag *d)
+{
+    sgs_graph *g = sgs_graph_new(path);
+    sgs_span data;
+    sgs_status s = sgs_graph_map(g, path, &data, d);
+    if (s == SGS_OK)
+        s = read_into(g, data, d);
+    *out = s == SGS_OK ? g : NULL;
+    if (s != SGS_OK)
+        sgs_graph_free(g);
+    return s;
+}
+
+int sgs_sim_kind(sgs_span data)
+{
+    static const char magic[] = IPU_IMAGE_MAGIC;
+    if (data.n >= sizeof magic - 1 && !memcmp(data.p, magic, sizeof magic - 1))
+        return SGS_OFFLINE;
+    if (!is_tflite(data))
+        return SGS_KIND_ANY;
+    sgs_fb f = { .data = data };
+    sgs_fb_table root = sgs_fb_root(&f);
+    sgs_fb_vector list = sgs_fb_vec(&f, root, 6, 4);
+    for (uint32_t i = 0; i < list.n && !f.error; i++)
+        if (!strcmp(sgs_fb_string(&f, sgs_fb_vec_table(&f, list, i), 0), "sgs.fixed"))
+            return SGS_FIXED;
+    return SGS_FLOAT;
+}

@@ -1,0 +1,475 @@
+/* Graph -> TFLite FlatBuffer.  Objects lie in the order model, codes, subgraph, tensors, operators, metadata, buffers, so that every offset points
+ * forwards; equal graphs give equal bytes. */
+#include <math.h>
+#include <string.h>
+
+#include "base/flatbuf.h"
+#include "import/sim.h"
+#include "import/sim_names.h"
+#include "ops/tflite.h"
+
+enum { T_FLOAT32 = 0, T_INT32 = 2, T_UINT8 = 3, T_INT64 = 4, T_BOOL = 6, T_INT16 = 7, T_INT8 = 9, T_FLOAT64 = 10, T_UINT16 = 16 }; /* TensorType */
+
+static const int8_t tensor_type[SGS_TYPE_COUNT] = {
+    [SGS_F32] = T_FLOAT32, [SGS_F64] = T_FLOAT64, [SGS_S64] = T_INT64, [SGS_S32] = T_INT32, [SGS_S16] = T_INT16, [SGS_S8] = T_INT8,
+    [SGS_U8] = T_UINT8,    [SGS_BOOL] = T_BOOL,   [SGS_U16] = T_UINT16, [SGS_F16] = 1,
+};
+
+#define CUSTOM 32              /* BuiltinOperator_CUSTOM */
+#define VECTOR_LIMIT ((int64_t)1 << 31)
+
+typedef struct tensor {
+    sgs_type type;
+    int rank;
+    int64_t dim[SGS_MAX_RANK];
+    const void *data;          /* constant */
+    const sgs_value *value;    /* NULL: made by the writer */
+    const sgs_quant *quant;
+} tensor;
+
+typedef struct operator_ {
+    int code, nin, out;
+    int *in;
+    const sgs_tfl_schema *schema;
+    const sgs_tfl_option *options;
+    sgs_buf custom;
+    const sgs_node *node;
+} operator_;
+
+typedef struct code {
+    int builtin;
+    const char *custom;
+} code;
+
+struct sgs_tfl_writer {
+    sgs_graph *g;
+    sgs_arena *a;
+    tensor *tensor;
+    operator_ *op;
+    code *code;
+    int ntensor, tensor_cap, nop, op_cap, ncode, code_cap;
+    int *index;                /* tensor of a value, by id, plus one */
+    const sgs_node *node;      /* being written */
+    sgs_buf b;
+    int64_t inline_limit;      /* constants beyond this many bytes go behind the FlatBuffer */
+};
+
+static void *room(sgs_arena *a, void *list, int n, int *cap, size_t each)
+{
+    if (n < *cap)
+        return list;
+    *cap = *cap ? *cap * 2 : 64;
+    void *more = sgs_alloc_n(a, (size_t)*cap, each);
+    if (n)
+        memcpy(more, list, (size_t)n * each);
+    return more;
+}
+
+/* ---- what families call ---------------------------------------------------------------------------------------------------------- */
+
+static int add_tensor(sgs_tfl_writer *w, const tensor *t)
+{
+    w->tensor = room(w->a, w->tensor, w->ntensor, &w->tensor_cap, sizeof *w->tensor);
+    w->tensor[w->ntensor] = *t;
+    return w->ntensor++;
+}
+
+static tensor plain(sgs_type t, int rank, const int64_t *dim, const void *data)
+{
+    tensor x = { .type = t, .rank = rank, .data = data };
+    if (rank)
+        memcpy(x.dim, dim, (size_t)rank * sizeof *dim);
+    return x;
+}
+
+int sgs_tfl_value(sgs_tfl_writer *w, const sgs_value *v)
+{
+    if (!w->index[v->id]) {
+        tensor t = plain(v->type, v->rank, v->dim, v->data);
+        t.value = v;
+        t.quant = v->quant;
+        w->index[v->id] = add_tensor(w, &t) + 1;
+    }
+    return w->index[v->id] - 1;
+}
+
+int sgs_tfl_const(sgs_tfl_writer *w, sgs_type type, int rank, const int64_t *dim, const void *data)
+{
+    tensor t = plain(type, rank, dim, NULL);
+    size_t n = (size_t)sgs_type_bytes(type);
+    for (int i = 0; i < rank; i++)
+        n *= (size_t)dim[i];
+    t.data = sgs_strndup(w->a, data, n);
+    return add_tensor(w, &t);
+}
+
+int sgs_tfl_const_s32(sgs_tfl_writer *w, const int64_t *v, int n)
+{
+    int32_t narrow[2 * SGS_MAX_RANK];
+    int64_t dim = n;
+    for (int i = 0; i < n; i++)
+        narrow[i] = (int32_t)v[i];
+    return sgs_tfl_const(w, SGS_S32, 1, &dim, narrow);
+}
+
+int sgs_tfl_temp(sgs_tfl_writer *w, const sgs_value *like, int rank, const int64_t *dim)
+{
+    tensor t = plain(like->type, rank, dim, NULL);
+    t.quant = like->quant;
+    return add_tensor(w, &t);
+}
+
+static int code_of(sgs_tfl_writer *w, int builtin, const char *custom)
+{
+    for (int i = 0; i < w->ncode; i++)
+        if (w->code[i].builtin == builtin && (!custom || !strcmp(w->code[i].custom, custom)))
+            return i;
+    w->code = room(w->a, w->code, w->ncode, &w->code_cap, sizeof *w->code);
+    w->code[w->ncode] = (code){ builtin, custom };
+    return w->ncode++;
+}
+
+static operator_ *add_op(sgs_tfl_writer *w, const int *in, int nin, int out)
+{
+    w->op = room(w->a, w->op, w->nop, &w->op_cap, sizeof *w->op);
+    operator_ *o = &w->op[w->nop++];
+    *o = (operator_){ .nin = nin, .out = out, .in = SGS_NEW_N(w->a, int, nin + 1), .node = w->node };
+    if (nin)
+        memcpy(o->in, in, (size_t)nin * sizeof *in);
+    return o;
+}
+
+void sgs_tfl_emit(sgs_tfl_writer *w, const char *op, const int *in, int nin, int out, const sgs_tfl_option *options)
+{
+    operator_ *o = add_op(w, in, nin, out);
+    int n = 0;
+    o->schema = sgs_tfl_by_name(op);
+    o->code = code_of(w, o->schema->builtin, NULL);
+    while (options && options[n].name)
+        n++;
+    sgs_tfl_option *mine = SGS_NEW_N(w->a, sgs_tfl_option, n + 1);
+    if (n)
+        memcpy(mine, options, (size_t)n * sizeof *mine);
+    o->options = mine;
+}
+
+static operator_ *emit_custom(sgs_tfl_writer *w, const sgs_node *n, const char *name)
+{
+    int *in = SGS_NEW_N(w->a, int, n->nin + 1);
+    for (int i = 0; i < n->nin; i++)
+        in[i] = n->in[i] ? sgs_tfl_value(w, n->in[i]) : -1;
+    operator_ *o = add_op(w, in, n->nin, sgs_tfl_value(w, n->out[0]));
+    o->code = code_of(w, CUSTOM, name);
+    return o;
+}
+
+sgs_status sgs_tfl_custom_named(sgs_tfl_writer *w, const sgs_node *n, const char *name)
+{
+    emit_custom(w, n, name);
+    return SGS_OK;
+}
+
+sgs_status sgs_tfl_custom(sgs_tfl_writer *w, const sgs_node *n)
+{
+    operator_ *o = emit_custom(w, n, n->op->name);
+    sgs_attrs_pack(n, &o->custom);
+    return SGS_OK;
+}
+
+/* ---- pieces of the file ------------------------------------------------------------------------------------------------------------ */
+
+static sgs_fb_field ref(int slot)
+{
+    return (sgs_fb_field){ .slot = slot, .kind = SGS_FB_REF };
+}
+
+static sgs_fb_field number(int slot, sgs_fbk kind, int64_t v)
+{
+    return (sgs_fb_field){ .slot = slot, .kind = kind, .i = v };
+}
+
+static void link_here(sgs_tfl_writer *w, size_t at, size_t target)
+{
+    sgs_fbw_link(&w->b, at, target);
+}
+
+static void write_codes(sgs_tfl_writer *w, size_t at)
+{
+    size_t list = sgs_fbw_vector(&w->b, NULL, (size_t)w->ncode, 4, 4);
+    link_here(w, at, list);
+    for (int i = 0; i < w->ncode; i++) {
+        const code *c = &w->code[i];
+        sgs_fb_field f[] = { number(0, SGS_FB_8, c->builtin < 127 ? c->builtin : 127), number(2, SGS_FB_32, 1), number(3, SGS_FB_32, c->builtin), ref(1) };
+        link_here(w, sgs_fbw_slot(list, (size_t)i), sgs_fbw_table(&w->b, f, c->custom ? 4 : 3));
+        if (c->custom)
+            link_here(w, f[3].at, sgs_fbw_string(&w->b, c->custom));
+    }
+}
+
+static size_t write_quant(sgs_tfl_writer *w, const sgs_quant *q)
+{
+    sgs_fb_field f[] = { ref(0), ref(1), ref(2), ref(3), number(6, SGS_FB_32, q->axis > 0 ? q->axis : 0) };
+    int skip = q->nrange ? 0 : 2; /* no ranges: no min, no max */
+    size_t pos = sgs_fbw_table(&w->b, f + skip, 5 - skip);
+    if (q->nrange) {
+        link_here(w, f[0].at, sgs_fbw_vector(&w->b, q->lo, (size_t)q->nrange, 4, 4));
+        link_here(w, f[1].at, sgs_fbw_vector(&w->b, q->hi, (size_t)q->nrange, 4, 4));
+    }
+    link_here(w, f[2].at, sgs_fbw_vector(&w->b, q->scale, (size_t)q->n, 4, 4));
+    size_t zeros = sgs_fbw_vector(&w->b, NULL, (size_t)q->n, 8, 8);
+    link_here(w, f[3].at, zeros);
+    for (int i = 0; i < q->n; i++) {
+        int64_t z = q->zero[i];
+        memcpy(w->b.p + zeros + 4 + 8 * (size_t)i, &z, 8);
+    }
+    return pos;
+}
+
+static size_t write_shape(sgs_tfl_writer *w, const tensor *t)
+{
+    int32_t dim[SGS_MAX_RANK];
+    for (int i = 0; i < t->rank; i++)
+        dim[i] = (int32_t)t->dim[i];
+    return sgs_fbw_vector(&w->b, dim, (size_t)t->rank, 4, 4);
+}
+
+/* Buffer 0 is the empty one; constant tensor k of the order has buffer k + 1. */
+static void write_tensors(sgs_tfl_writer *w, size_t at)
+{
+    size_t list = sgs_fbw_vector(&w->b, NULL, (size_t)w->ntensor, 4, 4);
+    int buffer = 0;
+    link_here(w, at, list);
+    for (int i = 0; i < w->ntensor; i++) {
+        const tensor *t = &w->tensor[i];
+        sgs_fb_field f[] = { ref(0), number(1, SGS_FB_8, tensor_type[t->type]), number(2, SGS_FB_32, t->data ? ++buffer : 0), ref(3), ref(4) };
+        link_here(w, sgs_fbw_slot(list, (size_t)i), sgs_fbw_table(&w->b, f, t->quant ? 5 : 4));
+        link_here(w, f[0].at, write_shape(w, t));
+        link_here(w, f[3].at, sgs_fbw_string(&w->b, t->value && t->value->nname ? t->value->name[0] : ""));
+        if (t->quant)
+            link_here(w, f[4].at, write_quant(w, t->quant));
+    }
+}
+
+static size_t write_ints(sgs_tfl_writer *w, const int *v, int n)
+{
+    return sgs_fbw_vector(&w->b, v, (size_t)n, 4, 4);
+}
+
+static size_t write_options(sgs_tfl_writer *w, const operator_ *o)
+{
+    sgs_fb_field f[8];
+    int n = 0;
+    for (const sgs_tfl_option *p = o->options; p->name; p++)
+        for (const sgs_tfl_field *k = o->schema->field; k < o->schema->field + 8 && k->name; k++)
+            if (!strcmp(k->name, p->name))
+                f[n++] = (sgs_fb_field){ .slot = k->slot, .kind = k->kind == 'b' ? SGS_FB_8 : k->kind == 'f' ? SGS_FB_FLOAT : SGS_FB_32,
+                                         .i = (int64_t)p->value, .f = (float)p->value };
+    return sgs_fbw_table(&w->b, f, n);
+}
+
+static void write_ops(sgs_tfl_writer *w, size_t at)
+{
+    size_t list = sgs_fbw_vector(&w->b, NULL, (size_t)w->nop, 4, 4);
+    link_here(w, at, list);
+    for (int i = 0; i < w->nop; i++) {
+        operator_ *o = &w->op[i];
+        bool options = o->schema && o->schema->options;
+        sgs_fb_field f[6] = { number(0, SGS_FB_32, o->code), ref(1), ref(2) };
+        int n = 3;
+        if (options) {
+            f[n++] = number(3, SGS_FB_8, o->schema->options);
+            f[n++] = ref(4);
+        } else if (o->custom.n) {
+            f[n++] = ref(5);
+        }
+        link_here(w, sgs_fbw_slot(list, (size_t)i), sgs_fbw_table(&w->b, f, n));
+        link_here(w, f[1].at, write_ints(w, o->in, o->nin));
+        link_here(w, f[2].at, write_ints(w, &o->out, 1));
+        if (options)
+            link_here(w, f[4].at, write_options(w, o));
+        else if (o->custom.n)
+            link_here(w, f[3].at, sgs_fbw_vector(&w->b, o->custom.p, o->custom.n, 1, 4));
+        sgs_buf_free(&o->custom);
+    }
+}
+
+static void write_subgraph(sgs_tfl_writer *w, size_t at)
+{
+    size_t list = sgs_fbw_vector(&w->b, NULL, 1, 4, 4);
+    sgs_fb_field f[] = { ref(0), ref(1), ref(2), ref(3), ref(4) };
+    int *io = SGS_NEW_N(w->a, int, w->g->nin + w->g->nout + 1);
+    link_here(w, at, list);
+    link_here(w, sgs_fbw_slot(list, 0), sgs_fbw_table(&w->b, f, 5));
+    for (int i = 0; i < w->g->nin; i++)
+        io[i] = sgs_tfl_value(w, w->g->in[i]);
+    link_here(w, f[1].at, write_ints(w, io, w->g->nin));
+    for (int i = 0; i < w->g->nout; i++)
+        io[i] = sgs_tfl_value(w, w->g->out[i]);
+    link_here(w, f[2].at, write_ints(w, io, w->g->nout));
+    link_here(w, f[4].at, sgs_fbw_string(&w->b, "main"));
+    write_tensors(w, f[0].at);
+    write_ops(w, f[3].at);
+}
+
+/* ---- buffers -------------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct blob {
+    const void *p;
+    size_t n;
+    size_t offset_at, size_at; /* of a blob behind the FlatBuffer */
+} blob;
+
+/* Constants in tensor order, then the metadata. */
+static int list_blobs(sgs_tfl_writer *w, const sgs_buf *names, blob **out)
+{
+    int n = 1, nmeta = 1;
+    for (const sgs_meta *m = w->g->meta; m; m = m->next)
+        nmeta++;
+    *out = SGS_NEW_N(w->a, blob, w->ntensor + nmeta + 1);
+    for (int i = 0; i < w->ntensor; i++)
+        if (w->tensor[i].data) {
+            size_t bytes = (size_t)sgs_type_bytes(w->tensor[i].type);
+            for (int k = 0; k < w->tensor[i].rank; k++)
+                bytes *= (size_t)w->tensor[i].dim[k];
+            (*out)[n++] = (blob){ .p = w->tensor[i].data, .n = bytes };
+        }
+    (*out)[n++] = (blob){ .p = names->p, .n = names->n };
+    for (const sgs_meta *m = w->g->meta; m; m = m->next)
+        (*out)[n++] = (blob){ .p = m->data.p, .n = m->data.n };
+    return n;
+}
+
+static void write_metadata(sgs_tfl_writer *w, size_t at, int first)
+{
+    int n = 1, i = 1;
+    for (const sgs_meta *m = w->g->meta; m; m = m->next)
+        n++;
+    size_t list = sgs_fbw_vector(&w->b, NULL, (size_t)n, 4, 4);
+    link_here(w, at, list);
+    sgs_fb_field f[] = { ref(0), number(1, SGS_FB_32, first) };
+    link_here(w, sgs_fbw_slot(list, 0), sgs_fbw_table(&w->b, f, 2));
+    link_here(w, f[0].at, sgs_fbw_string(&w->b, SGS_NAMES_META));
+    for (const sgs_meta *m = w->g->meta; m; m = m->next, i++) {
+        f[1].i = first + i;
+        link_here(w, sgs_fbw_slot(list, (size_t)i), sgs_fbw_table(&w->b, f, 2));
+        link_here(w, f[0].at, sgs_fbw_string(&w->b, m->name));
+    }
+}
+
+static void write_buffers(sgs_tfl_writer *w, size_t at, blob *blobs, int n)
+{
+    size_t list = sgs_fbw_vector(&w->b, NULL, (size_t)n, 4, 4);
+    int64_t total = 0;
+    for (int i = 0; i < n; i++)
+        total += (int64_t)blobs[i].n + 64;
+    bool outside = total > w->inline_limit;
+    link_here(w, at, list);
+    for (int i = 0; i < n; i++) {
+        sgs_fb_field f[] = { ref(0), number(1, SGS_FB_64, 0), number(2, SGS_FB_64, 0) };
+        bool here = blobs[i].n && !outside;
+        link_here(w, sgs_fbw_slot(list, (size_t)i), here ? sgs_fbw_table(&w->b, f, 1) : sgs_fbw_table(&w->b, f + 1, blobs[i].n ? 2 : 0));
+        if (here)
+            link_here(w, f[0].at, sgs_fbw_vector(&w->b, blobs[i].p, blobs[i].n, 1, 64));
+        blobs[i].offset_at = f[1].at;
+        blobs[i].size_at = f[2].at;
+    }
+    for (int i = 0; i < n && outside; i++) {
+        if (!blobs[i].n)
+            continue;
+        sgs_buf_align(&w->b, 64);
+        uint64_t offset = w->b.n, size = blobs[i].n;
+        sgs_buf_add(&w->b, blobs[i].p, blobs[i].n);
+        memcpy(w->b.p + blobs[i].offset_at, &offset, 8);
+        memcpy(w->b.p + blobs[i].size_at, &size, 8);
+    }
+}
+
+/* ---- the file ---------------------------------------------------------------------------------------------------------------------------- */
+
+static sgs_status write_nodes(sgs_tfl_writer *w, sgs_diag *d)
+{
+    for (int i = 0; i < w->g->nin; i++)
+        sgs_tfl_value(w, w->g->in[i]);
+    for (const sgs_node *n = w->g->first; n; n = n->next) {
+        w->node = n;
+        if (n->nout != 1)
+            return sgs_fail(d, SGS_E_INTERNAL, "%s has %d outputs", n->op->name, n->nout);
+        SGS_TRY(n->op->to_tflite ? n->op->to_tflite(w, n, d) : sgs_tfl_custom(w, n));
+    }
+    return SGS_OK;
+}
+
+static sgs_status check_sizes(const sgs_tfl_writer *w, sgs_diag *d)
+{
+    for (int i = 0; i < w->ntensor; i++)
+        for (int k = 0; k < w->tensor[i].rank; k++)
+            if (w->tensor[i].dim[k] > INT32_MAX)
+                return sgs_fail(d, SGS_E_LIMIT, "a dimension of %lld does not fit the .sim format", (long long)w->tensor[i].dim[k]);
+    return SGS_OK;
+}
+
+static void collect_names(sgs_tfl_writer *w, sgs_buf *names)
+{
+    const sgs_value **value = SGS_NEW_N(w->a, const sgs_value *, w->ntensor + 1);
+    const sgs_node **node = SGS_NEW_N(w->a, const sgs_node *, w->nop + 1);
+    for (int i = 0; i < w->ntensor; i++)
+        value[i] = w->tensor[i].value;
+    for (int i = 0; i < w->nop; i++)
+        node[i] = w->op[i].node;
+    sgs_names_pack(value, w->ntensor, node, w->nop, names);
+}
+
+static void write_file(sgs_tfl_writer *w)
+{
+    sgs_buf names = { 0 };
+    blob *blobs;
+    uint32_t start[2] = { 0, 0 };
+    collect_names(w, &names);
+    int n = list_blobs(w, &names, &blobs), nmeta = 1;
+    for (const sgs_meta *m = w->g->meta; m; m = m->next)
+        nmeta++;
+    memcpy(&start[1], "TFL3", 4);
+    sgs_buf_add(&w->b, start, sizeof start);
+    sgs_fb_field f[] = { number(0, SGS_FB_32, 3), ref(1), ref(2), ref(3), ref(4), ref(6) };
+    link_here(w, 0, sgs_fbw_table(&w->b, f, 6));
+    write_codes(w, f[1].at);
+    write_subgraph(w, f[2].at);
+    link_here(w, f[3].at, sgs_fbw_string(&w->b, "OpenIPU"));
+    write_metadata(w, f[5].at, n - nmeta);
+    write_buffers(w, f[4].at, blobs, n);
+    sgs_buf_free(&names);
+}
+
+static sgs_status write_graph(sgs_graph *g, sgs_buf *out, int64_t inline_limit, sgs_diag *d)
+{
+    sgs_tfl_writer w = { .g = g, .a = sgs_arena_new(), .inline_limit = inline_limit };
+    w.index = SGS_NEW_N(w.a, int, g->nvalue + 1);
+    sgs_status s = write_nodes(&w, d);
+    if (s == SGS_OK)
+        s = check_sizes(&w, d);
+    if (s == SGS_OK)
+        write_file(&w);
+    sgs_arena_free(w.a);
+    *out = w.b;
+    return s;
+}
+
+sgs_status sgs_sim_write_limit(sgs_graph *g, sgs_buf *out, int64_t inline_limit, sgs_diag *d)
+{
+    return write_graph(g, out, inline_limit, d);
+}
+
+sgs_status sgs_sim_write_buf(sgs_graph *g, sgs_buf *out, sgs_diag *d)
+{
+    return write_graph(g, out, VECTOR_LIMIT - (64 << 20), d);
+}
+
+sgs_status sgs_sim_write(sgs_graph *g, const char *path, sgs_diag *d)
+{
+    sgs_buf b = { 0 };
+    sgs_status s = sgs_sim_write_buf(g, &b, d);
+    if (s == SGS_OK)
+        s = sgs_file_write(path, b.p, b.n, d);
+    sgs_buf_free(&b);
+    return s;
+}
