@@ -6,10 +6,10 @@
 #include "base/flatbuf.h"
 #include "import/sim.h"
 #include "import/sim_names.h"
+#include "openipu/ipu.h"
 #include "ops/source.h"
 #include "ops/tflite.h"
 #include "ops/util.h"
-#include "runtime/image.h"
 
 typedef struct reader {
     sgs_fb f;
@@ -437,8 +437,7 @@ sgs_status sgs_sim_read(sgs_graph **out, const char *path, sgs_diag *d)
 
 int sgs_sim_kind(sgs_span data)
 {
-    static const char magic[] = IPU_IMAGE_MAGIC;
-    if (data.n >= sizeof magic - 1 && !memcmp(data.p, magic, sizeof magic - 1))
+    if (ipu_image_version(data.p, data.n))
         return SGS_OFFLINE;
     if (!is_tflite(data))
         return SGS_KIND_ANY;
