@@ -1,4 +1,6 @@
 /* calibrator.py: stage 2. */
+#include <stdio.h>
+
 #include "cli.h"
 
 static const cli_option options[] = {
@@ -24,5 +26,10 @@ int cli_calibrate(int argc, char **argv)
     const int e = cli_parse(&syntax, argc, argv, &o);
     if (e != CLI_OK)
         return e < 0 ? CLI_OK : e;
-    return sgs_calibrate(&o, NULL, &d) == SGS_OK ? CLI_OK : cli_fail(&d);
+    char *written = NULL;
+    if (sgs_calibrate(&o, &written, &d) != SGS_OK)
+        return cli_fail(&d);
+    printf("wrote %s\n", written);
+    sgs_free(written);
+    return CLI_OK;
 }

@@ -1,8 +1,10 @@
 /* SGS_converter.py: every stage in one go. */
+#include <errno.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "cli.h"
 
@@ -47,6 +49,28 @@ typedef struct files {
     char float_sim[PATH_MAX], fixed_sim[PATH_MAX];
 } files;
 
+/* Before the long steps: can the result be written at all? */
+static int check_output(const char *output)
+{
+    char folder[PATH_MAX];
+    struct stat st;
+    if (stat(output, &st) == 0 && S_ISDIR(st.st_mode)) {
+        fprintf(stderr, "error: --output_file: expected a file, found the folder %s\n", output);
+        return CLI_USAGE;
+    }
+    if (snprintf(folder, sizeof folder, "%s", output) > PATH_MAX - 32) {
+        fprintf(stderr, "error: --output_file: the path is too long\n");
+        return CLI_USAGE;
+    }
+    char *slash = strrchr(folder, '/');
+    snprintf(slash ? slash + 1 : folder, 2, ".");
+    if (access(folder, W_OK) < 0) {
+        fprintf(stderr, "error: --output_file: cannot write to the folder of %s: %s\n", output, strerror(errno));
+        return CLI_ERROR;
+    }
+    return CLI_OK;
+}
+
 static int check(const args *a)
 {
     if (!a->q_mode != !a->quant_config) {
@@ -58,12 +82,8 @@ static int check(const args *a)
         fprintf(stderr, "error: quantization with -q (torch_calibrator) comes with a later version\n");
         return CLI_ERROR;
     }
-    struct stat st;
-    if (stat(a->output, &st) == 0 && S_ISDIR(st.st_mode)) {
-        fprintf(stderr, "error: --output_file: expected a file, found the folder %s\n", a->output);
-        return CLI_USAGE;
-    }
-    return cli_check_onnx(a->model);
+    const int e = check_output(a->output);
+    return e ? e : cli_check_onnx(a->model);
 }
 
 /* "path/NAME_offline.img" -> "path/NAME", or just "NAME" for the scratch folder. */
@@ -82,8 +102,6 @@ static void stem_of(const char *output, bool with_folder, char *stem, size_t n)
 static int name_files(const args *a, files *f)
 {
     char stem[PATH_MAX];
-    if (strlen(a->output) > PATH_MAX - 32)
-        return fprintf(stderr, "error: --output_file: the path is too long\n"), CLI_USAGE;
     stem_of(a->output, a->export_models, stem, sizeof stem);
     if (a->export_models) {
         snprintf(f->float_sim, sizeof f->float_sim, "%.4000s_float.sim", stem);

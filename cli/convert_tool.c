@@ -1,4 +1,6 @@
 /* ConvertTool.py: stage 1. */
+#include <stdio.h>
+
 #include "cli.h"
 
 typedef struct args {
@@ -43,5 +45,8 @@ int cli_convert_tool(int argc, char **argv)
     o.soc_version = a.soc_version;
     o.verify = a.verify;
     o.dump_after = a.dump_after;
-    return sgs_convert(&o, &d) == SGS_OK ? CLI_OK : cli_fail(&d);
+    if (sgs_convert(&o, &d) != SGS_OK)
+        return cli_fail(&d);
+    printf("wrote %s\n", o.output_file);
+    return CLI_OK;
 }

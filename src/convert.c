@@ -174,7 +174,5 @@ sgs_status sgs_convert(const sgs_convert_options *o, sgs_diag *d)
     SGS_TRY(sgs_config_read(&c, o->input_config, d));
     sgs_status s = convert(o, c, d);
     sgs_config_free(c);
-    if (s == SGS_OK)
-        sgs_log_line(&o->log, "wrote %s", o->output_file);
     return s;
 }

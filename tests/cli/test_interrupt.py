@@ -1,0 +1,104 @@
+"""A full disk, a kill in the middle: no partial output, no process left behind."""
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from support import ENV, SGS, Project
+
+STUCK = """\
+import os, time
+def image_preprocess(path, norm=True):
+    with open("pid", "w") as f:
+        f.write("%d\\n" % os.getpid())
+    time.sleep(60)
+"""
+CONVERT = ["convert", "onnx", "-m", "model.onnx", "--input_config", "input_config.ini", "-i", "pics", "-n", "preprocess.py"]
+
+
+def wait_for(condition, seconds=20):
+    until = time.time() + seconds
+    while not condition() and time.time() < until:
+        time.sleep(0.02)
+    return condition()
+
+
+def alive(pid):
+    try:
+        with open("/proc/%d/stat" % pid) as f:
+            return f.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize("keep", [(), ("--export_models",)])
+def test_killed_while_calibrating(tmp_path, sig, keep):
+    p = Project(tmp_path / "p")
+    p.write("preprocess.py", STUCK)
+    (tmp_path / "tmp").mkdir()
+    before = p.files()
+    tool = subprocess.Popen([SGS] + CONVERT + ["-o", "x.img", *keep], cwd=p.folder, env=dict(ENV, TMPDIR=str(tmp_path / "tmp")), stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL)
+    pidfile = p.folder / "pid"
+    assert wait_for(lambda: pidfile.exists() and pidfile.read_text().endswith("\n"))
+    worker = int(pidfile.read_text())
+    tool.send_signal(sig)
+    assert tool.wait(20) == -sig
+    assert wait_for(lambda: not alive(worker))
+    left = set(p.files()) - set(before) - {"pid"}
+    assert left == ({"x_float.sim"} if keep else set())  # that stage was finished; it is whole
+    if sig != signal.SIGKILL:
+        assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def limited(limit):
+    def set_limit():
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+    return set_limit
+
+
+@pytest.mark.parametrize("limit", [0, 100, 5000])
+def test_full_disk(tmp_path, limit):
+    """A limit on file sizes fails writes as a full disk does, whatever stage reaches it first."""
+    p = Project(tmp_path / "p")
+    before = p.files()
+    r = subprocess.run([SGS] + CONVERT + ["-o", "x.img", "--export_models"], cwd=p.folder, env=ENV, preexec_fn=limited(limit), capture_output=True, text=True)
+    assert r.returncode == 1 and "File too large" in r.stderr, r.stderr
+    for name in set(p.files()) - set(before):
+        assert name in ("x_float.sim", "x_fixed.sim")
+        assert (p.folder / name).stat().st_size <= limit
+    assert not [f for f in p.files() if ".tmp." in f]
+
+
+def test_really_full_disk(tmp_path):
+    """The same on a file system of a few pages, where we may mount one."""
+    p = Project(tmp_path / "p")
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    script = "mount -t tmpfs -o size=8k none '%s' && { '%s' %s -o '%s/x.img' --export_models; e=$?; ls -A '%s'; exit $e; }" % (
+        disk, SGS, " ".join(CONVERT), disk, disk)
+    if not shutil.which("unshare") or subprocess.run(["unshare", "-Urm", "mount", "-t", "tmpfs", "none", str(disk)], capture_output=True).returncode:
+        pytest.skip("may not mount a file system here")
+    r = subprocess.run(["unshare", "-Urm", "sh", "-c", script], cwd=p.folder, env=ENV, capture_output=True, text=True)
+    assert r.returncode == 1 and "No space left on device" in r.stderr, r.stderr
+    assert not [n for n in r.stdout.split() if n.endswith(".img") or ".tmp." in n]
+
+
+def test_reader_of_our_output_leaves(tmp_path):
+    """`sgs ... | head -1`: the pipe breaks, nothing partial stays."""
+    p = Project(tmp_path / "p")
+    (tmp_path / "tmp").mkdir()
+    before = p.files()
+    r, w = os.pipe()
+    os.close(r)
+    tool = subprocess.run([SGS] + CONVERT + ["-o", "x.img"], cwd=p.folder, env=dict(ENV, TMPDIR=str(tmp_path / "tmp")), stdout=w, stderr=subprocess.DEVNULL)
+    os.close(w)
+    assert tool.returncode in (0, -signal.SIGPIPE)
+    assert set(p.files()) - set(before) <= {"x.img"} and not list((tmp_path / "tmp").iterdir())
