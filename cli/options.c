@@ -143,27 +143,41 @@ static int ambiguous(const cli_syntax *s, const char *arg, size_t n)
 
 /* ---- reading --------------------------------------------------------------------------------------------------- */
 
-/* En dash, em dash, hyphen, minus and their like at the start, each read as `-`; before a whole word one stands for
- * `--`. */
-static const char *plain_dashes(const char *arg, char *buf, size_t size)
+/* How many dashes arg starts with, typographic ones (hyphen, en dash, em dash, minus ...) included; *rest: what
+ * follows. */
+static int dashes(char *arg, char **rest, bool *typographic)
 {
     static const char *const dash[] = { "\xe2\x80\x90", "\xe2\x80\x91", "\xe2\x80\x92", "\xe2\x80\x93",
                                         "\xe2\x80\x94", "\xe2\x80\x95", "\xe2\x88\x92" };
-    const char *p = arg;
-    int found = 0, typographic = 0;
-    for (bool more = true; more;) {
-        more = *p == '-';
-        if (more)
-            p++, found++;
-        for (size_t i = 0; !more && i < sizeof dash / sizeof *dash; i++)
-            if (!strncmp(p, dash[i], 3))
-                p += 3, found++, typographic++, more = true;
+    int n = 0;
+    *typographic = false;
+    for (*rest = arg;; n++) {
+        size_t i = 0;
+        while (i < sizeof dash / sizeof *dash && strncmp(*rest, dash[i], 3))
+            i++;
+        if (i < sizeof dash / sizeof *dash) {
+            *rest += 3;
+            *typographic = true;
+        } else if (**rest == '-') {
+            ++*rest;
+        } else {
+            return n;
+        }
     }
+}
+
+/* Typographic dashes become `-`, in place; before a whole word one stands for `--`. */
+static char *plain_dashes(char *arg)
+{
+    char *rest;
+    bool typographic;
+    const int n = dashes(arg, &rest, &typographic);
     if (!typographic)
         return arg;
-    const bool word = strlen(p) > 1 && p[1] != '=';
-    snprintf(buf, size, "%s%s", word || found > 1 ? "--" : "-", p);
-    return buf;
+    const bool word = n > 1 || (rest[0] && rest[1] && rest[1] != '=');
+    char *start = rest - (word ? 2 : 1);
+    memset(start, '-', (size_t)(rest - start));
+    return start;
 }
 
 static const cli_option *find(const cli_syntax *s, const char *arg, size_t n, int *matches)
@@ -263,10 +277,11 @@ static int expect_required(const reading *r)
 /* Help is given whatever else stands there. */
 static bool wants_help(int argc, char **argv)
 {
-    char buf[256];
     for (int i = 0; i < argc; i++) {
-        const char *arg = plain_dashes(argv[i], buf, sizeof buf);
-        if (!strcmp(arg, "-h") || !strcmp(arg, "--help"))
+        char *rest;
+        bool typographic;
+        const int n = dashes(argv[i], &rest, &typographic);
+        if ((n == 1 && !strcmp(rest, "h")) || (n && !strcmp(rest, "help")))
             return true;
     }
     return false;
@@ -278,12 +293,7 @@ int cli_parse(const cli_syntax *s, int argc, char **argv, void *args)
     if (wants_help(argc, argv))
         return print_help(s), -1;
     for (; r.at < argc; r.at++) {
-        char buf[4096];
-        const char *arg = plain_dashes(argv[r.at], buf, sizeof buf);
-        if (arg == buf) /* a value inside must outlive this */
-            arg = strdup(buf);
-        if (!arg)
-            return CLI_ERROR;
+        const char *arg = plain_dashes(argv[r.at]);
         if (arg[0] != '-' || !arg[1])
             return complain(s, "expected an option, found '%s'", arg, NULL);
         const int e = read_option(&r, arg, args);

@@ -30,7 +30,7 @@ def test_platforms(command):
         assert says(command, p, "-h", code=1) == "error: the platform %s comes with a later version; today: onnx\n" % p
 
 
-@pytest.mark.parametrize("dash", ["-h", "--help", "\u2013h", "\u2014help", "\u2212h"])
+@pytest.mark.parametrize("dash", ["-h", "--help", "\u2013h", "\u2014help", "\u2212h", "\u2013\u2013help"])
 @pytest.mark.parametrize("command", [("convert", "onnx"), ("convert-tool", "onnx"), ("calibrate",), ("compile",), ("simulate",)])
 def test_help_with_any_dash(command, dash):
     r = sgs(*command, dash)
