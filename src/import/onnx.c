@@ -272,7 +272,7 @@ static sgs_status build_nodes(sgs_onnx *o, const sgs_onnx_order *order, sgs_diag
         }
         sgs_status s = sgs_onnx_importer(n)->fn(&o->im, n, d);
         if (s != SGS_OK) {
-            sgs_fail_at(d, o->file, 0, n->name[0] ? n->name : n->nout ? n->out[0] : n->op);
+            sgs_fail_at(d, o->file, 0, sgs_src_label(n));
             return s;
         }
     }

@@ -1,7 +1,8 @@
-/* ModelProto -> sgs_onnx.  Field numbers are those of ONNX's public onnx.proto. */
+/* ModelProto -> sgs_onnx. */
 #include <string.h>
 
 #include "import/onnx_read.h"
+#include "import/onnx_schema.h"
 
 typedef sgs_status (*field_fn)(sgs_onnx *o, void *into, const sgs_field *f, int depth, sgs_diag *d);
 
@@ -26,17 +27,26 @@ static sgs_status string(sgs_onnx *o, const sgs_field *f, const char *what, cons
     return SGS_OK;
 }
 
-/* Appends room for one more element; the list doubles. */
+/* Room for one more element, zeroed, at the end of the list whose pointer lies at `list`, which doubles; NULL: no memory. */
 static void *push(sgs_arena *a, void *list, int *n, size_t size)
 {
+    char *p;
+    memcpy(&p, list, sizeof p);
     if ((*n & (*n - 1)) == 0) {
-        void *more = sgs_alloc_n(a, *n ? (size_t)*n * 2 : 1, size);
+        char *more = *n < 1 << 28 ? sgs_try_alloc(a, (*n ? (size_t)*n * 2 : 1) * size) : NULL;
+        if (!more)
+            return NULL;
         if (*n)
-            memcpy(more, list, (size_t)*n * size);
-        list = more;
+            memcpy(more, p, (size_t)*n * size);
+        memcpy(list, &more, sizeof more);
+        p = more;
     }
-    ++*n;
-    return list;
+    return p + (size_t)(*n)++ * size;
+}
+
+static sgs_status no_room(const char *what, sgs_diag *d)
+{
+    return sgs_fail(d, SGS_E_LIMIT, "the list of %s exceeds the memory limit", what);
 }
 
 /* ---- attributes ------------------------------------------------------------------------------------------------------------ */
@@ -55,23 +65,23 @@ static sgs_status attr_field(sgs_onnx *o, void *into, const sgs_field *f, int de
     attr_lists *l = into;
     const char *name;
     switch (f->number) {
-    case 1: return string(o, f, "attribute name", &l->a->name, d);
-    case 2: l->a->f = sgs_bits_f32((uint32_t)f->value); l->seen_f = true; return sgs_proto_want(f, SGS_WIRE_32, "attribute f", d);
-    case 3: l->a->i = (int64_t)f->value; l->seen_i = true; return sgs_proto_want(f, SGS_WIRE_VARINT, "attribute i", d);
-    case 4: l->a->s = f->bytes; l->seen_s = true; return sgs_proto_want(f, SGS_WIRE_BYTES, "attribute s", d);
-    case 5:
+    case ATTR_NAME: return string(o, f, "attribute name", &l->a->name, d);
+    case ATTR_F: l->a->f = sgs_bits_f32((uint32_t)f->value); l->seen_f = true; return sgs_proto_want(f, SGS_WIRE_32, "attribute f", d);
+    case ATTR_I: l->a->i = (int64_t)f->value; l->seen_i = true; return sgs_proto_want(f, SGS_WIRE_VARINT, "attribute i", d);
+    case ATTR_S: l->a->s = f->bytes; l->seen_s = true; return sgs_proto_want(f, SGS_WIRE_BYTES, "attribute s", d);
+    case ATTR_T:
         SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "attribute t", d));
         l->seen_t = true;
         return sgs_onnx_tensor(o, f->bytes, &name, &l->a->tensor, d);
-    case 7: return sgs_proto_floats(o->a, f, &l->floats, d);
-    case 8: return sgs_proto_ints(o->a, f, &l->ints, d);
-    case 20: l->type = (int64_t)f->value; return sgs_proto_want(f, SGS_WIRE_VARINT, "attribute type", d);
-    case 6:
-    case 9:
-    case 10:
-    case 11:
-    case 22:
-    case 23: l->other = true; return SGS_OK;
+    case ATTR_FLOATS: return sgs_proto_floats(o->a, f, &l->floats, d);
+    case ATTR_INTS: return sgs_proto_ints(o->a, f, &l->ints, d);
+    case ATTR_TYPE: l->type = (int64_t)f->value; return sgs_proto_want(f, SGS_WIRE_VARINT, "attribute type", d);
+    case ATTR_G:
+    case ATTR_STRINGS:
+    case ATTR_TENSORS:
+    case ATTR_GRAPHS:
+    case ATTR_SPARSE:
+    case ATTR_SPARSES: l->other = true; return SGS_OK;
     default: return SGS_OK;
     }
 }
@@ -80,13 +90,13 @@ static sgs_status attr_field(sgs_onnx *o, void *into, const sgs_field *f, int de
 static sgs_src_kind attr_kind(const attr_lists *l)
 {
     switch (l->type) {
-    case 1: return SGS_SRC_FLOAT;
-    case 2: return SGS_SRC_INT;
-    case 3: return SGS_SRC_STRING;
-    case 4: return l->seen_t ? SGS_SRC_TENSOR : SGS_SRC_OTHER;
-    case 6: return SGS_SRC_FLOATS;
-    case 7: return SGS_SRC_INTS;
-    case 0: break;
+    case KIND_FLOAT: return SGS_SRC_FLOAT;
+    case KIND_INT: return SGS_SRC_INT;
+    case KIND_STRING: return SGS_SRC_STRING;
+    case KIND_TENSOR: return l->seen_t ? SGS_SRC_TENSOR : SGS_SRC_OTHER;
+    case KIND_FLOATS: return SGS_SRC_FLOATS;
+    case KIND_INTS: return SGS_SRC_INTS;
+    case KIND_NONE: break;
     default: return SGS_SRC_OTHER;
     }
     return l->other ? SGS_SRC_OTHER : l->seen_t ? SGS_SRC_TENSOR : l->seen_s ? SGS_SRC_STRING : l->ints.n ? SGS_SRC_INTS
@@ -95,10 +105,11 @@ static sgs_src_kind attr_kind(const attr_lists *l)
 
 static sgs_status read_attr(sgs_onnx *o, sgs_source_node *n, sgs_span msg, int depth, sgs_diag *d)
 {
-    sgs_src_attr *list = push(o->a, (void *)(uintptr_t)n->attr, &n->nattr, sizeof *list), *a = &list[n->nattr - 1];
+    sgs_src_attr *a = push(o->a, &n->attr, &n->nattr, sizeof *a);
+    if (!a)
+        return no_room("attributes", d);
     attr_lists l = { .a = a };
-    n->attr = list;
-    *a = (sgs_src_attr){ .name = "" };
+    a->name = "";
     SGS_TRY(each(o, msg, attr_field, &l, depth, d));
     if (l.ints.n > INT32_MAX || l.floats.n > INT32_MAX)
         return sgs_fail(d, SGS_E_LIMIT, "attribute %s has too many numbers", a->name);
@@ -114,18 +125,14 @@ static sgs_status read_attr(sgs_onnx *o, sgs_source_node *n, sgs_span msg, int d
 static sgs_status node_field(sgs_onnx *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
 {
     sgs_source_node *n = into;
-    const char **list;
+    const char **name;
     switch (f->number) {
-    case 1:
-        n->in = list = push(o->a, (void *)(uintptr_t)n->in, &n->nin, sizeof *list);
-        return string(o, f, "node input", &list[n->nin - 1], d);
-    case 2:
-        n->out = list = push(o->a, (void *)(uintptr_t)n->out, &n->nout, sizeof *list);
-        return string(o, f, "node output", &list[n->nout - 1], d);
-    case 3: return string(o, f, "node name", &n->name, d);
-    case 4: return string(o, f, "op_type", &n->op, d);
-    case 5: SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "attribute", d)); return read_attr(o, n, f->bytes, depth + 1, d);
-    case 7: return string(o, f, "domain", &n->domain, d);
+    case NODE_INPUT: name = push(o->a, &n->in, &n->nin, sizeof *name); return name ? string(o, f, "node input", name, d) : no_room("inputs", d);
+    case NODE_OUTPUT: name = push(o->a, &n->out, &n->nout, sizeof *name); return name ? string(o, f, "node output", name, d) : no_room("outputs", d);
+    case NODE_NAME: return string(o, f, "node name", &n->name, d);
+    case NODE_OP: return string(o, f, "op_type", &n->op, d);
+    case NODE_ATTR: SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "attribute", d)); return read_attr(o, n, f->bytes, depth + 1, d);
+    case NODE_DOMAIN: return string(o, f, "domain", &n->domain, d);
     default: return SGS_OK;
     }
 }
@@ -136,9 +143,9 @@ static sgs_status dim_field(sgs_onnx *o, void *into, const sgs_field *f, int dep
 {
     (void)depth;
     sgs_onnx_info *v = into;
-    if (f->number == 2)
+    if (f->number == DIM_PARAM)
         return string(o, f, "dim_param", &v->symbol[v->rank - 1], d);
-    if (f->number == 1) {
+    if (f->number == DIM_VALUE) {
         SGS_TRY(sgs_proto_want(f, SGS_WIRE_VARINT, "dim_value", d));
         v->dim[v->rank - 1] = (int64_t)f->value < 0 ? -1 : (int64_t)f->value;
     }
@@ -148,7 +155,7 @@ static sgs_status dim_field(sgs_onnx *o, void *into, const sgs_field *f, int dep
 static sgs_status shape_field(sgs_onnx *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
 {
     sgs_onnx_info *v = into;
-    if (f->number != 1)
+    if (f->number != SHAPE_DIM)
         return SGS_OK;
     SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "dim", d));
     if (v->rank >= SGS_MAX_RANK)
@@ -161,10 +168,10 @@ static sgs_status tensor_type_field(sgs_onnx *o, void *into, const sgs_field *f,
 {
     static const int8_t types[] = { -1, SGS_F32, SGS_U8, SGS_S8, SGS_S32, SGS_S32, SGS_S32, SGS_S64, -1, SGS_BOOL, SGS_F32, SGS_F32 };
     sgs_onnx_info *v = into;
-    if (f->number == 1) {
+    if (f->number == TENSOR_TYPE_ELEM) {
         SGS_TRY(sgs_proto_want(f, SGS_WIRE_VARINT, "elem_type", d));
         v->type = f->value < sizeof types ? types[f->value] : -1;
-    } else if (f->number == 2) {
+    } else if (f->number == TENSOR_TYPE_SHAPE) {
         SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "shape", d));
         v->rank = 0;
         return each(o, f->bytes, shape_field, v, depth + 1, d);
@@ -174,7 +181,7 @@ static sgs_status tensor_type_field(sgs_onnx *o, void *into, const sgs_field *f,
 
 static sgs_status type_field(sgs_onnx *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
 {
-    if (f->number != 1)
+    if (f->number != TYPE_TENSOR)
         return SGS_OK;
     SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "tensor_type", d));
     return each(o, f->bytes, tensor_type_field, into, depth + 1, d);
@@ -183,9 +190,9 @@ static sgs_status type_field(sgs_onnx *o, void *into, const sgs_field *f, int de
 static sgs_status info_field(sgs_onnx *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
 {
     sgs_onnx_info *v = into;
-    if (f->number == 1)
+    if (f->number == INFO_NAME)
         return string(o, f, "name", &v->name, d);
-    if (f->number != 2)
+    if (f->number != INFO_TYPE)
         return SGS_OK;
     SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "type", d));
     return each(o, f->bytes, type_field, v, depth + 1, d);
@@ -196,8 +203,9 @@ static sgs_status info_field(sgs_onnx *o, void *into, const sgs_field *f, int de
 static sgs_status read_info(sgs_onnx *o, sgs_onnx_info **list, int *n, const sgs_field *f, int depth, sgs_diag *d)
 {
     SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "graph input or output", d));
-    *list = push(o->a, *list, n, sizeof **list);
-    sgs_onnx_info *v = *list + *n - 1;
+    sgs_onnx_info *v = push(o->a, list, n, sizeof *v);
+    if (!v)
+        return no_room("values", d);
     *v = (sgs_onnx_info){ .name = "", .type = -1, .rank = -1 };
     return each(o, f->bytes, info_field, v, depth + 1, d);
 }
@@ -205,8 +213,9 @@ static sgs_status read_info(sgs_onnx *o, sgs_onnx_info **list, int *n, const sgs
 static sgs_status read_init(sgs_onnx *o, const sgs_field *f, sgs_diag *d)
 {
     SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "initializer", d));
-    o->init = push(o->a, o->init, &o->ninit, sizeof *o->init);
-    sgs_onnx_init *i = &o->init[o->ninit - 1];
+    sgs_onnx_init *i = push(o->a, &o->init, &o->ninit, sizeof *i);
+    if (!i)
+        return no_room("initializers", d);
     return sgs_onnx_tensor(o, f->bytes, &i->name, &i->value, d);
 }
 
@@ -215,17 +224,18 @@ static sgs_status graph_field(sgs_onnx *o, void *into, const sgs_field *f, int d
     (void)into;
     sgs_source_node *n;
     switch (f->number) {
-    case 1:
+    case GRAPH_NODE:
         SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "node", d));
-        o->node = push(o->a, o->node, &o->nnode, sizeof *o->node);
-        n = &o->node[o->nnode - 1];
+        n = push(o->a, &o->node, &o->nnode, sizeof *n);
+        if (!n)
+            return no_room("nodes", d);
         *n = (sgs_source_node){ .op = "", .domain = "", .name = "" };
         return each(o, f->bytes, node_field, n, depth + 1, d);
-    case 5: return read_init(o, f, d);
-    case 11: return read_info(o, &o->in, &o->nin, f, depth, d);
-    case 12: return read_info(o, &o->out, &o->nout, f, depth, d);
-    case 13: return read_info(o, &o->inner, &o->ninner, f, depth, d);
-    case 15: return sgs_fail(d, SGS_E_UNSUPPORTED, "sparse initializers are not supported");
+    case GRAPH_INIT: return read_init(o, f, d);
+    case GRAPH_INPUT: return read_info(o, &o->in, &o->nin, f, depth, d);
+    case GRAPH_OUTPUT: return read_info(o, &o->out, &o->nout, f, depth, d);
+    case GRAPH_VALUE_INFO: return read_info(o, &o->inner, &o->ninner, f, depth, d);
+    case GRAPH_SPARSE_INIT: return sgs_fail(d, SGS_E_UNSUPPORTED, "sparse initializers are not supported");
     default: return SGS_OK;
     }
 }
@@ -239,10 +249,12 @@ static sgs_status opset_field(sgs_onnx *o, void *into, const sgs_field *f, int d
 {
     (void)depth;
     opset_id *id = into;
-    if (f->number == 1)
+    if (f->number == OPSET_DOMAIN)
         return string(o, f, "opset domain", &id->domain, d);
-    if (f->number == 2)
+    if (f->number == OPSET_VERSION) {
+        SGS_TRY(sgs_proto_want(f, SGS_WIRE_VARINT, "opset version", d));
         id->version = (int64_t)f->value;
+    }
     return SGS_OK;
 }
 
@@ -256,9 +268,9 @@ static sgs_status model_field(sgs_onnx *o, void *into, const sgs_field *f, int d
     model_parts *m = into;
     opset_id id = { "", 0 };
     switch (f->number) {
-    case 2: return string(o, f, "producer_name", &o->producer, d);
-    case 7: m->graph = f->bytes; m->has_graph = true; return sgs_proto_want(f, SGS_WIRE_BYTES, "graph", d);
-    case 8:
+    case MODEL_PRODUCER: return string(o, f, "producer_name", &o->producer, d);
+    case MODEL_GRAPH: m->graph = f->bytes; m->has_graph = true; return sgs_proto_want(f, SGS_WIRE_BYTES, "graph", d);
+    case MODEL_OPSET:
         SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "opset_import", d));
         SGS_TRY(each(o, f->bytes, opset_field, &id, depth + 1, d));
         if (!id.domain[0] || !strcmp(id.domain, "ai.onnx"))

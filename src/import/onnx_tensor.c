@@ -4,8 +4,7 @@
 #include <string.h>
 
 #include "import/onnx_read.h"
-
-enum { FLOAT = 1, UINT8, INT8, UINT16, INT16, INT32, INT64, STRING, BOOL, FLOAT16, DOUBLE, UINT32, UINT64 }; /* DataType */
+#include "import/onnx_schema.h"
 
 typedef struct tensor {
     sgs_onnx *o;
@@ -46,9 +45,9 @@ static sgs_status read_external(tensor *t, sgs_span msg, sgs_diag *d)
         SGS_TRY(sgs_proto_next(&msg, &f, &done, d));
         if (done)
             break;
-        if (f.wire == SGS_WIRE_BYTES && f.number == 1)
+        if (f.wire == SGS_WIRE_BYTES && f.number == ENTRY_KEY)
             key = sgs_proto_string(t->o->a, &f);
-        else if (f.wire == SGS_WIRE_BYTES && f.number == 2)
+        else if (f.wire == SGS_WIRE_BYTES && f.number == ENTRY_VALUE)
             value = sgs_proto_string(t->o->a, &f);
     }
     if (!key || !value)
@@ -67,25 +66,25 @@ static sgs_status read_external(tensor *t, sgs_span msg, sgs_diag *d)
 static sgs_status read_field(tensor *t, const sgs_field *f, sgs_diag *d)
 {
     switch (f->number) {
-    case 1: return sgs_proto_ints(t->o->a, f, &t->dims, d);
-    case 2: t->type = (int64_t)f->value; return sgs_proto_want(f, SGS_WIRE_VARINT, "data_type", d);
-    case 4: return sgs_proto_floats(t->o->a, f, &t->floats, d);
-    case 5:
-    case 7:
-    case 11: return sgs_proto_ints(t->o->a, f, &t->ints, d);
-    case 6: t->strings = true; return SGS_OK;
-    case 8:
+    case TENSOR_DIMS: return sgs_proto_ints(t->o->a, f, &t->dims, d);
+    case TENSOR_TYPE: t->type = (int64_t)f->value; return sgs_proto_want(f, SGS_WIRE_VARINT, "data_type", d);
+    case TENSOR_FLOATS: return sgs_proto_floats(t->o->a, f, &t->floats, d);
+    case TENSOR_INT32S:
+    case TENSOR_INT64S:
+    case TENSOR_UINT64S: return sgs_proto_ints(t->o->a, f, &t->ints, d);
+    case TENSOR_STRINGS: t->strings = true; return SGS_OK;
+    case TENSOR_NAME:
         SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "name", d));
         t->name = sgs_proto_string(t->o->a, f);
         return SGS_OK;
-    case 9:
+    case TENSOR_RAW:
         SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "raw_data", d));
         t->raw = f->bytes;
         t->has_raw = true;
         return SGS_OK;
-    case 10: return read_double(t, f, d);
-    case 13: SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "external_data", d)); return read_external(t, f->bytes, d);
-    case 14: t->external = f->value == 1; return SGS_OK;
+    case TENSOR_DOUBLES: return read_double(t, f, d);
+    case TENSOR_EXTERNAL: SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "external_data", d)); return read_external(t, f->bytes, d);
+    case TENSOR_LOCATION: t->external = f->value == 1; return SGS_OK;
     default: return SGS_OK;
     }
 }
@@ -176,23 +175,23 @@ static uint64_t raw_bits(const tensor *t, int64_t i)
 
 static int64_t typed_bits(const tensor *t, int64_t i)
 {
-    return t->type == DOUBLE ? t->doubles.v[i] : t->ints.v[i];
+    return t->type == DATA_DOUBLE ? t->doubles.v[i] : t->ints.v[i];
 }
 
 static void convert_one(const tensor *t, void *out, int64_t i)
 {
     uint64_t v = t->has_raw ? raw_bits(t, i) : (uint64_t)typed_bits(t, i);
     switch (t->type) {
-    case FLOAT: ((float *)out)[i] = sgs_bits_f32((uint32_t)v); break;
-    case FLOAT16: ((float *)out)[i] = half((uint16_t)v); break;
-    case DOUBLE: ((float *)out)[i] = (float)sgs_bits_f64(v); break;
-    case UINT8:
-    case INT8: ((uint8_t *)out)[i] = (uint8_t)v; break;
-    case BOOL: ((uint8_t *)out)[i] = v != 0; break;
-    case INT16: ((int32_t *)out)[i] = (int16_t)(uint16_t)v; break;
-    case UINT16: ((int32_t *)out)[i] = (uint16_t)v; break;
-    case INT32: ((int32_t *)out)[i] = (int32_t)(uint32_t)v; break;
-    case UINT32: ((int64_t *)out)[i] = (uint32_t)v; break;
+    case DATA_FLOAT: ((float *)out)[i] = sgs_bits_f32((uint32_t)v); break;
+    case DATA_FLOAT16: ((float *)out)[i] = half((uint16_t)v); break;
+    case DATA_DOUBLE: ((float *)out)[i] = (float)sgs_bits_f64(v); break;
+    case DATA_UINT8:
+    case DATA_INT8: ((uint8_t *)out)[i] = (uint8_t)v; break;
+    case DATA_BOOL: ((uint8_t *)out)[i] = v != 0; break;
+    case DATA_INT16: ((int32_t *)out)[i] = (int16_t)(uint16_t)v; break;
+    case DATA_UINT16: ((int32_t *)out)[i] = (uint16_t)v; break;
+    case DATA_INT32: ((int32_t *)out)[i] = (int32_t)(uint32_t)v; break;
+    case DATA_UINT32: ((int64_t *)out)[i] = (uint32_t)v; break;
     default: ((int64_t *)out)[i] = (int64_t)v; break;
     }
 }
@@ -213,7 +212,7 @@ static sgs_status check_amount(const tensor *t, int64_t count, sgs_diag *d)
     int each = source_bytes(t->type);
     if (t->has_raw && (int64_t)t->raw.n < count * each)
         return sgs_fail(d, SGS_E_FORMAT, "expected %lld bytes of data for %lld elements, found %zu", (long long)(count * each), (long long)count, t->raw.n);
-    int64_t have = t->type == FLOAT ? t->floats.n : t->type == DOUBLE ? t->doubles.n : t->ints.n;
+    int64_t have = t->type == DATA_FLOAT ? t->floats.n : t->type == DATA_DOUBLE ? t->doubles.n : t->ints.n;
     if (!t->has_raw && have < count)
         return sgs_fail(d, SGS_E_FORMAT, "expected %lld elements, found %lld", (long long)count, (long long)have);
     return SGS_OK;
@@ -229,13 +228,13 @@ static sgs_status make(tensor *t, sgs_value **out, sgs_diag *d)
     if (t->external)
         SGS_TRY(external_bytes(t, d));
     SGS_TRY(check_amount(t, count, d));
-    bool in_place = t->type == FLOAT && t->has_raw && (uintptr_t)t->raw.p % sizeof(float) == 0;
+    bool in_place = t->type == DATA_FLOAT && t->has_raw && (uintptr_t)t->raw.p % sizeof(float) == 0;
     void *data = in_place ? (void *)(uintptr_t)t->raw.p : sgs_try_alloc(t->o->a, (size_t)(count * sgs_type_bytes((sgs_type)type)));
     if (!data)
         return sgs_fail(d, SGS_E_LIMIT, "%lld elements exceed the memory limit", (long long)count);
-    if (t->type == FLOAT && !t->has_raw && count)
+    if (t->type == DATA_FLOAT && !t->has_raw && count)
         memcpy(data, t->floats.v, (size_t)count * sizeof(float));
-    else if (t->type == FLOAT && !in_place && count)
+    else if (t->type == DATA_FLOAT && !in_place && count)
         memcpy(data, t->raw.p, (size_t)count * sizeof(float));
     else if (!in_place)
         for (int64_t i = 0; i < count; i++)

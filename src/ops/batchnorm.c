@@ -60,7 +60,7 @@ static sgs_status from_onnx_batchnorm(sgs_import *im, const sgs_source_node *s, 
     SGS_TRY(sgs_src_float(s, "epsilon", &a.epsilon, d));
     SGS_TRY(sgs_src_int(s, "training_mode", &training, d));
     if (training || (s->nout > 1 && s->out[1][0]))
-        return sgs_src_fail(im, s, d, "training mode is not supported");
+        return sgs_src_refuse(im, s, d, "training mode is not supported");
     if (in[0]->rank < 2)
         return sgs_src_fail(im, s, d, "expected an input of at least 2 dimensions, found %d", in[0]->rank);
     sgs_perm_attr last = rotate(in[0]->rank, false), back = rotate(in[0]->rank, true);

@@ -93,7 +93,7 @@ static sgs_status from_onnx_conv(sgs_import *im, const sgs_source_node *s, sgs_d
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
     SGS_TRY(sgs_src_in(im, s, 1, &w, d));
     if (x->rank != 4 || w->rank != 4)
-        return sgs_src_fail(im, s, d, "only 2-D convolutions are supported: expected input and weights of 4 dimensions, found %d and %d", x->rank, w->rank);
+        return sgs_src_refuse(im, s, d, "only 2-D convolutions are supported: expected input and weights of 4 dimensions, found %d and %d", x->rank, w->rank);
     sgs_conv_attr a = { 0 };
     SGS_TRY(onnx_attrs(im, s, x, w, &a, d));
     SGS_TRY(sgs_emit_nhwc(im, s, x, &xl, d));

@@ -61,12 +61,37 @@ static sgs_status matmul_eval(const sgs_node *n, const sgs_tensor *in, sgs_tenso
 
 /* ---- from ONNX ------------------------------------------------------------------------------------------------------- */
 
+/* numpy: a vector is a row on the left, a column on the right; its axis of one leaves the product again. */
+static sgs_status as_matrix(sgs_import *im, const sgs_source_node *s, bool row, sgs_value **v, sgs_diag *d)
+{
+    sgs_shape_attr a = { .n = 2, .dim = { row ? 1 : (*v)->dim[0], row ? (*v)->dim[0] : 1 } };
+    return sgs_emit(im, s, &sgs_op_reshape, 1, v, &a, v, d);
+}
+
+static sgs_status without_axis(sgs_import *im, const sgs_source_node *s, int axis, sgs_value **v, sgs_diag *d)
+{
+    sgs_shape_attr a = { .n = 0 };
+    for (int i = 0; i < (*v)->rank; i++)
+        if (i != axis)
+            a.dim[a.n++] = (*v)->dim[i];
+    return sgs_emit(im, s, &sgs_op_reshape, 1, v, &a, v, d);
+}
+
 static sgs_status from_onnx_matmul(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     sgs_value *in[2], *y;
-    for (int i = 0; i < 2; i++)
+    bool vector[2];
+    for (int i = 0; i < 2; i++) {
         SGS_TRY(sgs_src_in(im, s, i, &in[i], d));
+        vector[i] = in[i]->rank == 1;
+        if (vector[i])
+            SGS_TRY(as_matrix(im, s, i == 0, &in[i], d));
+    }
     SGS_TRY(sgs_emit(im, s, &sgs_op_matmul, 2, in, NULL, &y, d));
+    if (vector[0])
+        SGS_TRY(without_axis(im, s, y->rank - 2, &y, d));
+    if (vector[1])
+        SGS_TRY(without_axis(im, s, y->rank - 1, &y, d));
     return sgs_src_out(im, s, 0, y, d);
 }
 

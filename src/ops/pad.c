@@ -65,6 +65,25 @@ static bool pad_permute(const sgs_node *n, const int64_t *perm, int rank, void *
 
 /* ---- from ONNX ------------------------------------------------------------------------------------------------------- */
 
+/* All axes, or (opset 18 on) those of the fourth input. */
+static sgs_status padded_axes(sgs_import *im, const sgs_source_node *s, const sgs_value *x, int64_t axis[SGS_MAX_RANK], int *n, sgs_diag *d)
+{
+    const sgs_value *v = s->opset >= 18 ? sgs_src_opt(im, s, 3) : NULL;
+    bool seen[SGS_MAX_RANK] = { false };
+    *n = x->rank;
+    for (int i = 0; i < x->rank; i++)
+        axis[i] = i;
+    if (v)
+        SGS_TRY(sgs_src_const_ints(s, v, axis, SGS_MAX_RANK, n, d));
+    for (int i = 0; i < *n; i++) {
+        SGS_TRY(sgs_src_axis(im, s, &axis[i], x->rank, d));
+        if (seen[axis[i]])
+            return sgs_src_fail(im, s, d, "axis %lld is given twice", (long long)axis[i]);
+        seen[axis[i]] = true;
+    }
+    return SGS_OK;
+}
+
 static sgs_status pads(sgs_import *im, const sgs_source_node *s, const sgs_value *x, sgs_pad_attr *a, sgs_diag *d)
 {
     int64_t v[2 * SGS_MAX_RANK];
@@ -76,11 +95,16 @@ static sgs_status pads(sgs_import *im, const sgs_source_node *s, const sgs_value
     } else {
         SGS_TRY(sgs_src_ints(s, s->opset == 1 ? "paddings" : "pads", v, 2 * SGS_MAX_RANK, -1, &n, d));
     }
-    if (n != 2 * x->rank)
-        return sgs_src_fail(im, s, d, "expected %d pads for %d dimensions, found %d", 2 * x->rank, x->rank, n);
+    int64_t axis[SGS_MAX_RANK];
+    int naxis;
+    SGS_TRY(padded_axes(im, s, x, axis, &naxis, d));
+    if (n != 2 * naxis)
+        return sgs_src_fail(im, s, d, "expected %d pads for %d dimensions, found %d", 2 * naxis, naxis, n);
     a->n = x->rank;
-    memcpy(a->before, v, (size_t)x->rank * sizeof *v);
-    memcpy(a->after, v + x->rank, (size_t)x->rank * sizeof *v);
+    for (int i = 0; i < naxis; i++) {
+        a->before[axis[i]] = v[i];
+        a->after[axis[i]] = v[naxis + i];
+    }
     return SGS_OK;
 }
 
@@ -91,9 +115,7 @@ static sgs_status from_onnx_pad(sgs_import *im, const sgs_source_node *s, sgs_di
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
     const sgs_src_attr *mode = sgs_src_find(s, "mode");
     if (mode && !(mode->kind == SGS_SRC_STRING && mode->s.n == 8 && !memcmp(mode->s.p, "constant", 8)))
-        return sgs_src_fail(im, s, d, "only constant padding is supported, found mode '%.*s'", (int)mode->s.n, (const char *)mode->s.p);
-    if (sgs_src_opt(im, s, 3))
-        return sgs_src_fail(im, s, d, "the axes input is not supported");
+        return sgs_src_refuse(im, s, d, "only constant padding is supported, found mode '%.*s'", (int)mode->s.n, (const char *)mode->s.p);
     SGS_TRY(pads(im, s, x, &a, d));
     SGS_TRY(sgs_src_float(s, "value", &a.value, d));
     const sgs_value *v = s->opset >= 11 ? sgs_src_opt(im, s, 2) : NULL;

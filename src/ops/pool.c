@@ -51,6 +51,16 @@ static sgs_status emit_pool(sgs_import *im, const sgs_source_node *s, const sgs_
     return sgs_src_out(im, s, 0, y, d);
 }
 
+/* Padding counts, what ceil_mode reads past it does not: the padding becomes zeros of a node of its own. */
+static sgs_status pad_first(sgs_import *im, const sgs_source_node *s, const sgs_window2d *w, sgs_pool_attr *a, sgs_value **x, sgs_diag *d)
+{
+    sgs_pad_attr p = { .n = 4, .before = { 0, 0, w->pad[0], w->pad[1] }, .after = { 0, 0, w->pad[2] - w->extra[0], w->pad[3] - w->extra[1] } };
+    const int64_t rest[4] = { 0, 0, w->extra[0], w->extra[1] };
+    memcpy(a->pad, rest, sizeof rest);
+    a->count_pad = 0;
+    return sgs_emit(im, s, &sgs_op_pad, 1, x, &p, x, d);
+}
+
 static sgs_status from_onnx_pool(sgs_import *im, const sgs_source_node *s, const sgs_op *op, sgs_diag *d)
 {
     sgs_value *x;
@@ -58,22 +68,25 @@ static sgs_status from_onnx_pool(sgs_import *im, const sgs_source_node *s, const
     sgs_pool_attr a = { 0 };
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
     if (x->rank != 4)
-        return sgs_src_fail(im, s, d, "only 2-D pooling is supported: expected an input of 4 dimensions, found %d", x->rank);
+        return sgs_src_refuse(im, s, d, "only 2-D pooling is supported: expected an input of 4 dimensions, found %d", x->rank);
     if (!sgs_src_find(s, "kernel_shape"))
         return sgs_src_fail(im, s, d, "kernel_shape is missing");
     SGS_TRY(sgs_src_int(s, "ceil_mode", &ceil_mode, d));
     SGS_TRY(sgs_src_int(s, "storage_order", &order, d));
     SGS_TRY(sgs_src_int(s, "count_include_pad", &a.count_pad, d));
     if (s->nout > 1 && s->out[1][0])
-        return sgs_src_fail(im, s, d, "the second output (indices of the maxima) is not supported");
+        return sgs_src_refuse(im, s, d, "the second output (indices of the maxima) is not supported");
     sgs_window2d w = { 0 };
     SGS_TRY(sgs_src_window(im, s, x, &w, ceil_mode != 0, d));
     if (w.dilation[0] != 1 || w.dilation[1] != 1)
-        return sgs_src_fail(im, s, d, "dilated pooling is not supported: dilations %lld and %lld", (long long)w.dilation[0], (long long)w.dilation[1]);
+        return sgs_src_refuse(im, s, d, "dilated pooling is not supported: dilations %lld and %lld", (long long)w.dilation[0], (long long)w.dilation[1]);
     memcpy(a.kernel, w.kernel, sizeof a.kernel);
     memcpy(a.stride, w.stride, sizeof a.stride);
     memcpy(a.pad, w.pad, sizeof a.pad);
-    a.count_pad = op == &sgs_op_avgpool && a.count_pad && (a.pad[0] || a.pad[1] || a.pad[2] || a.pad[3]);
+    bool padded = a.pad[0] || a.pad[1] || a.pad[2] > w.extra[0] || a.pad[3] > w.extra[1];
+    a.count_pad = op == &sgs_op_avgpool && a.count_pad && padded;
+    if (a.count_pad && (w.extra[0] || w.extra[1]))
+        SGS_TRY(pad_first(im, s, &w, &a, &x, d));
     return emit_pool(im, s, op, x, &a, d);
 }
 
@@ -82,7 +95,7 @@ static sgs_status from_onnx_global(sgs_import *im, const sgs_source_node *s, con
     sgs_value *x;
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
     if (x->rank != 4)
-        return sgs_src_fail(im, s, d, "only 2-D pooling is supported: expected an input of 4 dimensions, found %d", x->rank);
+        return sgs_src_refuse(im, s, d, "only 2-D pooling is supported: expected an input of 4 dimensions, found %d", x->rank);
     sgs_pool_attr a = { .kernel = { x->dim[2], x->dim[3] }, .stride = { 1, 1 } };
     return emit_pool(im, s, op, x, &a, d);
 }

@@ -163,7 +163,7 @@ static sgs_status from_onnx_unsqueeze(sgs_import *im, const sgs_source_node *s, 
     if (n < 0)
         return sgs_src_fail(im, s, d, "axes are missing");
     if (x->rank + n > SGS_MAX_RANK)
-        return sgs_src_fail(im, s, d, "at most %d dimensions are supported, found %d", SGS_MAX_RANK, x->rank + n);
+        return sgs_src_refuse(im, s, d, "at most %d dimensions are supported, found %d", SGS_MAX_RANK, x->rank + n);
     sgs_shape_attr a = { .n = x->rank + n };
     SGS_TRY(mark(im, s, axis, n, (int)a.n, one, d));
     for (int i = 0; i < a.n; i++)
@@ -178,7 +178,7 @@ static sgs_status from_onnx_identity(sgs_import *im, const sgs_source_node *s, s
     sgs_shape_attr a = { .n = x->rank };
     memcpy(a.dim, x->dim, sizeof a.dim);
     if (s->nout > 1 && s->out[1][0])
-        return sgs_src_fail(im, s, d, "the second output (the mask) is not supported");
+        return sgs_src_refuse(im, s, d, "the second output (the mask) is not supported");
     return emit_reshape(im, s, x, &a, d);
 }
 

@@ -79,7 +79,7 @@ static sgs_status from_onnx_cast(sgs_import *im, const sgs_source_node *s, sgs_d
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
     SGS_TRY(sgs_src_int(s, "to", &to, d));
     if (to < 1 || to >= (int64_t)sizeof types || types[to] < 0)
-        return sgs_src_fail(im, s, d, "cast to data type %lld is not supported", (long long)to);
+        return sgs_src_refuse(im, s, d, "cast to data type %lld is not supported", (long long)to);
     cast_attr a = { types[to] };
     if (a.type == (int64_t)x->type)
         y = x;
@@ -102,7 +102,7 @@ static sgs_status from_onnx_constant(sgs_import *im, const sgs_source_node *s, s
         return sgs_src_out(im, s, 0, sgs_const_new(im->g, SGS_S64, 1, (n = a->n, &n), a->ints, true), d);
     if ((a = sgs_src_find(s, "value_floats")) && a->kind == SGS_SRC_FLOATS)
         return sgs_src_out(im, s, 0, sgs_const_new(im->g, SGS_F32, 1, (n = a->n, &n), a->floats, true), d);
-    return sgs_src_fail(im, s, d, "only dense numeric constants are supported");
+    return sgs_src_refuse(im, s, d, "only dense numeric constants are supported");
 }
 
 static sgs_status from_onnx_shape(sgs_import *im, const sgs_source_node *s, sgs_diag *d)

@@ -3,6 +3,11 @@
 
 #include "ops/util.h"
 
+const char *sgs_src_label(const sgs_source_node *s)
+{
+    return s->name[0] ? s->name : s->nout ? s->out[0] : s->op;
+}
+
 /* ---- attributes ------------------------------------------------------------------------------------------------------- */
 
 const sgs_src_attr *sgs_src_find(const sgs_source_node *s, const char *name)
@@ -16,7 +21,7 @@ const sgs_src_attr *sgs_src_find(const sgs_source_node *s, const char *name)
 static sgs_status wrong_kind(const sgs_source_node *s, const char *name, const char *expected, sgs_diag *d)
 {
     sgs_fail(d, SGS_E_MODEL, "attribute %s of %s: expected %s", name, s->op, expected);
-    sgs_fail_at(d, NULL, 0, s->name[0] ? s->name : s->nout ? s->out[0] : s->op);
+    sgs_fail_at(d, NULL, 0, sgs_src_label(s));
     return SGS_E_MODEL;
 }
 
@@ -49,7 +54,7 @@ sgs_status sgs_src_ints(const sgs_source_node *s, const char *name, int64_t *v, 
         return wrong_kind(s, name, "a list of integers", d);
     if ((want >= 0 && a->n != want) || a->n > max) {
         sgs_fail(d, SGS_E_MODEL, "attribute %s of %s: expected %d numbers, found %d", name, s->op, want >= 0 ? want : max, a->n);
-        sgs_fail_at(d, NULL, 0, s->name[0] ? s->name : s->nout ? s->out[0] : s->op);
+        sgs_fail_at(d, NULL, 0, sgs_src_label(s));
         return SGS_E_MODEL;
     }
     if (a->n)
@@ -69,7 +74,7 @@ sgs_status sgs_src_const_ints(const sgs_source_node *s, const sgs_value *v, int6
     if (problem) {
         sgs_status code = v->data ? SGS_E_MODEL : SGS_E_UNSUPPORTED;
         sgs_fail(d, code, "'%s', which %s takes as shape, axes or sizes, %s", name, s->op, problem);
-        sgs_fail_at(d, NULL, 0, s->name[0] ? s->name : s->nout ? s->out[0] : s->op);
+        sgs_fail_at(d, NULL, 0, sgs_src_label(s));
         return code;
     }
     for (int64_t i = 0; i < count; i++)
@@ -78,16 +83,31 @@ sgs_status sgs_src_const_ints(const sgs_source_node *s, const sgs_value *v, int6
     return SGS_OK;
 }
 
-sgs_status sgs_src_fail(sgs_import *im, const sgs_source_node *s, sgs_diag *d, const char *fmt, ...)
+SGS_PRINTF(5, 0) static sgs_status fail_node(sgs_import *im, const sgs_source_node *s, sgs_status code, sgs_diag *d, const char *fmt, va_list ap)
 {
     char text[1200];
+    vsnprintf(text, sizeof text, fmt, ap);
+    sgs_fail(d, code, "%s: %s", s->op, text);
+    sgs_fail_at(d, im->g->file, 0, sgs_src_label(s));
+    return code;
+}
+
+sgs_status sgs_src_fail(sgs_import *im, const sgs_source_node *s, sgs_diag *d, const char *fmt, ...)
+{
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(text, sizeof text, fmt, ap);
+    sgs_status st = fail_node(im, s, SGS_E_MODEL, d, fmt, ap);
     va_end(ap);
-    sgs_fail(d, SGS_E_MODEL, "%s: %s", s->op, text);
-    sgs_fail_at(d, im->g->file, 0, s->name[0] ? s->name : s->nout ? s->out[0] : s->op);
-    return SGS_E_MODEL;
+    return st;
+}
+
+sgs_status sgs_src_refuse(sgs_import *im, const sgs_source_node *s, sgs_diag *d, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    sgs_status st = fail_node(im, s, SGS_E_UNSUPPORTED, d, fmt, ap);
+    va_end(ap);
+    return st;
 }
 
 /* ---- values by slot ---------------------------------------------------------------------------------------------------- */
@@ -187,8 +207,11 @@ sgs_status sgs_emit(sgs_import *im, const sgs_source_node *s, const sgs_op *op, 
                 st = fold(im, n, out, d);
         }
     }
-    if (st != SGS_OK)
-        sgs_fail_at(d, im->g->file, 0, s->name[0] ? s->name : s->nout ? s->out[0] : s->op);
+    if (st != SGS_OK) {
+        if (d)
+            d->layer[0] = 0; /* the user's name, not that of a node of ours */
+        sgs_fail_at(d, im->g->file, 0, sgs_src_label(s));
+    }
     return st;
 }
 

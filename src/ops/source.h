@@ -49,8 +49,11 @@ sgs_status sgs_src_ints(const sgs_source_node *s, const char *name, int64_t *v, 
 const sgs_src_attr *sgs_src_find(const sgs_source_node *s, const char *name);
 /* The constant integers of a shape-like input, S32 or S64 in the file; "not constant" is an error that says so. */
 sgs_status sgs_src_const_ints(const sgs_source_node *s, const sgs_value *v, int64_t *out, int max, int *n, sgs_diag *d);
-/* sgs_fail for this node: names the file, the node (or its first output) and its operator. */
+/* The node's name, else its first output, else its operator. */
+const char *sgs_src_label(const sgs_source_node *s);
+/* sgs_fail for this node, naming file, node and operator: the model breaks a rule, or (refuse) is right but more than we can take. */
 sgs_status sgs_src_fail(sgs_import *im, const sgs_source_node *s, sgs_diag *d, const char *fmt, ...) SGS_PRINTF(4, 5);
+sgs_status sgs_src_refuse(sgs_import *im, const sgs_source_node *s, sgs_diag *d, const char *fmt, ...) SGS_PRINTF(4, 5);
 
 /* Appends a node with one output and infers it; *out is that output. */
 sgs_status sgs_emit(sgs_import *im, const sgs_source_node *s, const sgs_op *op, int nin, sgs_value *const *in, const void *attr, sgs_value **out,

@@ -149,7 +149,8 @@ static void round_up(const sgs_value *x, sgs_window2d *w)
         if ((out - 1) * w->stride[i] >= x->dim[2 + i] + w->pad[i])
             out--;
         int64_t need = (out - 1) * w->stride[i] - room;
-        w->pad[2 + i] += need > 0 ? need : 0;
+        w->extra[i] = need > 0 ? need : 0;
+        w->pad[2 + i] += w->extra[i];
     }
 }
 

@@ -1,9 +1,10 @@
-/* Imports an ONNX file as the tests want it: prints the graph's text form, or runs it on raw little-endian inputs.
+/* Imports an ONNX file as the tests want it: prints the graph's text form, or runs it.
  *
- *   onnx_tool [--shapes S] [--passes] [--text] [--run IN.bin... --out PREFIX] MODEL.onnx
+ *   onnx_tool [--shapes S] [--input N]... [--output N]... [--nchw] [--passes] [--text] [--run IN.bin... --out PREFIX | --try] MODEL.onnx
  *
- * --passes runs the pass pipeline.  --run gives one file per graph input; output i goes to PREFIX.i.bin, a line "name type dims" each to
- * standard output.  Exit status 1 and one message when something is wrong. */
+ * --input, --output: what input_config.ini would name.  --nchw: 4-D inputs and outputs keep the model's order (with --input, --output).
+ * --passes runs the pass pipeline.  --run gives one file per graph input, raw little-endian; output i goes to PREFIX.i.bin, a line "name type
+ * dims" each to standard output.  --try runs on zeros and prints nothing.  Exit status 1 and one message when something is wrong. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,18 @@
 #include "import/onnx.h"
 #include "ops/util.h"
 #include "pass/pass.h"
+#include "sim/session.h"
+
+#define MOST 32
+
+typedef struct options {
+    sgs_onnx_options import;
+    const char *model, *prefix;
+    const char *input[MOST], *output[MOST];
+    bool nchw[MOST], passes, text, attempt;
+    char **in;
+    int nin;
+} options;
 
 static int fail(const sgs_diag *d)
 {
@@ -20,114 +33,108 @@ static int fail(const sgs_diag *d)
     return 1;
 }
 
-/* ---- evaluation, node by node ---------------------------------------------------------------------------------------------- */
-
-static void **storage;
-
-static sgs_tensor tensor_of(const sgs_value *v)
-{
-    sgs_tensor t = { 0 };
-    if (v) {
-        sgs_shape_like(&t, v);
-        t.data = v->data ? (void *)(uintptr_t)v->data : storage[v->id];
-    }
-    return t;
-}
-
-static sgs_status run_node(const sgs_node *n, sgs_diag *d)
-{
-    sgs_tensor in[64], out[8];
-    if (n->nin > 64 || n->nout > 8)
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "too many operands for this tool");
-    for (int i = 0; i < n->nin; i++)
-        in[i] = tensor_of(n->in[i]);
-    for (int i = 0; i < n->nout; i++) {
-        storage[n->out[i]->id] = malloc((size_t)sgs_value_bytes(n->out[i]) + 1);
-        out[i] = tensor_of(n->out[i]);
-    }
-    sgs_eval_state st = { 0 };
-    sgs_status s = sgs_eval(n, in, out, &st, d);
-    if (st.destroy)
-        st.destroy(st.p);
-    return s;
-}
-
-static sgs_status load(const sgs_value *v, const char *path, sgs_diag *d)
+static sgs_status load(sgs_session *s, const sgs_value *v, const char *path, sgs_diag *d)
 {
     sgs_file f;
     size_t n = (size_t)sgs_value_bytes(v);
     SGS_TRY(sgs_file_open(&f, path, d));
-    if (f.data.n != n)
-        return sgs_fail(d, SGS_E_DATA, "%s: expected %zu bytes, found %zu", path, n, f.data.n);
-    storage[v->id] = malloc(n + 1);
-    memcpy(storage[v->id], f.data.p, n);
+    sgs_status st = f.data.n == n ? SGS_OK : sgs_fail(d, SGS_E_DATA, "%s: expected %zu bytes, found %zu", path, n, f.data.n);
+    if (st == SGS_OK && n)
+        memcpy(sgs_session_data(s, v), f.data.p, n);
     sgs_file_close(&f);
+    return st;
+}
+
+static sgs_status save(sgs_graph *g, sgs_session *s, const char *prefix, sgs_diag *d)
+{
+    for (int i = 0; i < g->nout; i++) {
+        const sgs_value *v = g->out[i];
+        char path[1024], dims[128];
+        snprintf(path, sizeof path, "%s.%d.bin", prefix, i);
+        SGS_TRY(sgs_file_write(path, sgs_session_data(s, v), (size_t)sgs_value_bytes(v), d));
+        printf("%s %s %s\n", sgs_value_label(g, v), sgs_type_name(v->type), sgs_dims_text(dims, sizeof dims, v->rank, v->dim));
+    }
     return SGS_OK;
 }
 
-static sgs_status run(sgs_graph *g, char **in, int nin, const char *prefix, sgs_diag *d)
+static sgs_status run(sgs_graph *g, const options *o, sgs_diag *d)
 {
-    storage = calloc((size_t)g->nvalue + 1, sizeof *storage);
-    if (nin != g->nin)
-        return sgs_fail(d, SGS_E_USAGE, "the graph has %d inputs, %d files given", g->nin, nin);
-    for (int i = 0; i < nin; i++)
-        SGS_TRY(load(g->in[i], in[i], d));
-    for (const sgs_node *n = g->first; n; n = n->next)
-        SGS_TRY(run_node(n, d));
-    for (int i = 0; i < g->nout; i++) {
-        char path[1024], dims[128];
-        sgs_tensor t = tensor_of(g->out[i]);
-        snprintf(path, sizeof path, "%s.%d.bin", prefix, i);
-        SGS_TRY(sgs_file_write(path, t.data, (size_t)sgs_value_bytes(g->out[i]), d));
-        printf("%s %s %s\n", sgs_value_label(g, g->out[i]), sgs_type_name(t.type), sgs_dims_text(dims, sizeof dims, t.rank, t.dim));
+    sgs_session *s;
+    if (!o->attempt && o->nin != g->nin)
+        return sgs_fail(d, SGS_E_USAGE, "the graph has %d inputs, %d files given", g->nin, o->nin);
+    SGS_TRY(sgs_session_new(&s, g, false, d));
+    sgs_status st = SGS_OK;
+    for (int i = 0; i < g->nin && !o->attempt && st == SGS_OK; i++)
+        st = load(s, g->in[i], o->in[i], d);
+    if (st == SGS_OK)
+        st = sgs_session_run(s, d);
+    if (st == SGS_OK && !o->attempt)
+        st = save(g, s, o->prefix, d);
+    sgs_session_free(s);
+    return st;
+}
+
+static void print(sgs_graph *g)
+{
+    sgs_buf b = { 0 };
+    sgs_print_options po = { .max_elements = 8 };
+    sgs_graph_print_with(g, &po, &b);
+    fputs(b.p, stdout);
+    sgs_buf_free(&b);
+}
+
+static bool parse(int argc, char **argv, options *o)
+{
+    for (int i = 1; i < argc; i++) {
+        const char *a = argv[i];
+        if (!strcmp(a, "--passes") || !strcmp(a, "--text") || !strcmp(a, "--try") || !strcmp(a, "--nchw")) {
+            *(a[2] == 'p' ? &o->passes : a[2] == 'n' ? &o->nchw[0] : a[3] == 'e' ? &o->text : &o->attempt) = true;
+        } else if (!strcmp(a, "--run")) {
+            for (o->in = argv + i + 1, o->nin = 0; i + 1 < argc && strncmp(argv[i + 1], "--", 2); i++)
+                o->nin++;
+        } else if (a[0] == '-' && i + 1 == argc) {
+            return false;
+        } else if (!strcmp(a, "--shapes")) {
+            o->import.input_shapes = argv[++i];
+        } else if (!strcmp(a, "--out")) {
+            o->prefix = argv[++i];
+        } else if (!strcmp(a, "--input") && o->import.ninput < MOST) {
+            o->input[o->import.ninput++] = argv[++i];
+        } else if (!strcmp(a, "--output") && o->import.noutput < MOST) {
+            o->output[o->import.noutput++] = argv[++i];
+        } else if (a[0] != '-' && !o->model) {
+            o->model = a;
+        } else {
+            return false;
+        }
     }
-    for (int i = 0; i < g->nvalue; i++)
-        free(storage[i]);
-    free(storage);
-    return SGS_OK;
+    return o->model && (o->nin < 0 || o->prefix);
 }
 
 int main(int argc, char **argv)
 {
-    sgs_onnx_options o = { 0 };
-    const char *model = NULL, *prefix = NULL;
-    bool passes = false, text = false;
-    char **in = argv;
-    int nin = -1;
-    for (int i = 1; i < argc; i++) {
-        if (!strcmp(argv[i], "--shapes") && i + 1 < argc)
-            o.input_shapes = argv[++i];
-        else if (!strcmp(argv[i], "--passes"))
-            passes = true;
-        else if (!strcmp(argv[i], "--text"))
-            text = true;
-        else if (!strcmp(argv[i], "--run"))
-            for (in = argv + i + 1, nin = 0; i + 1 < argc && strncmp(argv[i + 1], "--", 2); i++)
-                nin++;
-        else if (!strcmp(argv[i], "--out") && i + 1 < argc)
-            prefix = argv[++i];
-        else
-            model = argv[i];
-    }
-    if (!model || (nin >= 0 && !prefix)) {
-        fputs("usage: onnx_tool [--shapes S] [--passes] [--text] [--run IN.bin... --out PREFIX] MODEL.onnx\n", stderr);
+    options o = { .nin = -1 };
+    if (!parse(argc, argv, &o)) {
+        fputs("usage: onnx_tool [--shapes S] [--input N] [--output N] [--nchw] [--passes] [--text] [--run IN.bin... --out PREFIX | --try] MODEL.onnx\n", stderr);
         return 2;
     }
+    for (int i = 1; i < MOST; i++)
+        o.nchw[i] = o.nchw[0];
+    o.import.input_name = o.input;
+    o.import.output_name = o.output;
+    o.import.input_nchw = o.import.output_nchw = o.nchw;
     sgs_diag d = { 0 };
     sgs_graph *g;
-    sgs_pass_options p = { .verify = true };
-    sgs_status s = sgs_onnx_import(&g, model, &o, &d);
-    if (s == SGS_OK && passes)
+    const sgs_pass_options p = { .verify = true };
+    sgs_status s = sgs_onnx_import(&g, o.model, &o.import, &d);
+    if (s == SGS_OK)
+        s = sgs_graph_verify(g, &d);
+    if (s == SGS_OK && o.passes)
         s = sgs_run_passes(g, &p, &d);
-    if (s == SGS_OK && text) {
-        sgs_buf b = { 0 };
-        sgs_print_options po = { .max_elements = 8 };
-        sgs_graph_print_with(g, &po, &b);
-        fputs(b.p, stdout);
-        sgs_buf_free(&b);
-    }
-    if (s == SGS_OK && nin >= 0)
-        s = run(g, in, nin, prefix, &d);
+    if (s == SGS_OK && o.text)
+        print(g);
+    if (s == SGS_OK && (o.nin >= 0 || o.attempt))
+        s = run(g, &o, &d);
     sgs_graph_free(g);
     return s == SGS_OK ? 0 : fail(&d);
 }

@@ -1,0 +1,345 @@
+"""Operators over attributes, shapes and opsets: our import and float evaluation against onnxruntime."""
+import itertools
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from support import model, refused, same_as_onnxruntime  # noqa: E402
+
+RNG = np.random.default_rng(7)
+
+
+def real(*shape):
+    return np.asarray(RNG.uniform(-2, 2, shape), np.float32)
+
+
+def ints(*values):
+    return np.array(values, np.int64)
+
+
+def node(op, ins, outs="y", **attrs):
+    return helper.make_node(op, ins.split(), outs.split(), **attrs)
+
+
+def check(tmp_path, nodes, inits=None, opset=17, outputs=("y",), **feeds):
+    same_as_onnxruntime(model(nodes if isinstance(nodes, list) else [nodes], feeds, outputs, inits, opset), feeds, tmp_path)
+
+
+# ---- convolution ----
+
+CONVS = [  # input, weights, attributes
+    ((1, 3, 7, 9), (4, 3, 3, 3), {}),
+    ((2, 3, 7, 9), (4, 3, 3, 3), {"pads": [1, 1, 1, 1]}),
+    ((1, 3, 8, 9), (4, 3, 3, 2), {"pads": [0, 1, 2, 0], "strides": [2, 1]}),
+    ((1, 3, 12, 11), (5, 3, 3, 3), {"dilations": [2, 3], "pads": [2, 3, 2, 3]}),
+    ((1, 3, 12, 11), (5, 3, 1, 1), {"strides": [3, 2]}),
+    ((1, 4, 9, 9), (6, 2, 3, 3), {"group": 2, "pads": [1, 1, 1, 1]}),
+    ((1, 6, 9, 9), (6, 1, 3, 3), {"group": 6, "pads": [1, 1, 1, 1], "strides": [2, 2]}),
+    ((1, 6, 9, 9), (12, 1, 3, 3), {"group": 6, "kernel_shape": [3, 3]}),
+    ((1, 6, 10, 9), (6, 1, 5, 1), {"group": 6, "dilations": [2, 1]}),
+    ((1, 1, 5, 5), (1, 1, 3, 3), {"group": 1, "pads": [5, 5, 5, 5]}),
+    ((1, 3, 5, 5), (2, 3, 5, 5), {}),
+    ((1, 17, 6, 5), (19, 17, 2, 3), {"pads": [1, 1, 0, 1]}),
+]
+
+
+@pytest.mark.parametrize("x,w,attrs", CONVS)
+@pytest.mark.parametrize("bias", [False, True])
+def test_conv(x, w, attrs, bias, tmp_path):
+    inits = {"w": real(*w)} | ({"b": real(w[0])} if bias else {})
+    check(tmp_path, node("Conv", "x w b" if bias else "x w", **attrs), inits, x=real(*x))
+
+
+@pytest.mark.parametrize("auto", ["SAME_UPPER", "SAME_LOWER", "VALID", "NOTSET"])
+@pytest.mark.parametrize("size,kernel,stride,dilation", [(8, 3, 1, 1), (8, 3, 2, 1), (7, 2, 2, 1), (9, 4, 3, 1), (5, 1, 2, 1), (6, 5, 4, 1)])
+def test_conv_auto_pad(auto, size, kernel, stride, dilation, tmp_path):
+    attrs = {"auto_pad": auto, "strides": [stride, 1], "dilations": [dilation, 1], "kernel_shape": [kernel, 2]}
+    check(tmp_path, node("Conv", "x w", **attrs), {"w": real(3, 2, kernel, 2)}, x=real(1, 2, size, 6))
+
+
+def test_conv_weights_computed(tmp_path):
+    """Weights that are an expression over constants are constants."""
+    nodes = [node("Mul", "w s", "v"), node("Conv", "x v")]
+    check(tmp_path, nodes, {"w": real(3, 2, 3, 3), "s": real(3, 1, 1, 1)}, x=real(1, 2, 6, 6))
+
+
+# ---- pooling ----
+
+WINDOWS = [
+    {"kernel_shape": [2, 2], "strides": [2, 2]},
+    {"kernel_shape": [3, 2], "strides": [2, 1]},
+    {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]},
+    {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 0, 0, 1]},
+    {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1},
+    {"kernel_shape": [3, 3], "strides": [2, 2], "pads": [1, 1, 1, 1], "ceil_mode": 1},
+    {"kernel_shape": [3, 3], "strides": [3, 2], "ceil_mode": 1},
+    {"kernel_shape": [2, 3], "strides": [3, 3], "ceil_mode": 1},
+    {"kernel_shape": [3, 3], "strides": [2, 2], "auto_pad": "SAME_UPPER"},
+    {"kernel_shape": [3, 2], "strides": [2, 2], "auto_pad": "SAME_LOWER"},
+    {"kernel_shape": [3, 3], "strides": [2, 2], "auto_pad": "VALID"},
+]
+
+
+@pytest.mark.parametrize("attrs", WINDOWS)
+@pytest.mark.parametrize("size", [(7, 8), (10, 11)])
+def test_maxpool(attrs, size, tmp_path):
+    check(tmp_path, node("MaxPool", "x", **attrs), opset=12, x=real(2, 3, *size))
+
+
+@pytest.mark.parametrize("attrs", WINDOWS)
+@pytest.mark.parametrize("size", [(7, 8), (10, 11)])
+@pytest.mark.parametrize("count", [0, 1])
+def test_averagepool(attrs, size, count, tmp_path):
+    check(tmp_path, node("AveragePool", "x", count_include_pad=count, **attrs), opset=19, x=real(2, 3, *size))
+
+
+@pytest.mark.parametrize("op", ["GlobalAveragePool", "GlobalMaxPool"])
+def test_global_pool(op, tmp_path):
+    check(tmp_path, node(op, "x"), x=real(2, 5, 6, 7))
+
+
+# ---- elementwise ----
+
+PAIRS = [((2, 3, 4, 5), (2, 3, 4, 5)), ((2, 3, 4, 5), (5,)), ((2, 3, 4, 5), (3, 1, 1)), ((1, 3, 4, 5), (2, 1, 4, 1)), ((4, 5), (3, 4, 5)), ((3, 1), (1, 4)),
+         ((2, 3), ()), ((2, 3, 1, 5), (1, 3, 4, 1))]
+
+
+@pytest.mark.parametrize("op", ["Add", "Sub", "Mul", "Div"])
+@pytest.mark.parametrize("a,b", PAIRS)
+def test_arithmetic(op, a, b, tmp_path):
+    second = np.asarray(real(*b) + 5, np.float32)
+    check(tmp_path, node(op, "a b"), a=real(*a), b=second)
+    check(tmp_path, node(op, "a b"), {"b": second}, a=real(*a))
+
+
+@pytest.mark.parametrize("opset", [7, 13, 14, 21])
+def test_arithmetic_opsets(opset, tmp_path):
+    nodes = [node("Add", "a b", "c"), node("Mul", "c b", "d"), node("Sub", "d a", "e"), node("Div", "e b")]
+    check(tmp_path, nodes, opset=opset, a=real(2, 3), b=real(2, 3) + np.float32(5))
+
+
+def test_clip(tmp_path):
+    x = real(2, 3, 4, 5)
+    check(tmp_path, node("Relu", "x"), x=x)
+    check(tmp_path, node("Clip", "x", min=-0.5, max=1.0), opset=6, x=x)
+    check(tmp_path, node("Clip", "x", max=0.25), opset=10, x=x)
+    for opset in (11, 12, 13):
+        check(tmp_path, node("Clip", "x lo hi"), {"lo": np.float32(0), "hi": np.float32(1.5)}, opset=opset, x=x)
+    check(tmp_path, helper.make_node("Clip", ["x", "", "hi"], ["y"]), {"hi": np.float32(0.5)}, x=x)
+    check(tmp_path, node("Clip", "x lo"), {"lo": np.float32(0.5)}, x=x)
+    check(tmp_path, node("Clip", "x"), x=x)
+
+
+@pytest.mark.parametrize("shape,axis", [((2, 3, 4, 5), None), ((2, 3, 4, 5), 1), ((2, 3, 4, 5), 2), ((2, 3, 4, 5), -1), ((2, 3, 4, 5), 0), ((3, 7), None), ((3, 7), 0), ((9,), 0)])
+@pytest.mark.parametrize("opset", [7, 11, 13, 21])
+def test_softmax(shape, axis, opset, tmp_path):
+    if opset < 11 and axis is not None and axis < 0:
+        pytest.skip("negative axes since opset 11")
+    check(tmp_path, node("Softmax", "x", **({} if axis is None else {"axis": axis})), opset=opset, x=4 * real(*shape))
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 4, 5), (4, 6), (2, 3, 5)])
+@pytest.mark.parametrize("opset", [7, 9, 14, 15])
+def test_batchnorm(shape, opset, tmp_path):
+    c = shape[1]
+    inits = {"s": real(c), "b": real(c), "m": real(c), "v": np.abs(real(c)) + np.float32(0.1)}
+    check(tmp_path, node("BatchNormalization", "x s b m v", epsilon=1e-3), inits, opset=opset, x=real(*shape))
+
+
+# ---- movement ----
+
+@pytest.mark.parametrize("axis", [0, 1, 2, 3, -1, -3])
+def test_concat(axis, tmp_path):
+    shapes = [[2, 3, 4, 5] for _ in range(3)]
+    for i, s in enumerate(shapes):
+        s[axis] += i
+    check(tmp_path, node("Concat", "a b c", axis=axis), opset=13, a=real(*shapes[0]), b=real(*shapes[1]), c=real(*shapes[2]))
+
+
+def test_concat_forms(tmp_path):
+    check(tmp_path, node("Concat", "a b", axis=1), a=real(2, 3), b=real(2, 4))
+    check(tmp_path, node("Concat", "a k a", axis=1), {"k": real(1, 2, 4, 4)}, a=real(1, 3, 4, 4))
+    check(tmp_path, [node("Concat", "a", "b", axis=1), node("Relu", "b")], a=real(1, 3, 4, 4))
+
+
+@pytest.mark.parametrize("perm", [None, *itertools.permutations(range(4))])
+def test_transpose(perm, tmp_path):
+    check(tmp_path, node("Transpose", "x", **({"perm": perm} if perm else {})), x=real(2, 3, 4, 5))
+
+
+def test_transpose_ranks(tmp_path):
+    check(tmp_path, node("Transpose", "x"), x=real(3, 5))
+    check(tmp_path, node("Transpose", "x", perm=[2, 0, 1]), x=real(3, 5, 2))
+    check(tmp_path, node("Transpose", "x", perm=[4, 2, 0, 1, 3]), x=real(3, 1, 2, 4, 2))
+
+
+@pytest.mark.parametrize("shape,target", [((2, 3, 4, 5), [2, 60]), ((2, 3, 4, 5), [0, -1]), ((2, 3, 4, 5), [6, 0, 0, -1]), ((2, 3, 4, 5), [-1]), ((2, 12), [2, 3, 2, 2]),
+                                          ((2, 3, 4, 5), [2, 4, 3, 5]), ((2, 3, 4), [0, 0, 4, 1])])
+@pytest.mark.parametrize("opset", [7, 14, 21])
+def test_reshape(shape, target, opset, tmp_path):
+    if target[0] == 6:
+        target = [6, 0, 0, -1]
+        shape = (6, 3, 4, 5)
+    check(tmp_path, node("Reshape", "x s"), {"s": ints(*target)}, opset=opset, x=real(*shape))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, 3, 4, -1, -4, None])
+@pytest.mark.parametrize("opset", [9, 13])
+def test_flatten(axis, opset, tmp_path):
+    if opset < 11 and axis is not None and axis < 0:
+        pytest.skip("negative axes since opset 11")
+    check(tmp_path, node("Flatten", "x", **({} if axis is None else {"axis": axis})), opset=opset, x=real(2, 3, 4, 5))
+
+
+def test_squeeze_unsqueeze(tmp_path):
+    x = real(1, 3, 1, 5)
+    check(tmp_path, node("Squeeze", "x"), opset=7, x=x)
+    check(tmp_path, node("Squeeze", "x", axes=[2]), opset=11, x=x)
+    check(tmp_path, node("Squeeze", "x a"), {"a": ints(-2, 0)}, opset=13, x=x)
+    check(tmp_path, node("Unsqueeze", "x", axes=[0, 3]), opset=7, x=real(3, 4))
+    check(tmp_path, node("Unsqueeze", "x a"), {"a": ints(-1, 1)}, opset=13, x=real(3, 4))
+
+
+def test_identity_dropout(tmp_path):
+    check(tmp_path, [node("Identity", "x", "a"), node("Dropout", "a", "b", ratio=0.4), node("Relu", "b")], opset=10, x=real(1, 3, 4, 4))
+    check(tmp_path, [node("Dropout", "x r t")], {"r": np.float32(0.5), "t": np.array(False)}, opset=13, x=real(1, 3, 4, 4))
+
+
+def test_pad(tmp_path):
+    x = real(2, 3, 4, 5)
+    check(tmp_path, node("Pad", "x", pads=[0, 0, 1, 2, 0, 0, 3, 0]), opset=10, x=x)
+    check(tmp_path, node("Pad", "x", pads=[0, 1, 0, 0, 1, 0, 0, 2], value=0.5, mode="constant"), opset=7, x=x)
+    check(tmp_path, node("Pad", "x p"), {"p": ints(0, 0, 1, 2, 0, 0, 3, 0)}, opset=13, x=x)
+    check(tmp_path, node("Pad", "x p v"), {"p": ints(0, 0, 1, 2, 0, 0, 3, 0), "v": np.float32(-1.5)}, opset=11, x=x)
+    check(tmp_path, helper.make_node("Pad", ["x", "p", "", "a"], ["y"]), {"p": ints(1, 2, 0, 3), "a": ints(2, -1)}, opset=18, x=x)
+    check(tmp_path, node("Pad", "x p"), {"p": ints(2, 1)}, opset=13, x=real(7))
+
+
+# ---- matrices ----
+
+@pytest.mark.parametrize("a,b", [((4, 6), (6, 3)), ((2, 4, 6), (6, 3)), ((2, 4, 6), (2, 6, 3)), ((2, 1, 4, 6), (3, 6, 5)), ((1, 4, 6), (5, 6, 2)), ((6,), (6, 3)), ((4, 6), (6,)),
+                                 ((2, 4, 6), (6,)), ((6,), (6,))])
+@pytest.mark.parametrize("constant", [False, True])
+def test_matmul(a, b, constant, tmp_path):
+    feeds = {"a": real(*a), "b": real(*b)}
+    inits = {"b": feeds.pop("b")} if constant else {}
+    check(tmp_path, node("MatMul", "a b"), inits, **feeds)
+
+
+@pytest.mark.parametrize("ta,tb", [(0, 0), (0, 1), (1, 0), (1, 1)])
+@pytest.mark.parametrize("c", [None, (5,), (4, 5), (4, 1), (1,), ()])
+@pytest.mark.parametrize("opset", [7, 11, 13])
+def test_gemm(ta, tb, c, opset, tmp_path):
+    if c is None and opset < 11:
+        pytest.skip("C is optional since opset 11")
+    a, b = real(*((6, 4) if ta else (4, 6))), real(*((5, 6) if tb else (6, 5)))
+    inits = {"b": b} | ({"c": real(*c)} if c is not None else {})
+    check(tmp_path, node("Gemm", "a b" if c is None else "a b c", alpha=0.5, beta=2.0, transA=ta, transB=tb), inits, opset=opset, a=a)
+
+
+def test_gemm_run_time_operands(tmp_path):
+    check(tmp_path, node("Gemm", "a b c", transB=1), a=real(4, 6), b=real(5, 6), c=real(4, 5))
+    check(tmp_path, node("Gemm", "a b c", beta=0.0), {"b": real(6, 5), "c": real(5)}, a=real(4, 6))
+
+
+# ---- shape arithmetic ----
+
+def test_shape_arithmetic(tmp_path):
+    """The exporters' flatten: Shape, Gather, Unsqueeze, Concat, Reshape."""
+    nodes = [node("Shape", "x", "s"), helper.make_node("Constant", [], ["zero"], value=numpy_helper.from_array(np.array(0, np.int64))), node("Gather", "s zero", "n", axis=0),
+             node("Unsqueeze", "n", "n1", axes=[0]), node("Concat", "n1 minus", "t", axis=0), node("Reshape", "x t")]
+    check(tmp_path, nodes, {"minus": ints(-1)}, opset=11, x=real(2, 3, 4, 5))
+
+
+def test_shape_slices(tmp_path):
+    nodes = [node("Shape", "x", "s"), node("Slice", "s b e", "hw"), node("Cast", "hw", "f", to=TensorProto.FLOAT), node("Mul", "f two", "g"), node("Cast", "g", "i", to=TensorProto.INT64),
+             node("Div", "i four", "j"), node("Slice", "s z b", "nc"), node("Concat", "nc j minus", "t", axis=0), node("Reshape", "x t")]
+    inits = {"b": ints(2), "e": ints(4), "z": ints(0), "two": np.array([2, 2], np.float32), "four": ints(4, 5), "minus": ints(-1)}
+    check(tmp_path, nodes, inits, opset=13, x=real(2, 3, 4, 5))
+
+
+def test_constant_forms(tmp_path):
+    values = [{"value": numpy_helper.from_array(real(3))}, {"value_float": 2.5}, {"value_floats": [1.0, 2.0, 3.0]}]
+    for v in values:
+        check(tmp_path, [helper.make_node("Constant", [], ["k"], **v), node("Add", "x k")], opset=13, x=real(2, 3))
+    for v in ({"value_ints": [3, 2]}, {"value": numpy_helper.from_array(ints(3, 2))}):
+        check(tmp_path, [helper.make_node("Constant", [], ["k"], **v), node("Reshape", "x k")], opset=13, x=real(2, 3))
+    nodes = [node("ConstantOfShape", "s", "k", value=numpy_helper.from_array(np.array([1.5], np.float32))), node("Add", "x k")]
+    check(tmp_path, nodes, {"s": ints(2, 3)}, opset=13, x=real(2, 3))
+    check(tmp_path, [node("Size", "x", "n"), node("Cast", "n", "f", to=TensorProto.FLOAT), node("Div", "x f")], opset=13, x=real(2, 3))
+
+
+@pytest.mark.parametrize("starts,ends,axes,steps", [([1], [3], [2], [1]), ([-3], [-1], [3], [1]), ([0, 0], [9, 2], [1, 2], [1, 1]), ([3], [0], [2], [-1]), ([-1], [-9], [3], [-2]), ([1], [9], [3], [2])])
+def test_slice(starts, ends, axes, steps, tmp_path):
+    inits = {"s": ints(*starts), "e": ints(*ends), "a": ints(*axes), "t": ints(*steps)}
+    check(tmp_path, node("Slice", "x s e a t"), inits, opset=13, x=real(2, 3, 4, 5))
+
+
+@pytest.mark.parametrize("axis", [0, 1, 2, -1])
+@pytest.mark.parametrize("index", [[0], [1, 0], [-1, 0, 1]])
+def test_gather(axis, index, tmp_path):
+    check(tmp_path, node("Gather", "x i", axis=axis), {"i": ints(*index)}, opset=13, x=real(2, 3, 4))
+    check(tmp_path, node("Gather", "x i", axis=axis), {"i": np.array(index[0], np.int64)}, opset=13, x=real(2, 3, 4))
+
+
+# ---- types ----
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+@pytest.mark.parametrize("raw", [True, False])
+def test_other_floats(dtype, raw, tmp_path):
+    """Half and double models become float; the typed data fields say the same as raw bytes."""
+    w = real(3, 2).astype(dtype)
+    kind = helper.np_dtype_to_tensor_dtype(w.dtype)
+    m = model([node("MatMul", "x w", "a"), node("Add", "a w2")], {"x": real(2, 3).astype(dtype)}, ["y"], {"w2": w[:2]})
+    m.graph.initializer.append(numpy_helper.from_array(w, "w") if raw else helper.make_tensor("w", kind, w.shape, w.flatten()))
+    wide = model([node("MatMul", "x w", "a"), node("Add", "a w2")], {"x": real(2, 3)}, ["y"], {"w2": w[:2].astype(np.float32), "w": w.astype(np.float32)})
+    x = real(2, 3).astype(dtype)
+    from support import compare, evaluate, reference, save
+    compare(evaluate(save(m, tmp_path), [x], tmp_path), reference(wide, {"x": x.astype(np.float32)}))
+
+
+@pytest.mark.parametrize("values", [[0.0, -0.0, 1.0, -2.5], [6.1e-5, 5.96e-8, -3e-6, 65504.0]])
+def test_half_values(values, tmp_path):
+    """Normal, subnormal and extreme halves, exactly."""
+    w = np.array(values, np.float16)
+    m = model([node("Add", "x w")], {"x": (TensorProto.FLOAT16, [4])}, ["y"], {"w": w})
+    from support import evaluate, save
+    got = evaluate(save(m, tmp_path), [np.zeros(4, np.float32)], tmp_path)
+    assert np.array_equal(got[0], w.astype(np.float32))
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+def test_integers(dtype, tmp_path):
+    """Integers never pass through float: differences of 1 at 2^30 survive, division goes towards zero."""
+    k = np.array([1073741825, -7, 7], dtype)
+    check(tmp_path, [node("Sub", "k j", "a"), node("Div", "a j", "b"), node("Cast", "b", "f", to=TensorProto.FLOAT), node("Add", "x f")], {"k": k, "j": np.array([2, 3, -2], dtype)}, opset=14,
+          x=real(3))
+    check(tmp_path, node("Add", "x k"), {"k": np.array([1, 2, 3], np.int32)}, opset=14, x=np.array([1 << 30, -5, 6], np.int32))
+
+
+# ---- graphs ----
+
+def test_unsorted_nodes(tmp_path):
+    m = model([node("Relu", "x", "a"), node("Relu", "a", "b"), node("Add", "a b")], {"x": real(2, 3)}, ["y"])
+    x = real(2, 3)
+    from support import compare, evaluate, reference, save
+    want = reference(m, {"x": x})
+    nodes = list(m.graph.node)[::-1]
+    del m.graph.node[:]
+    m.graph.node.extend(nodes)
+    compare(evaluate(save(m, tmp_path), [x], tmp_path), want)
+
+
+def test_initializers_that_are_inputs(tmp_path):
+    m = model([node("Add", "x w")], {"x": real(2, 3), "w": real(3)}, ["y"], {"w": real(3)})
+    x = real(2, 3)
+    same_as_onnxruntime(m, {"x": x}, tmp_path)
+
+
+def test_several_outputs(tmp_path):
+    """An output that is also used inside, one of rank 2, two names of one tensor, an input passed through."""
+    nodes = [node("Conv", "x w", "c"), node("Relu", "c", "r"), node("Flatten", "r", "f"), node("Identity", "r", "i"), node("Identity", "x", "p")]
+    check(tmp_path, nodes, {"w": real(4, 3, 3, 3)}, outputs=("c", "r", "f", "i", "p"), x=real(1, 3, 6, 6))
