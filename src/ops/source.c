@@ -139,50 +139,6 @@ sgs_status sgs_src_out(sgs_import *im, const sgs_source_node *s, int i, sgs_valu
 
 /* ---- building --------------------------------------------------------------------------------------------------------- */
 
-/* Constants are folded as they come: shapes must be numbers before the next node is read. */
-#define FOLD_LIMIT ((int64_t)1 << 28)
-
-static bool foldable(const sgs_node *n)
-{
-    for (int i = 0; i < n->nin; i++)
-        if (n->in[i] && !n->in[i]->data)
-            return false;
-    return n->op->eval && n->nin > 0;
-}
-
-static sgs_tensor tensor_of(const sgs_value *v)
-{
-    sgs_tensor t = { 0 };
-    if (v) {
-        sgs_shape_like(&t, v);
-        t.data = (void *)(uintptr_t)v->data;
-    }
-    return t;
-}
-
-static sgs_status fold(sgs_import *im, sgs_node *n, sgs_value **out, sgs_diag *d)
-{
-    sgs_graph *g = im->g;
-    sgs_value *v = n->out[0];
-    int64_t bytes = sgs_value_bytes(v);
-    void *data = bytes > FOLD_LIMIT ? NULL : sgs_try_alloc(g->arena, (size_t)bytes);
-    if (!data)
-        return sgs_fail(d, SGS_E_LIMIT, "a constant of %lld bytes exceeds the memory limit", (long long)bytes);
-    sgs_tensor *in = SGS_NEW_N(g->arena, sgs_tensor, n->nin), y = tensor_of(v);
-    for (int i = 0; i < n->nin; i++)
-        in[i] = tensor_of(n->in[i]);
-    y.data = data;
-    sgs_eval_state st = { 0 };
-    sgs_status s = sgs_eval(n, in, &y, &st, d);
-    if (st.destroy)
-        st.destroy(st.p);
-    SGS_TRY(s);
-    sgs_node_remove(g, n);
-    v->data = data;
-    *out = v;
-    return SGS_OK;
-}
-
 /* Float operators work on f32 alone; integers that reach them are a model we cannot take. */
 static sgs_status types_ok(const sgs_op *op, int nin, sgs_value *const *in, sgs_diag *d)
 {
@@ -202,9 +158,9 @@ sgs_status sgs_emit(sgs_import *im, const sgs_source_node *s, const sgs_op *op, 
             n->name = sgs_strdup(im->g->arena, s->name);
         st = sgs_infer(im->g, n, d);
         if (st == SGS_OK) {
-            *out = n->out[0];
-            if (foldable(n))
-                st = fold(im, n, out, d);
+            bool folded;
+            *out = n->out[0]; /* constants are folded as they come: shapes must be numbers before the next node is read */
+            st = sgs_fold_node(im->g, n, &folded, d);
         }
     }
     if (st != SGS_OK) {

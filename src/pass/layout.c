@@ -53,23 +53,9 @@ static bool is_transpose_by(const sgs_node *n, const perm *p)
     return same(&q, p);
 }
 
-/* The axes of more than one element keep their order. */
-static bool keeps_order(const int64_t *p, int rank, const int64_t *dim)
-{
-    int64_t last = -1;
-    for (int i = 0; i < rank; i++) {
-        if (dim[p[i]] == 1)
-            continue;
-        if (p[i] < last)
-            return false;
-        last = p[i];
-    }
-    return true;
-}
-
 static bool moves_nothing(const int64_t *p, const sgs_value *x)
 {
-    return keeps_order(p, x->rank, x->dim);
+    return sgs_keeps_order(p, x->rank, x->dim);
 }
 
 /* ---- two transposes -------------------------------------------------------------------------------------------------- */
@@ -87,15 +73,30 @@ static bool compose(sgs_rewriter *r, sgs_node *n)
     return true;
 }
 
+static bool is_identity(const sgs_node *transpose)
+{
+    const int64_t *p = axes_of(transpose);
+    for (int i = 0; i < transpose->in[0]->rank; i++)
+        if (p[i] != i)
+            return false;
+    return true;
+}
+
 static bool drop_identity(sgs_rewriter *r, sgs_node *n)
+{
+    return is_transpose(n) && is_identity(n) && sgs_forward(r, n->out[0], n->in[0]);
+}
+
+/* The same value transposed the same way twice. */
+static bool share(sgs_rewriter *r, sgs_node *n)
 {
     if (!is_transpose(n))
         return false;
-    const int64_t *p = axes_of(n);
-    for (int i = 0; i < n->in[0]->rank; i++)
-        if (p[i] != i)
-            return false;
-    return sgs_forward(r, n->out[0], n->in[0]);
+    perm p = perm_of(n);
+    for (sgs_node *other = n->prev; other && other != n->in[0]->def; other = other->prev)
+        if (is_transpose_by(other, &p) && other->in[0] == n->in[0])
+            return sgs_forward(r, n->out[0], other->out[0]);
+    return false;
 }
 
 /* ---- how an input of f follows ------------------------------------------------------------------------------------------ */
@@ -123,7 +124,7 @@ static follow how(const sgs_value *v, const perm *p, const perm *back)
     if (is_transpose_by(v->def, p))
         return CANCELS;
     dims_at_rank(v, p->n, dim);
-    return v->data || keeps_order(back->at, p->n, dim) ? RESHAPES : MOVES;
+    return v->data || sgs_keeps_order(back->at, p->n, dim) ? RESHAPES : MOVES;
 }
 
 /* Input v of f for the untransposed f'. */
@@ -139,7 +140,7 @@ static sgs_value *untransposed(sgs_rewriter *r, sgs_node *f, sgs_value *v, const
     dims_at_rank(v, p->n, dim);
     for (int i = 0; i < p->n; i++)
         moved[i] = dim[back.at[i]];
-    if (keeps_order(back.at, p->n, dim))
+    if (sgs_keeps_order(back.at, p->n, dim))
         return v->rank == p->n && !memcmp(moved, dim, (size_t)p->n * sizeof *dim) ? v : sgs_put_reshape(r, f, v, p->n, moved, NULL);
     if (v->rank < p->n)
         v = sgs_put_reshape(r, f, v, p->n, dim, NULL);
@@ -212,28 +213,29 @@ static bool sink(sgs_rewriter *r, sgs_node *f)
 
 /* ---- up ------------------------------------------------------------------------------------------------------------------ */
 
-/* All users of v are transposes by q: how many, or 0. */
-static int transposed_by_all(sgs_rewriter *r, const sgs_value *v, const perm *q)
+/* All users of v, and there are some, are transposes by q. */
+static bool all_transposed_by(sgs_rewriter *r, const sgs_value *v, const perm *q)
 {
-    int count = 0;
+    bool any = false;
     if (sgs_is_graph_output(r, v))
-        return 0;
+        return false;
     for (const sgs_node *n = v->def->next; n; n = n->next)
         for (int i = 0; i < n->nin; i++) {
             if (n->in[i] != v)
                 continue;
             if (!is_transpose_by(n, q))
-                return 0;
-            count++;
+                return false;
+            any = true;
         }
-    return count;
+    return any;
 }
 
-/* T(f(..)) with T = the inverse of p: without f's transposed users there are fewer transposes even if some inputs need one. */
-static bool raise_is_worth_it(sgs_rewriter *r, const sgs_node *f, const perm *p, int users)
+/* Raising the transpose behind f takes that one away, and those before f that it cancels; some inputs may need a new one.  It must
+ * leave fewer, or sink and raise could chase each other. */
+static bool raise_is_worth_it(sgs_rewriter *r, const sgs_node *f, const perm *p)
 {
     perm back = inverse(p);
-    int made = 0, gone = users;
+    int made = 0, gone = 1;
     for (int i = 0; i < f->nin; i++) {
         follow h = how(f->in[i], p, &back);
         made += h == MOVES;
@@ -245,25 +247,24 @@ static bool raise_is_worth_it(sgs_rewriter *r, const sgs_node *f, const perm *p,
 static bool raise(sgs_rewriter *r, sgs_node *n)
 {
     sgs_node *f = is_transpose(n) ? n->in[0]->def : NULL;
-    if (!commutes(f, n->out[0]->rank))
+    if (!commutes(f, n->out[0]->rank) || is_identity(n))
         return false;
     perm q = perm_of(n), p = inverse(&q);
-    if (same(&q, &p) && moves_nothing(q.at, n->in[0]))
-        return false; /* by 0,1,2,...: nothing to move */
-    int users = transposed_by_all(r, f->out[0], &q);
-    if (!users || !raise_is_worth_it(r, f, &p, users))
+    if (!all_transposed_by(r, f->out[0], &q) || !raise_is_worth_it(r, f, &p))
         return false;
-    sgs_value *y = put_untransposed(r, f, &p);
+    sgs_value *old = f->out[0], *y = put_untransposed(r, f, &p);
     if (!y)
         return r->status != SGS_OK;
-    sgs_value_take_names(r->g, y, f->out[0]);
-    for (sgs_node *user = f->next; user; user = user->next)
-        if (user->in && user->nin && user->in[0] == f->out[0])
-            user->in[0] = y;
-    for (sgs_node *user = f->next; user; user = user->next)
-        if (is_transpose(user) && user->in[0] == y) /* by 0,1,2,...: dropped next */
-            for (int i = 0; i < y->rank; i++)
-                ((sgs_perm_attr *)user->attr)->perm[i] = i;
+    for (sgs_node *user = f->next, *next; user; user = next) {
+        next = user->next;
+        if (!is_transpose(user) || user->in[0] != old)
+            continue;
+        user->in[0] = y;
+        for (int i = 0; i < y->rank; i++)
+            ((sgs_perm_attr *)user->attr)->perm[i] = i;
+        sgs_forward(r, user->out[0], y); /* what cannot be forwarded, a second output of the graph, stays as it is: by 0,1,2,... */
+    }
+    sgs_hand_names(r->g, y, old, p.at);
     return true;
 }
 
@@ -345,7 +346,7 @@ static bool trivial(sgs_rewriter *r, sgs_node *n)
 
 sgs_status sgs_pass_layout(sgs_graph *g, bool *changed, sgs_diag *d)
 {
-    static const sgs_rule moves[] = { compose, drop_identity, permute_fc, sink, raise, NULL }, last[] = { trivial, NULL };
+    static const sgs_rule moves[] = { compose, drop_identity, share, permute_fc, sink, raise, NULL }, last[] = { trivial, NULL };
     SGS_TRY(sgs_rewrite(g, moves, changed, d));
     SGS_TRY(sgs_rewrite(g, last, changed, d));
     return *changed ? sgs_pass_fold_const(g, changed, d) : SGS_OK;

@@ -28,6 +28,15 @@ static bool is_linked(const sgs_graph *g, const sgs_node *n)
     return n->prev ? n->prev->next == n : g->first == n;
 }
 
+/* Each rule brings the graph nearer to an end.  Were two of them to undo each other, that is a bug to be told, not to wait for. */
+static int64_t patience(const sgs_graph *g)
+{
+    int64_t nodes = 0;
+    for (const sgs_node *n = g->first; n; n = n->next)
+        nodes++;
+    return 1000 + 100 * nodes;
+}
+
 /* One walk over the nodes.  After a change it goes on behind the last node that is surely still there. */
 static bool sweep(sgs_rewriter *r, const sgs_rule *rules)
 {
@@ -40,6 +49,8 @@ static bool sweep(sgs_rewriter *r, const sgs_rule *rules)
         if (hit) {
             forget_users(r);
             changed = true;
+            if (r->patience-- == 0)
+                r->status = sgs_fail(r->d, SGS_E_INTERNAL, "the rewriting does not settle (at %s)", sgs_node_label(r->g, n));
         }
         if (!hit || is_linked(r->g, n))
             n = n->next;
@@ -51,7 +62,7 @@ static bool sweep(sgs_rewriter *r, const sgs_rule *rules)
 
 sgs_status sgs_rewrite(sgs_graph *g, const sgs_rule *rules, bool *changed, sgs_diag *d)
 {
-    sgs_rewriter r = { .g = g, .d = d };
+    sgs_rewriter r = { .g = g, .d = d, .patience = patience(g) };
     while (sweep(&r, rules) && r.status == SGS_OK) {
         sgs_remove_dead(g);
         *changed = true;
@@ -88,7 +99,7 @@ bool sgs_remove_dead(sgs_graph *g)
             if (n->in[i])
                 uses[n->in[i]->id]--;
         if (n->op == &sgs_op_transpose)
-            sgs_value_take_names(g, n->in[0], n->out[0]);
+            sgs_hand_names(g, n->in[0], n->out[0], ((const sgs_perm_attr *)n->attr)->perm);
         sgs_node_remove(g, n);
         changed = true;
     }
@@ -152,6 +163,19 @@ const float *sgs_per_channel(sgs_rewriter *r, const sgs_value *v, int64_t channe
     return v->rank && count == channels && v->dim[v->rank - 1] == channels ? v->data : NULL;
 }
 
+bool sgs_keeps_order(const int64_t *perm, int rank, const int64_t *dim)
+{
+    int64_t last = -1;
+    for (int i = 0; i < rank; i++) {
+        if (dim[perm[i]] == 1)
+            continue;
+        if (perm[i] < last)
+            return false;
+        last = perm[i];
+    }
+    return true;
+}
+
 /* ---- changes ------------------------------------------------------------------------------------------------------- */
 
 sgs_value *sgs_put(sgs_rewriter *r, sgs_node *before, const sgs_op *op, int nin, sgs_value *const *in, const void *attr, sgs_value *out)
@@ -199,6 +223,23 @@ bool sgs_forward(sgs_rewriter *r, sgs_value *old, sgs_value *now)
     sgs_replace_uses(g, old, now);
     sgs_value_take_names(g, now, old);
     return true;
+}
+
+/* 0, last, 1, 2, ... */
+static bool is_channel_first(const int64_t *perm, int rank)
+{
+    for (int i = 0; i < rank; i++)
+        if (perm[i] != (i == 0 ? 0 : i == 1 ? rank - 1 : i - 1))
+            return false;
+    return true;
+}
+
+void sgs_hand_names(sgs_graph *g, sgs_value *now, sgs_value *gone, const int64_t *perm)
+{
+    if (is_channel_first(perm, now->rank) || (sgs_same_dims(now, gone) && sgs_keeps_order(perm, now->rank, now->dim)))
+        sgs_value_take_names(g, now, gone);
+    else
+        sgs_value_swallow(g, now, gone);
 }
 
 /* ---- convolutions -------------------------------------------------------------------------------------------------- */

@@ -3,7 +3,7 @@
  *   passes_tool MODEL.onnx IN.bin OUT.bin [skip_simplify]
  *
  * Standard output has one line each, tab-separated: "op OP LABEL", "value NAME OFFSET DIMS" (every name of every value made by a node;
- * OFFSET counts floats in OUT.bin), "swallowed NAME VALUE", "output NAME".                                                        */
+ * OFFSET counts floats in OUT.bin), "swallowed NAME VALUE", "const NAME" (constants that nodes use), "output NAME". */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,6 +41,9 @@ static sgs_status tell(sgs_graph *g, void *const *data, const char *path, sgs_di
     }
     for (const sgs_node *n = g->first; n; n = n->next) {
         printf("op\t%s\t%s\n", n->op->name, sgs_node_label(g, n));
+        for (int i = 0; i < n->nin; i++)
+            for (int k = 0; n->in[i] && n->in[i]->data && k < n->in[i]->nname; k++)
+                printf("const\t%s\n", n->in[i]->name[k]);
         tell_value(n->out[0], (int64_t)all.n / 4);
         sgs_buf_add(&all, data[n->out[0]->id], (size_t)sgs_value_bytes(n->out[0]));
     }
