@@ -1,8 +1,9 @@
-/* Float graph + observed ranges -> fixed graph.  Stages, one file each:
+/* Float graph + observed ranges -> fixed graph.  One file each:
  *
- *   observe.c    runs the float graph over all samples: ranges per channel, mergeable and order-free
- *   weights.c    L1 max-abs, L2 clip search per output channel
- *   quantize.c   chooses each value's type, inserts QUANTIZE/DEQUANTIZE, converts constants, rewrites the graph
+ *   observe.c    runs the float graph over samples: ranges per channel, the same in any order
+ *   weights.c    L1 max-abs, L2 clip search per output channel; integer weights and biases with the proof of ARITHMETIC.md 4
+ *   plan.c       which values are U8, which S16: conv bits, groups that share one quantization
+ *   quantize.c   rewrites the graph: QUANTIZE, DEQUANTIZE, constants
  *   (src/calibrate.c, the stage: reads .sim and ini, drives the above, writes _fixed.sim)
  */
 #ifndef SGS_QUANTIZE_H
@@ -10,17 +11,88 @@
 
 #include "ops/op.h"
 
-/* Ranges of one float value over all samples: per channel (last dim), exact in any order of merging. */
+/* ---- observe.c ---------------------------------------------------------------------------------------------------------------- */
+
+/* Ranges of one float value over all samples: per channel (last dimension), exact in any order of samples. */
 typedef struct sgs_range {
-    int64_t channels;
+    int64_t channels;      /* 0: never seen */
     float *lo, *hi;        /* [channels] */
 } sgs_range;
 
+typedef struct sgs_observer {
+    sgs_graph *g;
+    sgs_range *range;      /* by value id */
+    sgs_value *bad;        /* a value that held NaN or infinity, or NULL */
+} sgs_observer;
+
+void sgs_observer_init(sgs_observer *o, sgs_graph *g);
+void sgs_observe(sgs_observer *o, sgs_value *v, const void *data);
+/* Over all channels. */
+void sgs_range_all(const sgs_range *r, float *lo, float *hi);
+
+/* ---- quantize.c ---------------------------------------------------------------------------------------------------------------- */
+
+/* What the ini says of a graph input or output, reduced to what quantization needs. */
+typedef struct sgs_qinput {
+    bool image;            /* U8 pixels: real = (pixel - mean[c]) / std[c], c in the network's order */
+    float mean[3], std[3];
+    bool swap;             /* the board's channels come in the reverse order: RGB <-> BGR */
+    int channel_axis;      /* of an image */
+    sgs_type type;         /* raw inputs: F32, S16 or U8 */
+    bool scaled;           /* raw integers carry a scale (quantizations=TRUE); else scale 1, zero point 0 */
+} sgs_qinput;
+
+typedef struct sgs_qoptions {
+    int level;             /* 1 or 2 */
+    const sgs_qinput *in;  /* [g->nin] */
+    const bool *dequantize; /* [g->nout] */
+    int conv_format;       /* sgs_conv_format of the ini */
+    const char *const *tensor_arrays;
+    int ntensor_arrays;
+    const char *ini;       /* for messages */
+    const sgs_log *log;
+} sgs_qoptions;
+
 typedef struct sgs_quantizer {
-    sgs_graph *g;          /* being turned into the fixed graph */
+    sgs_graph *g;          /* becomes the fixed graph */
     sgs_range *range;      /* by value id of the float graph */
-    int nrange;
-    int level;             /* 1, 2 */
+    int nrange;            /* values the float graph had */
+    const sgs_qoptions *o;
+    int *group;            /* plan.c: by value id; parent links of groups that share a quantization */
+    uint8_t *image;        /* by value id: 1 + index of the image input the value is, as it is or transposed; 0: none */
+    uint8_t *wide;         /* by output value id of a conv: 1 = 16 bit */
+    sgs_type *type;        /* by group root: U8 or S16 */
+    sgs_quant **quant;     /* by group root */
 } sgs_quantizer;
+
+/* Rewrites g; ranges are those of its values. */
+sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, sgs_diag *d);
+
+/* ---- plan.c ---- */
+sgs_status sgs_plan_types(sgs_quantizer *q, sgs_diag *d);
+int sgs_group_of(sgs_quantizer *q, const sgs_value *v);
+/* Number of leading inputs of a node that are activations; the others are weights, bias, tables. */
+int sgs_data_inputs(const sgs_node *n);
+bool sgs_is_conv(const sgs_node *n);
+
+/* ---- weights.c ---- */
+
+/* Weights, bias and their scales of one convolution, made from floats. */
+typedef struct sgs_qweights {
+    int64_t outputs, taps, inputs;  /* per output: taps x inputs weights */
+    int64_t step_o, step_t, step_i; /* element strides of the float weights and of w */
+    const float *weights, *bias;    /* bias may be NULL */
+    const float *ratio;             /* [groups*inputs] by input channel: multiplies the weights (absorbed scales), or NULL */
+    const int32_t *zero;            /* by input channel, as ratio; NULL: 0 */
+    int64_t group;                  /* outputs per group: input channel of output o is (o / group) * inputs + i */
+    double s_x;                     /* scale of the input as the sum sees it */
+    bool wide;
+    int level;
+    void *w;                        /* out: S8 or S16, laid out as weights */
+    void *b;                        /* out: S32 or S64 [outputs] */
+    float *scale;                   /* out: [outputs] */
+    int raised;                     /* out: channels whose scale was raised for the proof */
+} sgs_qweights;
+void sgs_quantize_weights(sgs_qweights *q);
 
 #endif

@@ -1,0 +1,314 @@
+/* Stage 2: NAME_float.sim and pictures become NAME_fixed.sim. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/log.h"
+#include "compile/target.h"
+#include "config/config.h"
+#include "import/sim.h"
+#include "preprocess/preprocess.h"
+#include "quant/quantize.h"
+#include "runtime/sha256.h"
+#include "sim/session.h"
+
+#define HIGHEST_LEVEL 2
+#define FEW_PICTURES 10
+
+typedef struct calibration {
+    const sgs_calibrate_options *o;
+    sgs_arena *arena;
+    int level;
+    const char *path;          /* of the result */
+    sgs_config *config;
+    sgs_graph *g;
+    sgs_session *session;
+    sgs_samples *samples;
+    sgs_observer observer;
+    sgs_want *want;            /* [inputs] */
+    ipu_sha256 list;           /* over the arrays that calibrated */
+} calibration;
+
+/* ---- options -------------------------------------------------------------------------------------------------------------------- */
+
+static sgs_status choose_level(calibration *c, sgs_diag *d)
+{
+    const char *level = c->o->quant_level;
+    if (!level) {
+        c->level = HIGHEST_LEVEL;
+        sgs_log_line(&c->o->log, "no --quant_level: L%d, the highest level there is", c->level);
+        return SGS_OK;
+    }
+    if ((level[0] != 'L' && level[0] != 'l') || level[1] < '1' || level[1] > '5' || level[2])
+        return sgs_fail(d, SGS_E_USAGE, "expected --quant_level L1 to L5, found '%s'", level);
+    c->level = level[1] - '0';
+    if (c->level <= HIGHEST_LEVEL)
+        return SGS_OK;
+    sgs_fail(d, SGS_E_UNSUPPORTED, "--quant_level L%d comes with a later version", c->level);
+    sgs_hint(d, "leave it out to take the highest level there is, L%d", HIGHEST_LEVEL);
+    return SGS_E_UNSUPPORTED;
+}
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+static bool ends_with(const char *s, const char *end)
+{
+    size_t n = strlen(s), k = strlen(end);
+    return n >= k && !strcmp(s + n - k, end);
+}
+
+/* X_float.sim -> X_fixed.sim, any other X.sim -> X_fixed.sim; beside the model, in the folder given, or the file given. */
+static const char *result_path(calibration *c)
+{
+    const char *model = c->o->model, *out = c->o->output, *base = base_name(model);
+    struct stat st;
+    bool folder = out && *out && stat(out, &st) == 0 && S_ISDIR(st.st_mode);
+    if (out && *out && !folder)
+        return out;
+    size_t cut = ends_with(base, "_float.sim") ? 10 : ends_with(base, ".sim") ? 4 : 0;
+    const char *stem = sgs_strndup(c->arena, base, strlen(base) - cut);
+    if (folder)
+        return sgs_format(c->arena, "%s%s%s_fixed.sim", out, out[strlen(out) - 1] == '/' ? "" : "/", stem);
+    return sgs_format(c->arena, "%.*s%s_fixed.sim", (int)(base - model), model, stem);
+}
+
+/* ---- the ini and the model ------------------------------------------------------------------------------------------------------ */
+
+static sgs_status differ(const calibration *c, const char *what, const char *name, const char *ini, const char *model, sgs_diag *d)
+{
+    sgs_fail(d, SGS_E_CONFIG, "%s of '%s' is %s here, but the model was converted with %s", what, name, ini, model);
+    sgs_fail_at(d, c->config->file, c->config->inputs_line, NULL);
+    sgs_hint(d, "convert the model again with this ini, or calibrate with the one it was converted with");
+    return SGS_E_CONFIG;
+}
+
+static sgs_status compare(const calibration *c, const sgs_config *m, sgs_diag *d)
+{
+    const sgs_config *i = c->config;
+    if (i->nin != m->nin || i->nout != m->nout)
+        return sgs_fail(d, SGS_E_CONFIG, "%s: %d inputs and %d outputs here; the model was converted with %d and %d", i->file, i->nin, i->nout, m->nin, m->nout);
+    for (int k = 0; k < i->nin; k++) {
+        const sgs_input_config *a = &i->in[k], *b = &m->in[k];
+        if (strcmp(a->name, b->name))
+            return differ(c, "the name", a->name, a->name, b->name, d);
+        if (a->training != b->training)
+            return differ(c, "training_input_formats", a->name, sgs_format_name(a->training), sgs_format_name(b->training), d);
+        if (a->input != b->input)
+            return differ(c, "input_formats", a->name, sgs_format_name(a->input), sgs_format_name(b->input), d);
+        if (a->nchw != b->nchw)
+            return differ(c, "input_layouts", a->name, a->nchw ? "NCHW" : "NHWC", b->nchw ? "NCHW" : "NHWC", d);
+    }
+    for (int k = 0; k < i->nout; k++) {
+        if (strcmp(i->out[k].name, m->out[k].name))
+            return differ(c, "the name", i->out[k].name, i->out[k].name, m->out[k].name, d);
+        if (i->out[k].nchw != m->out[k].nchw)
+            return differ(c, "output_layouts", i->out[k].name, i->out[k].nchw ? "NCHW" : "NHWC", m->out[k].nchw ? "NCHW" : "NHWC", d);
+    }
+    return SGS_OK;
+}
+
+static sgs_status check_config(const calibration *c, sgs_diag *d)
+{
+    const sgs_meta *meta = sgs_meta_get(c->g, "sgs.config");
+    if (sgs_meta_get(c->g, "sgs.fixed")) {
+        sgs_fail(d, SGS_E_USAGE, "expected a float model, found a fixed-point one");
+        return sgs_fail_at(d, c->o->model, 0, NULL);
+    }
+    if (!meta) {
+        sgs_fail(d, SGS_E_FORMAT, "the model carries no configuration: it was not written by ConvertTool");
+        return sgs_fail_at(d, c->o->model, 0, NULL);
+    }
+    sgs_config *m;
+    SGS_TRY(sgs_config_parse(&m, c->o->model, meta->data, d));
+    sgs_status s = compare(c, m, d);
+    sgs_config_free(m);
+    SGS_TRY(s);
+    for (int k = 0; k < c->config->nout; k++) {
+        const sgs_output_config *o = &c->config->out[k];
+        if (o->format != (o->dequantize ? SGS_FMT_RAW_F32 : SGS_FMT_RAW_S16)) {
+            sgs_fail(d, SGS_E_UNSUPPORTED, "output_formats %s of '%s' comes with a later version", sgs_format_name(o->format), o->name);
+            return sgs_fail_at(d, c->config->file, c->config->outputs_line, NULL);
+        }
+    }
+    return SGS_OK;
+}
+
+static sgs_status open_model(calibration *c, sgs_diag *d)
+{
+    const sgs_target *target;
+    SGS_TRY(sgs_target_find(c->o->soc_version, &target, d));
+    if (!c->o->soc_version)
+        sgs_log_line(&c->o->log, "no --soc_version: %s, which runs everywhere", target->name);
+    SGS_TRY(sgs_config_read(&c->config, c->o->input_config, d));
+    SGS_TRY(sgs_sim_read(&c->g, c->o->model, d));
+    SGS_TRY(check_config(c, d));
+    c->want = SGS_NEW_N(c->arena, sgs_want, c->g->nin + 1);
+    for (int i = 0; i < c->g->nin; i++) {
+        const sgs_value *v = c->g->in[i];
+        c->want[i] = (sgs_want){ .name = sgs_value_label(c->g, v), .type = v->type, .rank = v->rank, .dim = v->dim };
+    }
+    return SGS_OK;
+}
+
+/* ---- ranges -------------------------------------------------------------------------------------------------------------------------- */
+
+static void watch(void *user, const sgs_node *n, const sgs_tensor *out)
+{
+    sgs_observe(user, n->out[0], out[0].data);
+}
+
+static sgs_status bad_value(const calibration *c, int sample, sgs_diag *d)
+{
+    sgs_fail(d, SGS_E_DATA, "with picture '%s' the tensor '%s' holds NaN or infinity", sgs_samples_path(c->samples, sample, 0),
+             sgs_value_label(c->g, c->observer.bad));
+    return sgs_fail_at(d, c->o->model, 0, c->observer.bad->def ? sgs_node_label(c->g, c->observer.bad->def) : NULL);
+}
+
+static sgs_status one_sample(calibration *c, int sample, const sgs_array *array, sgs_diag *d)
+{
+    for (int i = 0; i < c->g->nin; i++) {
+        void *to = sgs_session_data(c->session, c->g->in[i]);
+        SGS_TRY(sgs_samples_take(c->samples, i, &array[i], &c->want[i], to, d));
+        ipu_sha256_add(&c->list, to, (size_t)sgs_value_bytes(c->g->in[i]));
+        sgs_observe(&c->observer, c->g->in[i], to);
+    }
+    sgs_status s = sgs_session_run(c->session, d);
+    if (c->observer.bad)
+        return bad_value(c, sample, d);
+    return s;
+}
+
+static sgs_status observe_all(calibration *c, sgs_diag *d)
+{
+    int n = sgs_samples_count(c->samples);
+    sgs_array *array = SGS_NEW_N(c->arena, sgs_array, c->g->nin + 1);
+    if (n < FEW_PICTURES)
+        sgs_log_warning(&c->o->log, "%d picture%s to calibrate with; about 100 give better ranges", n, n == 1 ? "" : "s");
+    sgs_log_line(&c->o->log, "Start to analysis images...");
+    sgs_session_watch(c->session, watch, &c->observer);
+    for (int i = 0; i < n; i++) {
+        bool end;
+        sgs_log_progress(&c->o->log, "calibrate", i, n);
+        SGS_TRY(sgs_samples_next(c->samples, array, &end, d));
+        SGS_TRY(one_sample(c, i, array, d));
+    }
+    sgs_log_progress(&c->o->log, "calibrate", n, n);
+    return SGS_OK;
+}
+
+static sgs_status gather(calibration *c, sgs_diag *d)
+{
+    SGS_TRY(sgs_preflight(c->config, &c->o->samples, c->want, &c->o->log, d));
+    /* Workers are forked before the session starts anything of its own. */
+    SGS_TRY(sgs_samples_open(&c->samples, &c->o->samples, c->g->nin, true, d));
+    SGS_TRY(sgs_session_new(&c->session, c->g, false, d));
+    sgs_observer_init(&c->observer, c->g);
+    ipu_sha256_init(&c->list);
+    return observe_all(c, d);
+}
+
+/* ---- quantization ---------------------------------------------------------------------------------------------------------------------- */
+
+static sgs_type raw_type(sgs_data_format f)
+{
+    return f == SGS_FMT_RAW_U8 ? SGS_U8 : f == SGS_FMT_RAW_S16 ? SGS_S16 : SGS_F32;
+}
+
+static bool is_bgr(sgs_data_format f)
+{
+    return f == SGS_FMT_BGR || f == SGS_FMT_BGRA;
+}
+
+/* mean and std of the ini are R, G, B; the network's channel 0 is blue when it was trained on BGR. */
+static sgs_qinput describe_input(const sgs_input_config *in)
+{
+    sgs_qinput q = { .image = !sgs_format_raw(in->training), .type = raw_type(in->input), .scaled = in->quantize,
+                     .swap = is_bgr(in->training) != is_bgr(in->input), .channel_axis = in->nchw ? 1 : 3 };
+    for (int k = 0; k < 3 && q.image; k++) {
+        int from = is_bgr(in->training) ? 2 - k : k;
+        q.mean[k] = in->mean[in->nmean == 3 ? from : 0];
+        q.std[k] = in->std[in->nstd == 3 ? from : 0];
+    }
+    return q;
+}
+
+static void add_metadata(calibration *c)
+{
+    sgs_graph *g = c->g;
+    uint8_t hash[32];
+    sgs_buf b = { 0 };
+    sgs_buf_printf(&b, "level L%d\nevaluator %s\n", c->level, sgs_session_identity());
+    sgs_meta_set(g, "sgs.fixed", b.p, b.n);
+    b.n = 0;
+    sgs_config_print(c->config, &b);
+    sgs_meta_set(g, "sgs.config", b.p, b.n);
+    b.n = 0;
+    const sgs_meta *origin = sgs_meta_get(g, "sgs.provenance");
+    if (origin)
+        sgs_buf_add(&b, origin->data.p, origin->data.n);
+    ipu_sha256_end(&c->list, hash);
+    sgs_buf_printf(&b, "calibration ");
+    for (int i = 0; i < 32; i++)
+        sgs_buf_printf(&b, "%02x", hash[i]);
+    sgs_buf_printf(&b, "\n");
+    sgs_meta_set(g, "sgs.provenance", b.p, b.n);
+    sgs_buf_free(&b);
+}
+
+static sgs_status quantize(calibration *c, sgs_diag *d)
+{
+    const sgs_config *i = c->config;
+    sgs_qinput *in = SGS_NEW_N(c->arena, sgs_qinput, i->nin + 1);
+    bool *dequantize = SGS_NEW_N(c->arena, bool, i->nout + 1);
+    for (int k = 0; k < i->nin; k++)
+        in[k] = describe_input(&i->in[k]);
+    for (int k = 0; k < i->nout; k++)
+        dequantize[k] = i->out[k].dequantize;
+    const sgs_qoptions o = { .level = c->level, .in = in, .dequantize = dequantize, .conv_format = (int)i->conv_format, .tensor_arrays = i->tensor_arrays,
+                             .ntensor_arrays = i->ntensor_arrays, .ini = i->file, .log = &c->o->log };
+    SGS_TRY(sgs_quantize(c->g, c->observer.range, &o, d));
+    add_metadata(c);
+    return sgs_graph_verify(c->g, d);
+}
+
+/* ---- the stage -------------------------------------------------------------------------------------------------------------------------- */
+
+static sgs_status calibrate(calibration *c, sgs_diag *d)
+{
+    SGS_TRY(choose_level(c, d));
+    c->path = result_path(c);
+    SGS_TRY(open_model(c, d));
+    SGS_TRY(gather(c, d));
+    sgs_session_free(c->session);
+    c->session = NULL;
+    SGS_TRY(quantize(c, d));
+    SGS_TRY(sgs_sim_write(c->g, c->path, d));
+    sgs_log_line(&c->o->log, "wrote %s", c->path);
+    sgs_log_line(&c->o->log, "Run convert model OK.");
+    return SGS_OK;
+}
+
+sgs_status sgs_calibrate(const sgs_calibrate_options *o, char **written, sgs_diag *d)
+{
+    if (written)
+        *written = NULL;
+    if (!o->model || !o->input_config)
+        return sgs_fail(d, SGS_E_USAGE, "expected a model and an input_config");
+    calibration c = { .o = o, .arena = sgs_arena_new() };
+    if (!c.arena)
+        return sgs_fail(d, SGS_E_LIMIT, "out of memory");
+    sgs_status s = calibrate(&c, d);
+    if (s == SGS_OK && written)
+        *written = strdup(c.path);
+    sgs_samples_close(c.samples);
+    sgs_session_free(c.session);
+    sgs_graph_free(c.g);
+    sgs_config_free(c.config);
+    sgs_arena_free(c.arena);
+    return s;
+}

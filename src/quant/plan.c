@@ -1,0 +1,203 @@
+/* Which values are U8 and which S16.  Values joined by data movement share one quantization (a group); a group is U8 when all it feeds are 8-bit
+ * convolutions and all that makes it can write U8, else S16. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "config/config.h"
+#include "quant/quantize.h"
+
+bool sgs_is_conv(const sgs_node *n)
+{
+    return n->op->qrule == SGS_Q_CONV;
+}
+
+int sgs_data_inputs(const sgs_node *n)
+{
+    if (sgs_is_conv(n) || n->op == &sgs_op_softmax)
+        return 1;
+    return n->nin;
+}
+
+/* ---- groups: union-find by value id -------------------------------------------------------------------------------------------- */
+
+static int root(sgs_quantizer *q, int i)
+{
+    while (q->group[i] != i)
+        i = q->group[i] = q->group[q->group[i]];
+    return i;
+}
+
+int sgs_group_of(sgs_quantizer *q, const sgs_value *v)
+{
+    return root(q, v->id);
+}
+
+static void join(sgs_quantizer *q, const sgs_value *a, const sgs_value *b)
+{
+    int ra = root(q, a->id), rb = root(q, b->id);
+    q->group[ra > rb ? ra : rb] = ra > rb ? rb : ra;
+}
+
+/* ---- images ------------------------------------------------------------------------------------------------------------------------ */
+
+/* Image inputs and their transposes keep the pixels' own quantization. */
+static void mark_images(sgs_quantizer *q)
+{
+    for (int i = 0; i < q->g->nin; i++)
+        if (q->o->in[i].image)
+            q->image[q->g->in[i]->id] = (uint8_t)(i + 1);
+    for (sgs_node *n = q->g->first; n; n = n->next)
+        if (n->op == &sgs_op_transpose && q->image[n->in[0]->id])
+            q->image[n->out[0]->id] = q->image[n->in[0]->id];
+}
+
+static bool from_image(const sgs_quantizer *q, const sgs_value *v)
+{
+    return q->image[v->id] != 0;
+}
+
+static void group_moves(sgs_quantizer *q)
+{
+    for (int i = 0; i < q->g->nvalue; i++)
+        q->group[i] = i;
+    for (sgs_node *n = q->g->first; n; n = n->next) {
+        if (n->op->qrule != SGS_Q_MOVE || from_image(q, n->out[0]))
+            continue;
+        for (int i = 0; i < sgs_data_inputs(n); i++)
+            if (!n->in[i]->data && !from_image(q, n->in[i]))
+                join(q, n->in[i], n->out[0]);
+    }
+}
+
+/* ---- bits of the convolutions --------------------------------------------------------------------------------------------------- */
+
+static bool by_format(const sgs_quantizer *q, const sgs_node *n)
+{
+    switch (q->o->conv_format) {
+    case SGS_CONV_ALL_INT16: return true;
+    case SGS_CONV_CONV2D_INT16: return n->op != &sgs_op_depthwise;
+    case SGS_CONV_DEPTHWISE_INT16: return n->op == &sgs_op_depthwise;
+    default: return false;
+    }
+}
+
+static void warn(const sgs_quantizer *q, const char *text)
+{
+    if (q->o->log && q->o->log->line)
+        q->o->log->line(q->o->log->user, true, text);
+}
+
+static sgs_status unknown_tensor(sgs_quantizer *q, const char *name, sgs_diag *d)
+{
+    sgs_graph *g = q->g;
+    const char **known = SGS_NEW_N(g->arena, const char *, g->nvalue + 1);
+    int n = 0;
+    for (const sgs_node *c = g->first; c; c = c->next)
+        if (sgs_is_conv(c) && c->in[0]->nname)
+            known[n++] = c->in[0]->name[0];
+    const sgs_value *gone = sgs_find_swallowed(g, name);
+    const char *near = sgs_nearest(name, known, n);
+    if (gone)
+        sgs_fail(d, SGS_E_CONFIG, "tensor_arrays: '%s' became part of the layer that makes '%s'", name, sgs_value_label(g, gone));
+    else
+        sgs_fail(d, SGS_E_CONFIG, "tensor_arrays: '%s' is not the data input of any convolution", name);
+    sgs_fail_at(d, q->o->ini, 0, NULL);
+    if (near)
+        sgs_hint(d, "did you mean '%s'?", near);
+    return SGS_E_CONFIG;
+}
+
+/* All convolutions that read the named tensor. */
+static sgs_status widen_named(sgs_quantizer *q, const char *name, sgs_diag *d)
+{
+    bool found = false;
+    for (sgs_node *n = q->g->first; n; n = n->next) {
+        if (!sgs_is_conv(n) || !sgs_value_has_name(n->in[0], name))
+            continue;
+        found = true;
+        if (from_image(q, n->in[0]))
+            warn(q, sgs_format(q->g->arena, "tensor_arrays: '%s' is an image; the convolution behind it stays 8 bit", name));
+        else
+            q->wide[n->out[0]->id] = 1;
+    }
+    return found ? SGS_OK : unknown_tensor(q, name, d);
+}
+
+static sgs_status choose_bits(sgs_quantizer *q, sgs_diag *d)
+{
+    for (sgs_node *n = q->g->first; n; n = n->next)
+        if (sgs_is_conv(n) && !from_image(q, n->in[0]) && by_format(q, n))
+            q->wide[n->out[0]->id] = 1;
+    for (int i = 0; i < q->o->ntensor_arrays; i++)
+        SGS_TRY(widen_named(q, q->o->tensor_arrays[i], d));
+    return SGS_OK;
+}
+
+/* ---- types ----------------------------------------------------------------------------------------------------------------------------- */
+
+static void need_s16(sgs_quantizer *q, const sgs_value *v)
+{
+    q->type[sgs_group_of(q, v)] = SGS_S16;
+}
+
+/* Starts at U8; whatever cannot live with that makes the group S16.  Groups that feed no convolution at all are S16 too. */
+static void choose_types(sgs_quantizer *q)
+{
+    bool *feeds = SGS_NEW_N(q->g->arena, bool, q->g->nvalue + 1);
+    for (int i = 0; i < q->g->nvalue; i++)
+        q->type[i] = SGS_U8;
+    for (sgs_node *n = q->g->first; n; n = n->next) {
+        bool conv = sgs_is_conv(n), wide = conv && q->wide[n->out[0]->id];
+        if (conv && !wide && !n->in[0]->data)
+            feeds[sgs_group_of(q, n->in[0])] = true;
+        for (int i = 0; i < sgs_data_inputs(n); i++)
+            if (!n->in[i]->data && (n->op->qrule == SGS_Q_S16 || wide))
+                need_s16(q, n->in[i]);
+        if (n->op->qrule == SGS_Q_S16)
+            need_s16(q, n->out[0]);
+    }
+    for (int i = 0; i < q->g->nout; i++)
+        need_s16(q, q->g->out[i]);
+    for (int i = 0; i < q->g->nvalue; i++)
+        if (!feeds[root(q, i)])
+            q->type[root(q, i)] = SGS_S16;
+    for (int i = 0; i < q->g->nin; i++) /* raw integers come as they are */
+        if (!q->o->in[i].image && q->o->in[i].type != SGS_F32)
+            q->type[sgs_group_of(q, q->g->in[i])] = q->o->in[i].type;
+}
+
+/* Every node must have a fixed-point rule. */
+static sgs_status check_rules(sgs_quantizer *q, sgs_diag *d)
+{
+    for (sgs_node *n = q->g->first; n; n = n->next) {
+        const char *why = n->op->qrule == SGS_Q_NONE ? "has no fixed-point form yet" : NULL;
+        for (int i = 0; i < sgs_data_inputs(n) && !why; i++)
+            if (!n->in[i] || n->in[i]->type != SGS_F32)
+                why = "works on values that are not float";
+        if (sgs_is_conv(n) && !why && (!n->in[1]->data || (n->nin > 2 && n->in[2] && !n->in[2]->data)))
+            why = "has weights or a bias that are known only at run time";
+        if (n->op == &sgs_op_pad && !why && ((const sgs_pad_attr *)n->attr)->value != 0.0f)
+            why = "pads with a value other than 0, which has no fixed-point form yet";
+        if (why) {
+            sgs_fail(d, SGS_E_UNSUPPORTED, "operator %s %s", n->op->name, why);
+            return sgs_fail_at(d, q->g->file, 0, sgs_node_label(q->g, n));
+        }
+    }
+    return SGS_OK;
+}
+
+sgs_status sgs_plan_types(sgs_quantizer *q, sgs_diag *d)
+{
+    int n = q->g->nvalue + 1;
+    q->group = SGS_NEW_N(q->g->arena, int, n);
+    q->image = SGS_NEW_N(q->g->arena, uint8_t, n);
+    q->wide = SGS_NEW_N(q->g->arena, uint8_t, n);
+    q->type = SGS_NEW_N(q->g->arena, sgs_type, n);
+    q->quant = SGS_NEW_N(q->g->arena, sgs_quant *, n);
+    SGS_TRY(check_rules(q, d));
+    mark_images(q);
+    group_moves(q);
+    SGS_TRY(choose_bits(q, d));
+    choose_types(q);
+    return SGS_OK;
+}

@@ -1,0 +1,443 @@
+/* The rewrite: every float value gets type and quantization, uses that need another type get a QUANTIZE, constants become integers, outputs a
+ * DEQUANTIZE where the ini asks for one. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "quant/quantize.h"
+
+/* ---- scales --------------------------------------------------------------------------------------------------------------------- */
+
+static sgs_quant *one_scale(sgs_graph *g, double scale, int32_t zero, float lo, float hi)
+{
+    sgs_quant *q = sgs_quant_new(g, -1, 1);
+    q->scale[0] = (float)scale;
+    q->zero[0] = zero;
+    q->nrange = 1;
+    q->lo = SGS_NEW_N(g->arena, float, 1);
+    q->hi = SGS_NEW_N(g->arena, float, 1);
+    q->lo[0] = lo;
+    q->hi[0] = hi;
+    return q;
+}
+
+#define LEAST_RANGE 1e-30f
+
+/* Range -> scale and zero point; zero is always exact. */
+static sgs_quant *quant_for(sgs_graph *g, sgs_type t, float lo, float hi)
+{
+    lo = lo < 0 ? lo : 0;
+    hi = hi > 0 ? hi : 0;
+    if (t == SGS_S16) {
+        float most = fmaxf(-lo, hi);
+        return one_scale(g, most < LEAST_RANGE ? 1.0 : (double)most / 32767, 0, lo, hi);
+    }
+    double range = (double)hi - (double)lo;
+    if (range < (double)LEAST_RANGE)
+        return one_scale(g, 1.0, 0, lo, hi);
+    double scale = range / 255, zero = rint(-(double)lo / scale);
+    return one_scale(g, scale, (int32_t)fmin(fmax(zero, 0), 255), lo, hi);
+}
+
+static sgs_quant *image_quant(sgs_graph *g, const sgs_qinput *in, int axis, int64_t channels)
+{
+    sgs_quant *q = sgs_quant_new(g, channels > 1 ? axis : -1, (int)channels);
+    for (int64_t c = 0; c < channels; c++) {
+        int64_t k = in->swap ? channels - 1 - c : c;
+        q->scale[c] = (float)(1 / (double)in->std[k]);
+        q->zero[c] = (int32_t)fmin(fmax(rint((double)in->mean[k]), 0), 255);
+    }
+    return q;
+}
+
+/* ---- groups ------------------------------------------------------------------------------------------------------------------------ */
+
+typedef struct extent {
+    float lo, hi;
+    bool seen, fixed;      /* fixed: only softmax makes the group: 0..1 in steps of 2^-15 */
+    bool other;
+} extent;
+
+static void widen(sgs_quantizer *q, extent *e, const sgs_value *v)
+{
+    extent *x = &e[sgs_group_of(q, v)];
+    if (v->id < q->nrange && q->range[v->id].channels) {
+        sgs_range_all(&q->range[v->id], &x->lo, &x->hi);
+        x->seen = true;
+    }
+    if (!v->def || v->def->op->qrule != SGS_Q_MOVE) {
+        bool softmax = v->def && v->def->op == &sgs_op_softmax;
+        x->fixed = x->fixed || softmax;
+        x->other = x->other || !softmax;
+    }
+}
+
+static void widen_by_const(sgs_quantizer *q, extent *e, const sgs_node *n)
+{
+    for (int i = 0; i < n->nin && n->op->qrule == SGS_Q_MOVE; i++) {
+        const sgs_value *c = n->in[i];
+        extent *x = &e[sgs_group_of(q, n->out[0])];
+        for (int64_t k = 0; c->data && k < sgs_value_count(c); k++) {
+            x->lo = fminf(x->lo, ((const float *)c->data)[k]);
+            x->hi = fmaxf(x->hi, ((const float *)c->data)[k]);
+        }
+    }
+}
+
+static void choose_scales(sgs_quantizer *q)
+{
+    sgs_graph *g = q->g;
+    extent *e = SGS_NEW_N(g->arena, extent, g->nvalue + 1);
+    for (int i = 0; i < g->nin; i++)
+        widen(q, e, g->in[i]);
+    for (const sgs_node *n = g->first; n; n = n->next) {
+        widen(q, e, n->out[0]);
+        widen_by_const(q, e, n);
+    }
+    for (int i = 0; i < g->nvalue; i++) {
+        if (q->group[i] != i)
+            continue;
+        bool probability = e[i].fixed && !e[i].other && q->type[i] == SGS_S16;
+        q->quant[i] = probability ? one_scale(g, 0x1p-15, 0, 0, 1) : quant_for(g, q->type[i], e[i].lo, e[i].hi);
+    }
+    for (int i = 0; i < g->nin; i++)
+        if (!q->o->in[i].image && q->o->in[i].type != SGS_F32 && !q->o->in[i].scaled)
+            q->quant[sgs_group_of(q, g->in[i])] = one_scale(g, 1, 0, e[g->in[i]->id].lo, e[g->in[i]->id].hi);
+}
+
+/* ---- values ------------------------------------------------------------------------------------------------------------------------ */
+
+static void set_value(sgs_quantizer *q, sgs_value *v)
+{
+    int r = sgs_group_of(q, v);
+    v->type = q->type[r];
+    v->quant = q->quant[r];
+}
+
+/* Along which axis of a transposed image the channels lie. */
+static int image_axis(const sgs_value *v, int axis)
+{
+    if (!v->def)
+        return axis;
+    const sgs_perm_attr *p = v->def->attr;
+    int before = image_axis(v->def->in[0], axis);
+    for (int i = 0; i < v->rank; i++)
+        if (p->perm[i] == before)
+            return i;
+    return before;
+}
+
+static void set_image(sgs_quantizer *q, sgs_value *v)
+{
+    const sgs_qinput *in = &q->o->in[q->image[v->id] - 1];
+    int axis = image_axis(v, in->channel_axis);
+    v->type = SGS_U8;
+    v->quant = image_quant(q->g, in, axis, v->dim[axis]);
+}
+
+/* A float input stays float for the caller; what the graph reads is its QUANTIZE. */
+static void split_float_input(sgs_quantizer *q, sgs_value *v)
+{
+    sgs_graph *g = q->g;
+    sgs_value *inner = sgs_value_like(g, v);
+    sgs_replace_uses(g, v, inner);
+    sgs_node *n = sgs_node_new(g, g->first, &sgs_op_quantize, 1, &v, NULL);
+    sgs_node_set_out(g, n, 1, &inner);
+    inner->type = q->type[sgs_group_of(q, v)];
+    inner->quant = q->quant[sgs_group_of(q, v)];
+}
+
+/* Types of all values; ids of values made from here on have no group. */
+static void set_values(sgs_quantizer *q)
+{
+    sgs_graph *g = q->g;
+    for (sgs_node *n = g->first; n; n = n->next)
+        if (q->image[n->out[0]->id])
+            set_image(q, n->out[0]);
+        else
+            set_value(q, n->out[0]);
+    for (int i = 0; i < g->nin; i++) {
+        if (q->image[g->in[i]->id])
+            set_image(q, g->in[i]);
+        else if (q->o->in[i].type != SGS_F32)
+            set_value(q, g->in[i]);
+        else
+            split_float_input(q, g->in[i]);
+    }
+}
+
+/* ---- uses that need another type ------------------------------------------------------------------------------------------------ */
+
+static bool same_quant(const sgs_value *a, const sgs_quant *b)
+{
+    return a->quant->n == 1 && b->n == 1 && a->quant->scale[0] == b->scale[0] && a->quant->zero[0] == b->zero[0];
+}
+
+/* v in that type and quantization, before node n: an earlier QUANTIZE of the same kind serves again. */
+static sgs_value *requantized(sgs_quantizer *q, sgs_value *v, sgs_type t, sgs_quant *quant)
+{
+    sgs_graph *g = q->g;
+    for (sgs_node *n = g->first; n; n = n->next)
+        if (n->op == &sgs_op_quantize && n->in[0] == v && n->out[0]->type == t && same_quant(n->out[0], quant))
+            return n->out[0];
+    sgs_value *y = sgs_value_like(g, v);
+    y->type = t;
+    y->quant = quant;
+    sgs_node *n = sgs_node_new(g, v->def ? v->def->next : g->first, &sgs_op_quantize, 1, &v, NULL);
+    sgs_node_set_out(g, n, 1, &y);
+    return y;
+}
+
+static void range_of(const sgs_quantizer *q, const sgs_value *v, float *lo, float *hi)
+{
+    *lo = *hi = 0;
+    if (v->id < q->nrange && q->range[v->id].channels)
+        sgs_range_all(&q->range[v->id], lo, hi);
+    else if (v->quant && v->quant->nrange) {
+        *lo = v->quant->lo[0];
+        *hi = v->quant->hi[0];
+    }
+}
+
+/* The use of v by slot i of n, in the type that n needs there. */
+static sgs_value *fitting(sgs_quantizer *q, sgs_node *n, int i)
+{
+    sgs_value *v = n->in[i];
+    float lo, hi;
+    bool image = v->id < q->nrange && q->image[v->id];
+    if (n->op->qrule == SGS_Q_MOVE) {
+        sgs_value *y = n->out[0];
+        bool same = (image && q->image[y->id]) || (v->type == y->type && same_quant(v, y->quant));
+        return same ? v : requantized(q, v, y->type, y->quant);
+    }
+    sgs_type need = sgs_is_conv(n) && !q->wide[n->out[0]->id] ? SGS_U8 : SGS_S16;
+    if (v->type == need)
+        return v;
+    range_of(q, v, &lo, &hi);
+    return requantized(q, v, need, quant_for(q->g, need, lo, hi));
+}
+
+/* A constant operand of an elementwise op or a concatenation. */
+static sgs_value *constant(sgs_quantizer *q, const sgs_value *c, sgs_type t, sgs_quant *quant)
+{
+    int64_t count = sgs_value_count(c);
+    float lo = 0, hi = 0;
+    for (int64_t i = 0; i < count; i++) {
+        lo = fminf(lo, ((const float *)c->data)[i]);
+        hi = fmaxf(hi, ((const float *)c->data)[i]);
+    }
+    quant = quant ? quant : quant_for(q->g, t, lo, hi);
+    sgs_value *y = sgs_const_new(q->g, t, c->rank, c->dim, NULL, true);
+    double least = t == SGS_U8 ? 0 : -32767, most = t == SGS_U8 ? 255 : 32767;
+    for (int64_t i = 0; i < count; i++) {
+        double v = rint((double)((const float *)c->data)[i] / (double)quant->scale[0]) + quant->zero[0];
+        v = fmin(fmax(v, least), most);
+        if (t == SGS_U8)
+            ((uint8_t *)(uintptr_t)y->data)[i] = (uint8_t)v;
+        else
+            ((int16_t *)(uintptr_t)y->data)[i] = (int16_t)v;
+    }
+    y->quant = quant;
+    y->name = c->name;
+    y->nname = c->nname;
+    return y;
+}
+
+static void fit_inputs(sgs_quantizer *q, sgs_node *n)
+{
+    for (int i = 0; i < sgs_data_inputs(n); i++) {
+        sgs_value *v = n->in[i], *y = n->out[0];
+        bool move = n->op->qrule == SGS_Q_MOVE;
+        n->in[i] = v->data ? constant(q, v, move ? y->type : SGS_S16, move ? y->quant : NULL) : fitting(q, n, i);
+    }
+}
+
+/* ---- convolutions -------------------------------------------------------------------------------------------------------------------- */
+
+/* Element order of the three convolutions' weights. */
+static void layout(const sgs_node *n, sgs_qweights *w)
+{
+    const int64_t *d = n->in[1]->dim;
+    w->group = 1;
+    if (n->op == &sgs_op_fc) {
+        *w = (sgs_qweights){ .outputs = d[0], .taps = 1, .inputs = d[1], .step_o = d[1], .step_t = 0, .step_i = 1, .group = d[0] };
+    } else if (n->op == &sgs_op_depthwise) {
+        *w = (sgs_qweights){ .outputs = d[3], .taps = d[1] * d[2], .inputs = 1, .step_o = 1, .step_t = d[3], .step_i = 0, .group = 1 };
+    } else {
+        int64_t groups = ((const sgs_conv_attr *)n->attr)->groups;
+        *w = (sgs_qweights){ .outputs = d[0], .taps = d[1] * d[2], .inputs = d[3], .step_o = d[1] * d[2] * d[3], .step_t = d[3], .step_i = 1,
+                             .group = d[0] / groups };
+    }
+}
+
+/* The board's channel order: float weights with their input channels reversed. */
+static const float *swapped(sgs_quantizer *q, const sgs_value *v, const sgs_qweights *w)
+{
+    const float *from = v->data;
+    float *to = SGS_NEW_N(q->g->arena, float, sgs_value_count(v));
+    for (int64_t o = 0; o < w->outputs; o++)
+        for (int64_t t = 0; t < w->taps; t++)
+            for (int64_t i = 0; i < w->inputs; i++)
+                to[o * w->step_o + t * w->step_t + i * w->step_i] = from[o * w->step_o + t * w->step_t + (w->inputs - 1 - i) * w->step_i];
+    return to;
+}
+
+/* ARITHMETIC.md 10: pixels count from a whole zero point, not from the mean; inside the picture the difference is a constant. */
+static const float *image_bias(sgs_quantizer *q, const sgs_qinput *in, const sgs_qweights *w)
+{
+    float *b = SGS_NEW_N(q->g->arena, float, w->outputs);
+    for (int64_t o = 0; o < w->outputs; o++) {
+        double sum = w->bias ? (double)w->bias[o] : 0;
+        for (int64_t t = 0; t < w->taps; t++)
+            for (int64_t i = 0; i < w->inputs; i++) {
+                int64_t c = o / w->group * w->inputs + i, channels = w->outputs / w->group * w->inputs;
+                int64_t k = channels > 1 && in->swap ? channels - 1 - c : c;
+                double off = ((double)w->zero[c] - (double)in->mean[k]) / (double)in->std[k];
+                sum += (double)w->weights[o * w->step_o + t * w->step_t + i * w->step_i] * off;
+            }
+        b[o] = (float)sum;
+    }
+    return b;
+}
+
+/* Scales per input channel: the largest counts, the weights absorb the rest. */
+static void absorb(sgs_quantizer *q, const sgs_quant *x, sgs_qweights *w)
+{
+    int64_t channels = w->outputs / w->group * w->inputs;
+    float *ratio = SGS_NEW_N(q->g->arena, float, channels);
+    int32_t *zero = SGS_NEW_N(q->g->arena, int32_t, channels);
+    w->s_x = 0;
+    for (int i = 0; i < x->n; i++)
+        w->s_x = fmax(w->s_x, (double)x->scale[i]);
+    for (int64_t c = 0; c < channels; c++) {
+        ratio[c] = (float)((double)x->scale[x->n > 1 ? c : 0] / w->s_x);
+        zero[c] = x->zero[x->n > 1 ? c : 0];
+    }
+    w->ratio = x->n > 1 ? ratio : NULL;
+    w->zero = zero;
+}
+
+static void put_back(sgs_quantizer *q, sgs_node *n, const sgs_qweights *w, const char *reason)
+{
+    sgs_graph *g = q->g;
+    int64_t outputs = w->outputs;
+    sgs_value *old = n->in[1], *nw = sgs_const_new(g, w->wide ? SGS_S16 : SGS_S8, old->rank, old->dim, w->w, false);
+    nw->quant = sgs_quant_new(g, n->op == &sgs_op_depthwise ? 3 : 0, (int)outputs);
+    memcpy(nw->quant->scale, w->scale, (size_t)outputs * sizeof(float));
+    nw->quant->reason = reason;
+    nw->name = old->name;
+    nw->nname = old->nname;
+    sgs_value *nb = sgs_const_new(g, w->wide ? SGS_S64 : SGS_S32, 1, &outputs, w->b, false);
+    if (n->nin > 2 && n->in[2]) {
+        nb->name = n->in[2]->name;
+        nb->nname = n->in[2]->nname;
+    }
+    sgs_value **in = SGS_NEW_N(g->arena, sgs_value *, 3);
+    in[0] = n->in[0];
+    in[1] = nw;
+    in[2] = nb;
+    n->in = in;
+    n->nin = 3;
+}
+
+static void quantize_conv(sgs_quantizer *q, sgs_node *n)
+{
+    sgs_graph *g = q->g;
+    sgs_qweights w;
+    const sgs_value *x = n->in[0];
+    bool image = x->id < q->nrange && q->image[x->id];
+    const sgs_qinput *in = image ? &q->o->in[q->image[x->id] - 1] : NULL;
+    layout(n, &w);
+    w.wide = q->wide[n->out[0]->id];
+    w.level = q->o->level;
+    w.weights = image && in->swap ? swapped(q, n->in[1], &w) : n->in[1]->data;
+    w.bias = n->nin > 2 && n->in[2] ? n->in[2]->data : NULL;
+    absorb(q, x->quant, &w);
+    if (image)
+        w.bias = image_bias(q, in, &w);
+    w.w = sgs_alloc_n(g->arena, (size_t)sgs_value_count(n->in[1]), w.wide ? 2 : 1);
+    w.b = sgs_alloc_n(g->arena, (size_t)w.outputs, w.wide ? 8 : 4);
+    w.scale = SGS_NEW_N(g->arena, float, w.outputs);
+    sgs_quantize_weights(&w);
+    if (w.raised)
+        sgs_log_line(q->o->log, "%s: weight scale of %d of %lld channels raised so that every sum fits", sgs_node_label(g, n), w.raised, (long long)w.outputs);
+    put_back(q, n, &w, image ? "8 bit: reads the image" : w.wide ? "16 bit: asked for in the ini" : "8 bit: default");
+}
+
+/* ---- tables, outputs --------------------------------------------------------------------------------------------------------------------- */
+
+/* ARITHMETIC.md 9. */
+static void add_softmax_table(sgs_quantizer *q, sgs_node *n)
+{
+    int16_t t[1025];
+    int64_t dim = 1025;
+    for (int i = 0; i < 1025; i++)
+        t[i] = (int16_t)rint(32767 * exp(-i / 64.0));
+    sgs_value **in = SGS_NEW_N(q->g->arena, sgs_value *, 2);
+    in[0] = n->in[0];
+    in[1] = sgs_const_new(q->g, SGS_S16, 1, &dim, t, true);
+    n->in = in;
+    n->nin = 2;
+}
+
+static void finish_output(sgs_quantizer *q, int i)
+{
+    sgs_graph *g = q->g;
+    sgs_value *v = g->out[i];
+    if (!q->o->dequantize[i])
+        return;
+    sgs_value *y = sgs_value_like(g, v);
+    y->type = SGS_F32;
+    sgs_node *n = sgs_node_new(g, NULL, &sgs_op_dequantize, 1, &v, NULL);
+    sgs_node_set_out(g, n, 1, &y);
+    sgs_value_take_names(g, y, v);
+    g->out[i] = y;
+}
+
+/* An output that is 8 bit by force (an image, raw bytes) or is read by others in its integer form. */
+static void widen_output(sgs_quantizer *q, int i)
+{
+    sgs_value *v = q->g->out[i];
+    float lo, hi;
+    if (v->type == SGS_S16)
+        return;
+    range_of(q, v, &lo, &hi);
+    sgs_value *y = requantized(q, v, SGS_S16, quant_for(q->g, SGS_S16, lo, hi));
+    sgs_value_take_names(q->g, y, v);
+    q->g->out[i] = y;
+}
+
+static void remove_unused(sgs_graph *g)
+{
+    sgs_users *u = sgs_users_of(g, g->arena);
+    for (sgs_node *n = g->last, *prev; n; n = prev) {
+        prev = n->prev;
+        if (n->op == &sgs_op_quantize && !sgs_user_count(u, n->out[0]))
+            sgs_node_remove(g, n);
+    }
+}
+
+sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, sgs_diag *d)
+{
+    sgs_quantizer q = { .g = g, .range = range, .nrange = g->nvalue, .o = o };
+    SGS_TRY(sgs_plan_types(&q, d));
+    choose_scales(&q);
+    set_values(&q);
+    for (sgs_node *n = g->first, *next; n; n = next) {
+        next = n->next;
+        if (n->op == &sgs_op_quantize)
+            continue;
+        fit_inputs(&q, n);
+        if (sgs_is_conv(n))
+            quantize_conv(&q, n);
+        else if (n->op == &sgs_op_softmax)
+            add_softmax_table(&q, n);
+    }
+    for (int i = 0; i < g->nout; i++) {
+        widen_output(&q, i);
+        finish_output(&q, i);
+    }
+    remove_unused(g);
+    return SGS_OK;
+}

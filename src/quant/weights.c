@@ -1,0 +1,126 @@
+/* Integer weights of a convolution, output channel by output channel.  L1: the largest weight becomes 127.  L2: of 80 clips between 0.5 and 1 times
+ * that, the one with the least sum of |w - q|^2.4 (the L_p search of Nagel et al., "Up or Down?", and of BRECQ's initialisation). */
+#include <math.h>
+#include <stdlib.h>
+
+#include "quant/quantize.h"
+
+#define CLIPS 80
+#define NORM 2.4
+#define LEAST_SCALE 1e-20f
+#define S32_LIMIT (((int64_t)1 << 31) - 1)
+
+static double weight(const sgs_qweights *q, int64_t o, int64_t t, int64_t i)
+{
+    double w = (double)q->weights[o * q->step_o + t * q->step_t + i * q->step_i];
+    return q->ratio ? w * (double)q->ratio[o / q->group * q->inputs + i] : w;
+}
+
+static double largest(const sgs_qweights *q, int64_t o)
+{
+    double best = 0;
+    for (int64_t t = 0; t < q->taps; t++)
+        for (int64_t i = 0; i < q->inputs; i++)
+            best = fmax(best, fabs(weight(q, o, t, i)));
+    return best;
+}
+
+static double clamp(double v, double limit)
+{
+    return v < -limit ? -limit : v > limit ? limit : v;
+}
+
+static double error(const sgs_qweights *q, int64_t o, double scale, double limit)
+{
+    double sum = 0;
+    for (int64_t t = 0; t < q->taps; t++)
+        for (int64_t i = 0; i < q->inputs; i++) {
+            double w = weight(q, o, t, i);
+            sum += pow(fabs(w - scale * clamp(rint(w / scale), limit)), NORM);
+        }
+    return sum;
+}
+
+/* The largest scale stands first: a tie keeps it. */
+static double search(const sgs_qweights *q, int64_t o, double scale, double limit)
+{
+    double best = scale, least = error(q, o, scale, limit);
+    for (int k = 1; k < CLIPS; k++) {
+        double s = scale * (1 - 0.5 * k / CLIPS), e = error(q, o, s, limit);
+        if (e < least) {
+            least = e;
+            best = s;
+        }
+    }
+    return best;
+}
+
+static void store(sgs_qweights *q, int64_t at, double v)
+{
+    if (q->wide)
+        ((int16_t *)q->w)[at] = (int16_t)v;
+    else
+        ((int8_t *)q->w)[at] = (int8_t)v;
+}
+
+typedef struct totals {
+    double reach, abs, zero; /* of ARITHMETIC.md 4: sum |w| max(z, 255 - z), sum |w|, sum w z; whole numbers below 2^53 */
+} totals;
+
+static totals convert(sgs_qweights *q, int64_t o, float scale, double limit)
+{
+    totals s = { 0, 0, 0 };
+    for (int64_t t = 0; t < q->taps; t++)
+        for (int64_t i = 0; i < q->inputs; i++) {
+            double w = clamp(rint(weight(q, o, t, i) / (double)scale), limit), a = fabs(w);
+            double z = q->zero ? q->zero[o / q->group * q->inputs + i] : 0;
+            store(q, o * q->step_o + t * q->step_t + i * q->step_i, w);
+            s.abs += a;
+            s.reach += a * fmax(z, 255 - z);
+            s.zero += w * z;
+        }
+    return s;
+}
+
+/* Bias of one channel, and whether every sum it can begin stays inside its type. */
+static bool bias_fits(sgs_qweights *q, int64_t o, float scale, const totals *s)
+{
+    double b = q->bias ? rint((double)q->bias[o] / (q->s_x * (double)scale)) : 0;
+    if (q->wide) {
+        if (fabs(b) >= 0x1p61)
+            return false;
+        ((int64_t *)q->b)[o] = (int64_t)b;
+        return true;
+    }
+    if (fabs(b) + s->reach > (double)S32_LIMIT || fabs(b - s->zero) + 255 * s->abs > (double)S32_LIMIT)
+        return false;
+    ((int32_t *)q->b)[o] = (int32_t)b;
+    return true;
+}
+
+static float first_scale(const sgs_qweights *q, int64_t o, double limit)
+{
+    double most = largest(q, o), scale = most / limit;
+    if (most == 0) /* nothing to scale but the bias */
+        scale = q->bias && q->bias[o] != 0.0f ? fabs((double)q->bias[o]) / (q->s_x * 0x1p24) : 1 / limit;
+    else if (q->level >= 2 && !q->wide)
+        scale = search(q, o, scale, limit);
+    return fmaxf((float)scale, LEAST_SCALE);
+}
+
+void sgs_quantize_weights(sgs_qweights *q)
+{
+    double limit = q->wide ? 32767 : 127;
+    q->raised = 0;
+    for (int64_t o = 0; o < q->outputs; o++) {
+        q->scale[o] = first_scale(q, o, limit);
+        totals s = convert(q, o, q->scale[o], limit);
+        bool raised = false;
+        while (!bias_fits(q, o, q->scale[o], &s)) {
+            raised = true;
+            q->scale[o] *= 2;
+            s = convert(q, o, q->scale[o], limit);
+        }
+        q->raised += raised;
+    }
+}
