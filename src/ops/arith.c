@@ -9,7 +9,8 @@ sgs_status sgs_arith_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs
 {
     (void)g;
     sgs_type t = n->in[0]->type;
-    if (t != SGS_F32 && t != SGS_F64 && t != SGS_S64 && t != SGS_S32)
+    bool fixed = n->op == &sgs_op_add && t == SGS_S16;
+    if (t != SGS_F32 && t != SGS_F64 && t != SGS_S64 && t != SGS_S32 && !fixed)
         return sgs_fail(d, SGS_E_UNSUPPORTED, "%s of type %s is not supported", n->op->name, sgs_type_name(t));
     SGS_TRY(sgs_need_type(n->in[1], t, "second input", d));
     return sgs_broadcast(n->in[0], n->in[1], out, d);
@@ -51,12 +52,13 @@ static sgs_status element(sgs_arith op, const sgs_tensor *in, int64_t ia, int64_
     case SGS_F32: ((float *)out->data)[i] = real32(op, ((float *)in[0].data)[ia], ((float *)in[1].data)[ib]); return SGS_OK;
     case SGS_F64: ((double *)out->data)[i] = real(op, ((double *)in[0].data)[ia], ((double *)in[1].data)[ib]); return SGS_OK;
     case SGS_S64: return integer(op, ((int64_t *)in[0].data)[ia], ((int64_t *)in[1].data)[ib], (int64_t *)out->data + i, d);
-    default:
+    case SGS_S32:
         SGS_TRY(integer(op, ((int32_t *)in[0].data)[ia], ((int32_t *)in[1].data)[ib], &r, d));
         if (r < INT32_MIN || r > INT32_MAX)
             return sgs_fail(d, SGS_E_MODEL, "integer overflow");
         ((int32_t *)out->data)[i] = (int32_t)r;
         return SGS_OK;
+    default: return sgs_fail(d, SGS_E_UNSUPPORTED, "arithmetic on %s is not supported in a float model", sgs_type_name(out->type));
     }
 }
 
