@@ -106,7 +106,8 @@ def main():
     parser.add_argument("--work", default=str(tc.ROOT / "out/results"))
     parser.add_argument("--out", required=True)
     args = parser.parse_args()
-    data = pathlib.Path(args.shared or "-") / "data/imagenet_sample"
+    args.shared = str(pathlib.Path(args.shared or "-").resolve())
+    data = pathlib.Path(args.shared) / "data/imagenet_sample"
     if not data.is_dir():
         sys.exit("results: the labelled pictures are not here (expected %s)" % data)
     lines = ["# Results", "", "Made by `make results`. Machine: %s. ms: median of one inference, preprocessing not included." % machine(), "",
