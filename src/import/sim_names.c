@@ -20,16 +20,21 @@ static void put_list(sgs_buf *b, const char *const *s, int n)
         put_string(b, s[i]);
 }
 
-void sgs_names_pack(const sgs_value *const *value, int nvalue, const sgs_node *const *node, int nnode, sgs_buf *out)
+void sgs_names_pack(const sgs_names_tensor *tensor, int ntensor, const sgs_node *const *node, int nnode, sgs_buf *out)
 {
-    for (int i = 0; i < nvalue; i++) {
-        const sgs_value *v = value[i];
+    for (int i = 0; i < ntensor; i++)
+        put32(out, tensor[i].stand);
+    for (int i = 0; i < nnode; i++) {
+        put32(out, i + 1 < nnode && node[i + 1] == node[i]);
+        put_string(out, node[i]->name ? node[i]->name : "");
+    }
+    for (int i = 0; i < ntensor; i++) {
+        const sgs_value *v = tensor[i].value;
         put_list(out, v ? v->name : NULL, v ? v->nname : 0);
         put_list(out, v ? v->swallowed : NULL, v ? v->nswallowed : 0);
         put_string(out, v && v->quant && v->quant->reason ? v->quant->reason : "");
+        put32(out, v && v->quant ? (uint32_t)(v->quant->axis + 1) : 0);
     }
-    for (int i = 0; i < nnode; i++)
-        put_string(out, node[i]->name ? node[i]->name : "");
 }
 
 static uint32_t get32(sgs_names_reader *r)
@@ -72,10 +77,17 @@ static const char **get_list(sgs_names_reader *r, sgs_graph *g, int *n)
     return list;
 }
 
+sgs_stand sgs_names_stand(sgs_names_reader *r)
+{
+    const uint32_t v = get32(r);
+    return v <= SGS_STAND_NULL ? (sgs_stand)v : SGS_STAND_NONE;
+}
+
 void sgs_names_value(sgs_names_reader *r, sgs_graph *g, sgs_value *v)
 {
     int n, gone;
     const char **names = get_list(r, g, &n), **swallowed = get_list(r, g, &gone), *reason = get_string(r, g);
+    const uint32_t axis = get32(r);
     if (!v || !r->ok)
         return;
     v->name = names;
@@ -84,10 +96,13 @@ void sgs_names_value(sgs_names_reader *r, sgs_graph *g, sgs_value *v)
     v->nswallowed = gone;
     if (v->quant && reason[0])
         v->quant->reason = reason;
+    if (v->quant && v->quant->n == 1) /* the schema has no "none" */
+        v->quant->axis = axis > 0 && axis <= (uint32_t)v->rank ? (int)axis - 1 : -1;
 }
 
-const char *sgs_names_node(sgs_names_reader *r, sgs_graph *g)
+const char *sgs_names_node(sgs_names_reader *r, sgs_graph *g, bool *goes_on)
 {
+    *goes_on = get32(r) == 1;
     const char *s = get_string(r, g);
     return r->ok && s[0] ? s : NULL;
 }

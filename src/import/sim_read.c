@@ -19,8 +19,9 @@ typedef struct reader {
     sgs_fb_vector tensors, buffers, codes, operators;
     sgs_fb_table subgraph;
     const char **key;          /* "#i" by tensor */
-    sgs_node **last;           /* by operator: the last node it made */
-    bool fixed;
+    sgs_stand *stand;          /* by tensor; NULL: a foreign file */
+    sgs_names_reader names;    /* ok: a file of ours */
+    uint64_t spent;            /* bytes of memory that lists of the file took */
 } reader;
 
 static sgs_status damaged(reader *r, const char *what)
@@ -28,11 +29,21 @@ static sgs_status damaged(reader *r, const char *what)
     return sgs_fail(r->d, SGS_E_FORMAT, "damaged .sim file: %s", r->f.error ? r->f.error : what);
 }
 
+/* A list of a file may be pointed at from many places; honest files take no more memory than this.  Asked before each allocation. */
+static sgs_status spend(reader *r, uint64_t n, uint64_t each)
+{
+    const uint64_t budget = ((uint64_t)1 << 20) + 32 * (uint64_t)r->f.data.n;
+    if (n > budget / each || r->spent > budget - n * each)
+        return damaged(r, "its lists overlap");
+    r->spent += n * each;
+    return SGS_OK;
+}
+
 /* ---- tensors ------------------------------------------------------------------------------------------------------------------------ */
 
 static int value_type(int64_t tfl)
 {
-    static const int8_t types[] = { SGS_F32, -1, SGS_S32, SGS_U8, SGS_S64, -1, SGS_BOOL, SGS_S16, -1, SGS_S8, SGS_F64, -1, -1, -1, -1, -1, SGS_U16 };
+    static const int8_t types[] = { SGS_F32, SGS_F16, SGS_S32, SGS_U8, SGS_S64, -1, SGS_BOOL, SGS_S16, -1, SGS_S8, SGS_F64, -1, -1, -1, -1, -1, SGS_U16 };
     return tfl >= 0 && tfl < (int64_t)sizeof types ? types[tfl] : -1;
 }
 
@@ -98,6 +109,7 @@ static sgs_status read_quant(reader *r, const info *t, sgs_value *v)
         return SGS_OK;
     if (scale.n > 1 && (axis < 0 || axis >= t->rank || t->dim[axis] != scale.n))
         return damaged(r, "as many scales as the quantized dimension has are needed");
+    SGS_TRY(spend(r, (uint64_t)scale.n + lo.n, 8));
     sgs_quant *out = sgs_quant_new(r->g, scale.n > 1 ? (int)axis : -1, (int)scale.n);
     for (uint32_t i = 0; i < scale.n; i++) {
         out->scale[i] = sgs_fb_vec_float(&r->f, scale, i);
@@ -141,9 +153,14 @@ static sgs_status read_tensors(reader *r)
 {
     info t;
     sgs_span bytes;
+    SGS_TRY(spend(r, r->tensors.n, 8 + 64 + sizeof(sgs_value)));
     r->key = SGS_NEW_N(r->g->arena, const char *, r->tensors.n + 1);
+    if (r->im.as_is)
+        r->stand = SGS_NEW_N(r->g->arena, sgs_stand, r->tensors.n + 1);
     for (uint32_t i = 0; i < r->tensors.n; i++) {
         r->key[i] = sgs_format(r->g->arena, "#%u", i);
+        if (r->stand)
+            r->stand[i] = sgs_names_stand(&r->names);
         SGS_TRY(read_info(r, i, &t));
         SGS_TRY(buffer_bytes(r, &t, &bytes));
         if (bytes.n || (t.count == 0 && sgs_fb_int(&r->f, t.table, 2, 4, false, 0)))
@@ -199,14 +216,17 @@ static sgs_status read_own(reader *r, const sgs_source_node *s, sgs_fb_table t)
 static sgs_status read_names_of(reader *r, sgs_fb_table t, int slot, int *n, const char *const **out)
 {
     sgs_fb_vector v = sgs_fb_vec(&r->f, t, slot, 4);
+    SGS_TRY(spend(r, v.n, 3 * sizeof(char *))); /* the list, and the node's own */
     const char **list = SGS_NEW_N(r->g->arena, const char *, v.n + 1);
+    *n = 0;
     for (uint32_t i = 0; i < v.n; i++) {
         int64_t k = sgs_fb_vec_int(&r->f, v, i, 4);
         if (k < -1 || k >= (int64_t)r->tensors.n)
             return damaged(r, "an operator with a tensor that does not exist");
-        list[i] = k < 0 ? "" : r->key[k];
+        list[i] = k < 0 || (r->stand && r->stand[k]) ? "" : r->key[k];
+        if (k < 0 || !r->stand || r->stand[k] != SGS_STAND_CUT)
+            *n = (int)i + 1;
     }
-    *n = (int)v.n;
     *out = list;
     return r->f.error ? damaged(r, "") : SGS_OK;
 }
@@ -256,7 +276,7 @@ static sgs_status settle(reader *r, uint32_t i, sgs_value *v)
     return read_quant(r, &t, v);
 }
 
-static sgs_status read_operator(reader *r, uint32_t i)
+static sgs_status read_operator(reader *r, uint32_t i, sgs_value **made)
 {
     sgs_fb_table t = sgs_fb_vec_table(&r->f, r->operators, i);
     int64_t index = sgs_fb_int(&r->f, t, 0, 4, false, 0);
@@ -279,17 +299,38 @@ static sgs_status read_operator(reader *r, uint32_t i)
     sgs_from_fn fn = schema ? find_reader(s.op) : NULL;
     if (schema && !fn)
         return sgs_fail(r->d, SGS_E_UNSUPPORTED, "TFLite operator %s is not supported", s.op);
-    sgs_status st = schema ? fn(&r->im, &s, r->d) : read_own(r, &s, t);
-    SGS_TRY(st);
-    r->last[i] = r->g->last;
-    return settle(r, (uint32_t)strtoul(s.out[0] + 1, NULL, 10), sgs_map_get(&r->im.values, s.out[0]));
+    SGS_TRY(schema ? fn(&r->im, &s, r->d) : read_own(r, &s, t));
+    const uint32_t out = (uint32_t)strtoul(s.out[0] + 1, NULL, 10);
+    *made = sgs_map_get(&r->im.values, s.out[0]);
+    return settle(r, out, *made);
 }
 
+/* The name of the tensor that operator i makes. */
+static const char *output_name(reader *r, uint32_t i)
+{
+    sgs_fb_vector out = sgs_fb_vec(&r->f, sgs_fb_vec_table(&r->f, r->operators, i), 2, 4);
+    const int64_t k = out.n ? sgs_fb_vec_int(&r->f, out, 0, 4) : -1;
+    return k < 0 || k >= (int64_t)r->tensors.n ? "" : sgs_fb_string(&r->f, sgs_fb_vec_table(&r->f, r->tensors, (uint32_t)k), 3);
+}
+
+/* Several operators that our writer made of one node become that node again: im.joined tells their readers. */
 static sgs_status read_operators(reader *r)
 {
-    r->last = SGS_NEW_N(r->g->arena, sgs_node *, r->operators.n + 1);
-    for (uint32_t i = 0; i < r->operators.n; i++)
-        SGS_TRY(read_operator(r, i));
+    bool goes_on = false;
+    for (uint32_t i = 0; i < r->operators.n; i++) {
+        sgs_value *made = NULL;
+        r->im.joined = goes_on;
+        const char *name = r->im.as_is ? sgs_names_node(&r->names, r->g, &goes_on) : NULL;
+        sgs_status s = read_operator(r, i, &made);
+        if (s != SGS_OK) {
+            const char *layer = name ? name : output_name(r, i);
+            if (layer[0])
+                sgs_fail_at(r->d, NULL, 0, layer);
+            return s;
+        }
+        if (made->def && name)
+            made->def->name = name;
+    }
     return SGS_OK;
 }
 
@@ -302,7 +343,7 @@ static sgs_status read_outputs(reader *r)
     for (uint32_t i = 0; i < out.n; i++) {
         int64_t k = sgs_fb_vec_int(&r->f, out, i, 4);
         sgs_value *v = k >= 0 && k < r->tensors.n ? sgs_map_get(&r->im.values, r->key[k]) : NULL;
-        if (!v || v->data)
+        if (!v)
             return damaged(r, "an output that nothing makes");
         r->g->out[r->g->nout++] = v;
     }
@@ -311,9 +352,10 @@ static sgs_status read_outputs(reader *r)
 
 /* ---- metadata, names ---------------------------------------------------------------------------------------------------------------------- */
 
-static sgs_status read_metadata(reader *r, sgs_fb_table root, sgs_names_reader *names)
+static sgs_status read_metadata(reader *r, sgs_fb_table root)
 {
     sgs_fb_vector list = sgs_fb_vec(&r->f, root, 6, 4);
+    sgs_names_reader *names = &r->names;
     for (uint32_t i = 0; i < list.n; i++) {
         sgs_fb_table m = sgs_fb_vec_table(&r->f, list, i);
         const char *name = sgs_fb_string(&r->f, m, 0);
@@ -328,41 +370,27 @@ static sgs_status read_metadata(reader *r, sgs_fb_table root, sgs_names_reader *
             s = (sgs_span){ r->f.data.p + offset, (size_t)size };
         if (!strcmp(name, SGS_NAMES_META))
             names->left = s;
-        else
+        else {
+            SGS_TRY(spend(r, s.n + strlen(name) + 256, 1));
             sgs_meta_set(r->g, name, s.p, s.n);
+        }
     }
-    names->ok = names->left.n > 0;
+    names->ok = r->im.as_is = names->left.n > 0;
     return r->f.error ? damaged(r, "") : SGS_OK;
 }
 
 /* Our own files list every alias; foreign ones have one name a tensor. */
-static sgs_status read_all_names(reader *r, sgs_names_reader *names)
+static sgs_status read_names(reader *r)
 {
-    bool own = names->ok;
+    const bool own = r->im.as_is;
     for (uint32_t i = 0; i < r->tensors.n; i++) {
         sgs_value *v = sgs_map_get(&r->im.values, r->key[i]);
         if (own)
-            sgs_names_value(names, r->g, v);
+            sgs_names_value(&r->names, r->g, v);
         else if (v)
             sgs_value_name(r->g, v, sgs_fb_string(&r->f, sgs_fb_vec_table(&r->f, r->tensors, i), 3));
     }
-    for (uint32_t i = 0; own && i < r->operators.n; i++) {
-        const char *name = sgs_names_node(names, r->g);
-        if (r->last[i])
-            r->last[i]->name = name;
-    }
-    return own && !names->ok ? damaged(r, "its list of names") : SGS_OK;
-}
-
-/* Padding that a reader took into its own node stands there without a user. */
-static void drop_unused(sgs_graph *g)
-{
-    sgs_users *u = sgs_users_of(g, g->arena);
-    for (sgs_node *n = g->last, *prev; n; n = prev) {
-        prev = n->prev;
-        if (n->op == &sgs_op_pad && !n->out[0]->nname && !sgs_user_count(u, n->out[0]))
-            sgs_node_remove(g, n);
-    }
+    return own && (!r->names.ok || r->names.left.n) ? damaged(r, "its list of names") : SGS_OK;
 }
 
 /* ---- entry ------------------------------------------------------------------------------------------------------------------------------------ */
@@ -374,11 +402,8 @@ static bool is_tflite(sgs_span s)
 
 static sgs_status read_model(reader *r)
 {
-    sgs_names_reader names = { .ok = false };
     if (!is_tflite(r->f.data))
         return sgs_fail(r->d, SGS_E_FORMAT, "this is not a .sim file (no TFL3 mark)");
-    if (r->f.data.n > UINT32_MAX && r->f.data.n > ((uint64_t)1 << 40))
-        return damaged(r, "the file is too large");
     sgs_fb_table root = sgs_fb_root(&r->f);
     int64_t version = sgs_fb_int(&r->f, root, 0, 4, false, 0);
     sgs_fb_vector graphs = sgs_fb_vec(&r->f, root, 2, 4);
@@ -391,13 +416,12 @@ static sgs_status read_model(reader *r)
     r->subgraph = sgs_fb_vec_table(&r->f, graphs, 0);
     r->tensors = sgs_fb_vec(&r->f, r->subgraph, 0, 4);
     r->operators = sgs_fb_vec(&r->f, r->subgraph, 3, 4);
-    SGS_TRY(read_metadata(r, root, &names));
+    SGS_TRY(read_metadata(r, root));
     SGS_TRY(read_tensors(r));
     SGS_TRY(read_inputs(r));
     SGS_TRY(read_operators(r));
     SGS_TRY(read_outputs(r));
-    SGS_TRY(read_all_names(r, &names));
-    drop_unused(r->g);
+    SGS_TRY(read_names(r));
     return sgs_graph_verify(r->g, r->d);
 }
 

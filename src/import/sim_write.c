@@ -24,6 +24,7 @@ typedef struct tensor {
     int64_t dim[SGS_MAX_RANK];
     const void *data;          /* constant */
     const sgs_value *value;    /* NULL: made by the writer */
+    sgs_stand stand;
     const sgs_quant *quant;
 } tensor;
 
@@ -82,6 +83,11 @@ static tensor plain(sgs_type t, int rank, const int64_t *dim, const void *data)
     return x;
 }
 
+sgs_arena *sgs_tfl_arena(sgs_tfl_writer *w)
+{
+    return w->a;
+}
+
 int sgs_tfl_value(sgs_tfl_writer *w, const sgs_value *v)
 {
     if (!w->index[v->id]) {
@@ -110,6 +116,13 @@ int sgs_tfl_const_s32(sgs_tfl_writer *w, const int64_t *v, int n)
     for (int i = 0; i < n; i++)
         narrow[i] = (int32_t)v[i];
     return sgs_tfl_const(w, SGS_S32, 1, &dim, narrow);
+}
+
+int sgs_tfl_zeros(sgs_tfl_writer *w, const sgs_node *n, int slot, int64_t count)
+{
+    tensor t = plain(SGS_F32, 1, &count, SGS_NEW_N(w->a, float, count));
+    t.stand = slot < n->nin ? SGS_STAND_NULL : SGS_STAND_CUT;
+    return add_tensor(w, &t);
 }
 
 int sgs_tfl_temp(sgs_tfl_writer *w, const sgs_value *like, int rank, const int64_t *dim)
@@ -410,13 +423,13 @@ static sgs_status check_sizes(const sgs_tfl_writer *w, sgs_diag *d)
 
 static void collect_names(sgs_tfl_writer *w, sgs_buf *names)
 {
-    const sgs_value **value = SGS_NEW_N(w->a, const sgs_value *, w->ntensor + 1);
+    sgs_names_tensor *tensors = SGS_NEW_N(w->a, sgs_names_tensor, w->ntensor + 1);
     const sgs_node **node = SGS_NEW_N(w->a, const sgs_node *, w->nop + 1);
     for (int i = 0; i < w->ntensor; i++)
-        value[i] = w->tensor[i].value;
+        tensors[i] = (sgs_names_tensor){ w->tensor[i].value, w->tensor[i].stand };
     for (int i = 0; i < w->nop; i++)
         node[i] = w->op[i].node;
-    sgs_names_pack(value, w->ntensor, node, w->nop, names);
+    sgs_names_pack(tensors, w->ntensor, node, w->nop, names);
 }
 
 static void write_file(sgs_tfl_writer *w)

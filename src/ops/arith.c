@@ -65,6 +65,8 @@ static sgs_status element(sgs_arith op, const sgs_tensor *in, int64_t ia, int64_
 sgs_status sgs_arith_eval(sgs_arith op, const sgs_tensor *in, sgs_tensor *out, sgs_diag *d)
 {
     int64_t sa[SGS_MAX_RANK], sb[SGS_MAX_RANK], index[SGS_MAX_RANK] = { 0 }, count = sgs_tensor_count(out);
+    if (out->type == SGS_S16)
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "arithmetic on s16 belongs to fixed-point models");
     sgs_broadcast_strides(&in[0], out, sa);
     sgs_broadcast_strides(&in[1], out, sb);
     for (int64_t i = 0; i < count; i++) {

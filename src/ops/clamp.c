@@ -83,12 +83,15 @@ static sgs_status clip_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag 
         return sgs_tfl_simple(w, n, op, NULL);
     if (x->type != SGS_F32)
         return sgs_tfl_custom(w, n);
-    int between = a->hi < INFINITY ? sgs_tfl_temp(w, x, x->rank, x->dim) : sgs_tfl_value(w, n->out[0]);
-    int in[2] = { sgs_tfl_value(w, x), sgs_tfl_const(w, SGS_F32, 0, NULL, &a->lo) };
-    sgs_tfl_emit(w, "MAXIMUM", in, 2, between, NULL);
+    int from = sgs_tfl_value(w, x);
+    if (a->lo > -INFINITY || a->hi == INFINITY) {
+        int in[2] = { from, sgs_tfl_const(w, SGS_F32, 0, NULL, &a->lo) };
+        from = a->hi < INFINITY ? sgs_tfl_temp(w, x, x->rank, x->dim) : sgs_tfl_value(w, n->out[0]);
+        sgs_tfl_emit(w, "MAXIMUM", in, 2, from, NULL);
+    }
     if (a->hi < INFINITY) {
-        int then[2] = { between, sgs_tfl_const(w, SGS_F32, 0, NULL, &a->hi) };
-        sgs_tfl_emit(w, "MINIMUM", then, 2, sgs_tfl_value(w, n->out[0]), NULL);
+        int in[2] = { from, sgs_tfl_const(w, SGS_F32, 0, NULL, &a->hi) };
+        sgs_tfl_emit(w, "MINIMUM", in, 2, sgs_tfl_value(w, n->out[0]), NULL);
     }
     return SGS_OK;
 }
@@ -138,9 +141,10 @@ static sgs_status minimum_from_tflite(sgs_import *im, const sgs_source_node *s, 
     SGS_TRY(bound_from_tflite(im, s, &a.hi, d));
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
     sgs_node *n = x->def;
-    if (!n || n != im->g->last || n->op != &sgs_op_clip || ((sgs_act_attr *)n->attr)->hi < INFINITY || !(((sgs_act_attr *)n->attr)->lo <= a.hi))
+    if (!im->joined || !n || n != im->g->last || n->op != &sgs_op_clip || ((sgs_act_attr *)n->attr)->hi < INFINITY || !(((sgs_act_attr *)n->attr)->lo <= a.hi))
         return clip_emit(im, s, a, d);
     ((sgs_act_attr *)n->attr)->hi = a.hi;
+    sgs_map_set(&im->values, s->in[0], NULL); /* that tensor is gone */
     return sgs_src_out(im, s, 0, x, d);
 }
 

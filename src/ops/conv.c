@@ -124,12 +124,15 @@ static sgs_status conv_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag 
         return sgs_tfl_custom(w, n);
     for (int i = 0; i < 2; i++)
         sgs_tfl_same(x->dim[1 + i], k->dim[1 + i], a->stride[i], a->dilation[i], &same[i], &same[2 + i]);
-    int in[] = { sgs_tfl_padded(w, x, a->pad, same, NULL, &padding), sgs_tfl_value(w, k), n->nin > 2 && n->in[2] ? sgs_tfl_value(w, n->in[2]) : -1 };
+    const bool bias = n->nin > 2 && n->in[2], must = !bias && x->type == SGS_F32; /* LiteRT's has no choice */
+    int in[] = { sgs_tfl_padded(w, x, a->pad, same, NULL, &padding), sgs_tfl_value(w, k), bias ? sgs_tfl_value(w, n->in[2]) : -1 };
+    if (must)
+        in[2] = sgs_tfl_zeros(w, n, 2, k->dim[0]);
     const sgs_tfl_option o[] = {
         { "padding", padding }, { "stride_w", (double)a->stride[1] }, { "stride_h", (double)a->stride[0] }, { "fused_activation_function", act },
         { "dilation_w_factor", (double)a->dilation[1] }, { "dilation_h_factor", (double)a->dilation[0] }, { NULL, 0 },
     };
-    sgs_tfl_emit(w, "CONV_2D", in, n->nin > 2 && n->in[2] ? 3 : 2, sgs_tfl_value(w, n->out[0]), o);
+    sgs_tfl_emit(w, "CONV_2D", in, must ? 3 : n->nin, sgs_tfl_value(w, n->out[0]), o);
     return SGS_OK;
 }
 
@@ -146,14 +149,14 @@ static sgs_status conv_from_tflite(sgs_import *im, const sgs_source_node *s, sgs
     sgs_tfl_window w = { .kernel = { in[1]->dim[1], in[1]->dim[2] } };
     SGS_TRY(sgs_tfl_read_window(s, in[0], &w, d));
     if (!w.same)
-        sgs_tfl_take_pad(&in[0], w.pad, 0.0f);
+        sgs_tfl_take_pad(im, &in[0], w.pad, 0.0f);
     memcpy(a.stride, w.stride, sizeof a.stride);
     memcpy(a.dilation, w.dilation, sizeof a.dilation);
     memcpy(a.pad, w.pad, sizeof a.pad);
     if (in[1]->dim[3] < 1)
         return sgs_src_fail(im, s, d, "the weights have no input channels");
     a.groups = in[0]->dim[3] / in[1]->dim[3];
-    SGS_TRY(sgs_emit(im, s, &sgs_op_conv, in[2] ? 3 : 2, in, &a, &y, d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_conv, s->nin > 2 ? 3 : 2, in, &a, &y, d));
     return sgs_src_out(im, s, 0, y, d);
 }
 

@@ -59,7 +59,7 @@ static sgs_status fc_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_d
         const sgs_shape_attr rows = { .n = 2, .dim = { sgs_value_count(in[0]) / in[1]->dim[1], in[1]->dim[1] } };
         SGS_TRY(sgs_emit(im, s, &sgs_op_reshape, 1, in, &rows, &in[0], d));
     }
-    SGS_TRY(sgs_emit(im, s, &sgs_op_fc, in[2] ? 3 : 2, in, &a, &y, d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_fc, s->nin > 2 ? 3 : 2, in, &a, &y, d));
     return sgs_src_out(im, s, 0, y, d);
 }
 

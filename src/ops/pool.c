@@ -165,7 +165,7 @@ static sgs_status pool_from_tflite(sgs_import *im, const sgs_source_node *s, con
         return sgs_src_fail(im, s, d, "a fused activation is not supported here");
     SGS_TRY(sgs_tfl_read_window(s, x, &w, d));
     bool max = op == &sgs_op_maxpool;
-    if (!w.same && sgs_tfl_take_pad(&x, w.pad, max ? x->type == SGS_U8 ? 0.0f : x->type == SGS_S16 ? (float)INT16_MIN : -FLT_MAX : 0.0f))
+    if (!w.same && sgs_tfl_take_pad(im, &x, w.pad, max ? x->type == SGS_U8 ? 0.0f : x->type == SGS_S16 ? (float)INT16_MIN : -FLT_MAX : 0.0f))
         a.count_pad = !max;
     memcpy(a.kernel, w.kernel, sizeof a.kernel);
     memcpy(a.stride, w.stride, sizeof a.stride);
@@ -225,7 +225,7 @@ const sgs_op sgs_op_maxpool = {
 };
 const sgs_op sgs_op_avgpool = {
     .name = "avgpool", .family = "pool", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_pool_attr), .attr = pool_attrs,
-    .infer = pool_infer, .eval = pool_eval, .float_only = true, .qrule = SGS_Q_S16,
+    .infer = pool_infer, .eval = pool_eval, .to_tflite = pool_to_tflite, .float_only = true, .qrule = SGS_Q_S16,
     .lower = pool_lower,
 };
 

@@ -97,7 +97,7 @@ static sgs_status softmax_from_tflite(sgs_import *im, const sgs_source_node *s, 
     if (beta != 1.0f)
         return sgs_src_fail(im, s, d, "expected beta 1, found %g", (double)beta);
     const sgs_axis_attr a = { in[0]->rank - 1 };
-    SGS_TRY(sgs_emit(im, s, &sgs_op_softmax, in[1] ? 2 : 1, in, &a, &y, d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_softmax, s->nin > 1 ? 2 : 1, in, &a, &y, d));
     return sgs_src_out(im, s, 0, y, d);
 }
 

@@ -83,12 +83,18 @@ sgs_status sgs_src_const_ints(const sgs_source_node *s, const sgs_value *v, int6
     return SGS_OK;
 }
 
+/* The reader of numbered nodes knows their names better. */
+static const char *label(const sgs_import *im, const sgs_source_node *s)
+{
+    return im->by_number ? NULL : sgs_src_label(s);
+}
+
 SGS_PRINTF(5, 0) static sgs_status fail_node(sgs_import *im, const sgs_source_node *s, sgs_status code, sgs_diag *d, const char *fmt, va_list ap)
 {
     char text[1200];
     vsnprintf(text, sizeof text, fmt, ap);
     sgs_fail(d, code, "%s: %s", s->op, text);
-    sgs_fail_at(d, im->g->file, 0, sgs_src_label(s));
+    sgs_fail_at(d, im->g->file, 0, label(im, s));
     return code;
 }
 
@@ -160,13 +166,13 @@ sgs_status sgs_emit(sgs_import *im, const sgs_source_node *s, const sgs_op *op, 
         if (st == SGS_OK) {
             bool folded;
             *out = n->out[0]; /* constants are folded as they come: shapes must be numbers before the next node is read */
-            st = sgs_fold_node(im->g, n, &folded, d);
+            st = im->as_is ? SGS_OK : sgs_fold_node(im->g, n, &folded, d);
         }
     }
     if (st != SGS_OK) {
         if (d)
             d->layer[0] = 0; /* the user's name, not that of a node of ours */
-        sgs_fail_at(d, im->g->file, 0, sgs_src_label(s));
+        sgs_fail_at(d, im->g->file, 0, label(im, s));
     }
     return st;
 }

@@ -32,7 +32,9 @@ typedef struct sgs_source_node {
 typedef struct sgs_import {
     sgs_graph *g;
     sgs_map values;               /* source name -> value */
-    bool by_number;               /* source names are the reader's numbers, not names to keep */
+    bool by_number;               /* source names are the reader's numbers, not names to keep or show */
+    bool as_is;                   /* nodes of constants stay nodes */
+    bool joined;                  /* the source node before this one is part of the same node of ours (.sim files) */
     const char *framework;        /* "ONNX" */
 } sgs_import;
 

@@ -82,9 +82,7 @@ void sgs_tfl_same(int64_t in, int64_t kernel, int64_t stride, int64_t dilation, 
 
 sgs_status sgs_tfl_simple(sgs_tfl_writer *w, const sgs_node *n, const char *op, const sgs_tfl_option *options)
 {
-    int in[64];
-    if (n->nin > 64)
-        return sgs_tfl_custom(w, n);
+    int *in = SGS_NEW_N(sgs_tfl_arena(w), int, n->nin + 1);
     for (int i = 0; i < n->nin; i++)
         in[i] = n->in[i] ? sgs_tfl_value(w, n->in[i]) : -1;
     sgs_tfl_emit(w, op, in, n->nin, sgs_tfl_value(w, n->out[0]), options);
@@ -133,10 +131,10 @@ sgs_status sgs_tfl_read_window(const sgs_source_node *s, const sgs_value *x, sgs
     return SGS_OK;
 }
 
-bool sgs_tfl_take_pad(sgs_value **x, int64_t pad[4], float value)
+bool sgs_tfl_take_pad(sgs_import *im, sgs_value **x, int64_t pad[4], float value)
 {
-    const sgs_node *n = (*x)->def;
-    if (!n || n->op != &sgs_op_pad)
+    sgs_node *n = (*x)->def;
+    if (!im->joined || !n || n != im->g->last || n->op != &sgs_op_pad)
         return false;
     const sgs_pad_attr *a = n->attr;
     if (a->n != 4 || a->before[0] || a->after[0] || a->before[3] || a->after[3] || a->value != value)
@@ -146,5 +144,6 @@ bool sgs_tfl_take_pad(sgs_value **x, int64_t pad[4], float value)
     pad[2] = a->after[1];
     pad[3] = a->after[2];
     *x = n->in[0];
+    sgs_node_remove(im->g, n);
     return true;
 }

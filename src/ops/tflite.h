@@ -18,10 +18,13 @@ typedef struct sgs_tfl_option {
 
 typedef struct sgs_tfl_writer sgs_tfl_writer;
 
+sgs_arena *sgs_tfl_arena(sgs_tfl_writer *w);
 /* Tensor numbers.  -1 stands for an absent optional input. */
 int sgs_tfl_value(sgs_tfl_writer *w, const sgs_value *v);
 int sgs_tfl_const(sgs_tfl_writer *w, sgs_type t, int rank, const int64_t *dim, const void *data);
 int sgs_tfl_const_s32(sgs_tfl_writer *w, const int64_t *v, int n);
+/* Float zeros for the input that the node lacks and the operator must have; the reader leaves them out again. */
+int sgs_tfl_zeros(sgs_tfl_writer *w, const sgs_node *n, int slot, int64_t count);
 /* An unnamed tensor between two operators that are one op of ours. */
 int sgs_tfl_temp(sgs_tfl_writer *w, const sgs_value *like, int rank, const int64_t *dim);
 /* One operator; `options` ends with a NULL name, or is NULL. */
@@ -48,8 +51,9 @@ typedef struct sgs_tfl_window {
     bool same;
 } sgs_tfl_window;
 sgs_status sgs_tfl_read_window(const sgs_source_node *s, const sgs_value *x, sgs_tfl_window *w, sgs_diag *d);
-/* The padding that the writer put before a VALID window: when *x is a spatial pad with that value, *x becomes what is padded. */
-bool sgs_tfl_take_pad(sgs_value **x, int64_t pad[4], float value);
+/* The padding that the writer put before a VALID window: when the operator before is joined to this one and pads with that value, it
+ * goes, and *x becomes what is padded. */
+bool sgs_tfl_take_pad(sgs_import *im, sgs_value **x, int64_t pad[4], float value);
 
 /* ---- the schema, by name ---- */
 

@@ -1,0 +1,225 @@
+/* The .sim container and the simulators, as the tests want them.  MODEL: .onnx (through the passes), .ir (text form),
+ * else a .sim.
+ *
+ *   sim_tool text MODEL                          the graph's text form, values numbered as they appear
+ *   sim_tool write [--limit N] MODEL OUT.sim     --limit: constants of more than N bytes in all go behind the
+ * FlatBuffer sim_tool trip [--limit N] MODEL              writes to memory, reads back, compares the text forms; prints
+ * nothing when equal sim_tool compile FIXED.sim OUT.img sim_tool run [--mask M] [--threads T] [--kind K] MODEL.sim|.img
+ * PREFIX IN.bin...
+ *
+ * run prints "KIND", then a line "in|out NAME DTYPE DIMS TRAINING FORMAT LAYOUT NSCALE" each, fields separated by tabs;
+ * output i goes to PREFIX.i.bin.  Exit status 1 and one message when something is wrong. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "import/onnx.h"
+#include "import/sim.h"
+#include "import/sim_names.h"
+#include "pass/pass.h"
+#include "sim/results.h"
+
+typedef struct options {
+    int64_t limit;
+    sgs_simulator_options sim;
+    int n;
+    char **arg; /* what is left */
+} options;
+
+static int fail(const sgs_diag *d)
+{
+    char text[4096];
+    sgs_diag_format(d, text, sizeof text);
+    fputs(text, stderr);
+    return 1;
+}
+
+/* ---- models ---------------------------------------------------------------------------------------------------- */
+
+static bool ends_in(const char *s, const char *end)
+{
+    const size_t n = strlen(s), k = strlen(end);
+    return n >= k && !strcmp(s + n - k, end);
+}
+
+static sgs_status load_text(sgs_graph **g, const char *path, sgs_diag *d)
+{
+    sgs_file f;
+    SGS_TRY(sgs_file_open(&f, path, d));
+    sgs_status s = sgs_graph_parse(g, path, f.data, d);
+    sgs_file_close(&f);
+    return s == SGS_OK ? sgs_graph_verify(*g, d) : s;
+}
+
+static sgs_status load(sgs_graph **g, const char *path, sgs_diag *d)
+{
+    const sgs_onnx_options onnx = { 0 };
+    const sgs_pass_options passes = { .verify = true };
+    if (ends_in(path, ".ir"))
+        return load_text(g, path, d);
+    if (!ends_in(path, ".onnx"))
+        return sgs_sim_read(g, path, d);
+    SGS_TRY(sgs_onnx_import(g, path, &onnx, d));
+    return sgs_run_passes(*g, &passes, d);
+}
+
+static sgs_status write_model(const options *o, sgs_graph *g, sgs_buf *b, sgs_diag *d)
+{
+    return o->limit < 0 ? sgs_sim_write_buf(g, b, d) : sgs_sim_write_limit(g, b, o->limit, d);
+}
+
+static void print(sgs_graph *g, sgs_buf *b)
+{
+    const sgs_print_options o = { .renumber = true };
+    sgs_graph_print_with(g, &o, b);
+    sgs_buf_add(b, "", 0);
+}
+
+/* ---- commands -------------------------------------------------------------------------------------------------- */
+
+static sgs_status show(const options *o, sgs_diag *d)
+{
+    sgs_graph *g;
+    sgs_buf b = { 0 };
+    SGS_TRY(load(&g, o->arg[0], d));
+    print(g, &b);
+    fwrite(b.p, 1, b.n, stdout);
+    sgs_buf_free(&b);
+    sgs_graph_free(g);
+    return SGS_OK;
+}
+
+static sgs_status write_out(const options *o, sgs_diag *d)
+{
+    sgs_graph *g;
+    sgs_buf b = { 0 };
+    SGS_TRY(load(&g, o->arg[0], d));
+    SGS_TRY(write_model(o, g, &b, d));
+    SGS_TRY(sgs_file_write(o->arg[1], b.p, b.n, d));
+    sgs_buf_free(&b);
+    sgs_graph_free(g);
+    return SGS_OK;
+}
+
+static sgs_status same(const sgs_buf *a, const sgs_buf *b, const char *what, sgs_diag *d)
+{
+    if (a->n == b->n && !memcmp(a->p, b->p, a->n))
+        return SGS_OK;
+    size_t at = 0;
+    while (at < a->n && at < b->n && a->p[at] == b->p[at])
+        at++;
+    const size_t from = at < 200 ? 0 : at - 200;
+    return sgs_fail(d, SGS_E_INTERNAL, "%s differ at byte %zu:\n< %.*s\n> %.*s", what, at,
+                    (int)(a->n - from < 400 ? a->n - from : 400), a->p + from,
+                    (int)(b->n - from < 400 ? b->n - from : 400), b->p + from);
+}
+
+static sgs_status trip(const options *o, sgs_diag *d)
+{
+    sgs_graph *g, *again;
+    sgs_buf once = { 0 }, twice = { 0 }, before = { 0 }, after = { 0 };
+    SGS_TRY(load(&g, o->arg[0], d));
+    print(g, &before);
+    SGS_TRY(write_model(o, g, &once, d));
+    SGS_TRY(sgs_sim_read_span(&again, "again.sim", (sgs_span){ (const uint8_t *)once.p, once.n }, d));
+    print(again, &after);
+    SGS_TRY(same(&before, &after, "the graph and what was read back", d));
+    SGS_TRY(write_model(o, again, &twice, d));
+    if (once.n != twice.n || memcmp(once.p, twice.p, once.n))
+        return sgs_fail(d, SGS_E_INTERNAL, "written again, the file has other bytes");
+    sgs_buf_free(&once), sgs_buf_free(&twice), sgs_buf_free(&before), sgs_buf_free(&after);
+    sgs_graph_free(g), sgs_graph_free(again);
+    return SGS_OK;
+}
+
+static sgs_status compile(const options *o, sgs_diag *d)
+{
+    const sgs_compile_options c = { .model = o->arg[0], .output = o->arg[1] };
+    return sgs_compile(&c, NULL, NULL, d);
+}
+
+static void show_io(const char *side, const sgs_io_info *t)
+{
+    printf("%s\t%s\t%s\t", side, t->name, sgs_dtype_name(t->dtype));
+    for (int i = 0; i < t->rank; i++)
+        printf("%s%d", i ? "," : "", t->dim[i]);
+    printf("\t%s\t%s\t%s\t%d\n", t->training_format, t->format, t->layout, t->nscale);
+}
+
+static sgs_status feed(sgs_simulator *s, int i, const char *path, sgs_diag *d)
+{
+    sgs_file f;
+    SGS_TRY(sgs_file_open(&f, path, d));
+    const sgs_status status = sgs_simulator_set_input(s, i, f.data.p, f.data.n, d);
+    sgs_file_close(&f);
+    return status;
+}
+
+static sgs_status use(sgs_simulator *s, const options *o, sgs_diag *d)
+{
+    static const char *const kind[] = { "any", "float", "fixed", "offline" };
+    char path[1024];
+    puts(kind[sgs_simulator_kind(s)]);
+    for (int i = 0; i < sgs_simulator_inputs(s); i++)
+        show_io("in", sgs_simulator_input(s, i));
+    for (int i = 0; i < sgs_simulator_outputs(s); i++)
+        show_io("out", sgs_simulator_output(s, i));
+    for (int i = 0; i < o->n - 2; i++)
+        SGS_TRY(feed(s, i, o->arg[2 + i], d));
+    SGS_TRY(sgs_simulator_invoke(s, d));
+    for (int i = 0; i < sgs_simulator_outputs(s); i++) {
+        snprintf(path, sizeof path, "%s.%d.bin", o->arg[1], i);
+        SGS_TRY(sgs_file_write(path, sgs_simulator_get_output(s, i), sgs_simulator_output(s, i)->bytes, d));
+    }
+    return SGS_OK;
+}
+
+static sgs_status run(const options *o, sgs_diag *d)
+{
+    sgs_simulator *s;
+    SGS_TRY(sgs_simulator_open(&s, o->arg[0], &o->sim, d));
+    const sgs_status status = use(s, o, d);
+    sgs_simulator_close(s);
+    return status;
+}
+
+static const struct command {
+    const char *name;
+    int least, most;
+    sgs_status (*fn)(const options *o, sgs_diag *d);
+} commands[] = {
+    { "text", 1, 1, show },       { "write", 2, 2, write_out }, { "trip", 1, 1, trip },
+    { "compile", 2, 2, compile }, { "run", 2, 64, run },
+};
+
+/* An option and its value at argv[0], argv[1]. */
+static bool take_option(options *o, char **argv)
+{
+    if (!strcmp(argv[0], "--limit"))
+        o->limit = strtoll(argv[1], NULL, 10);
+    else if (!strcmp(argv[0], "--threads"))
+        o->sim.threads = atoi(argv[1]);
+    else if (!strcmp(argv[0], "--kind"))
+        o->sim.kind = (sgs_kind)atoi(argv[1]);
+    else if (!strcmp(argv[0], "--mask"))
+        o->sim.cpu_mask = (uint32_t)strtoul(argv[1], NULL, 0), o->sim.cpu_mask_set = true;
+    else
+        return false;
+    return true;
+}
+
+int main(int argc, char **argv)
+{
+    options o = { .limit = -1 };
+    sgs_diag d = { 0 };
+    int at = 2;
+    while (at + 1 < argc && take_option(&o, argv + at))
+        at += 2;
+    o.n = argc - at;
+    o.arg = argv + at;
+    for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++)
+        if (!strcmp(argv[1], commands[i].name) && o.n >= commands[i].least && o.n <= commands[i].most)
+            return commands[i].fn(&o, &d) == SGS_OK ? 0 : fail(&d);
+    fputs("usage: sim_tool text|write|trip|compile|run [OPTION VALUE...] ARGUMENT...\n", stderr);
+    return 2;
+}
