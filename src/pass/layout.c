@@ -239,7 +239,7 @@ static bool raise_is_worth_it(sgs_rewriter *r, const sgs_node *f, const perm *p)
     for (int i = 0; i < f->nin; i++) {
         follow h = how(f->in[i], p, &back);
         made += h == MOVES;
-        gone += h == CANCELS && sgs_used_only_by(r, f->in[i], f);
+        gone += h == CANCELS && !f->in[i]->def->in[0]->data && sgs_used_only_by(r, f->in[i], f); /* of a constant it costs nothing */
     }
     return made < gone;
 }
