@@ -130,20 +130,21 @@ static sgs_status run_stages(const args *a, sgs_platform platform, const files *
                                           .skip_simplify = a->skip_simplify,
                                           .soc_version = a->soc_version,
                                           .log = cli_log() };
+    const char *soc_version = a->soc_version ? a->soc_version : "CHIP"; /* the first stage has said so */
     const sgs_calibrate_options calibrate = { .model = f->float_sim,
                                               .input_config = a->input_config,
                                               .samples = a->samples,
                                               .output = f->fixed_sim,
                                               .quant_level = a->quant_level,
                                               .memory_saving = a->memory_saving,
-                                              .soc_version = a->soc_version,
+                                              .soc_version = soc_version,
                                               .log = cli_log() };
     const sgs_compile_options compile = { .model = f->fixed_sim,
                                           .output = a->output,
                                           .batch = a->batch,
                                           .batch_mode = a->batch_mode,
                                           .category = a->category,
-                                          .soc_version = a->soc_version,
+                                          .soc_version = soc_version,
                                           .log = cli_log() };
     sgs_status s = sgs_convert(&convert, d);
     if (s == SGS_OK)

@@ -288,7 +288,6 @@ static sgs_status calibrate(calibration *c, sgs_diag *d)
     c->session = NULL;
     SGS_TRY(quantize(c, d));
     SGS_TRY(sgs_sim_write(c->g, c->path, d));
-    sgs_log_line(&c->o->log, "wrote %s", c->path);
     sgs_log_line(&c->o->log, "Run convert model OK.");
     return SGS_OK;
 }

@@ -54,7 +54,7 @@ def small_model(path, size=16, channels=3, seed=1, inputs=1):
     names = ["data"] if inputs == 1 else ["data%d" % i for i in range(inputs)]
     for i, n in enumerate(names):
         nodes.append(helper.make_node("Conv", [n, weight("w0_%d" % i, 8, channels, 3, 3), weight("b0_%d" % i, 8)], ["c0_%d" % i], kernel_shape=[3, 3],
-                                      pads=[1] * 4, strides=[2, 2], name="first_%d" % i))
+                                      pads=[1] * 4, strides=[size // 8] * 2, name="first_%d" % i))
     x = "c0_0"
     for i in range(1, inputs):
         nodes.append(helper.make_node("Add", [x, "c0_%d" % i], ["s%d" % i]))

@@ -29,9 +29,15 @@ def staged(tmp_path_factory):
     return p
 
 
+def onnx_session(path):
+    quiet = onnxruntime.SessionOptions()
+    quiet.log_severity_level = 4
+    return onnxruntime.InferenceSession(str(path), quiet, providers=["CPUExecutionProvider"])
+
+
 def reference(project, image):
     """onnxruntime on the original model, for a picture's array as preprocess.py returns it."""
-    session = onnxruntime.InferenceSession(str(project.folder / "model.onnx"), providers=["CPUExecutionProvider"])
+    session = onnx_session(project.folder / "model.onnx")
     return session.run(None, {"data": image.transpose(0, 3, 1, 2)})[0]
 
 
@@ -96,10 +102,20 @@ def manual_commands():
     return commands
 
 
-def manual_script():
-    text = MANUAL.read_text()
-    start = text.index("import cv2\nimport numpy as np\ndef letterbox")
-    return text[start:text.index("Usage", start)]
+# The manual's yolov8 script in small: cv2, a picture scaled into a gray square, a third parameter with a default.
+LETTERBOX = """\
+import cv2
+import numpy as np
+def image_preprocess(image_file, norm=True, new_shape=(640, 640)):
+    im = cv2.imread(image_file)
+    scale = min(new_shape[0] / im.shape[0], new_shape[1] / im.shape[1])
+    h, w = round(im.shape[0] * scale), round(im.shape[1] * scale)
+    square = np.full(new_shape + (3,), 114, np.uint8)
+    top, left = (new_shape[0] - h) // 2, (new_shape[1] - w) // 2
+    square[top:top + h, left:left + w] = cv2.resize(im, (w, h), interpolation=cv2.INTER_LINEAR)
+    im = np.expand_dims(square[:, :, ::-1], 0)
+    return im.astype(np.float32) / 255 if norm else im
+"""
 
 
 @pytest.mark.skipif(not MANUAL.exists(), reason="needs the manual in ../shared/spec")
@@ -114,7 +130,7 @@ def test_the_manuals_commands_verbatim(tmp_path):
     small_model(model / "onnx_yolov8s.onnx", 640)
     (model / "input_config.ini").write_text(
         INI.replace("mean=10:20:30", "mean=0:0:0").replace("std_value=50:60:70", "std_value=255"))
-    (model / "onnx_yolov8s.py").write_text(manual_script())
+    (model / "onnx_yolov8s.py").write_text(LETTERBOX)
     cv2.imwrite(str(pictures / "ILSVRC2012_test_00000002.bmp"), np.random.default_rng(3).integers(0, 256, (70, 100, 3), np.uint8))
     commands = manual_commands()
     assert len(commands) >= 5, commands
@@ -220,7 +236,7 @@ def test_two_inputs_in_the_inis_order(project):
     assert r.returncode == 0, r.stderr
     for model in ("two_float.sim", "two_fixed.sim", "two.img"):
         project.good("simulate", "-m", model, "-i", "l.txt", "-n", "preprocess.py,raw.py", "--dump_output", "--output_dir", model + ".out")
-    session = onnxruntime.InferenceSession(str(project.folder / "two.onnx"), providers=["CPUExecutionProvider"])
+    session = onnx_session(project.folder / "two.onnx")
     picture = [np.load(project.folder / "pics" / ("%d.npy" % i)).astype(np.float64) for i in range(2)]
     want = session.run(None, {"data1": ((picture[0] - [10, 20, 30]) / [50, 60, 70]).astype(np.float32).transpose(0, 3, 1, 2),
                               "data0": (picture[1] / 64 - 2).astype(np.float32).transpose(0, 3, 1, 2)})[0]
@@ -351,8 +367,8 @@ def test_shared_network(tmp_path, name):
     files = sorted(folder.glob("*.onnx")) if folder.exists() else []
     if not files:
         pytest.skip("needs ../shared/models/onnx/" + name)
-    model = next((f for f in files if "post" not in f.name), files[0])
-    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    model = next((f for f in files if "without_post" in f.name), files[0])
+    session = onnx_session(model)
     (i,), outs = session.get_inputs(), [o.name for o in session.get_outputs()]
     n, c, h, w = [d if isinstance(d, int) else 1 for d in i.shape]
     p = Project(tmp_path / "p", pictures=0)
