@@ -47,7 +47,7 @@ sgs_status sgs_graph_map(sgs_graph *g, const char *path, sgs_span *data, sgs_dia
     return SGS_OK;
 }
 
-/* ---- values ------------------------------------------------------------------------------------------------------ */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 sgs_value *sgs_value_new(sgs_graph *g, sgs_type t, int rank, const int64_t *dim)
 {
@@ -102,7 +102,7 @@ sgs_quant *sgs_quant_new(sgs_graph *g, int axis, int n)
     return q;
 }
 
-/* ---- names -------------------------------------------------------------------------------------------------------- */
+/* ---- names ----------------------------------------------------------------------------------- */
 
 static bool listed(const char **list, int n, const char *name)
 {
@@ -170,7 +170,7 @@ const char *sgs_node_label(sgs_graph *g, const sgs_node *n)
     return sgs_format(g->arena, "%s %%%d", n->op->name, n->nout ? n->out[0]->id : -1);
 }
 
-/* ---- nodes -------------------------------------------------------------------------------------------------------- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 static void link_before(sgs_graph *g, sgs_node *n, sgs_node *before)
 {
@@ -180,7 +180,8 @@ static void link_before(sgs_graph *g, sgs_node *n, sgs_node *before)
     *(before ? &before->prev : &g->last) = n;
 }
 
-sgs_node *sgs_node_new(sgs_graph *g, sgs_node *before, const sgs_op *op, int nin, sgs_value *const *in, const void *attr)
+sgs_node *sgs_node_new(sgs_graph *g, sgs_node *before, const sgs_op *op, int nin, sgs_value *const *in,
+                       const void *attr)
 {
     sgs_node *n = SGS_NEW(g->arena, sgs_node);
     n->op = op;
@@ -228,7 +229,7 @@ void sgs_replace_uses(sgs_graph *g, sgs_value *old, sgs_value *now)
             g->out[i] = now;
 }
 
-/* ---- asking -------------------------------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 sgs_users *sgs_users_of(sgs_graph *g, sgs_arena *a)
 {
@@ -299,7 +300,7 @@ sgs_value *sgs_find_swallowed(sgs_graph *g, const char *name)
     return find(g, name, holds);
 }
 
-/* ---- metadata ------------------------------------------------------------------------------------------------------ */
+/* ---- metadata -------------------------------------------------------------------------------- */
 
 void sgs_meta_set(sgs_graph *g, const char *name, const void *data, size_t n)
 {
@@ -321,19 +322,14 @@ const sgs_meta *sgs_meta_get(const sgs_graph *g, const char *name)
     return NULL;
 }
 
-/* ---- shapes -------------------------------------------------------------------------------------------------------- */
-
-static sgs_status infer_fail(sgs_graph *g, sgs_node *n, sgs_status s, sgs_diag *d)
-{
-    sgs_fail_at(d, g->file, 0, sgs_node_label(g, n));
-    return s;
-}
+/* ---- shapes ---------------------------------------------------------------------------------- */
 
 static sgs_status check_dims(const sgs_tensor *t, sgs_diag *d)
 {
     int64_t count = 1;
     if (t->rank < 0 || t->rank > SGS_MAX_RANK)
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "the output would have rank %d; at most %d is supported", t->rank, SGS_MAX_RANK);
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "the output would have rank %d; at most %d is supported", t->rank,
+                        SGS_MAX_RANK);
     for (int i = 0; i < t->rank; i++)
         if (!sgs_mul64(count, t->dim[i], &count) || count > SGS_MAX_ELEMENTS)
             return sgs_fail(d, SGS_E_LIMIT, "the output would have more than 2^40 elements");
@@ -355,31 +351,51 @@ static bool same_dims(const sgs_value *v, const sgs_tensor *t)
     return sgs_type_fits(v, t->type) && v->rank == t->rank && !memcmp(v->dim, t->dim, (size_t)t->rank * sizeof *t->dim);
 }
 
-sgs_status sgs_infer(sgs_graph *g, sgs_node *n, sgs_diag *d)
+static sgs_status check_inputs(const sgs_node *n, sgs_diag *d)
 {
     const sgs_op *op = n->op;
     if (n->nin < op->nin_min)
-        return infer_fail(g, n, sgs_fail(d, SGS_E_MODEL, "%s takes at least %d inputs, found %d", op->name, op->nin_min, n->nin), d);
+        return sgs_fail(d, SGS_E_MODEL, "%s takes at least %d inputs, found %d", op->name, op->nin_min, n->nin);
     if (op->nin_max >= 0 && n->nin > op->nin_max)
-        return infer_fail(g, n, sgs_fail(d, SGS_E_MODEL, "%s takes at most %d inputs, found %d", op->name, op->nin_max, n->nin), d);
+        return sgs_fail(d, SGS_E_MODEL, "%s takes at most %d inputs, found %d", op->name, op->nin_max, n->nin);
     for (int i = 0; i < op->nin_min; i++)
         if (!n->in[i])
-            return infer_fail(g, n, sgs_fail(d, SGS_E_MODEL, "input %d of %s is missing", i, op->name), d);
-    sgs_tensor *out = SGS_NEW_N(g->arena, sgs_tensor, op->nout);
-    sgs_status s = op->infer(g, n, out, d);
-    for (int i = 0; i < op->nout && s == SGS_OK; i++)
-        s = check_dims(&out[i], d);
-    if (s != SGS_OK)
-        return infer_fail(g, n, s, d);
-    if (!n->out) {
-        sgs_value **v = SGS_NEW_N(g->arena, sgs_value *, op->nout);
-        for (int i = 0; i < op->nout; i++)
-            v[i] = sgs_value_new(g, out[i].type, out[i].rank, out[i].dim);
-        sgs_node_set_out(g, n, op->nout, v);
-        return SGS_OK;
-    }
-    for (int i = 0; i < op->nout; i++)
-        if (!same_dims(n->out[i], &out[i]))
-            return infer_fail(g, n, sgs_fail(d, SGS_E_INTERNAL, "output %d of %s does not have the inferred type and dims", i, op->name), d);
+            return sgs_fail(d, SGS_E_MODEL, "input %d of %s is missing", i, op->name);
     return SGS_OK;
+}
+
+static sgs_status make_outputs(sgs_graph *g, sgs_node *n, const sgs_tensor *t)
+{
+    sgs_value **v = SGS_NEW_N(g->arena, sgs_value *, n->op->nout);
+    for (int i = 0; i < n->op->nout; i++)
+        v[i] = sgs_value_new(g, t[i].type, t[i].rank, t[i].dim);
+    sgs_node_set_out(g, n, n->op->nout, v);
+    return SGS_OK;
+}
+
+static sgs_status check_outputs(const sgs_node *n, const sgs_tensor *t, sgs_diag *d)
+{
+    for (int i = 0; i < n->op->nout; i++)
+        if (!same_dims(n->out[i], &t[i]))
+            return sgs_fail(d, SGS_E_INTERNAL, "output %d of %s does not have the inferred type and dims", i,
+                            n->op->name);
+    return SGS_OK;
+}
+
+static sgs_status infer(sgs_graph *g, sgs_node *n, sgs_diag *d)
+{
+    SGS_TRY(check_inputs(n, d));
+    sgs_tensor *t = SGS_NEW_N(g->arena, sgs_tensor, n->op->nout);
+    SGS_TRY(n->op->infer(g, n, t, d));
+    for (int i = 0; i < n->op->nout; i++)
+        SGS_TRY(check_dims(&t[i], d));
+    return n->out ? check_outputs(n, t, d) : make_outputs(g, n, t);
+}
+
+sgs_status sgs_infer(sgs_graph *g, sgs_node *n, sgs_diag *d)
+{
+    sgs_status s = infer(g, n, d);
+    if (s != SGS_OK)
+        sgs_fail_at(d, g->file, 0, sgs_node_label(g, n));
+    return s;
 }

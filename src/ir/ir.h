@@ -69,7 +69,7 @@ void sgs_graph_free(sgs_graph *g);
 /* Maps a file for the life of the graph; the same path again gives the same bytes. */
 sgs_status sgs_graph_map(sgs_graph *g, const char *path, sgs_span *data, sgs_diag *d);
 
-/* ---- building -------------------------------------------------------------------------------------------------- */
+/* ---- building -------------------------------------------------------------------------------- */
 
 sgs_value *sgs_value_new(sgs_graph *g, sgs_type t, int rank, const int64_t *dim);
 sgs_value *sgs_value_like(sgs_graph *g, const sgs_value *v);      /* same type and dims, no names, no quant */
@@ -94,7 +94,7 @@ void sgs_node_remove(sgs_graph *g, sgs_node *n);                  /* its outputs
 /* Every use of `old`, graph outputs included, becomes `now`. */
 void sgs_replace_uses(sgs_graph *g, sgs_value *old, sgs_value *now);
 
-/* ---- asking ------------------------------------------------------------------------------------------------------- */
+/* ---- asking ---------------------------------------------------------------------------------- */
 
 /* Users of each value by id, computed on the spot.  A node appears once per input slot that uses the value. */
 typedef struct sgs_users {
@@ -108,7 +108,7 @@ sgs_node *sgs_only_user(const sgs_users *u, const sgs_value *v);  /* its one use
 sgs_value *sgs_find_value(sgs_graph *g, const char *name);        /* by any alias; NULL when absent */
 sgs_value *sgs_find_swallowed(sgs_graph *g, const char *name);    /* the value whose producer holds the tensor of that name, or NULL */
 
-/* ---- metadata: named byte strings that travel in .sim ------------------------------------------------------------------ */
+/* ---- metadata: named byte strings that travel in .sim ---------------------------------------- */
 
 typedef struct sgs_meta {
     const char *name;
@@ -118,7 +118,7 @@ typedef struct sgs_meta {
 void sgs_meta_set(sgs_graph *g, const char *name, const void *data, size_t n);  /* copied; replaces */
 const sgs_meta *sgs_meta_get(const sgs_graph *g, const char *name);             /* NULL when absent */
 
-/* ---- text form (docs/ARCHITECTURE.md), verifier, shapes ------------------------------------------------------------------- */
+/* ---- text form (docs/ARCHITECTURE.md), verifier, shapes -------------------------------------- */
 
 typedef struct sgs_print_options {
     bool renumber;         /* values are numbered as they appear instead of by id: for comparing */

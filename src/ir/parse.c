@@ -8,18 +8,18 @@
 #include "ir/ir.h"
 #include "ops/op.h"
 
-#define MAX_ID (1 << 20)               /* tables by id are made when users are asked for */
-#define MAX_MADE ((int64_t)1 << 24)    /* elements of a constant that the text does not spell out */
-#define MAX_LIST 4096                  /* inputs, outputs or names in one place */
+#define MAX_ID (1 << 20)            /* tables by id are made when users are asked for */
+#define MAX_MADE ((int64_t)1 << 24) /* elements of a constant that the text does not spell out */
+#define MAX_LIST 4096               /* inputs, outputs or names in one place */
 
 typedef struct parser {
     const char *p, *end;
     int line;
     sgs_graph *g;
     sgs_diag *d;
-    sgs_value **value;                 /* by id */
+    sgs_value **value; /* by id */
     int nvalue;
-    sgs_buf list;                      /* scratch: a growing array */
+    sgs_buf list; /* scratch: a growing array */
 } parser;
 
 static sgs_status SGS_PRINTF(2, 3) fail(parser *p, const char *fmt, ...)
@@ -41,7 +41,7 @@ static sgs_status out_of_memory(parser *p)
     return SGS_E_LIMIT;
 }
 
-/* ---- tokens -------------------------------------------------------------------------------------------------------- */
+/* ---- tokens ---------------------------------------------------------------------------------- */
 
 static void blanks(parser *p)
 {
@@ -79,11 +79,12 @@ static sgs_status want(parser *p, char c)
 
 static bool word_char(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' || c == '-' || c == '+';
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '.' ||
+           c == '-' || c == '+';
 }
 
 typedef struct word {
-    char s[64];            /* "" when the next token is no word */
+    char s[64]; /* "" when the next token is no word */
 } word;
 
 static word next_word(parser *p)
@@ -151,7 +152,7 @@ static sgs_status string(parser *p, const char **out)
     return SGS_OK;
 }
 
-/* ---- numbers ------------------------------------------------------------------------------------------------------- */
+/* ---- numbers --------------------------------------------------------------------------------- */
 
 static sgs_status integer(parser *p, int64_t lo, int64_t hi, int64_t *out)
 {
@@ -228,7 +229,7 @@ static sgs_status integers(parser *p, int64_t *out, int max, int *n)
     return want(p, ']');
 }
 
-/* ---- values -------------------------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static sgs_status id(parser *p, int *out)
 {
@@ -374,7 +375,8 @@ static sgs_status quantization(parser *p, sgs_value *v)
     while (take(p, ','));
     SGS_TRY(want(p, '}'));
     if (n.scale < 1 || n.scale != n.zero || n.lo != n.hi)
-        return fail(p, "quantization needs as many zero points (%d) as scales (%d), and as many lo (%d) as hi (%d)", n.zero, n.scale, n.lo, n.hi);
+        return fail(p, "quantization needs as many zero points (%d) as scales (%d), and as many lo (%d) as hi (%d)",
+                    n.zero, n.scale, n.lo, n.hi);
     q->n = n.scale;
     q->nrange = n.lo;
     v->quant = q;
@@ -416,15 +418,21 @@ static sgs_status value(parser *p, sgs_value **out)
     return SGS_OK;
 }
 
-/* ---- constants ----------------------------------------------------------------------------------------------------- */
+/* ---- constants ------------------------------------------------------------------------------- */
 
 static sgs_status element(parser *p, sgs_type t, char *at)
 {
     static const struct {
         int64_t lo, hi;
     } range[SGS_TYPE_COUNT] = {
-        [SGS_S64] = { INT64_MIN, INT64_MAX }, [SGS_S32] = { INT32_MIN, INT32_MAX }, [SGS_S16] = { -32768, 32767 }, [SGS_S8] = { -128, 127 },
-        [SGS_U8] = { 0, 255 },                [SGS_BOOL] = { 0, 1 },                [SGS_U16] = { 0, 65535 },      [SGS_F16] = { 0, 65535 },
+        [SGS_S64] = { INT64_MIN, INT64_MAX },
+        [SGS_S32] = { INT32_MIN, INT32_MAX },
+        [SGS_S16] = { -32768, 32767 },
+        [SGS_S8] = { -128, 127 },
+        [SGS_U8] = { 0, 255 },
+        [SGS_BOOL] = { 0, 1 },
+        [SGS_U16] = { 0, 65535 },
+        [SGS_F16] = { 0, 65535 },
     };
     if (t == SGS_F32) {
         float f;
@@ -539,7 +547,7 @@ static sgs_status constant(parser *p)
     return listed ? listed_const(p, v, data, count) : made_const(p, v, how.s, data, count);
 }
 
-/* ---- nodes --------------------------------------------------------------------------------------------------------- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 static void *at_offset(sgs_node *n, size_t offset)
 {
@@ -684,7 +692,7 @@ static sgs_status node(parser *p)
     return strcmp(as.s, "as") ? fail(p, "expected as \"NAME\", found '%s'", as.s) : string(p, &n->name);
 }
 
-/* ---- lines --------------------------------------------------------------------------------------------------------- */
+/* ---- lines ----------------------------------------------------------------------------------- */
 
 static void append(sgs_graph *g, sgs_value ***list, int *n, sgs_value *v)
 {

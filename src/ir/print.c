@@ -11,11 +11,11 @@ typedef struct printer {
     const sgs_graph *g;
     const sgs_print_options *o;
     sgs_buf *out;
-    int *number;           /* by id: 1 + the number shown, 0: not yet shown */
+    int *number; /* by id: 1 + the number shown, 0: not yet shown */
     int next;
 } printer;
 
-/* ---- atoms --------------------------------------------------------------------------------------------------------- */
+/* ---- atoms ----------------------------------------------------------------------------------- */
 
 static void put(printer *p, const char *s)
 {
@@ -132,7 +132,7 @@ static void put_floats(printer *p, const float *v, int n)
     put(p, "]");
 }
 
-/* ---- values -------------------------------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
 static void put_ref(printer *p, const sgs_value *v)
 {
@@ -234,7 +234,7 @@ static void put_new_const(printer *p, const sgs_value *v, char *seen)
     }
 }
 
-/* ---- nodes --------------------------------------------------------------------------------------------------------- */
+/* ---- nodes ----------------------------------------------------------------------------------- */
 
 static const void *field(const sgs_node *n, size_t offset)
 {

@@ -10,9 +10,9 @@
 typedef struct checker {
     sgs_graph *g;
     sgs_diag *d;
-    sgs_arena *arena;      /* scratch */
-    sgs_value **known;     /* by id: graph inputs, constants seen, outputs of the nodes so far */
-    const char **name;     /* of all known values */
+    sgs_arena *arena;  /* scratch */
+    sgs_value **known; /* by id: graph inputs, constants seen, outputs of the nodes so far */
+    const char **name; /* of all known values */
     int nname, cap;
 } checker;
 
@@ -37,7 +37,7 @@ static const char *dims_text(checker *c, sgs_type type, int rank, const int64_t 
     return sgs_format(c->arena, "%s]", s);
 }
 
-/* ---- one value ------------------------------------------------------------------------------------------------------ */
+/* ---- one value ------------------------------------------------------------------------------- */
 
 static sgs_status check_dims(checker *c, const sgs_value *v)
 {
@@ -48,7 +48,8 @@ static sgs_status check_dims(checker *c, const sgs_value *v)
         return wrong(c, sgs_value_label(c->g, v), "the value has rank %d; expected 0 to %d", v->rank, SGS_MAX_RANK);
     for (int i = 0; i < v->rank; i++)
         if (!sgs_mul64(count, v->dim[i], &count) || count > SGS_MAX_ELEMENTS)
-            return wrong(c, sgs_value_label(c->g, v), "dim %d is %lld: negative, or more than 2^40 elements", i, (long long)v->dim[i]);
+            return wrong(c, sgs_value_label(c->g, v), "dim %d is %lld: negative, or more than 2^40 elements", i,
+                         (long long)v->dim[i]);
     return SGS_OK;
 }
 
@@ -115,7 +116,7 @@ static sgs_status enter(checker *c, sgs_value *v)
     return SGS_OK;
 }
 
-/* ---- one node ------------------------------------------------------------------------------------------------------- */
+/* ---- one node -------------------------------------------------------------------------------- */
 
 static sgs_status check_input(checker *c, const char *label, int slot, sgs_value *v)
 {
@@ -126,7 +127,8 @@ static sgs_status check_input(checker *c, const char *label, int slot, sgs_value
     if (v->data)
         return enter(c, v);
     if (v->def)
-        return wrong(c, label, "input %d, %s, is used before it is made by %s", slot, sgs_value_label(c->g, v), sgs_node_label(c->g, v->def));
+        return wrong(c, label, "input %d, %s, is used before it is made by %s", slot, sgs_value_label(c->g, v),
+                     sgs_node_label(c->g, v->def));
     return wrong(c, label, "input %d, %s, is neither an input of the graph, nor a constant, nor made by a node", slot,
                  sgs_value_label(c->g, v));
 }
@@ -140,14 +142,16 @@ static sgs_status check_attrs(checker *c, const char *label, const sgs_node *n)
         if (a->kind == SGS_ATTR_INTS && a->count_offset != SGS_ALL) {
             int64_t count = *(const int64_t *)(base + a->count_offset);
             if (count < 0 || count > a->max)
-                return wrong(c, label, "%s of %s has %lld numbers; at most %d fit", a->name, n->op->name, (long long)count, a->max);
+                return wrong(c, label, "%s of %s has %lld numbers; at most %d fit", a->name, n->op->name,
+                             (long long)count, a->max);
         }
         if (a->kind == SGS_ATTR_ENUM) {
             int64_t v = *(const int64_t *)(base + a->offset), count = 0;
             while (a->names[count])
                 count++;
             if (v < 0 || v >= count)
-                return wrong(c, label, "%s of %s is %lld; expected 0 to %lld", a->name, n->op->name, (long long)v, (long long)count - 1);
+                return wrong(c, label, "%s of %s is %lld; expected 0 to %lld", a->name, n->op->name, (long long)v,
+                             (long long)count - 1);
         }
         if (a->kind == SGS_ATTR_FLOAT && isnan(*(const float *)(base + a->offset)))
             return wrong(c, label, "%s of %s is not a number", a->name, n->op->name);
@@ -170,7 +174,8 @@ static sgs_status check_outputs(checker *c, const char *label, sgs_node *n)
         SGS_TRY(enter(c, v));
         if (v->def != n || v->data)
             return wrong(c, label, "output %d, %s, is not marked as made here", i, sgs_value_label(c->g, v));
-        if (!sgs_type_fits(v, t[i].type) || v->rank != t[i].rank || memcmp(v->dim, t[i].dim, (size_t)v->rank * sizeof v->dim[0]))
+        if (!sgs_type_fits(v, t[i].type) || v->rank != t[i].rank ||
+            memcmp(v->dim, t[i].dim, (size_t)v->rank * sizeof v->dim[0]))
             return wrong(c, label, "output %d is %s; its inputs give %s", i, dims_text(c, v->type, v->rank, v->dim),
                          dims_text(c, t[i].type, t[i].rank, t[i].dim));
     }
@@ -181,7 +186,8 @@ static sgs_status check_node(checker *c, sgs_node *n)
 {
     const char *label = sgs_node_label(c->g, n);
     if (n->nin < n->op->nin_min || (n->op->nin_max >= 0 && n->nin > n->op->nin_max))
-        return wrong(c, label, "%s takes %d to %d inputs, found %d", n->op->name, n->op->nin_min, n->op->nin_max, n->nin);
+        return wrong(c, label, "%s takes %d to %d inputs, found %d", n->op->name, n->op->nin_min, n->op->nin_max,
+                     n->nin);
     for (int i = 0; i < n->nin; i++) {
         if (n->in[i])
             SGS_TRY(check_input(c, label, i, n->in[i]));
@@ -192,7 +198,7 @@ static sgs_status check_node(checker *c, sgs_node *n)
     return check_outputs(c, label, n);
 }
 
-/* ---- the graph ------------------------------------------------------------------------------------------------------ */
+/* ---- the graph ------------------------------------------------------------------------------- */
 
 static int by_text(const void *a, const void *b)
 {

@@ -1,8 +1,8 @@
 /* One node of constants becomes constants. */
 #include "ops/op.h"
 
-#define FREE_BYTES ((int64_t)64 << 20)   /* a folded output may take this much whatever it is made from */
-#define GROWTH 4                         /* and beyond that, this many times its inputs */
+#define FREE_BYTES ((int64_t)64 << 20) /* a folded output may take this much whatever it is made from */
+#define GROWTH 4                       /* and beyond that, this many times its inputs */
 
 static bool inputs_known(const sgs_node *n)
 {

@@ -64,7 +64,7 @@ sgs_status sgs_pass_fold_bias(sgs_graph *g, bool *changed, sgs_diag *d)
     return sgs_rewrite(g, rules, changed, d);
 }
 
-/* ---- matmul -------------------------------------------------------------------------------------------------------- */
+/* ---- matmul ---------------------------------------------------------------------------------- */
 
 /* [k,n] or [1,..,1,k,n] whose leading ones do not lengthen the result. */
 static bool is_matrix(const sgs_value *b, int out_rank)

@@ -1,5 +1,5 @@
-/* fold-bn: a batch normalization with constant parameters is one multiplication and one addition a channel.  It goes into the
- * convolution before it, or becomes a 1x1 depthwise convolution: none is left.                                              */
+/* fold-bn: a batch normalization with constant parameters is one multiplication and one addition a channel.  It goes
+ * into the convolution before it, or becomes a 1x1 depthwise convolution: none is left. */
 #include <math.h>
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* fold-pad: a pad of height and width goes into the convolution or pool behind it, where that gives the same numbers. */
+/* fold-pad: a pad of height and width goes into the convolution or pool behind it, where the numbers stay the same. */
 #include <math.h>
 #include <string.h>
 
@@ -55,7 +55,8 @@ static bool fold_pad(sgs_rewriter *r, sgs_node *n)
         sgs_conv_attr conv;
         sgs_pool_attr pool;
     } a;
-    bool conv = n->op == &sgs_op_conv || n->op == &sgs_op_depthwise, pool = n->op == &sgs_op_maxpool || n->op == &sgs_op_avgpool;
+    bool conv = n->op == &sgs_op_conv || n->op == &sgs_op_depthwise;
+    bool pool = n->op == &sgs_op_maxpool || n->op == &sgs_op_avgpool;
     sgs_node *pad = conv || pool ? n->in[0]->def : NULL;
     if (!pad || pad->op != &sgs_op_pad || !is_spatial(pad->attr) || sgs_is_graph_output(r, pad->out[0]))
         return false;

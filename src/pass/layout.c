@@ -4,8 +4,8 @@
  *   raise   T(f(T'(a), b))        ->  f'(a, T(b))             where that leaves fewer transposes
  *   fc      fc(reshape(T(x)), w)  ->  fc(reshape(x), w')      w' = columns of w in the order of x
  *
- * The output value of f becomes the output of the new transpose, so its users and names stay; when the transpose later goes, its
- * names go to the value before it: the same tensor, moved to channel-last.                                                     */
+ * The output value of f becomes the output of the new transpose, so its users and names stay; when the transpose later
+ * goes, its names go to the value before it: the same tensor, moved to channel-last. */
 #include <string.h>
 
 #include "pass/rewrite.h"
@@ -58,7 +58,7 @@ static bool moves_nothing(const int64_t *p, const sgs_value *x)
     return sgs_keeps_order(p, x->rank, x->dim);
 }
 
-/* ---- two transposes -------------------------------------------------------------------------------------------------- */
+/* ---- two transposes -------------------------------------------------------------------------- */
 
 static bool compose(sgs_rewriter *r, sgs_node *n)
 {
@@ -99,13 +99,13 @@ static bool share(sgs_rewriter *r, sgs_node *n)
     return false;
 }
 
-/* ---- how an input of f follows ------------------------------------------------------------------------------------------ */
+/* ---- how an input of f follows --------------------------------------------------------------- */
 
 typedef enum follow {
-    STAYS,     /* one number for all: no axis to move */
-    CANCELS,   /* it is transposed by the same permutation: the value before that */
-    RESHAPES,  /* constant, or its axes of more than one element keep their order */
-    MOVES      /* needs a transpose of its own */
+    STAYS,    /* one number for all: no axis to move */
+    CANCELS,  /* it is transposed by the same permutation: the value before that */
+    RESHAPES, /* constant, or its axes of more than one element keep their order */
+    MOVES     /* needs a transpose of its own */
 } follow;
 
 /* v's dims seen at f's rank: ones in front. */
@@ -141,7 +141,9 @@ static sgs_value *untransposed(sgs_rewriter *r, sgs_node *f, sgs_value *v, const
     for (int i = 0; i < p->n; i++)
         moved[i] = dim[back.at[i]];
     if (sgs_keeps_order(back.at, p->n, dim))
-        return v->rank == p->n && !memcmp(moved, dim, (size_t)p->n * sizeof *dim) ? v : sgs_put_reshape(r, f, v, p->n, moved, NULL);
+        return v->rank == p->n && !memcmp(moved, dim, (size_t)p->n * sizeof *dim)
+                   ? v
+                   : sgs_put_reshape(r, f, v, p->n, moved, NULL);
     if (v->rank < p->n)
         v = sgs_put_reshape(r, f, v, p->n, dim, NULL);
     return v ? sgs_put_transpose(r, f, v, back.at, NULL) : NULL;
@@ -179,7 +181,7 @@ static sgs_value *put_untransposed(sgs_rewriter *r, sgs_node *f, const perm *p)
     return y;
 }
 
-/* ---- down ---------------------------------------------------------------------------------------------------------------- */
+/* ---- down ------------------------------------------------------------------------------------ */
 
 /* The permutation by which some input is transposed while all others follow at no cost. */
 static bool common_perm(const sgs_node *f, perm *p)
@@ -211,7 +213,7 @@ static bool sink(sgs_rewriter *r, sgs_node *f)
     return true;
 }
 
-/* ---- up ------------------------------------------------------------------------------------------------------------------ */
+/* ---- up -------------------------------------------------------------------------------------- */
 
 /* All users of v, and there are some, are transposes by q. */
 static bool all_transposed_by(sgs_rewriter *r, const sgs_value *v, const perm *q)
@@ -230,8 +232,8 @@ static bool all_transposed_by(sgs_rewriter *r, const sgs_value *v, const perm *q
     return any;
 }
 
-/* Raising the transpose behind f takes that one away, and those before f that it cancels; some inputs may need a new one.  It must
- * leave fewer, or sink and raise could chase each other. */
+/* Raising the transpose behind f takes that one away, and those before f that it cancels; some inputs may need a new
+ * one.  It must leave fewer, or sink and raise could chase each other. */
 static bool raise_is_worth_it(sgs_rewriter *r, const sgs_node *f, const perm *p)
 {
     perm back = inverse(p);
@@ -239,7 +241,8 @@ static bool raise_is_worth_it(sgs_rewriter *r, const sgs_node *f, const perm *p)
     for (int i = 0; i < f->nin; i++) {
         follow h = how(f->in[i], p, &back);
         made += h == MOVES;
-        gone += h == CANCELS && !f->in[i]->def->in[0]->data && sgs_used_only_by(r, f->in[i], f); /* of a constant it costs nothing */
+        /* A constant's transpose is folded away: it costs nothing. */
+        gone += h == CANCELS && !f->in[i]->def->in[0]->data && sgs_used_only_by(r, f->in[i], f);
     }
     return made < gone;
 }
@@ -262,13 +265,14 @@ static bool raise(sgs_rewriter *r, sgs_node *n)
         user->in[0] = y;
         for (int i = 0; i < y->rank; i++)
             ((sgs_perm_attr *)user->attr)->perm[i] = i;
-        sgs_forward(r, user->out[0], y); /* what cannot be forwarded, a second output of the graph, stays as it is: by 0,1,2,... */
+        /* What cannot be forwarded, a second output of the graph, stays: a transpose by 0,1,2,... */
+        sgs_forward(r, user->out[0], y);
     }
     sgs_hand_names(r->g, y, old, p.at);
     return true;
 }
 
-/* ---- into the weights of an fc ---------------------------------------------------------------------------------------------- */
+/* ---- into the weights of an fc --------------------------------------------------------------- */
 
 /* w[o][k], k counting t = transpose(x) row by row behind its first axes, becomes w'[o][k'], k' counting x. */
 static sgs_value *permuted_columns(sgs_rewriter *r, const sgs_value *w, const sgs_value *x, const perm *p, int from)
@@ -331,7 +335,7 @@ static bool permute_fc(sgs_rewriter *r, sgs_node *n)
     return true;
 }
 
-/* ---- what moves no element is a reshape: last, for a reshape is opaque to the rules above ----------------------------------- */
+/* ---- last: what moves no element is a reshape, and a reshape is opaque to the rules above ---- */
 
 static bool trivial(sgs_rewriter *r, sgs_node *n)
 {
@@ -346,7 +350,8 @@ static bool trivial(sgs_rewriter *r, sgs_node *n)
 
 sgs_status sgs_pass_layout(sgs_graph *g, bool *changed, sgs_diag *d)
 {
-    static const sgs_rule moves[] = { compose, drop_identity, share, permute_fc, sink, raise, NULL }, last[] = { trivial, NULL };
+    static const sgs_rule moves[] = { compose, drop_identity, share, permute_fc, sink, raise, NULL };
+    static const sgs_rule last[] = { trivial, NULL };
     SGS_TRY(sgs_rewrite(g, moves, changed, d));
     SGS_TRY(sgs_rewrite(g, last, changed, d));
     return *changed ? sgs_pass_fold_const(g, changed, d) : SGS_OK;

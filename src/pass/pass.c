@@ -7,9 +7,9 @@
 const sgs_pass sgs_pipeline[] = {
     { "fold-const", sgs_pass_fold_const, true },   /* constants in, constants out */
     { "dead", sgs_pass_dead, true },               /* what folding left unused */
-    { "fold-matmul", sgs_pass_fold_matmul, true }, /* needs fold-const: the right side is constant.  No matmul by a constant is left */
+    { "fold-matmul", sgs_pass_fold_matmul, true }, /* needs fold-const: constant right sides. None is left */
     { "layout", sgs_pass_layout, true },           /* before all fusions: it brings the partners together */
-    { "fold-bn", sgs_pass_fold_bn, true },         /* needs layout: no transpose between.  No batchnorm is left */
+    { "fold-bn", sgs_pass_fold_bn, true },         /* needs layout: no transpose between. None is left */
     { "fold-bias", sgs_pass_fold_bias, false },    /* needs layout: channels are last */
     { "fold-pad", sgs_pass_fold_pad, false },      /* needs layout */
     { "fuse-act", sgs_pass_fuse_act, false },      /* after fold-bn and fold-bias: nothing may follow an activation */
@@ -95,7 +95,8 @@ static void report_transposes(sgs_graph *g, const sgs_log *log)
     for (const sgs_node *n = g->first; n; n = n->next)
         if (n->op == &sgs_op_transpose && count++ < 8)
             sgs_buf_printf(&b, "%s%s", count > 1 ? ", " : "", sgs_node_label(g, n));
-    char *text = sgs_format(g->arena, "%d transpose%s left: %s%s", count, count == 1 ? " is" : "s are", b.p ? b.p : "", count > 8 ? ", ..." : "");
+    char *text = sgs_format(g->arena, "%d transpose%s left: %s%s", count, count == 1 ? " is" : "s are", b.p ? b.p : "",
+                            count > 8 ? ", ..." : "");
     if (count)
         say(log, text);
     sgs_buf_free(&b);

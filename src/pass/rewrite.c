@@ -3,7 +3,7 @@
 
 #include "pass/rewrite.h"
 
-/* ---- the loop ------------------------------------------------------------------------------------------------------ */
+/* ---- the loop -------------------------------------------------------------------------------- */
 
 static void forget_users(sgs_rewriter *r)
 {
@@ -28,7 +28,8 @@ static bool is_linked(const sgs_graph *g, const sgs_node *n)
     return n->prev ? n->prev->next == n : g->first == n;
 }
 
-/* Each rule brings the graph nearer to an end.  Were two of them to undo each other, that is a bug to be told, not to wait for. */
+/* Each rule brings the graph nearer to an end.  Were two of them to undo each other, that is a bug to be told, not to
+ * wait for. */
 static int64_t patience(const sgs_graph *g)
 {
     int64_t nodes = 0;
@@ -50,7 +51,8 @@ static bool sweep(sgs_rewriter *r, const sgs_rule *rules)
             forget_users(r);
             changed = true;
             if (r->patience-- == 0)
-                r->status = sgs_fail(r->d, SGS_E_INTERNAL, "the rewriting does not settle (at %s)", sgs_node_label(r->g, n));
+                r->status =
+                    sgs_fail(r->d, SGS_E_INTERNAL, "the rewriting does not settle (at %s)", sgs_node_label(r->g, n));
         }
         if (!hit || is_linked(r->g, n))
             n = n->next;
@@ -107,7 +109,7 @@ bool sgs_remove_dead(sgs_graph *g)
     return changed;
 }
 
-/* ---- questions ----------------------------------------------------------------------------------------------------- */
+/* ---- questions ------------------------------------------------------------------------------- */
 
 bool sgs_used_only_by(sgs_rewriter *r, const sgs_value *v, const sgs_node *n)
 {
@@ -176,9 +178,10 @@ bool sgs_keeps_order(const int64_t *perm, int rank, const int64_t *dim)
     return true;
 }
 
-/* ---- changes ------------------------------------------------------------------------------------------------------- */
+/* ---- changes --------------------------------------------------------------------------------- */
 
-sgs_value *sgs_put(sgs_rewriter *r, sgs_node *before, const sgs_op *op, int nin, sgs_value *const *in, const void *attr, sgs_value *out)
+sgs_value *sgs_put(sgs_rewriter *r, sgs_node *before, const sgs_op *op, int nin, sgs_value *const *in, const void *attr,
+                   sgs_value *out)
 {
     sgs_node *n = sgs_node_new(r->g, before, op, nin, in, attr);
     forget_users(r);
@@ -197,7 +200,8 @@ sgs_value *sgs_put_transpose(sgs_rewriter *r, sgs_node *before, sgs_value *x, co
     return sgs_put(r, before, &sgs_op_transpose, 1, &x, &a, out);
 }
 
-sgs_value *sgs_put_reshape(sgs_rewriter *r, sgs_node *before, sgs_value *x, int rank, const int64_t *dim, sgs_value *out)
+sgs_value *sgs_put_reshape(sgs_rewriter *r, sgs_node *before, sgs_value *x, int rank, const int64_t *dim,
+                           sgs_value *out)
 {
     sgs_shape_attr a = { .n = rank };
     memcpy(a.dim, dim, (size_t)rank * sizeof *dim);
@@ -242,7 +246,7 @@ void sgs_hand_names(sgs_graph *g, sgs_value *now, sgs_value *gone, const int64_t
         sgs_value_swallow(g, now, gone);
 }
 
-/* ---- convolutions -------------------------------------------------------------------------------------------------- */
+/* ---- convolutions ---------------------------------------------------------------------------- */
 
 static int64_t channels_of(const sgs_node *conv)
 {
@@ -280,7 +284,8 @@ static void inherit(sgs_rewriter *r, sgs_value *now, sgs_value *old, const sgs_n
         sgs_value_take_names(r->g, now, old);
 }
 
-bool sgs_scale_conv(sgs_rewriter *r, sgs_node *conv, const double *scale, const double *shift, sgs_value *out, sgs_value *shift_source)
+bool sgs_scale_conv(sgs_rewriter *r, sgs_node *conv, const double *scale, const double *shift, sgs_value *out,
+                    sgs_value *shift_source)
 {
     sgs_node *last = out->def;
     sgs_value *in[3] = { conv->in[0], scale ? scaled_weights(r, conv, scale) : conv->in[1], NULL };

@@ -1,9 +1,11 @@
-/* Imports an ONNX file, runs the passes with the verifier, runs what is left on one seeded or given float input, and tells all:
+/* Imports an ONNX file, runs the passes with the verifier, runs what is left on one seeded or given float input, and
+ * tells all:
  *
  *   passes_tool MODEL.onnx IN.bin OUT.bin [skip_simplify]
  *
- * Standard output has one line each, tab-separated: "op OP LABEL", "value NAME OFFSET DIMS" (every name of every value made by a node;
- * OFFSET counts floats in OUT.bin), "swallowed NAME VALUE", "const NAME" (constants that nodes use), "output NAME". */
+ * Standard output has one line each, tab-separated: "op OP LABEL", "value NAME OFFSET DIMS" (every name of every value
+ * made by a node; OFFSET counts floats in OUT.bin), "swallowed NAME VALUE", "const NAME" (constants that nodes use),
+ * "output NAME". */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,7 +65,8 @@ int main(int argc, char **argv)
     if (argc < 4)
         return 2;
     sgs_pass_options o = { .verify = true, .skip_simplify = argc > 4 };
-    if (sgs_onnx_import(&g, argv[1], NULL, &d) != SGS_OK || sgs_run_passes(g, &o, &d) != SGS_OK || sgs_file_open(&in, argv[2], &d) != SGS_OK)
+    if (sgs_onnx_import(&g, argv[1], NULL, &d) != SGS_OK || sgs_run_passes(g, &o, &d) != SGS_OK ||
+        sgs_file_open(&in, argv[2], &d) != SGS_OK)
         return fail(&d);
     if (g->nin != 1 || in.data.n != (size_t)sgs_value_bytes(g->in[0]))
         return fprintf(stderr, "the model does not have one input of this size\n"), 2;

@@ -220,7 +220,7 @@ static void test_infer_limits(void **state)
     sgs_graph_free(g);
 }
 
-/* ---- the pass driver ------------------------------------------------------------------------------------------------------- */
+/* ---- the pass driver ------------------------------------------------------------------------- */
 
 typedef struct lines {
     int n;
@@ -263,10 +263,12 @@ static void test_verify_option(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_good),     cmocka_unit_test(test_order),      cmocka_unit_test(test_list),         cmocka_unit_test(test_dangling),
-        cmocka_unit_test(test_ids),      cmocka_unit_test(test_type),       cmocka_unit_test(test_constant),     cmocka_unit_test(test_quant),
-        cmocka_unit_test(test_users),    cmocka_unit_test(test_replace),    cmocka_unit_test(test_names),        cmocka_unit_test(test_meta),
-        cmocka_unit_test(test_attributes), cmocka_unit_test(test_infer_limits), cmocka_unit_test(test_dump_after), cmocka_unit_test(test_verify_option),
+        cmocka_unit_test(test_good),          cmocka_unit_test(test_order),        cmocka_unit_test(test_list),
+        cmocka_unit_test(test_dangling),      cmocka_unit_test(test_ids),          cmocka_unit_test(test_type),
+        cmocka_unit_test(test_constant),      cmocka_unit_test(test_quant),        cmocka_unit_test(test_users),
+        cmocka_unit_test(test_replace),       cmocka_unit_test(test_names),        cmocka_unit_test(test_meta),
+        cmocka_unit_test(test_attributes),    cmocka_unit_test(test_infer_limits), cmocka_unit_test(test_dump_after),
+        cmocka_unit_test(test_verify_option),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,11 +1,12 @@
 /* Runs .ir files: text in, text out.  The first line says what is done, a line "---" stands before what must come out.
  *
- *   # pass NAME, NAME ...   the passes in turn; "pipeline" is all of them.  The graph is verified after each, and computes the same
+ *   # pass NAME, NAME ...   the passes in turn ("pipeline": all), each verified; the result computes the same
  *   # print                 parsed and printed as it is, by id; what was printed prints the same again
  *   # parse                 the text is refused with this message
  *   # verify                the text parses and the verifier refuses it with this message
  *
- * test_ir_files [--show] FILE-OR-FOLDER...      --show prints what comes out instead of comparing it                              */
+ * test_ir_files [--show] FILE-OR-FOLDER...      --show prints what comes out instead of comparing it
+ */
 #include <dirent.h>
 #include <math.h>
 #include <stdio.h>
@@ -17,11 +18,11 @@
 
 static bool show;
 
-/* ---- one file -------------------------------------------------------------------------------------------------------------- */
+/* ---- one file -------------------------------------------------------------------------------- */
 
 typedef struct test {
     const char *path;
-    char what[128];        /* the first line behind "# " */
+    char what[128]; /* the first line behind "# " */
     sgs_span in;
     char *expected;
     sgs_diag d;
@@ -61,7 +62,8 @@ static bool run_one_pass(test *t, sgs_graph *g, const char *name)
 {
     bool changed;
     if (!strcmp(name, "pipeline"))
-        return sgs_run_passes(g, &(sgs_pass_options){ .verify = true }, &t->d) == SGS_OK || failed(t, "the pipeline failed");
+        return sgs_run_passes(g, &(sgs_pass_options){ .verify = true }, &t->d) == SGS_OK ||
+               failed(t, "the pipeline failed");
     for (const sgs_pass *p = sgs_pipeline; p->name; p++)
         if (!strcmp(p->name, name)) {
             if (p->run(g, &changed, &t->d) != SGS_OK)
@@ -124,7 +126,8 @@ static bool test_print(test *t, sgs_graph *g)
     sgs_buf once = { 0 }, twice = { 0 };
     sgs_graph *again = NULL;
     sgs_graph_print(g, &once);
-    bool ok = sgs_graph_parse(&again, t->path, (sgs_span){ (uint8_t *)once.p, once.n }, &t->d) == SGS_OK || failed(t, "the printed text");
+    bool ok = sgs_graph_parse(&again, t->path, (sgs_span){ (uint8_t *)once.p, once.n }, &t->d) == SGS_OK ||
+              failed(t, "the printed text");
     if (ok)
         sgs_graph_print(again, &twice);
     ok = ok && ((once.n == twice.n && !memcmp(once.p, twice.p, once.n)) || failed(t, "printing twice differs"));
@@ -152,7 +155,8 @@ static bool test_graph(test *t, sgs_graph *g)
         return test_print(t, g);
     if (!strcmp(t->what, "verify"))
         return sgs_graph_verify(g, &t->d) == SGS_OK ? failed(t, "a broken graph was accepted") : refused_as_expected(t);
-    return failed(t, strcmp(t->what, "parse") ? "the first line must be # pass, # print, # parse or # verify" : "a broken text was accepted");
+    return failed(t, strcmp(t->what, "parse") ? "the first line must be # pass, # print, # parse or # verify"
+                                              : "a broken text was accepted");
 }
 
 static bool split(test *t, const sgs_file *f, sgs_buf *copy)
