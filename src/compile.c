@@ -208,13 +208,16 @@ static void configure(const compilation *c, const sgs_value *v, sgs_image_io *io
 {
     for (int i = 0; c->config && i < c->config->nin; i++)
         if (sgs_value_has_name(v, c->config->in[i].name)) {
+            io->name = c->config->in[i].name;
             io->format = image_format(c->config->in[i].input);
             io->training = image_format(c->config->in[i].training);
             io->nchw = c->config->in[i].nchw && v->rank == 4;
         }
     for (int i = 0; c->config && i < c->config->nout; i++)
-        if (sgs_value_has_name(v, c->config->out[i].name))
+        if (sgs_value_has_name(v, c->config->out[i].name)) {
+            io->name = c->config->out[i].name;
             io->nchw = c->config->out[i].nchw && v->rank == 4;
+        }
 }
 
 static sgs_status describe(compilation *c, const sgs_value *v, sgs_image_io *io, sgs_diag *d)

@@ -26,7 +26,7 @@ typedef struct reader {
 
 static sgs_status damaged(reader *r, const char *what)
 {
-    return sgs_fail(r->d, SGS_E_FORMAT, "damaged .sim file: %s", r->f.error ? r->f.error : what);
+    return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: %s", r->f.error ? r->f.error : what);
 }
 
 /* A list of a file may be pointed at from many places; honest files take no more memory than this.  Asked before each allocation. */
@@ -136,7 +136,7 @@ static sgs_status read_constant(reader *r, uint32_t i, const info *t, sgs_span b
     int64_t need = t->count * sgs_type_bytes(t->type);
     const void *data = bytes.p;
     if ((int64_t)bytes.n < need)
-        return sgs_fail(r->d, SGS_E_FORMAT, "damaged .sim file: tensor '%s' needs %lld bytes, its buffer has %zu", sgs_fb_string(&r->f, t->table, 3), (long long)need,
+        return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: tensor '%s' needs %lld bytes, its buffer has %zu", sgs_fb_string(&r->f, t->table, 3), (long long)need,
                         bytes.n);
     if ((uintptr_t)data % 8 && need) {
         void *copy = sgs_try_alloc(r->g->arena, (size_t)need);
@@ -163,7 +163,10 @@ static sgs_status read_tensors(reader *r)
             r->stand[i] = sgs_names_stand(&r->names);
         SGS_TRY(read_info(r, i, &t));
         SGS_TRY(buffer_bytes(r, &t, &bytes));
-        if (bytes.n || (t.count == 0 && sgs_fb_int(&r->f, t.table, 2, 4, false, 0)))
+        sgs_fb_string(&r->f, t.table, 3); /* its name, looked at later */
+        if (r->f.error)
+            return damaged(r, "");
+        if (bytes.n || (r->im.as_is && t.count == 0 && sgs_fb_int(&r->f, t.table, 2, 4, false, 0)))
             SGS_TRY(read_constant(r, i, &t, bytes));
     }
     return SGS_OK;
@@ -204,7 +207,7 @@ static sgs_status read_own(reader *r, const sgs_source_node *s, sgs_fb_table t)
         return sgs_fail(r->d, SGS_E_UNSUPPORTED, "custom operator '%s' is not supported", name);
     void *attr = sgs_alloc(r->g->arena, op->attr_bytes + 1);
     if (!fix2float && !sgs_attrs_unpack(op, (sgs_span){ r->f.data.p + options.pos, options.n }, attr))
-        return sgs_fail(r->d, SGS_E_FORMAT, "damaged .sim file: the options of custom operator '%s'", name);
+        return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: the options of custom operator '%s'", name);
     sgs_value **in = SGS_NEW_N(r->g->arena, sgs_value *, s->nin + 1), *out;
     for (int i = 0; i < s->nin; i++)
         if (s->in[i][0])
@@ -289,8 +292,6 @@ static sgs_status read_operator(reader *r, uint32_t i, sgs_value **made)
     sgs_source_node s = { .domain = "", .name = "", .opset = 1 };
     SGS_TRY(read_names_of(r, t, 1, &s.nin, &s.in));
     SGS_TRY(read_names_of(r, t, 2, &s.nout, &s.out));
-    if (s.nout != 1 || !s.out[0][0] || sgs_map_get(&r->im.values, s.out[0]))
-        return damaged(r, "an operator must make one tensor that nothing else makes");
     if (builtin != 32 && !schema)
         return sgs_fail(r->d, SGS_E_UNSUPPORTED, "TFLite operator %lld is not supported", (long long)builtin);
     s.op = schema ? schema->name : sgs_format(r->g->arena, "custom:%s", sgs_fb_string(&r->f, code, 1));
@@ -299,6 +300,8 @@ static sgs_status read_operator(reader *r, uint32_t i, sgs_value **made)
     sgs_from_fn fn = schema ? find_reader(s.op) : NULL;
     if (schema && !fn)
         return sgs_fail(r->d, SGS_E_UNSUPPORTED, "TFLite operator %s is not supported", s.op);
+    if (s.nout != 1 || !s.out[0][0] || sgs_map_get(&r->im.values, s.out[0]))
+        return damaged(r, "an operator must make one tensor that nothing else makes");
     SGS_TRY(schema ? fn(&r->im, &s, r->d) : read_own(r, &s, t));
     const uint32_t out = (uint32_t)strtoul(s.out[0] + 1, NULL, 10);
     *made = sgs_map_get(&r->im.values, s.out[0]);

@@ -29,6 +29,20 @@ struct sgs_simulator {
     bool *given, ran;
 };
 
+static const char *raw_name(sgs_dtype t)
+{
+    switch (t) {
+    case SGS_DT_UINT8:
+        return sgs_format_name(SGS_FMT_RAW_U8);
+    case SGS_DT_INT16:
+        return sgs_format_name(SGS_FMT_RAW_S16);
+    case SGS_DT_UINT16:
+        return sgs_format_name(SGS_FMT_RAW_U16);
+    default:
+        return sgs_format_name(SGS_FMT_RAW_F32);
+    }
+}
+
 /* ---- inputs and outputs described ------------------------------------------------------------------------------ */
 
 static sgs_status take_dtype(const sgs_simulator *s, const sgs_value *v, sgs_dtype *t, sgs_diag *d)
@@ -79,9 +93,10 @@ static sgs_status describe(const sgs_simulator *s, const sgs_value *v, sgs_io_in
     return take_dtype(s, v, &info->dtype, d);
 }
 
-/* The ini's own name and formats, whichever of its names the model's tensor shows first. */
+/* The ini's own name and formats, whichever of its names the model's tensor shows first; without an ini raw data. */
 static void configure_input(const sgs_config *c, const sgs_value *v, sgs_io_info *info)
 {
+    info->training_format = info->format = raw_name(info->dtype);
     for (int i = 0; c && i < c->nin; i++) {
         const sgs_input_config *in = c->in + i;
         if (!sgs_value_has_name(v, in->name))
@@ -96,6 +111,7 @@ static void configure_input(const sgs_config *c, const sgs_value *v, sgs_io_info
 
 static void configure_output(const sgs_config *c, const sgs_value *v, sgs_io_info *info)
 {
+    info->format = raw_name(info->dtype);
     for (int i = 0; c && i < c->nout; i++) {
         const sgs_output_config *out = c->out + i;
         if (!sgs_value_has_name(v, out->name))
@@ -120,21 +136,7 @@ static sgs_status describe_graph(sgs_simulator *s, sgs_diag *d)
     return SGS_OK;
 }
 
-static const char *raw_name(ipu_type t)
-{
-    switch (t) {
-    case IPU_U8:
-        return sgs_format_name(SGS_FMT_RAW_U8);
-    case IPU_S16:
-        return sgs_format_name(SGS_FMT_RAW_S16);
-    case IPU_U16:
-        return sgs_format_name(SGS_FMT_RAW_U16);
-    default:
-        return sgs_format_name(SGS_FMT_RAW_F32);
-    }
-}
-
-static const char *image_format(ipu_format f, ipu_type t)
+static const char *image_format(ipu_format f, sgs_dtype t)
 {
     switch (f) {
     case IPU_FMT_RGB:
@@ -166,8 +168,8 @@ static sgs_status describe_tensor(const ipu_tensor *t, bool input, sgs_io_info *
                            .dtype = (sgs_dtype)dtype[t->type],
                            .rank = t->rank,
                            .bytes = t->bytes,
-                           .training_format = input ? image_format(t->training, t->type) : "",
-                           .format = image_format(t->format, t->type),
+                           .training_format = input ? image_format(t->training, (sgs_dtype)dtype[t->type]) : "",
+                           .format = image_format(t->format, (sgs_dtype)dtype[t->type]),
                            .layout = t->nchw ? "NCHW" : "NHWC",
                            .nscale = t->nscale,
                            .scale = t->scale,

@@ -48,6 +48,8 @@ static sgs_status load_text(sgs_graph **g, const char *path, sgs_diag *d)
     SGS_TRY(sgs_file_open(&f, path, d));
     sgs_status s = sgs_graph_parse(g, path, f.data, d);
     sgs_file_close(&f);
+    if (s != SGS_OK)
+        *g = NULL;
     return s == SGS_OK ? sgs_graph_verify(*g, d) : s;
 }
 
@@ -59,7 +61,10 @@ static sgs_status load(sgs_graph **g, const char *path, sgs_diag *d)
         return load_text(g, path, d);
     if (!ends_in(path, ".onnx"))
         return sgs_sim_read(g, path, d);
-    SGS_TRY(sgs_onnx_import(g, path, &onnx, d));
+    const sgs_status s = sgs_onnx_import(g, path, &onnx, d);
+    if (s != SGS_OK)
+        *g = NULL;
+    SGS_TRY(s);
     return sgs_run_passes(*g, &passes, d);
 }
 
@@ -77,28 +82,37 @@ static void print(sgs_graph *g, sgs_buf *b)
 
 /* ---- commands -------------------------------------------------------------------------------------------------- */
 
-static sgs_status show(const options *o, sgs_diag *d)
+/* What a command makes; main frees it. */
+typedef struct work {
+    sgs_graph *g, *again;
+    sgs_buf once, twice, before, after;
+    sgs_simulator *sim;
+} work;
+
+static void clean(work *w)
 {
-    sgs_graph *g;
-    sgs_buf b = { 0 };
-    SGS_TRY(load(&g, o->arg[0], d));
-    print(g, &b);
-    fwrite(b.p, 1, b.n, stdout);
-    sgs_buf_free(&b);
-    sgs_graph_free(g);
+    sgs_graph_free(w->g);
+    sgs_graph_free(w->again);
+    sgs_buf_free(&w->once);
+    sgs_buf_free(&w->twice);
+    sgs_buf_free(&w->before);
+    sgs_buf_free(&w->after);
+    sgs_simulator_close(w->sim);
+}
+
+static sgs_status show(const options *o, work *w, sgs_diag *d)
+{
+    SGS_TRY(load(&w->g, o->arg[0], d));
+    print(w->g, &w->before);
+    fwrite(w->before.p, 1, w->before.n, stdout);
     return SGS_OK;
 }
 
-static sgs_status write_out(const options *o, sgs_diag *d)
+static sgs_status write_out(const options *o, work *w, sgs_diag *d)
 {
-    sgs_graph *g;
-    sgs_buf b = { 0 };
-    SGS_TRY(load(&g, o->arg[0], d));
-    SGS_TRY(write_model(o, g, &b, d));
-    SGS_TRY(sgs_file_write(o->arg[1], b.p, b.n, d));
-    sgs_buf_free(&b);
-    sgs_graph_free(g);
-    return SGS_OK;
+    SGS_TRY(load(&w->g, o->arg[0], d));
+    SGS_TRY(write_model(o, w->g, &w->once, d));
+    return sgs_file_write(o->arg[1], w->once.p, w->once.n, d);
 }
 
 static sgs_status same(const sgs_buf *a, const sgs_buf *b, const char *what, sgs_diag *d)
@@ -114,26 +128,23 @@ static sgs_status same(const sgs_buf *a, const sgs_buf *b, const char *what, sgs
                     (int)(b->n - from < 400 ? b->n - from : 400), b->p + from);
 }
 
-static sgs_status trip(const options *o, sgs_diag *d)
+static sgs_status trip(const options *o, work *w, sgs_diag *d)
 {
-    sgs_graph *g, *again;
-    sgs_buf once = { 0 }, twice = { 0 }, before = { 0 }, after = { 0 };
-    SGS_TRY(load(&g, o->arg[0], d));
-    print(g, &before);
-    SGS_TRY(write_model(o, g, &once, d));
-    SGS_TRY(sgs_sim_read_span(&again, "again.sim", (sgs_span){ (const uint8_t *)once.p, once.n }, d));
-    print(again, &after);
-    SGS_TRY(same(&before, &after, "the graph and what was read back", d));
-    SGS_TRY(write_model(o, again, &twice, d));
-    if (once.n != twice.n || memcmp(once.p, twice.p, once.n))
+    SGS_TRY(load(&w->g, o->arg[0], d));
+    print(w->g, &w->before);
+    SGS_TRY(write_model(o, w->g, &w->once, d));
+    SGS_TRY(sgs_sim_read_span(&w->again, "again.sim", (sgs_span){ (const uint8_t *)w->once.p, w->once.n }, d));
+    print(w->again, &w->after);
+    SGS_TRY(same(&w->before, &w->after, "the graph and what was read back", d));
+    SGS_TRY(write_model(o, w->again, &w->twice, d));
+    if (w->once.n != w->twice.n || memcmp(w->once.p, w->twice.p, w->once.n))
         return sgs_fail(d, SGS_E_INTERNAL, "written again, the file has other bytes");
-    sgs_buf_free(&once), sgs_buf_free(&twice), sgs_buf_free(&before), sgs_buf_free(&after);
-    sgs_graph_free(g), sgs_graph_free(again);
     return SGS_OK;
 }
 
-static sgs_status compile(const options *o, sgs_diag *d)
+static sgs_status compile(const options *o, work *w, sgs_diag *d)
 {
+    (void)w;
     const sgs_compile_options c = { .model = o->arg[0], .output = o->arg[1] };
     return sgs_compile(&c, NULL, NULL, d);
 }
@@ -174,19 +185,16 @@ static sgs_status use(sgs_simulator *s, const options *o, sgs_diag *d)
     return SGS_OK;
 }
 
-static sgs_status run(const options *o, sgs_diag *d)
+static sgs_status run(const options *o, work *w, sgs_diag *d)
 {
-    sgs_simulator *s;
-    SGS_TRY(sgs_simulator_open(&s, o->arg[0], &o->sim, d));
-    const sgs_status status = use(s, o, d);
-    sgs_simulator_close(s);
-    return status;
+    SGS_TRY(sgs_simulator_open(&w->sim, o->arg[0], &o->sim, d));
+    return use(w->sim, o, d);
 }
 
 static const struct command {
     const char *name;
     int least, most;
-    sgs_status (*fn)(const options *o, sgs_diag *d);
+    sgs_status (*fn)(const options *o, work *w, sgs_diag *d);
 } commands[] = {
     { "text", 1, 1, show },       { "write", 2, 2, write_out }, { "trip", 1, 1, trip },
     { "compile", 2, 2, compile }, { "run", 2, 64, run },
@@ -218,8 +226,12 @@ int main(int argc, char **argv)
     o.n = argc - at;
     o.arg = argv + at;
     for (size_t i = 0; argc > 1 && i < sizeof commands / sizeof *commands; i++)
-        if (!strcmp(argv[1], commands[i].name) && o.n >= commands[i].least && o.n <= commands[i].most)
-            return commands[i].fn(&o, &d) == SGS_OK ? 0 : fail(&d);
+        if (!strcmp(argv[1], commands[i].name) && o.n >= commands[i].least && o.n <= commands[i].most) {
+            work w = { 0 };
+            const int status = commands[i].fn(&o, &w, &d) == SGS_OK ? 0 : fail(&d);
+            clean(&w);
+            return status;
+        }
     fputs("usage: sim_tool text|write|trip|compile|run [OPTION VALUE...] ARGUMENT...\n", stderr);
     return 2;
 }

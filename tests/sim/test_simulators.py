@@ -1,0 +1,140 @@
+"""The simulators through sgs.h: fixed and offline give the same bytes with every kernel table and any number of threads; what is wrong is said."""
+import os
+import pathlib
+import re
+import struct
+import subprocess
+
+import numpy as np
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+TOOL = os.environ.get("SIM_TOOL", str(ROOT / "build" / "tests" / "sim" / "sim_tool"))
+LIMIT = {"s8": 127, "s16": 9000, "s32": 90000, "s64": 4 * 10**9}
+
+
+def tool(*args, fails=False):
+    done = subprocess.run([TOOL, *map(str, args)], capture_output=True, text=True)
+    assert done.returncode == (1 if fails else 0), done.stderr
+    return done.stderr if fails else done.stdout
+
+
+def random_constants(text, rng):
+    """Numbers in the place of splat(...)."""
+    def numbers(m):
+        count = int(np.prod([int(d) for d in m.group(3).split(",")]))
+        reach = LIMIT[m.group(2)]
+        values = rng.integers(-reach, reach + 1, count)
+        if count == 1025:  # the table of a softmax falls
+            values = np.rint(32767 * np.exp(-np.arange(1025) / 64)).astype(int)
+        return m.group(1) + "{" + ",".join(map(str, values)) + "}"
+    return re.sub(r"(const %\d+ (?:\"\w+\" )?(s\d+)\[([\d,]+)\][^\n]*= )splat\(.*\)", numbers, text)
+
+
+@pytest.fixture(scope="module")
+def fixed(tmp_path_factory):
+    """A fixed-point model, its image, and inputs for it."""
+    folder, rng = tmp_path_factory.mktemp("fixed"), np.random.default_rng(8)
+    (folder / "net.ir").write_text(random_constants((HERE / "ir" / "fixed.ir").read_text(), rng))
+    tool("trip", folder / "net.ir")
+    tool("write", folder / "net.ir", folder / "net_fixed.sim")
+    tool("compile", folder / "net_fixed.sim", folder / "net.img")
+    rng.integers(0, 256, (1, 8, 8, 3)).astype(np.uint8).tofile(folder / "picture.bin")
+    rng.integers(-32767, 32768, (1, 4, 4, 8)).astype(np.int16).tofile(folder / "raw.bin")
+    return folder
+
+
+def outputs(folder, model, *options):
+    lines = tool("run", *options, folder / model, folder / "out", folder / "picture.bin", folder / "raw.bin").splitlines()
+    return lines, [(folder / f"out.{i}.bin").read_bytes() for i in range(3)]
+
+
+def test_fixed_is_offline(fixed):
+    (kind, *io), truth = outputs(fixed, "net_fixed.sim", "--mask", 0)
+    assert kind == "fixed"
+    assert [line.split("\t")[1:4] for line in io] == [
+        ["picture", "uint8", "1,8,8,3"], ["raw", "int16", "1,4,4,8"],
+        ["p", "float32", "1,10"], ["turned", "uint8", "1,8,2,4"], ["joined", "int16", "1,4,4,16"]]
+    assert all(len(set(t)) > 4 for t in truth), "outputs of one value show nothing"
+    p = np.frombuffer(truth[0], np.float32)
+    assert abs(p.sum() - 1) < 1e-3 and (p >= 0).all()
+    for model in ("net_fixed.sim", "net.img"):
+        for mask in (0, 1, 0xffffffff):
+            for threads in (1, 2):
+                (kind, *same), data = outputs(fixed, model, "--mask", mask, "--threads", threads)
+                assert data == truth and same == io and kind == ("fixed" if model.endswith(".sim") else "offline")
+
+
+def test_kind(fixed):
+    assert "expected a float model, found an offline image" in tool("run", "--kind", 1, fixed / "net.img", fixed / "x", fails=True)
+    assert "expected an offline image, found a fixed-point model" in tool("run", "--kind", 3, fixed / "net_fixed.sim", fixed / "x", fails=True)
+
+
+def test_other_files(fixed, tmp_path):
+    for name, data in {"empty": b"", "text": b"hello, this is no model at all", "zeros": bytes(4096)}.items():
+        (tmp_path / name).write_bytes(data)
+        assert "found another kind of file" in tool("run", tmp_path / name, tmp_path / "x", fails=True)
+    assert "cannot open" in tool("run", tmp_path / "absent", tmp_path / "x", fails=True)
+    image = bytearray((fixed / "net.img").read_bytes())
+    (tmp_path / "short.img").write_bytes(image[:len(image) // 2])
+    assert "short.img" in tool("run", tmp_path / "short.img", tmp_path / "x", fails=True)
+    newer = image[:8] + struct.pack("<I", 77) + image[12:]
+    (tmp_path / "newer.img").write_bytes(newer)
+    said = tool("run", tmp_path / "newer.img", tmp_path / "x", fails=True)
+    assert "version 77" in said and "reads version 1" in said
+    image[-1] ^= 1
+    (tmp_path / "bit.img").write_bytes(image)
+    assert "bit.img" in tool("run", tmp_path / "bit.img", tmp_path / "x", fails=True)
+
+
+def test_inputs(fixed):
+    assert "'raw' was not set" in tool("run", fixed / "net.img", fixed / "x", fixed / "picture.bin", fails=True)
+    assert "expected 192 bytes, found 256" in tool("run", fixed / "net.img", fixed / "x", fixed / "raw.bin", fails=True)
+    three = [fixed / "picture.bin", fixed / "raw.bin", fixed / "raw.bin"]
+    assert "there is no input 2" in tool("run", fixed / "net.img", fixed / "x", *three, fails=True)
+    assert "1 to 1024 threads" in tool("run", "--threads", -1, fixed / "net.img", fixed / "x", fails=True)
+
+
+def test_not_a_number(tmp_path):
+    """The layer that makes it is named, by the user's own name."""
+    (tmp_path / "net.ir").write_text("""
+input %0 "x" f32[1,2,2,1]
+const %1 "zero" f32[] = splat(0)
+%2 "fine" f32[1,2,2,1] = add %0, %0 as "Add_1"
+%3 "y" f32[1,2,2,1] = div %2, %1 as "Div_2"
+%4 "z" f32[1,2,2,1] = add %3, %2 as "Add_3"
+output %4
+""")
+    tool("write", tmp_path / "net.ir", tmp_path / "net.sim")
+    np.ones(4, np.float32).tofile(tmp_path / "x.bin")
+    said = tool("run", tmp_path / "net.sim", tmp_path / "out", tmp_path / "x.bin", fails=True)
+    assert "layer 'Div_2'" in said and "NaN or infinity" in said and "net.sim" in said
+
+
+def test_float_into_fixed(tmp_path):
+    """A float input of a fixed model is quantized as ARITHMETIC.md says; NaN is refused by both simulators."""
+    (tmp_path / "net.ir").write_text("""
+meta "sgs.fixed" "1"
+input %0 "x" f32[1,3,3,4]
+%1 "q" s16[1,3,3,4] @{scale=0.01, zero=0} = quantize %0
+%2 "u" u8[1,3,3,4] @{scale=0.5, zero=100} = quantize %1
+%3 "y" f32[1,3,3,4] = dequantize %2
+output %3
+output %1
+""")
+    tool("write", tmp_path / "net.ir", tmp_path / "net_fixed.sim")
+    tool("compile", tmp_path / "net_fixed.sim", tmp_path / "net.img")
+    x = np.random.default_rng(2).uniform(-400, 400, 36).astype(np.float32)
+    for model in ("net_fixed.sim", "net.img"):
+        x.tofile(tmp_path / "x.bin")
+        tool("run", tmp_path / model, tmp_path / "out", tmp_path / "x.bin")
+        q = np.clip(np.rint(x * np.float32(1 / np.float64(np.float32(0.01)))), -32767, 32767).astype(np.int16)
+        assert (np.fromfile(tmp_path / "out.1.bin", np.int16) == q).all()
+        m = np.float32(np.float64(np.float32(0.01)) / 0.5)
+        u = np.clip(np.rint(q.astype(np.float32) * m), -100, 155).astype(np.float32)
+        assert (np.fromfile(tmp_path / "out.0.bin", np.float32) == u * np.float32(0.5)).all()
+        bad = x.copy()
+        bad[5] = np.nan
+        bad.tofile(tmp_path / "x.bin")
+        assert "NaN or infinity" in tool("run", tmp_path / model, tmp_path / "out", tmp_path / "x.bin", fails=True)
