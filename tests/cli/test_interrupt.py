@@ -1,10 +1,10 @@
 """A full disk, a kill in the middle: no partial output, no process left behind."""
 import os
+import pty
 import resource
 import shutil
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
@@ -102,3 +102,27 @@ def test_reader_of_our_output_leaves(tmp_path):
     os.close(w)
     assert tool.returncode in (0, -signal.SIGPIPE)
     assert set(p.files()) - set(before) <= {"x.img"} and not list((tmp_path / "tmp").iterdir())
+
+
+SLOW = """\
+import time
+import numpy as np
+def image_preprocess(path, norm=True):
+    time.sleep(0.3)
+    image = np.load(path)
+    return ((image - np.array([10, 20, 30])) / np.array([50, 60, 70])).astype(np.float32) if norm else image
+"""
+
+
+def test_progress_bar_only_on_a_terminal(tmp_path):
+    p = Project(tmp_path / "p")
+    p.write("preprocess.py", SLOW)
+    ours, theirs = pty.openpty()
+    r = subprocess.run([SGS] + CONVERT + ["-o", "x.img", "--num_process", "1"], cwd=p.folder, env=ENV, stdout=subprocess.PIPE, stderr=theirs, text=True)
+    os.close(theirs)
+    bar = os.read(ours, 1 << 16).decode()
+    os.close(ours)
+    assert r.returncode == 0 and "calibrate: 4 of 4 in " in r.stdout and "\r" not in r.stdout
+    assert "calibrate [" in bar and "/4" in bar and " left" in bar and bar.endswith("\r\x1b[K")
+    r = p.sgs(*CONVERT, "-o", "x.img")
+    assert r.returncode == 0 and "\r" not in r.stderr and "calibrate: 4 of 4 in " in r.stdout
