@@ -26,5 +26,8 @@ int main(int argc, char **argv)
                sgs_file_write(argv[2], kernels.p, kernels.n, &d);
     if (bad)
         fprintf(stderr, "%s\n", d.text);
+    sgs_buf_free(&image);
+    sgs_buf_free(&kernels);
+    sgs_program_free(&p);
     return bad;
 }
