@@ -66,7 +66,7 @@ static int spawn_with(int *pid, const char *python, char *const *argv, int talk,
 
 static int spawn(sgs_worker *w, const sgs_crew *crew, int talk)
 {
-    char fd[16], life[16], dash[] = "-c", *norm = crew->norm ? (char[]){ "1" } : (char[]){ "0" };
+    char fd[16], life[16], dash[] = "-c", norm[] = { crew->norm ? '1' : '0', 0 };
     snprintf(fd, sizeof fd, "%d", talk);
     snprintf(life, sizeof life, "%d", crew->life[0]);
     char **argv = calloc((size_t)crew->ninput + 7, sizeof *argv);
