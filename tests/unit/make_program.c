@@ -1,6 +1,7 @@
 /* make_program IMAGE KERNELS.c: the hand-made network through fusion, planner and writers, for tests of what other
  * machines and compilers make of it. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "program_maker.h"
@@ -29,5 +30,9 @@ int main(int argc, char **argv)
     sgs_buf_free(&image);
     sgs_buf_free(&kernels);
     sgs_program_free(&p);
+    free(m.io.p);
+    free(m.ops.p);
+    free(m.consts.p);
+    free(m.cost.p);
     return bad;
 }
