@@ -66,7 +66,8 @@ static sgs_status import(sgs_graph **g, const sgs_convert_options *o, const sgs_
                                        .input_nchw = in_nchw,
                                        .output_name = out,
                                        .noutput = c->nout,
-                                       .output_nchw = out_nchw };
+                                       .output_nchw = out_nchw,
+                                       .log = &o->log };
     return sgs_onnx_import(g, o->model_file, &options, d);
 }
 

@@ -2,9 +2,11 @@
 #include "import/onnx.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "import/onnx_build.h"
 #include "ops/util.h"
 
@@ -76,6 +78,8 @@ static sgs_status static_shape(sgs_onnx *o, const sgs_onnx_info *in, const shape
         return given_fits(o, in, given, d);
     }
     out->rank = in->rank;
+    if (in->rank > 1 && in->dim[0] < 0)
+        sgs_log_line(o->opt->log, "input '%s': its free first dimension, the batch, is 1", in->name);
     for (int i = 0; i < in->rank; i++) {
         out->dim[i] = in->dim[i] < 0 && i == 0 && in->rank > 1 ? 1 : in->dim[i];
         if (out->dim[i] < 0) {
@@ -171,6 +175,33 @@ static int real_inputs(sgs_onnx *o, const sgs_onnx_info **list)
     return n;
 }
 
+static bool made_inside(const sgs_onnx *o, const char *name)
+{
+    for (int i = 0; i < o->nnode; i++)
+        for (int k = 0; k < o->node[i].nout; k++)
+            if (!strcmp(o->node[i].out[k], name))
+                return true;
+    return false;
+}
+
+/* Type and shape of a tensor inside the model: what its maker gives it, else what the file says of it.  NULL: neither. */
+static const sgs_onnx_info *inner_info(sgs_onnx *o, const char *name)
+{
+    static const bool as_it_is = true;
+    const sgs_onnx_options opt = { .input_shapes = o->opt->input_shapes, .output_name = &name, .noutput = 1, .output_nchw = &as_it_is,
+                                   .memory_limit = o->opt->memory_limit };
+    sgs_graph *g;
+    sgs_log_line(o->opt->log, "the model is cut at '%s', which becomes an input", name);
+    if (sgs_onnx_import(&g, o->file, &opt, NULL) != SGS_OK)
+        return find_info(o->inner, o->ninner, name);
+    const sgs_value *v = g->out[0];
+    sgs_onnx_info *info = SGS_NEW(o->a, sgs_onnx_info);
+    *info = (sgs_onnx_info){ .name = name, .type = (int)v->type, .rank = v->rank };
+    memcpy(info->dim, v->dim, sizeof info->dim);
+    sgs_graph_free(g);
+    return info;
+}
+
 typedef struct plan {
     const sgs_onnx_info **input;    /* the graph's, in its order */
     const shape **given;            /* from --input_shapes, or NULL */
@@ -197,20 +228,10 @@ static sgs_status plan_inputs(sgs_onnx *o, plan *p, sgs_diag *d)
                 p->input[i] = own[k];
                 p->given[i] = opt->input_shapes ? &shapes[k] : NULL;
             }
-        if (!p->input[i])
-            p->input[i] = find_info(o->inner, o->ninner, name);
+        if (!p->input[i] && made_inside(o, name))
+            p->input[i] = inner_info(o, name);
     }
     return SGS_OK;
-}
-
-/* An ini input that is no input of the model: inner tensors are cut after the import when the file gives no shape for them. */
-static bool made_inside(const sgs_onnx *o, const char *name)
-{
-    for (int i = 0; i < o->nnode; i++)
-        for (int k = 0; k < o->node[i].nout; k++)
-            if (!strcmp(o->node[i].out[k], name))
-                return true;
-    return false;
 }
 
 static sgs_status make_inputs(sgs_onnx *o, plan *p, sgs_map *stop, sgs_diag *d)
@@ -222,9 +243,9 @@ static sgs_status make_inputs(sgs_onnx *o, plan *p, sgs_map *stop, sgs_diag *d)
         if (!p->input[i] && !made_inside(o, name))
             return unknown_name(o, "input", name, d);
         if (!p->input[i]) {
-            sgs_fail(d, SGS_E_CONFIG, "input '%s' lies inside the model and the file gives no shape for it", name);
+            sgs_fail(d, SGS_E_CONFIG, "input '%s' lies inside the model, behind nodes that cannot be taken, and the file gives no shape for it", name);
             sgs_fail_at(d, o->file, 0, NULL);
-            sgs_hint(d, "run onnx.shape_inference.infer_shapes on the model first");
+            sgs_hint(d, "store shapes in the model first: onnx.shape_inference.infer_shapes");
             return SGS_E_CONFIG;
         }
         shape s;
@@ -233,6 +254,24 @@ static sgs_status make_inputs(sgs_onnx *o, plan *p, sgs_map *stop, sgs_diag *d)
         SGS_TRY(make_input(o, p->input[i], &s, nchw, d));
         sgs_map_set(stop, p->input[i]->name, g->in[i]);
     }
+    return SGS_OK;
+}
+
+static sgs_status check_output(sgs_onnx *o, const plan *p, int i, sgs_diag *d)
+{
+    const char *name = p->output[i];
+    const char *problem = find_info(o->in, o->nin, name) ? "is an input of the model: there is nothing to compute" : NULL;
+    for (int k = 0; k < i; k++)
+        if (!strcmp(p->output[k], name))
+            problem = "is listed twice";
+    if (problem) {
+        sgs_fail(d, o->opt->noutput ? SGS_E_CONFIG : SGS_E_MODEL, "output '%s' %s", name, problem);
+        return sgs_fail_at(d, o->file, 0, NULL);
+    }
+    if (!made_inside(o, name) && !sgs_map_get(&o->im.values, name))
+        return unknown_name(o, "output", name, d);
+    if (!find_info(o->out, o->nout, name))
+        sgs_log_line(o->opt->log, "the model is cut at '%s', which becomes an output", name);
     return SGS_OK;
 }
 
@@ -248,8 +287,7 @@ static sgs_status plan_outputs(sgs_onnx *o, plan *p, sgs_diag *d)
         return sgs_fail_at(d, o->file, 0, NULL);
     }
     for (int i = 0; i < p->noutput; i++)
-        if (!made_inside(o, p->output[i]) && !sgs_map_get(&o->im.values, p->output[i]))
-            return unknown_name(o, "output", p->output[i], d);
+        SGS_TRY(check_output(o, p, i, d));
     return SGS_OK;
 }
 
@@ -318,6 +356,30 @@ static sgs_status make_outputs(sgs_onnx *o, const plan *p, sgs_diag *d)
     return SGS_OK;
 }
 
+/* Not-a-number anywhere, or infinity in weights, would spread through everything behind it. */
+static sgs_status check_constant(sgs_onnx *o, const sgs_node *n, const sgs_value *v, sgs_diag *d)
+{
+    bool weights = n->op->qrule == SGS_Q_CONV || n->op == &sgs_op_batchnorm || n->op == &sgs_op_matmul;
+    int64_t count = v->type == SGS_F32 ? sgs_value_count(v) : 0;
+    for (int64_t i = 0; i < count; i++) {
+        float x = ((const float *)v->data)[i];
+        if (isfinite(x) || (isinf(x) && !weights))
+            continue;
+        sgs_fail(d, SGS_E_MODEL, "constant '%s' holds %s at element %lld", sgs_value_label(o->im.g, v), isnan(x) ? "NaN" : "infinity", (long long)i);
+        return sgs_fail_at(d, o->file, 0, sgs_node_label(o->im.g, n));
+    }
+    return SGS_OK;
+}
+
+static sgs_status check_constants(sgs_onnx *o, sgs_diag *d)
+{
+    for (const sgs_node *n = o->im.g->first; n; n = n->next)
+        for (int i = 0; i < n->nin; i++)
+            if (n->in[i] && n->in[i]->data)
+                SGS_TRY(check_constant(o, n, n->in[i], d));
+    return SGS_OK;
+}
+
 static sgs_status register_inits(sgs_onnx *o, sgs_map *stop, sgs_diag *d)
 {
     for (int i = 0; i < o->ninit; i++) {
@@ -349,25 +411,27 @@ static sgs_status import(sgs_onnx *o, sgs_span model, sgs_diag *d)
     const char **names = sgs_alloc_n(o->a, (size_t)p.ninput + 1, sizeof *names);
     for (int i = 0; i < p.ninput; i++)
         names[i] = p.input[i] ? p.input[i]->name : o->opt->input_name[i];
-    SGS_TRY(sgs_onnx_supported(o, &order, names, p.ninput, d));
+    SGS_TRY(sgs_onnx_supported(o, &order, &(sgs_onnx_ends){ names, p.ninput, p.output, p.noutput }, d));
     SGS_TRY(make_inputs(o, &p, &stop, d));
     SGS_TRY(build_nodes(o, &order, d));
-    return make_outputs(o, &p, d);
+    SGS_TRY(make_outputs(o, &p, d));
+    return check_constants(o, d);
 }
 
-sgs_status sgs_onnx_import(sgs_graph **out, const char *path, const sgs_onnx_options *opt, sgs_diag *d)
+/* The model is `given`, or (NULL) the file itself. */
+static sgs_status import_file(sgs_graph **out, const char *path, const sgs_span *given, const sgs_onnx_options *opt, sgs_diag *d)
 {
     static const sgs_onnx_options none;
     *out = NULL;
-    sgs_span model;
+    sgs_span model = given ? *given : (sgs_span){ 0 };
     sgs_graph *g = sgs_graph_new(path);
     sgs_onnx *o = SGS_NEW(g->arena, sgs_onnx);
-    *o = (sgs_onnx){ .im = { .g = g, .framework = "ONNX", .values = { .a = g->arena } }, .a = g->arena, .file = g->file, .opt = opt ? opt : &none };
-    sgs_status s = sgs_graph_map(g, path, &model, d);
+    *o = (sgs_onnx){ .im = { .g = g, .framework = "ONNX", .values = { .a = g->arena } }, .a = g->arena, .file = g->file, .opt = opt ? opt : &none,
+                     .files = { .a = g->arena } };
+    sgs_status s = given ? SGS_OK : sgs_graph_map(g, path, &model, d);
     if (s == SGS_OK) {
-        /* What an honest file of this size can need, with room for shapes and folding. */
-        size_t fair = ((size_t)1 << 29) + 8 * model.n;
-        sgs_arena_limit(g->arena, o->opt->memory_limit ? (size_t)o->opt->memory_limit : fair);
+        o->fair = ((size_t)1 << 29) + SGS_ONNX_GROWTH * model.n;
+        sgs_arena_limit(g->arena, o->opt->memory_limit ? (size_t)o->opt->memory_limit : o->fair);
         s = import(o, model, d);
         sgs_arena_limit(g->arena, 0);
     }
@@ -378,4 +442,14 @@ sgs_status sgs_onnx_import(sgs_graph **out, const char *path, const sgs_onnx_opt
     }
     *out = g;
     return SGS_OK;
+}
+
+sgs_status sgs_onnx_import(sgs_graph **g, const char *path, const sgs_onnx_options *o, sgs_diag *d)
+{
+    return import_file(g, path, NULL, o, d);
+}
+
+sgs_status sgs_onnx_import_span(sgs_graph **g, const char *path, sgs_span model, const sgs_onnx_options *o, sgs_diag *d)
+{
+    return import_file(g, path, &model, o, d);
 }

@@ -11,10 +11,13 @@ typedef struct sgs_onnx_options {
     const char *const *output_name;
     int noutput;
     const bool *output_nchw;
-    int64_t memory_limit;              /* bytes of constants an import may create; 0: 4 GiB */
+    int64_t memory_limit;              /* bytes an import may take; 0: 512 MiB and eight times the files' size */
+    const sgs_log *log;                /* what was decided on the user's behalf, or NULL */
 } sgs_onnx_options;
 
 /* Reads, imports, infers all shapes; 4-D inputs and outputs NHWC unless told otherwise.  Run the pass pipeline next. */
 sgs_status sgs_onnx_import(sgs_graph **g, const char *path, const sgs_onnx_options *o, sgs_diag *d);
+/* The same from memory, which must outlive the graph; external data lies in the folder of `path`. */
+sgs_status sgs_onnx_import_span(sgs_graph **g, const char *path, sgs_span model, const sgs_onnx_options *o, sgs_diag *d);
 
 #endif

@@ -23,19 +23,33 @@ const sgs_from *sgs_onnx_importer(const sgs_source_node *n)
 
 /* ---- order --------------------------------------------------------------------------------------------------------------------- */
 
-/* Who makes each tensor; two makers are an error. */
+/* A second origin of a tensor is an error. */
+static sgs_status twice(sgs_onnx *o, const char *name, const char *first, const sgs_source_node *n, sgs_diag *d)
+{
+    sgs_fail(d, SGS_E_MODEL, "tensor '%s' is %s, yet %s makes it%s", name, first, n->op, strcmp(first, "made by another node") ? "" : " too");
+    return sgs_fail_at(d, o->file, 0, sgs_src_label(n));
+}
+
+/* Who makes each tensor: one node at most, and none makes what is an input or an initializer. */
 static sgs_status index_makers(sgs_onnx *o, sgs_map *maker, sgs_diag *d)
 {
+    sgs_map inputs = { .a = o->a };
+    for (int i = 0; i < o->nin; i++) {
+        if (sgs_map_get(&inputs, o->in[i].name)) {
+            sgs_fail(d, SGS_E_MODEL, "two inputs are named '%s'", o->in[i].name);
+            return sgs_fail_at(d, o->file, 0, NULL);
+        }
+        sgs_map_set(&inputs, o->in[i].name, o);
+    }
     for (int i = 0; i < o->nnode; i++)
         for (int k = 0; k < o->node[i].nout; k++) {
             const char *name = o->node[i].out[k];
-            if (!name[0])
-                continue;
-            if (sgs_map_get(maker, name)) {
-                sgs_fail(d, SGS_E_MODEL, "tensor '%s' is made by two nodes", name);
-                return sgs_fail_at(d, o->file, 0, o->node[i].name);
-            }
-            sgs_map_set(maker, name, &o->node[i]);
+            const char *first = !name[0] ? NULL : sgs_map_get(maker, name) ? "made by another node" : sgs_map_get(&inputs, name) ? "an input"
+                                : sgs_map_get(&o->im.values, name) ? "an initializer" : NULL;
+            if (first)
+                return twice(o, name, first, &o->node[i], d);
+            if (name[0])
+                sgs_map_set(maker, name, &o->node[i]);
         }
     return SGS_OK;
 }
@@ -102,80 +116,135 @@ sgs_status sgs_onnx_sort(sgs_onnx *o, sgs_map *stop, const char *const *outputs,
 
 /* ---- what we cannot take ----------------------------------------------------------------------------------------------------- */
 
-static void list_names(sgs_buf *b, const char *const *names, int n, int most)
+/* The model in levels: a tensor's level counts the unsupported nodes on the worst path to it.  The supported nodes of one level are a part
+ * that can be cut out: a path between two of them cannot leave the level. */
+enum { CONSTANT = -1 };    /* level of what depends on no input */
+
+typedef struct levels {
+    sgs_onnx *o;
+    const sgs_onnx_order *order;
+    const sgs_onnx_ends *ends;
+    int *level;                /* by place in the order */
+    sgs_map maker;             /* tensor -> &level[its node] */
+    sgs_map input;             /* the graph's inputs */
+    int best, size;            /* the level of most supported nodes */
+} levels;
+
+static bool taken(const levels *l, int i)
 {
-    for (int i = 0; i < n && i < most; i++)
-        sgs_buf_printf(b, "%s'%s'", i ? ", " : "", names[i]);
-    if (n > most)
-        sgs_buf_printf(b, ", ... (%d more)", n - most);
+    return l->level[i] == l->best && sgs_onnx_importer(l->order->node[i]);
 }
 
-/* Tensors that the supported part of the graph gives to the rest: where to cut. */
-static int frontier(sgs_onnx *o, const sgs_onnx_order *order, const char **names)
+static int level_of(const levels *l, const char *tensor)
 {
-    sgs_map good = { .a = o->a }, listed = { .a = o->a };
-    int n = 0, mark;
-    bool *ok = sgs_alloc_n(o->a, (size_t)order->n + 1, sizeof *ok);
-    sgs_map made = { .a = o->a };
-    for (int i = 0; i < order->n; i++) {
-        const sgs_source_node *s = order->node[i];
-        ok[i] = sgs_onnx_importer(s) != NULL;
-        for (int k = 0; k < s->nin && ok[i]; k++)
-            ok[i] = !sgs_map_get(&made, s->in[k]) || sgs_map_get(&good, s->in[k]);
-        for (int k = 0; k < s->nout; k++) {
-            sgs_map_set(&made, s->out[k], &mark);
-            if (ok[i])
-                sgs_map_set(&good, s->out[k], &mark);
+    const int *at = sgs_map_get(&l->maker, tensor);
+    return sgs_map_get(&l->input, tensor) ? 0 : at ? *at : CONSTANT;
+}
+
+static void find_levels(levels *l)
+{
+    int n = l->order->n, *count = sgs_alloc_n(l->o->a, (size_t)n + 2, sizeof *count);
+    l->level = sgs_alloc_n(l->o->a, (size_t)n + 1, sizeof *l->level);
+    for (int i = 0; i < l->ends->ninput; i++)
+        sgs_map_set(&l->input, l->ends->input[i], l);
+    for (int i = 0; i < n; i++) {
+        const sgs_source_node *s = l->order->node[i];
+        int at = CONSTANT;
+        for (int k = 0; k < s->nin; k++)
+            at = level_of(l, s->in[k]) > at ? level_of(l, s->in[k]) : at;
+        bool supported = sgs_onnx_importer(s) != NULL;
+        l->level[i] = supported ? at : (at < 0 ? 0 : at) + 1;
+        for (int k = 0; k < s->nout; k++)
+            sgs_map_set(&l->maker, s->out[k], &l->level[i]);
+        if (supported && at >= 0 && ++count[at] > l->size) {
+            l->size = count[at];
+            l->best = at;
         }
     }
-    for (int i = 0; i < order->n; i++)
-        for (int k = 0; k < order->node[i]->nin && !ok[i]; k++) {
-            const char *name = order->node[i]->in[k];
-            if (!name[0] || !sgs_map_get(&good, name) || sgs_map_get(&listed, name))
-                continue;
-            sgs_map_set(&listed, name, &mark);
-            names[n++] = name;
-        }
-    return n;
 }
 
-static void hint_cut(sgs_onnx *o, const sgs_onnx_order *order, const char *const *inputs, int ninput, sgs_diag *d)
+/* A quoted list for Python, each name once. */
+typedef struct name_list {
+    sgs_map seen;
+    sgs_buf text;
+} name_list;
+
+static void add_name(name_list *l, const char *name)
 {
-    int total = 0;
-    for (int i = 0; i < order->n; i++)
-        total += order->node[i]->nin;
-    const char **names = sgs_alloc_n(o->a, (size_t)total + 1, sizeof *names);
-    int n = frontier(o, order, names);
-    if (!n)
+    if (!name[0] || sgs_map_get(&l->seen, name))
         return;
-    sgs_buf b = { 0 };
-    sgs_buf_printf(&b, "the part before them can be taken: onnx.utils.extract_model('%s', 'cut.onnx', [", o->file);
-    list_names(&b, inputs, ninput, 8);
-    sgs_buf_printf(&b, "], [");
-    list_names(&b, names, n, 12);
-    sgs_buf_printf(&b, "])");
-    sgs_hint(d, "%s", b.p);
-    sgs_buf_free(&b);
+    sgs_map_set(&l->seen, name, l);
+    sgs_buf_printf(&l->text, "%s'", l->seen.n > 1 ? ", " : "");
+    for (const char *c = name; *c; c++)
+        sgs_buf_printf(&l->text, "%s%c", *c == '\'' || *c == '\\' ? "\\" : "", *c);
+    sgs_buf_printf(&l->text, "'");
 }
 
-sgs_status sgs_onnx_supported(sgs_onnx *o, const sgs_onnx_order *order, const char *const *inputs, int ninput, sgs_diag *d)
+/* Tensors that enter and leave the best part. */
+static void list_ends(const levels *l, name_list *in, name_list *out)
 {
-    int bad = 0;
+    sgs_map own = { .a = l->o->a };
+    for (int i = 0; i < l->order->n; i++)
+        for (int k = 0; k < l->order->node[i]->nout && taken(l, i); k++)
+            sgs_map_set(&own, l->order->node[i]->out[k], &own);
+    for (int i = 0; i < l->order->n; i++) {
+        const sgs_source_node *s = l->order->node[i];
+        for (int k = 0; k < s->nin; k++) {
+            bool inside = sgs_map_get(&own, s->in[k]) != NULL;
+            if (taken(l, i) && !inside && level_of(l, s->in[k]) != CONSTANT)
+                add_name(in, s->in[k]);
+            if (!taken(l, i) && inside)
+                add_name(out, s->in[k]);
+        }
+    }
+    for (int i = 0; i < l->ends->noutput; i++)
+        if (sgs_map_get(&own, l->ends->output[i]))
+            add_name(out, l->ends->output[i]);
+}
+
+static void hint_cut(sgs_onnx *o, const sgs_onnx_order *order, const sgs_onnx_ends *ends, sgs_diag *d)
+{
+    levels l = { .o = o, .order = order, .ends = ends, .maker = { .a = o->a }, .input = { .a = o->a } };
+    find_levels(&l);
+    if (!l.size)
+        return;
+    name_list in = { .seen = { .a = o->a } }, out = { .seen = { .a = o->a } };
+    list_ends(&l, &in, &out);
+    if (in.text.n + out.text.n < 500)
+        sgs_hint(d, "%d of %d nodes can be taken together: onnx.utils.extract_model('%s', 'cut.onnx', [%s], [%s])", l.size, order->n, o->file,
+                 in.text.p ? in.text.p : "", out.text.p ? out.text.p : "");
+    else
+        sgs_hint(d, "%d of %d nodes can be taken together, between %zu and %zu tensors", l.size, order->n, in.seen.n, out.seen.n);
+    sgs_buf_free(&in.text);
+    sgs_buf_free(&out.text);
+}
+
+static void add_node(sgs_buf *b, const sgs_source_node *n)
+{
+    const char *domain = own_domain(n) ? "" : n->domain;
+    sgs_buf_printf(b, "%s%s%s%s '%s'", b->n ? ", " : "", domain, domain[0] ? "." : "", n->op, sgs_src_label(n));
+}
+
+sgs_status sgs_onnx_supported(sgs_onnx *o, const sgs_onnx_order *order, const sgs_onnx_ends *ends, sgs_diag *d)
+{
+    int bad = 0, shown = 0;
     sgs_buf b = { 0 };
     for (int i = 0; i < order->n; i++) {
-        const sgs_source_node *n = order->node[i];
-        if (sgs_onnx_importer(n))
+        if (sgs_onnx_importer(order->node[i]))
             continue;
-        if (bad < 40)
-            sgs_buf_printf(&b, "%s%s%s%s '%s'", bad ? ", " : "", own_domain(n) ? "" : n->domain, own_domain(n) ? "" : ".", n->op,
-                           n->name[0] ? n->name : n->nout ? n->out[0] : "");
         bad++;
+        if (b.n < 1200) {
+            add_node(&b, order->node[i]);
+            shown++;
+        }
     }
     if (!bad)
         return SGS_OK;
-    sgs_fail(d, SGS_E_UNSUPPORTED, "%d node%s not supported (opset %lld): %s%s", bad, bad > 1 ? "s are" : " is", (long long)o->opset, b.p, bad > 40 ? ", ..." : "");
+    if (bad > shown)
+        sgs_buf_printf(&b, " and %d more", bad - shown);
+    sgs_fail(d, SGS_E_UNSUPPORTED, "%d node%s not supported (opset %lld): %s", bad, bad > 1 ? "s are" : " is", (long long)o->opset, b.p);
     sgs_fail_at(d, o->file, 0, NULL);
     sgs_buf_free(&b);
-    hint_cut(o, order, inputs, ninput, d);
+    hint_cut(o, order, ends, d);
     return SGS_E_UNSUPPORTED;
 }

@@ -14,6 +14,8 @@ typedef struct sgs_onnx_info {   /* ValueInfoProto of an input or output */
     const char *symbol[SGS_MAX_RANK];
 } sgs_onnx_info;
 
+#define SGS_ONNX_GROWTH 8        /* memory an honest file may take, in its own size */
+
 typedef struct sgs_onnx_init {
     const char *name;
     sgs_value *value;
@@ -32,6 +34,8 @@ typedef struct sgs_onnx {
     sgs_source_node *node;
     int nnode;
     const char *producer;
+    sgs_map files;               /* of external data */
+    size_t fair;                 /* the memory limit so far */
 } sgs_onnx;
 
 /* Fills o from the file's bytes: opset, inputs, outputs, initializers (as constants of o->im.g), nodes in file order. */

@@ -1,4 +1,5 @@
 /* TensorProto -> constant.  Half and double become f32, the small integers s32 (8-bit ones keep their type). */
+#include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -56,8 +57,9 @@ static sgs_status read_external(tensor *t, sgs_span msg, sgs_diag *d)
         t->location = value;
     int64_t *number = !strcmp(key, "offset") ? &t->offset : !strcmp(key, "length") ? &t->length : NULL;
     if (number) {
+        errno = 0;
         *number = strtoll(value, &end, 10);
-        if (*end || !*value || *number < 0)
+        if (*end || !*value || *number < 0 || errno)
             return sgs_fail(d, SGS_E_FORMAT, "external_data %s: expected a number, found '%s'", key, value);
     }
     return SGS_OK;
@@ -118,6 +120,16 @@ static sgs_status inside_folder(const char *folder, const char *path, sgs_diag *
     return s;
 }
 
+/* A file of weights may be converted like those in the model itself. */
+static void allow_for(sgs_onnx *o, const char *path, size_t bytes)
+{
+    if (sgs_map_get(&o->files, path) || o->opt->memory_limit)
+        return;
+    sgs_map_set(&o->files, path, o);
+    o->fair += SGS_ONNX_GROWTH * bytes;
+    sgs_arena_limit(o->a, o->fair);
+}
+
 static sgs_status external_bytes(tensor *t, sgs_diag *d)
 {
     sgs_arena *a = t->o->a;
@@ -129,10 +141,11 @@ static sgs_status external_bytes(tensor *t, sgs_diag *d)
     SGS_TRY(inside_folder(folder, path, d));
     sgs_span data;
     SGS_TRY(sgs_graph_map(t->o->im.g, path, &data, d));
+    allow_for(t->o, path, data.n);
     int64_t size = (int64_t)data.n;
-    if (t->offset > size || (t->length >= 0 && t->length > size - t->offset))
+    if (t->offset > size || t->length > size - t->offset)
         return sgs_fail(d, SGS_E_FORMAT, "external data file '%s' has %lld bytes; the tensor wants %lld from %lld on", path, (long long)size,
-                        (long long)t->length, (long long)t->offset);
+                        (long long)(t->length < 0 ? 0 : t->length), (long long)t->offset);
     t->raw = (sgs_span){ data.p + t->offset, (size_t)(t->length >= 0 ? t->length : size - t->offset) };
     t->has_raw = true;
     return SGS_OK;

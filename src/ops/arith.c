@@ -101,11 +101,33 @@ static sgs_status div_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *
 
 /* ---- from ONNX ------------------------------------------------------------------------------------------------------- */
 
+/* A 64-bit constant that meets a 64-bit input, which we hold in 32 bits. */
+static sgs_status narrow(sgs_import *im, const sgs_source_node *s, sgs_value **v, sgs_diag *d)
+{
+    int64_t count = (*v)->data ? sgs_value_count(*v) : 0;
+    sgs_value *w = sgs_value_new(im->g, SGS_S32, (*v)->rank, (*v)->dim);
+    int32_t *to = sgs_try_alloc(im->g->arena, (size_t)count * sizeof *to);
+    if (!(*v)->data || !to)
+        return SGS_OK; /* the shapes' check says that the types differ */
+    for (int64_t i = 0; i < count; i++) {
+        int64_t k = ((const int64_t *)(*v)->data)[i];
+        if (k < INT32_MIN || k > INT32_MAX)
+            return sgs_src_refuse(im, s, d, "the constant %lld does not fit 32 bits", (long long)k);
+        to[i] = (int32_t)k;
+    }
+    w->data = to;
+    *v = w;
+    return SGS_OK;
+}
+
 sgs_status sgs_from_onnx_arith(sgs_import *im, const sgs_source_node *s, const sgs_op *op, sgs_diag *d)
 {
     sgs_value *in[2], *y;
     for (int i = 0; i < 2; i++)
         SGS_TRY(sgs_src_in(im, s, i, &in[i], d));
+    for (int i = 0; i < 2; i++)
+        if (in[i]->type == SGS_S64 && in[1 - i]->type == SGS_S32)
+            SGS_TRY(narrow(im, s, &in[i], d));
     SGS_TRY(sgs_emit(im, s, op, 2, in, NULL, &y, d));
     return sgs_src_out(im, s, 0, y, d);
 }

@@ -50,6 +50,17 @@ static sgs_perm_attr rotate(int rank, bool back)
     return p;
 }
 
+static sgs_status positive_variance(sgs_import *im, const sgs_source_node *s, const sgs_value *var, float epsilon, sgs_diag *d)
+{
+    int64_t n = var->data && var->type == SGS_F32 ? sgs_value_count(var) : 0;
+    for (int64_t i = 0; i < n; i++) {
+        double v = (double)((const float *)var->data)[i] + (double)epsilon;
+        if (!(v > 0))
+            return sgs_src_fail(im, s, d, "expected a variance above 0, found %g with epsilon in channel %lld", v, (long long)i);
+    }
+    return SGS_OK;
+}
+
 static sgs_status from_onnx_batchnorm(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     sgs_value *in[5], *y;
@@ -63,6 +74,7 @@ static sgs_status from_onnx_batchnorm(sgs_import *im, const sgs_source_node *s, 
         return sgs_src_refuse(im, s, d, "training mode is not supported");
     if (in[0]->rank < 2)
         return sgs_src_fail(im, s, d, "expected an input of at least 2 dimensions, found %d", in[0]->rank);
+    SGS_TRY(positive_variance(im, s, in[4], a.epsilon, d));
     sgs_perm_attr last = rotate(in[0]->rank, false), back = rotate(in[0]->rank, true);
     SGS_TRY(sgs_emit(im, s, &sgs_op_transpose, 1, &in[0], &last, &in[0], d));
     SGS_TRY(sgs_emit(im, s, &sgs_op_batchnorm, 5, in, &a, &y, d));

@@ -318,6 +318,7 @@ def test_integers(dtype, tmp_path):
     check(tmp_path, [node("Sub", "k j", "a"), node("Div", "a j", "b"), node("Cast", "b", "f", to=TensorProto.FLOAT), node("Add", "x f")], {"k": k, "j": np.array([2, 3, -2], dtype)}, opset=14,
           x=real(3))
     check(tmp_path, node("Add", "x k"), {"k": np.array([1, 2, 3], np.int32)}, opset=14, x=np.array([1 << 30, -5, 6], np.int32))
+    check(tmp_path, node("Mul", "k x"), {"k": ints(1, 2, 3)}, opset=14, x=ints(1 << 29, -5, 6))
 
 
 # ---- graphs ----

@@ -1,0 +1,307 @@
+"""What breaks a rule, or is more than we can take, ends in one message that names file, node, expected and found."""
+import os
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from support import compare, evaluate, model, reference, refused, save, tool  # noqa: E402
+
+F = TensorProto.FLOAT
+RNG = np.random.default_rng(3)
+
+
+def real(*shape):
+    return np.asarray(RNG.uniform(-2, 2, shape), np.float32)
+
+
+def ints(*values):
+    return np.array(values, np.int64)
+
+
+def one(op, ins, inits=None, shape=(1, 4, 8, 8), opset=13, outs="y", **attrs):
+    n = helper.make_node(op, ins, outs.split(), name="the_node", **attrs)
+    return model([n], {"x": (F, list(shape))}, outs.split(), inits, opset)
+
+
+# ---- operators ----
+
+W = real(6, 4, 3, 3)
+BROKEN = [  # operator, inputs, initializers, attributes, words of the message
+    ("Conv", "x w", {"w": W}, {"strides": [0, 1]}, ["found 3, 0, 1"]),
+    ("Conv", "x w", {"w": W}, {"strides": [1, -2]}, ["-2"]),
+    ("Conv", "x w", {"w": W}, {"strides": [1]}, ["strides", "expected 2 numbers, found 1"]),
+    ("Conv", "x w", {"w": W}, {"dilations": [0, 1]}, ["dilation"]),
+    ("Conv", "x w", {"w": W}, {"dilations": [4, 4]}, ["covers 9", "8 pixels"]),
+    ("Conv", "x w", {"w": W}, {"pads": [1, 1]}, ["pads", "expected 4 numbers, found 2"]),
+    ("Conv", "x w", {"w": W}, {"pads": [-1, 0, 0, 0]}, ["pads", "-1"]),
+    ("Conv", "x w", {"w": W}, {"pads": [1 << 62, 0, 1 << 62, 0]}, ["pads"]),
+    ("Conv", "x w", {"w": W}, {"group": 3}, ["4 input channels in 3 groups"]),
+    ("Conv", "x w", {"w": W}, {"group": 0}, ["in 0 groups"]),
+    ("Conv", "x w", {"w": W}, {"group": -1}, ["in -1 groups"]),
+    ("Conv", "x w", {"w": W}, {"group": 1 << 40}, ["groups"]),
+    ("Conv", "x w", {"w": W}, {"kernel_shape": [5, 5]}, ["kernel_shape says 5x5", "3x3"]),
+    ("Conv", "x w", {"w": W}, {"auto_pad": "SOME"}, ["auto_pad", "SOME"]),
+    ("Conv", "x w", {"w": W}, {"auto_pad": 3}, ["auto_pad"]),
+    ("Conv", "x w", {"w": W}, {"group": 1.5}, ["group", "expected an integer"]),
+    ("Conv", "x w b", {"w": W, "b": real(5)}, {}, ["expected 6 biases", "found 5"]),
+    ("Conv", "x w b", {"w": W, "b": real(6, 1)}, {}, ["bias", "expected 1 dimension"]),
+    ("Conv", "x w", {"w": real(6, 3, 3, 3)}, {}, ["4 input channels"]),
+    ("Conv", "x w", {"w": real(6, 4, 3)}, {}, ["4 dimensions"]),
+    ("Conv", "x", {}, {}, ["input 1 is missing"]),
+    ("Conv", "x nothing", {}, {}, ["'nothing' does not exist"]),
+    ("Conv", "x w", {"w": np.full((6, 4, 3, 3), np.nan, np.float32)}, {}, ["NaN"]),
+    ("Conv", "x w", {"w": np.full((6, 4, 3, 3), np.inf, np.float32)}, {}, ["infinity"]),
+    ("Conv", "x w", {"w": np.ones((6, 4, 3, 3), np.int32)}, {}, ["expected float", "s32"]),
+    ("MaxPool", "x", {}, {}, ["kernel_shape is missing"]),
+    ("MaxPool", "x", {}, {"kernel_shape": [0, 2]}, ["kernel"]),
+    ("MaxPool", "x", {}, {"kernel_shape": [9, 9]}, ["covers 9"]),
+    ("MaxPool", "x", {}, {"kernel_shape": [2, 2], "pads": [2, 0, 0, 0]}, ["padding must be smaller than the kernel"]),
+    ("MaxPool", "x", {}, {"kernel_shape": [2, 2], "dilations": [2, 2]}, ["dilated pooling is not supported"]),
+    ("AveragePool", "x", {}, {"kernel_shape": [2, 2, 2]}, ["expected 2 numbers, found 3"]),
+    ("BatchNormalization", "x s b m v", {"s": real(3), "b": real(4), "m": real(4), "v": real(4) ** 2}, {}, ["scale", "expected 4 numbers", "found 3"]),
+    ("BatchNormalization", "x s b m v", {"s": real(4), "b": real(4), "m": real(4), "v": -1 - real(4) ** 2}, {}, ["variance above 0"]),
+    ("BatchNormalization", "x s b m", {"s": real(4), "b": real(4), "m": real(4)}, {}, ["input 4 is missing"]),
+    ("Add", "x k", {"k": real(3)}, {}, ["[1,4,8,8]", "[3]", "do not broadcast"]),
+    ("Add", "x k", {"k": np.ones(8, np.int64)}, {}, ["expected type f32, found s64"]),
+    ("Concat", "x k", {"k": real(1, 4, 8, 7)}, {"axis": 1}, ["cannot concatenate", "[1,4,8,7]"]),
+    ("Concat", "x k", {"k": real(1, 4, 8, 8)}, {"axis": 4}, ["axis must lie in -4..3, found 4"]),
+    ("Concat", "x k", {"k": real(1, 4, 8, 8)}, {}, ["axis is missing"]),
+    ("Transpose", "x", {}, {"perm": [0, 1, 2]}, ["perm", "expected 4 numbers, found 3"]),
+    ("Transpose", "x", {}, {"perm": [0, 1, 2, 2]}, ["perm must name each of 0..3 once"]),
+    ("Reshape", "x s", {"s": ints(1, 4, 8, 9)}, {}, ["256 elements against 288"]),
+    ("Reshape", "x s", {"s": ints(-1, -1)}, {}, ["more than one -1"]),
+    ("Reshape", "x s", {"s": ints(-1, 5)}, {}, ["-1 in the shape cannot be resolved"]),
+    ("Reshape", "x s", {"s": ints(1, 1, 1, 1, 0)}, {}, ["shape[4] = 0"]),
+    ("Reshape", "x s", {"s": ints(1 << 62, 1 << 62)}, {}, ["overflows"]),
+    ("Reshape", "x s", {"s": ints(*[1] * 9)}, {}, ["too many"]),
+    ("Reshape", "x s", {"s": real(2)}, {}, ["does not hold integers"]),
+    ("Reshape", "x s", {"s": np.ones((2, 2), np.int64)}, {}, ["is not a list"]),
+    ("Flatten", "x", {}, {"axis": 5}, ["axis must lie in -4..4, found 5"]),
+    ("Squeeze", "x a", {"a": ints(1)}, {}, ["axis 1 has 4 elements"]),
+    ("Unsqueeze", "x a", {"a": ints(0, 0)}, {}, ["twice"]),
+    ("Unsqueeze", "x a", {"a": ints(0, 1, 2, 3, 4)}, {}, ["at most 8 dimensions"]),
+    ("Pad", "x p", {"p": ints(1, 1)}, {}, ["expected 8 pads", "found 2"]),
+    ("Pad", "x p", {"p": ints(0, 0, 0, 1 << 62, 0, 0, 0, 1 << 62)}, {}, ["2^40"]),
+    ("Pad", "x p", {"p": ints(*[0] * 8)}, {"mode": "wrap"}, ["only constant padding", "wrap"]),
+    ("Softmax", "x", {}, {"axis": 4}, ["axis must lie in -4..3, found 4"]),
+    ("Clip", "x lo hi", {"lo": np.float32(2), "hi": np.float32(1)}, {}, ["lower bound 2", "upper bound 1"]),
+    ("Clip", "x lo", {"lo": real(2)}, {}, ["min must be one constant float number"]),
+    ("MatMul", "x k", {"k": real(9, 2)}, {}, ["inner sizes differ: 8 and 9"]),
+    ("Gemm", "x k", {"k": real(8, 2)}, {}, ["matrices", "found 4"]),
+    ("Gather", "x k", {"k": ints(8)}, {"axis": 3}, ["index 8 lies outside 8 rows"]),
+    ("Gather", "x k", {"k": real(1)}, {}, ["expected integers"]),
+    ("Slice", "x s e", {"s": ints(0, 0), "e": ints(1)}, {}, ["2 starts, but 1 ends"]),
+    ("Slice", "x s e a t", {"s": ints(0), "e": ints(1), "a": ints(1), "t": ints(0)}, {}, ["step must not be 0"]),
+    ("Slice", "x s e a", {"s": ints(0), "e": ints(1), "a": ints(7)}, {}, ["axis must lie in -4..3, found 7"]),
+    ("Cast", "x", {}, {"to": 8}, ["data type 8 is not supported"]),
+]
+
+
+@pytest.mark.parametrize("op,ins,inits,attrs,words", BROKEN, ids=[f"{b[0]}-{i}" for i, b in enumerate(BROKEN)])
+def test_broken_rule(op, ins, inits, attrs, words, tmp_path):
+    refused(one(op, ins.split(), inits, **attrs), tmp_path, "model.onnx: layer 'the_node': ", *words)
+
+
+def test_unnamed_node_goes_by_its_output(tmp_path):
+    m = one("Add", ["x", "k"], {"k": real(3)})
+    m.graph.node[0].name = ""
+    refused(m, tmp_path, "layer 'y'", "do not broadcast")
+
+
+def test_gemm(tmp_path):
+    for k, c, words in (((9, 2), (2,), "inner sizes"), ((8, 2), (3,), "broadcast"), ((8, 2), (2, 4, 2), "does not broadcast to the product's 4x2")):
+        refused(one("Gemm", ["x", "k", "c"], {"k": real(*k), "c": real(*c)}, shape=(4, 8)), tmp_path, "the_node", words)
+
+
+def test_shape_known_only_at_run_time(tmp_path):
+    m = model([helper.make_node("Reshape", ["x", "s"], ["y"], name="the_node")], {"x": (F, [2, 3]), "s": (TensorProto.INT64, [2])}, ["y"])
+    refused(m, tmp_path, "the_node", "'s'", "known only at run time")
+
+
+def test_integer_arithmetic(tmp_path):
+    for op, a, b, words in (("Div", 5, 0, "division by zero"), ("Mul", 1 << 62, 4, "overflow"), ("Div", -(1 << 63), -1, "overflow")):
+        nodes = [helper.make_node(op, ["a", "b"], ["c"], name="the_node"), helper.make_node("Reshape", ["x", "c"], ["y"])]
+        refused(model(nodes, {"x": (F, [4])}, ["y"], {"a": ints(a), "b": ints(b)}), tmp_path, "the_node", words)
+
+
+# ---- the graph ----
+
+def test_unsupported_nodes_are_listed_at_once(tmp_path):
+    """All of them by operator and name, and the cut that keeps the largest part; the hint's line works as it stands."""
+    relu = [helper.make_node("Relu", [a], [b]) for a, b in (("t", "a"), ("a", "b"), ("b", "c"))]
+    nodes = [helper.make_node("Frob", ["x"], ["f"], name="first"), helper.make_node("Add", ["f", "k"], ["t"]), *relu, helper.make_node("NonMaxSuppression", ["c", "c"], ["n"], name="nms"),
+             helper.make_node("Quux", ["n"], ["y"], name="last", domain="my.domain")]
+    m = model(nodes, {"x": (F, [1, 4])}, ["y", "b"], {"k": real(4)})
+    m.opset_import.append(helper.make_opsetid("my.domain", 1))
+    text = refused(m, tmp_path, "3 nodes are not supported", "Frob 'first'", "NonMaxSuppression 'nms'", "my.domain.Quux 'last'", "4 of 7 nodes")
+    call = text[text.index("onnx.utils.extract_model("):].strip()
+    assert call.endswith("'cut.onnx', ['f'], ['c', 'b'])")
+
+
+def test_cut_of_the_first_part(tmp_path):
+    import onnx
+    nodes = [helper.make_node("Conv", ["x", "w"], ["c"]), helper.make_node("Relu", ["c"], ["r'\\"]), helper.make_node("TopK", ["r'\\", "k"], ["y", "i"])]
+    m = model(nodes, {"x": (F, [1, 3, 8, 8])}, ["y"], {"w": real(4, 3, 3, 3), "k": ints(2)}, opset=11)
+    m.graph.output[0].type.tensor_type.elem_type = F
+    m = onnx.shape_inference.infer_shapes(m)
+    text = refused(m, tmp_path, "1 node is not supported", "TopK 'y'")
+    line = text[text.index("onnx.utils.extract_model("):].strip().replace("'cut.onnx'", repr(str(tmp_path / "cut.onnx")))
+    exec(line, {"onnx": onnx})  # noqa: S102: the hint is the thing under test
+    assert tool(tmp_path / "cut.onnx").returncode == 0
+
+
+def test_cycle(tmp_path):
+    nodes = [helper.make_node("Add", ["x", "b"], ["a"], name="one"), helper.make_node("Relu", ["a"], ["b"], name="two")]
+    refused(model(nodes, {"x": (F, [1, 4])}, ["b"]), tmp_path, "cycle")
+    refused(model([helper.make_node("Add", ["x", "y"], ["y"], name="me")], {"x": (F, [4])}, ["y"]), tmp_path, "cycle", "'me'")
+
+
+def test_a_tensor_has_one_origin(tmp_path):
+    relu = [helper.make_node("Relu", ["x"], ["y"], name="one"), helper.make_node("Relu", ["x"], ["y"], name="two")]
+    refused(model(relu, {"x": (F, [4])}, ["y"]), tmp_path, "'two'", "'y' is made by another node")
+    refused(model(relu[:1], {"x": (F, [4])}, ["y"], {"y": real(4)}), tmp_path, "'one'", "'y' is an initializer")
+    refused(model(relu[:1], {"x": (F, [4]), "y": (F, [4])}, ["y"]), tmp_path, "'y' is an input")
+    m = model(relu[:1], {"x": (F, [4])}, ["y"])
+    m.graph.input.append(m.graph.input[0])
+    refused(m, tmp_path, "two inputs are named 'x'")
+    m = model([helper.make_node("Add", ["x", "k"], ["y"])], {"x": (F, [4])}, ["y"], {"k": real(4)})
+    m.graph.initializer.append(m.graph.initializer[0])
+    refused(m, tmp_path, "two initializers are named 'k'")
+
+
+def test_outputs(tmp_path):
+    relu = [helper.make_node("Relu", ["x"], ["y"])]
+    refused(model(relu, {"x": (F, [4])}, []), tmp_path, "no outputs")
+    refused(model(relu, {"x": (F, [4])}, ["y", "y"]), tmp_path, "output 'y' is listed twice")
+    refused(model(relu, {"x": (F, [4])}, ["x"]), tmp_path, "'x' is an input of the model")
+    refused(model(relu, {"x": (F, [4])}, ["z"]), tmp_path, "output 'z' is not a tensor of the model")
+    refused(model(relu, {"x": (F, [4])}, ["k"], {"k": real(4)}), tmp_path, "output 'k' is constant")
+
+
+# ---- inputs: shapes and cuts ----
+
+def conv_net(shape, kind=F):
+    nodes = [helper.make_node("Conv", ["x", "w"], ["c"]), helper.make_node("Relu", ["c"], ["r"]), helper.make_node("GlobalAveragePool", ["r"], ["g"]), helper.make_node("Flatten", ["g"], ["y"])]
+    return model(nodes, {"x": (kind, shape)}, ["y"], {"w": real(4, 3, 3, 3)})
+
+
+def first_line(done):
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[0]
+
+
+def test_symbolic_shapes(tmp_path):
+    batch = save(conv_net(["N", 3, 8, 8]), tmp_path)
+    assert "f32[1,8,8,3]" in first_line(tool("--text", batch))
+    assert "f32[2,8,8,3]" in first_line(tool("--text", "--shapes", "2,3,8,8", batch))
+    refused(conv_net(["N", 3, "height", 8]), tmp_path, "dimension 2 ('height') of input 'x' is not fixed", "--input_shapes")
+    refused(conv_net(None), tmp_path, "no shape for input 'x'", "--input_shapes")
+    m = conv_net(["N", 3, "height", "width"])
+    assert "f32[1,9,7,3]" in first_line(tool("--text", "--shapes", "1,3,9,7", save(m, tmp_path)))
+    for given, words in (("1,3,9", "the model has [-1,3,-1,-1]"), ("1,4,9,7", "gives [1,4,9,7]"), ("1,3,9,7:1", "one for each of 'x', found 2"), ("1,3,0,7", "sizes of 1 or more"),
+                         ("1,3,a,7", "sizes of 1 or more"), ("1,3,9,7,", "sizes of 1 or more"), ("", "sizes of 1 or more"), ("1,3,99999999999999999999,7", "sizes of 1 or more")):
+        refused(m, tmp_path, words, args=("--shapes", given))
+
+
+def test_impossible_inputs(tmp_path):
+    refused(conv_net([1, 3, 1 << 40, 1 << 40]), tmp_path, "'x'", "too large")
+    refused(conv_net([1, 3, 8, 8], TensorProto.STRING), tmp_path, "'x'", "element type")
+    refused(conv_net([1, 3, -8, 8]), tmp_path, "'x'", "not fixed")
+    refused(conv_net([1] * 9), tmp_path, "'x'", "more than 8 dimensions")
+
+
+def test_cuts_at_inner_tensors(tmp_path):
+    m = conv_net(["N", 3, 8, 8])
+    path = save(m, tmp_path)
+    x = real(1, 3, 8, 8)
+    m.graph.output.append(helper.make_tensor_value_info("c", F, None))
+    want, c = reference(m, {"x": x})
+    compare(evaluate(path, [c], tmp_path, "--input", "c", "--output", "y"), [want])
+    compare(evaluate(path, [x], tmp_path, "--input", "x", "--output", "c", "--output", "y"), [c, want])
+    text = tool("--text", "--input", "c", "--output", "g", path).stdout
+    assert '"c" f32[1,6,6,4]' in text and "conv" not in text
+
+
+def test_names_of_the_configuration(tmp_path):
+    path = save(conv_net([1, 3, 8, 8]), tmp_path)
+    for args, words in ((("--input", "X", "--output", "y"), ["input 'X' is not a tensor", "'x'"]), (("--input", "x", "--output", "z"), ["output 'z' is not a tensor"]),
+                        (("--input", "r", "--output", "c"), ["'x' is needed"])):
+        done = tool(*args, path)
+        assert done.returncode == 1 and all(w in done.stderr for w in words), done.stderr
+
+
+def test_layouts(tmp_path):
+    m = model([helper.make_node("Conv", ["x", "w"], ["y"])], {"x": (F, [1, 3, 8, 8])}, ["y"], {"w": real(4, 3, 3, 3)})
+    path = save(m, tmp_path)
+    channel_last = tool("--text", "--passes", path).stdout
+    assert "f32[1,8,8,3]" in channel_last and "transpose" not in channel_last
+    as_it_is = tool("--text", "--passes", "--nchw", "--input", "x", "--output", "y", path).stdout
+    assert "f32[1,3,8,8]" in as_it_is.splitlines()[0] and '"y" f32[1,4,6,6]' in as_it_is
+
+
+# ---- external data ----
+
+def with_external(location, **entries):
+    m = conv_net([1, 3, 8, 8])
+    w = m.graph.initializer[0]
+    w.ClearField("raw_data")
+    w.data_location = TensorProto.EXTERNAL
+    for key, value in {"location": location, **entries}.items():
+        w.external_data.add(key=key, value=str(value))
+    return m
+
+
+def test_external_data(tmp_path):
+    w = real(4, 3, 3, 3)
+    x = real(1, 3, 8, 8)
+    want = None
+    for name, entries, data in (("w.bin", {}, w.tobytes()), ("w.bin", {"offset": 64, "length": w.nbytes}, bytes(64) + w.tobytes() + bytes(9)), ("sub/w.bin", {"offset": 3}, bytes(3) + w.tobytes())):
+        (tmp_path / "sub").mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(data)
+        m = conv_net([1, 3, 8, 8])
+        m.graph.initializer[0].CopyFrom(numpy_helper.from_array(w, "w"))
+        want = reference(m, {"x": x})
+        compare(evaluate(save(with_external(name, **entries), tmp_path), [x], tmp_path), want)
+
+
+def test_external_data_stays_in_the_folder(tmp_path):
+    inner = tmp_path / "model"
+    inner.mkdir()
+    (tmp_path / "secret.bin").write_bytes(bytes(1 << 12))
+    (tmp_path / "model-2").mkdir()
+    (tmp_path / "model-2" / "w.bin").write_bytes(bytes(1 << 12))
+    os.symlink(tmp_path / "secret.bin", inner / "link.bin")
+    os.symlink(tmp_path, inner / "folder")
+    os.mkfifo(inner / "fifo")
+    for location in ("../secret.bin", str(tmp_path / "secret.bin"), "link.bin", "folder/secret.bin", "a/../../secret.bin", "../model-2/w.bin", "folder/model-2/w.bin", "", "fifo", ".", "missing.bin", "..\\secret.bin",
+                     "/dev/zero"):
+        refused(with_external(location), inner, "'w'")
+
+
+def test_external_data_of_the_wrong_size(tmp_path):
+    (tmp_path / "w.bin").write_bytes(bytes(432))
+    for entries, words in (({"offset": 433}, "has 432 bytes"), ({"length": 433}, "has 432 bytes"), ({"offset": 4}, "expected 432 bytes"), ({"length": 8}, "expected 432 bytes"), ({"offset": -1}, "found '-1'"),
+                           ({"length": "many"}, "found 'many'"), ({"offset": 1 << 63}, "found '9223372036854775808'"), ({"offset": (1 << 63) - 1, "length": (1 << 63) - 1}, "has 432 bytes")):
+        refused(with_external("w.bin", **entries), tmp_path, "'w'", words)
+
+
+# ---- tensors ----
+
+def test_broken_tensors(tmp_path):
+    def tensor(**fields):
+        m = conv_net([1, 3, 8, 8])
+        w = m.graph.initializer[0]
+        for name, value in fields.items():
+            w.ClearField(name)
+            if isinstance(value, list):
+                getattr(w, name).extend(value)
+            else:
+                setattr(w, name, value)
+        return m
+    for fields, words in (({"dims": [-4, 3, 3, 3]}, "impossible dimensions"), ({"dims": [1 << 62, 4]}, "impossible dimensions"), ({"dims": [1 << 32, 1 << 32, 0]}, "impossible dimensions"),
+                          ({"dims": [1] * 9}, "at most 8 dimensions"), ({"data_type": 0}, "data type 0"), ({"data_type": 8}, "data type 8"), ({"data_type": 99}, "data type 99"), ({"data_type": -1}, "data type -1"),
+                          ({"raw_data": b""}, "expected 432 bytes"), ({"dims": [1 << 20, 1 << 19]}, "bytes of data"), ({"data_type": 16}, "data type 16")):
+        refused(tensor(**fields), tmp_path, "'w'", words)
