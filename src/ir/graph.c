@@ -112,15 +112,18 @@ static bool listed(const char **list, int n, const char *name)
     return false;
 }
 
-/* Names are added one at a time and stay few: the list grows by one. */
-static void push(sgs_graph *g, const char ***list, int *n, const char *owned)
+/* Appends the names that are not there yet; one new array for all of them, as lists may be shared and hold thousands. */
+static void append(sgs_graph *g, const char ***list, int *n, const char *const *add, int nadd)
 {
-    if (listed(*list, *n, owned))
+    if (!nadd)
         return;
-    const char **more = SGS_NEW_N(g->arena, const char *, *n + 1);
-    if (*n)
-        memcpy(more, *list, (size_t)*n * sizeof *more);
-    more[(*n)++] = owned;
+    int have = *n;
+    const char **more = SGS_NEW_N(g->arena, const char *, (int64_t)have + nadd);
+    if (have)
+        memcpy(more, *list, (size_t)have * sizeof *more);
+    for (int i = 0; i < nadd; i++)
+        if (!listed(*list, have, add[i]))
+            more[(*n)++] = add[i];
     *list = more;
 }
 
@@ -132,25 +135,21 @@ bool sgs_value_has_name(const sgs_value *v, const char *name)
 void sgs_value_name(sgs_graph *g, sgs_value *v, const char *name)
 {
     if (name && name[0] && !sgs_value_has_name(v, name))
-        push(g, &v->name, &v->nname, sgs_strdup(g->arena, name));
+        append(g, &v->name, &v->nname, &(const char *){ sgs_strdup(g->arena, name) }, 1);
 }
 
 void sgs_value_take_names(sgs_graph *g, sgs_value *to, sgs_value *from)
 {
-    for (int i = 0; i < from->nname; i++)
-        push(g, &to->name, &to->nname, from->name[i]);
-    for (int i = 0; i < from->nswallowed; i++)
-        push(g, &to->swallowed, &to->nswallowed, from->swallowed[i]);
+    append(g, &to->name, &to->nname, from->name, from->nname);
+    append(g, &to->swallowed, &to->nswallowed, from->swallowed, from->nswallowed);
     from->name = from->swallowed = NULL;
     from->nname = from->nswallowed = 0;
 }
 
 void sgs_value_swallow(sgs_graph *g, sgs_value *by, sgs_value *gone)
 {
-    for (int i = 0; i < gone->nname; i++)
-        push(g, &by->swallowed, &by->nswallowed, gone->name[i]);
-    for (int i = 0; i < gone->nswallowed; i++)
-        push(g, &by->swallowed, &by->nswallowed, gone->swallowed[i]);
+    append(g, &by->swallowed, &by->nswallowed, gone->name, gone->nname);
+    append(g, &by->swallowed, &by->nswallowed, gone->swallowed, gone->nswallowed);
     gone->name = gone->swallowed = NULL;
     gone->nname = gone->nswallowed = 0;
 }

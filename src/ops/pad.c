@@ -20,11 +20,12 @@ static sgs_status pad_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sg
     if (a->n != x->rank)
         return sgs_fail(d, SGS_E_MODEL, "pads for %lld dimensions, the input has %d", (long long)a->n, x->rank);
     sgs_shape_like(out, x);
-    for (int i = 0; i < x->rank; i++)
+    for (int i = 0; i < x->rank; i++) {
         if (a->before[i] < 0 || a->after[i] < 0)
             return sgs_fail(d, SGS_E_UNSUPPORTED, "pads must be 0 or more, found %lld and %lld", (long long)a->before[i], (long long)a->after[i]);
-        else if (!sgs_add64(out->dim[i], a->before[i], &out->dim[i]) || !sgs_add64(out->dim[i], a->after[i], &out->dim[i]))
+        if (!sgs_add64(out->dim[i], a->before[i], &out->dim[i]) || !sgs_add64(out->dim[i], a->after[i], &out->dim[i]))
             return sgs_fail(d, SGS_E_LIMIT, "pads of %lld and %lld make more than 2^40 elements", (long long)a->before[i], (long long)a->after[i]);
+    }
     return SGS_OK;
 }
 

@@ -127,6 +127,15 @@ static follow how(const sgs_value *v, const perm *p, const perm *back)
     return v->data || sgs_keeps_order(back->at, p->n, dim) ? RESHAPES : MOVES;
 }
 
+/* A moved constant becomes one at once: as a transpose it would look like one to cancel, and sink and raise would chase each other. */
+static sgs_value *folded(sgs_rewriter *r, sgs_value *v)
+{
+    bool did;
+    if (v && v->def->in[0]->data)
+        r->status = sgs_fold_node(r->g, v->def, &did, r->d);
+    return r->status == SGS_OK ? v : NULL;
+}
+
 /* Input v of f for the untransposed f'. */
 static sgs_value *untransposed(sgs_rewriter *r, sgs_node *f, sgs_value *v, const perm *p)
 {
@@ -145,8 +154,8 @@ static sgs_value *untransposed(sgs_rewriter *r, sgs_node *f, sgs_value *v, const
                    ? v
                    : sgs_put_reshape(r, f, v, p->n, moved, NULL);
     if (v->rank < p->n)
-        v = sgs_put_reshape(r, f, v, p->n, dim, NULL);
-    return v ? sgs_put_transpose(r, f, v, back.at, NULL) : NULL;
+        v = folded(r, sgs_put_reshape(r, f, v, p->n, dim, NULL));
+    return v ? folded(r, sgs_put_transpose(r, f, v, back.at, NULL)) : NULL;
 }
 
 static bool commutes(const sgs_node *f, int rank)

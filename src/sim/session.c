@@ -120,10 +120,12 @@ sgs_status sgs_session_new(sgs_session **out, sgs_graph *g, bool keep_all, sgs_d
     s->a = a;
     s->g = g;
     sgs_status r = prepare(s, keep_all, d);
-    if (r == SGS_OK)
+    if (r == SGS_OK) {
         *out = s;
-    else
-        sgs_session_free(s);
+        return r;
+    }
+    sgs_fail_at(d, g->file, 0, NULL);
+    sgs_session_free(s);
     return r;
 }
 

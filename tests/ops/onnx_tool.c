@@ -4,7 +4,11 @@
  *
  * --input, --output: what input_config.ini would name.  --nchw: 4-D inputs and outputs keep the model's order (with --input, --output).
  * --passes runs the pass pipeline.  --run gives one file per graph input, raw little-endian; output i goes to PREFIX.i.bin, a line "name type
- * dims" each to standard output.  --try runs on zeros and prints nothing.  Exit status 1 and one message when something is wrong. */
+ * dims" each to standard output.  --try runs on zeros and prints nothing.  Exit status 1 and one message when something is wrong.
+ *
+ *   onnx_tool --each FILE...
+ *
+ * tries each file in turn and prints a line for it: "taken", "refused", or "broken" when the refusal is a bug of ours. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,9 +115,39 @@ static bool parse(int argc, char **argv, options *o)
     return o->model && (o->nin < 0 || o->prefix);
 }
 
+static sgs_status work(const options *o, sgs_diag *d)
+{
+    sgs_graph *g;
+    const sgs_pass_options p = { .verify = true };
+    sgs_status s = sgs_onnx_import(&g, o->model, &o->import, d);
+    if (s == SGS_OK)
+        s = sgs_graph_verify(g, d);
+    if (s == SGS_OK && o->passes)
+        s = sgs_run_passes(g, &p, d);
+    if (s == SGS_OK && o->text)
+        print(g);
+    if (s == SGS_OK && (o->nin >= 0 || o->attempt))
+        s = run(g, o, d);
+    sgs_graph_free(g);
+    return s;
+}
+
+static int each(int n, char **files)
+{
+    for (int i = 0; i < n; i++) {
+        const options o = { .model = files[i], .passes = true, .attempt = true, .nin = -1 };
+        sgs_diag d = { 0 };
+        sgs_status s = work(&o, &d);
+        puts(s == SGS_OK ? "taken" : s == SGS_E_INTERNAL || !d.text[0] ? "broken" : "refused");
+    }
+    return 0;
+}
+
 int main(int argc, char **argv)
 {
     options o = { .nin = -1 };
+    if (argc > 1 && !strcmp(argv[1], "--each"))
+        return each(argc - 2, argv + 2);
     if (!parse(argc, argv, &o)) {
         fputs("usage: onnx_tool [--shapes S] [--input N] [--output N] [--nchw] [--passes] [--text] [--run IN.bin... --out PREFIX | --try] MODEL.onnx\n", stderr);
         return 2;
@@ -124,17 +158,5 @@ int main(int argc, char **argv)
     o.import.output_name = o.output;
     o.import.input_nchw = o.import.output_nchw = o.nchw;
     sgs_diag d = { 0 };
-    sgs_graph *g;
-    const sgs_pass_options p = { .verify = true };
-    sgs_status s = sgs_onnx_import(&g, o.model, &o.import, &d);
-    if (s == SGS_OK)
-        s = sgs_graph_verify(g, &d);
-    if (s == SGS_OK && o.passes)
-        s = sgs_run_passes(g, &p, &d);
-    if (s == SGS_OK && o.text)
-        print(g);
-    if (s == SGS_OK && (o.nin >= 0 || o.attempt))
-        s = run(g, &o, &d);
-    sgs_graph_free(g);
-    return s == SGS_OK ? 0 : fail(&d);
+    return work(&o, &d) == SGS_OK ? 0 : fail(&d);
 }
