@@ -78,7 +78,10 @@ static sgs_status clip_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag 
     (void)d;
     const sgs_act_attr *a = n->attr;
     const sgs_value *x = n->in[0];
-    const char *op = a->lo == 0 && a->hi == INFINITY ? "RELU" : a->lo == 0 && a->hi == 6 ? "RELU6" : a->lo == -1 && a->hi == 1 ? "RELU_N1_TO_1" : NULL;
+    const char *op = sgs_tfl_is(a->lo, 0) && a->hi == INFINITY ? "RELU"
+                     : sgs_tfl_is(a->lo, 0) && a->hi == 6      ? "RELU6"
+                     : a->lo == -1 && a->hi == 1               ? "RELU_N1_TO_1"
+                                                               : NULL;
     if (op)
         return sgs_tfl_simple(w, n, op, NULL);
     if (x->type != SGS_F32)

@@ -120,7 +120,7 @@ static sgs_status conv_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag 
     const sgs_value *x = n->in[0], *k = n->in[1];
     int64_t same[4];
     int padding, act = sgs_tfl_act(a);
-    if (act < 0)
+    if (act < 0 || !sgs_tfl_fits(a->stride, 2) || !sgs_tfl_fits(a->dilation, 2))
         return sgs_tfl_custom(w, n);
     for (int i = 0; i < 2; i++)
         sgs_tfl_same(x->dim[1 + i], k->dim[1 + i], a->stride[i], a->dilation[i], &same[i], &same[2 + i]);

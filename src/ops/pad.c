@@ -137,14 +137,14 @@ static sgs_status pad_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag *
     const sgs_pad_attr *a = n->attr;
     int32_t pads[2 * SGS_MAX_RANK];
     int64_t shape[] = { a->n, 2 };
-    if (n->in[0]->type != SGS_F32 && a->value != 0.0f)
+    if (n->in[0]->type != SGS_F32 && !sgs_tfl_is(a->value, 0))
         return sgs_tfl_custom(w, n);
     for (int i = 0; i < a->n; i++) {
         pads[2 * i] = (int32_t)a->before[i];
         pads[2 * i + 1] = (int32_t)a->after[i];
     }
     int in[3] = { sgs_tfl_value(w, n->in[0]), sgs_tfl_const(w, SGS_S32, 2, shape, pads), -1 };
-    bool zero = a->value == 0.0f;
+    bool zero = sgs_tfl_is(a->value, 0);
     if (!zero)
         in[2] = sgs_tfl_const(w, SGS_F32, 0, NULL, &a->value);
     sgs_tfl_emit(w, zero ? "PAD" : "PADV2", in, zero ? 2 : 3, sgs_tfl_value(w, n->out[0]), NULL);

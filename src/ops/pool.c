@@ -142,9 +142,11 @@ static sgs_status pool_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag 
     int padding;
     for (int i = 0; i < 2; i++)
         sgs_tfl_same(x->dim[1 + i], a->kernel[i], a->stride[i], 1, &same[i], &same[2 + i]);
-    if (!max && any && !a->count_pad && memcmp(a->pad, same, sizeof same))
+    const bool outside = any && memcmp(a->pad, same, sizeof same);
+    const bool counts = !max && any && a->count_pad == 1; /* what VALID behind PAD reads back as */
+    if ((a->count_pad && !counts) || (!max && !a->count_pad && outside) || !sgs_tfl_fits(a->stride, 2))
         return sgs_tfl_custom(w, n);
-    int in = sgs_tfl_padded(w, x, a->pad, !max && a->count_pad ? never : same, max ? lowest(x->type) : NULL, &padding);
+    int in = sgs_tfl_padded(w, x, a->pad, counts ? never : same, max ? lowest(x->type) : NULL, &padding);
     const sgs_tfl_option o[] = {
         { "padding", padding }, { "stride_w", (double)a->stride[1] }, { "stride_h", (double)a->stride[0] }, { "filter_width", (double)a->kernel[1] },
         { "filter_height", (double)a->kernel[0] }, { NULL, 0 },

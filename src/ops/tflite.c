@@ -49,8 +49,23 @@ const sgs_tfl_schema *sgs_tfl_by_code(int builtin)
     return NULL;
 }
 
+bool sgs_tfl_is(float a, float b)
+{
+    return !memcmp(&a, &b, sizeof a);
+}
+
+bool sgs_tfl_fits(const int64_t *v, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (v[i] < INT32_MIN || v[i] > INT32_MAX)
+            return false;
+    return true;
+}
+
 int sgs_tfl_act(const sgs_conv_attr *a)
 {
+    if (a->act != SGS_ACT_CLIP && !(sgs_tfl_is(a->lo, 0) && sgs_tfl_is(a->hi, 0)))
+        return -1; /* numbers that mean nothing and that nothing else would keep */
     switch (a->act) {
     case SGS_ACT_NONE: return SGS_TFL_ACT_NONE;
     case SGS_ACT_RELU: return SGS_TFL_ACT_RELU;

@@ -36,6 +36,10 @@ sgs_status sgs_tfl_custom(sgs_tfl_writer *w, const sgs_node *n);
 /* An operator of that custom name without options. */
 sgs_status sgs_tfl_custom_named(sgs_tfl_writer *w, const sgs_node *n, const char *name);
 
+/* The same bits: -0 is not 0 here. */
+bool sgs_tfl_is(float a, float b);
+/* Whether the schema's int32 holds the numbers. */
+bool sgs_tfl_fits(const int64_t *v, int n);
 /* fused_activation_function for an sgs_act, or -1 when the schema has none for it. */
 int sgs_tfl_act(const sgs_conv_attr *a);
 /* Back: false for an activation that is not supported (TANH, SIGN_BIT). */
