@@ -110,6 +110,7 @@ static sgs_status activation(dnnl_primitive_attr_t *attr, const sgs_conv_attr *a
     dnnl_post_ops_t ops;
     float lo, hi;
     DNNL_TRY("attributes", dnnl_primitive_attr_create(attr));
+    DNNL_TRY("attributes", dnnl_primitive_attr_set_fpmath_mode(*attr, dnnl_fpmath_mode_strict)); /* whatever the environment says */
     if (a->act == SGS_ACT_NONE)
         return SGS_OK;
     sgs_act_range(a->act, a->lo, a->hi, &lo, &hi);

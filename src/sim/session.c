@@ -191,6 +191,7 @@ static bool all_finite(const sgs_tensor *t)
 static sgs_status find_culprit(sgs_session *s, sgs_diag *d)
 {
     int i = 0;
+    s->watch = NULL; /* it has seen them */
     for (const sgs_node *n = s->g->first; n; n = n->next) {
         SGS_TRY(run_node(s, n, &s->state[i++], d));
         for (int k = 0; k < n->nout; k++)
@@ -202,15 +203,30 @@ static sgs_status find_culprit(sgs_session *s, sgs_diag *d)
     return sgs_fail(d, SGS_E_DATA, "an output is NaN or infinity");
 }
 
+static sgs_status check_inputs(sgs_session *s, sgs_diag *d)
+{
+    for (int k = 0; k < s->g->nin; k++) {
+        sgs_tensor t = tensor_of(s, s->g->in[k]);
+        if (!all_finite(&t))
+            return sgs_fail(d, SGS_E_DATA, "input '%s' holds NaN or infinity", sgs_value_label(s->g, s->g->in[k]));
+    }
+    return SGS_OK;
+}
+
 sgs_status sgs_session_run(sgs_session *s, sgs_diag *d)
 {
     int i = 0;
+    SGS_TRY(check_inputs(s, d));
     for (const sgs_node *n = s->g->first; n; n = n->next)
         SGS_TRY(run_node(s, n, &s->state[i++], d));
     for (int k = 0; k < s->g->nout; k++) {
         sgs_tensor t = tensor_of(s, s->g->out[k]);
-        if (!all_finite(&t))
-            return find_culprit(s, d);
+        if (all_finite(&t))
+            continue;
+        void (*const watch)(void *user, const sgs_node *n, const sgs_tensor *out) = s->watch;
+        const sgs_status r = find_culprit(s, d);
+        s->watch = watch;
+        return r;
     }
     return SGS_OK;
 }

@@ -110,6 +110,8 @@ output %4
     np.ones(4, np.float32).tofile(tmp_path / "x.bin")
     said = tool("run", tmp_path / "net.sim", tmp_path / "out", tmp_path / "x.bin", fails=True)
     assert "layer 'Div_2'" in said and "NaN or infinity" in said and "net.sim" in said
+    np.array([1, 2, np.inf, 3], np.float32).tofile(tmp_path / "x.bin")
+    assert "input 'x' holds NaN or infinity" in tool("run", tmp_path / "net.sim", tmp_path / "out", tmp_path / "x.bin", fails=True)
 
 
 def test_float_into_fixed(tmp_path):
