@@ -1,10 +1,9 @@
 /* Proves an image once: header, sections, inputs and outputs, then each record with its operands.  After ipu_load
  * nothing in the image can make ipu_run touch memory outside the image's constants, the arena, the inputs (read) and
  * the outputs.  Numbers of the file are 32 bits wide and are combined in 64, where no combination here can overflow. */
-#include <string.h>
-
 #include "kernels.h"
 #include "load.h"
+#include "mem.h"
 
 /* ---- header and sections -------------------------------------------------------------------------------------- */
 

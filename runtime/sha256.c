@@ -1,5 +1,4 @@
-#include <string.h>
-
+#include "mem.h"
 #include "sha256.h"
 
 static const uint32_t K[64] = {

@@ -4,8 +4,7 @@
 
 #include "runtime/fixed.h"
 #include "runtime/kernels.h"
-
-#include <string.h>
+#include "runtime/mem.h"
 
 /* Address of pixel (row y of n*h, column x) of a window at p. */
 static inline void *ipu_pixel(const ipu_ref *r, void *p, int32_t y, int32_t x)

@@ -21,7 +21,6 @@
 sgs_status sgs_lower(sgs_program *p, sgs_graph *g, sgs_diag *d);
 /* The same without views: every value lies in a buffer of its own, every record does one thing.  For the fixed simulator. */
 sgs_status sgs_lower_plain(sgs_program *p, sgs_graph *g, sgs_diag *d);
-void sgs_program_free(sgs_program *p);
 
 typedef struct sgs_lowering sgs_lowering;
 

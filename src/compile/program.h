@@ -31,6 +31,8 @@ typedef struct sgs_program {
     sgs_buf consts; /* the const section; arrays on multiples of IPU_ALIGN */
 } sgs_program;
 
+void sgs_program_free(sgs_program *p);
+
 /* The operands of a record; operand 0 is written, IPU_CONV_Y2 of a convolution too. */
 static inline ipu_ref *sgs_refs(const sgs_record *r)
 {

@@ -153,9 +153,14 @@ static sgs_value *untransposed(sgs_rewriter *r, sgs_node *f, sgs_value *v, const
         return v->rank == p->n && !memcmp(moved, dim, (size_t)p->n * sizeof *dim)
                    ? v
                    : sgs_put_reshape(r, f, v, p->n, moved, NULL);
+    sgs_value *from = v;
+    bool own = v->data && sgs_used_only_by(r, v, f); /* f goes, and nobody else needs the constant as it was */
     if (v->rank < p->n)
         v = folded(r, sgs_put_reshape(r, f, v, p->n, dim, NULL));
-    return v ? folded(r, sgs_put_transpose(r, f, v, back.at, NULL)) : NULL;
+    v = v ? folded(r, sgs_put_transpose(r, f, v, back.at, NULL)) : NULL;
+    if (v && own)
+        sgs_value_take_names(r->g, v, from);
+    return v;
 }
 
 static bool commutes(const sgs_node *f, int rank)

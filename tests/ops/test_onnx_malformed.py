@@ -29,7 +29,7 @@ def cases():
 def folder(tmp_path_factory):
     to = tmp_path_factory.mktemp("malformed")
     with tarfile.open(SUITE / "cases.tar.gz") as archive:
-        archive.extractall(to, filter="data")
+        archive.extractall(to)
     return to / "malformed"
 
 

@@ -4,9 +4,7 @@
 
 #include "runtime/fixed.h"
 #include "runtime/kernels.h"
-
-#include <stddef.h>
-#include <string.h>
+#include "runtime/mem.h"
 
 #define IPU_INLINE static inline __attribute__((always_inline))
 
