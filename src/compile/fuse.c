@@ -57,7 +57,7 @@ static int residual_source(const sgs_program *p, const use *u, int k, int i)
         return -1;
     const sgs_record *r = p->record + mine->writer;
     const ipu_ref *made = sgs_refs(r);
-    if (!sgs_is_conv(r) || made[IPU_CONV_ADD].space != IPU_NONE || made[IPU_CONV_Y2].space != IPU_NONE)
+    if (!sgs_conv_record(r) || made[IPU_CONV_ADD].space != IPU_NONE || made[IPU_CONV_Y2].space != IPU_NONE)
         return -1;
     if (made->type != IPU_S16 || memcmp(made, t, sizeof *t) || !same_shape(other, ref) || !same_shape(t, ref))
         return -1;
@@ -127,7 +127,7 @@ static int second_output_source(const sgs_program *p, int k, float *m)
         const ipu_conv *conv = (const ipu_conv *)(const void *)p->record[s].rec;
         if (!writes_buffer(p->record + s, q->x.index))
             continue;
-        if (!sgs_is_conv(p->record + s) || memcmp(&conv->y, &q->x, sizeof q->x))
+        if (!sgs_conv_record(p->record + s) || memcmp(&conv->y, &q->x, sizeof q->x))
             return -1;
         int32_t its = conv->add.space == IPU_NONE ? conv->out.zero : conv->sum.zero;
         return conv->y2.space == IPU_NONE && its == zero ? s : -1;

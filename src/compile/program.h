@@ -39,14 +39,14 @@ static inline ipu_ref *sgs_refs(const sgs_record *r)
     return (ipu_ref *)(void *)(r->rec + 1);
 }
 
-static inline bool sgs_is_conv(const sgs_record *r)
+static inline bool sgs_conv_record(const sgs_record *r)
 {
     return r->rec->kind == IPU_CONV_U8 || r->rec->kind == IPU_CONV_S16;
 }
 
 static inline bool sgs_ref_written(const sgs_record *r, int i)
 {
-    return i == 0 || (i == IPU_CONV_Y2 && sgs_is_conv(r));
+    return i == 0 || (i == IPU_CONV_Y2 && sgs_conv_record(r));
 }
 
 /* fuse.c: record pairs into one; never changes a bit of any output. */

@@ -43,6 +43,10 @@ typedef enum sgs_qrule {
     SGS_Q_S16      /* data inputs and outputs S16, each with its own range */
 } sgs_qrule;
 
+typedef struct sgs_qfixed {       /* a quantization known beforehand */
+    float scale, lo, hi;
+} sgs_qfixed;
+
 struct sgs_source_node;           /* ops/source.h: a node of the model file */
 struct sgs_import;                /* ops/source.h: the import under way */
 struct sgs_tfl_op;                /* ops/tflite.h */
@@ -65,7 +69,11 @@ struct sgs_op {
      * op on x' gives y', where x = transpose(x', perm) and y = transpose(y', perm); that is, axis i of x is axis perm[i] of x'. */
     bool (*permute)(const sgs_node *n, const int64_t *perm, int rank, void *attr);
     sgs_qrule qrule;
-    /* Optional: adds tables, fixes the output's range.  Runs once the types of its values are decided. */
+    int ndata;                    /* leading inputs that are activations, where the others are weights or tables; 0: all are */
+    /* Optional: the S16 output has this quantization whatever was observed, unless data movement ties it to a value that has another.
+     * False: as observed. */
+    bool (*fixed_out)(const sgs_node *n, sgs_qfixed *f);
+    /* Optional: adds the constants (tables) of the fixed-point form: quant/quantize.h.  Inputs and output have their final quantization. */
     sgs_status (*quant)(struct sgs_quantizer *q, sgs_node *n, sgs_diag *d);
     /* Emits the records of one fixed-point node. */
     sgs_status (*lower)(struct sgs_lowering *l, const sgs_node *n, sgs_diag *d);

@@ -5,6 +5,7 @@
 #include "compile/lower.h"
 #include "ops/tflite.h"
 #include "ops/util.h"
+#include "quant/quantize.h"
 
 static const sgs_attr softmax_attrs[] = { SGS_ATTR_I(sgs_axis_attr, axis), SGS_ATTR_END };
 
@@ -101,6 +102,25 @@ static sgs_status softmax_from_tflite(sgs_import *im, const sgs_source_node *s, 
     return sgs_src_out(im, s, 0, y, d);
 }
 
+/* ---- fixed point: ARITHMETIC.md 9 -------------------------------------------------------------------------------------------- */
+
+static bool softmax_fixed_out(const sgs_node *n, sgs_qfixed *f)
+{
+    (void)n;
+    *f = (sgs_qfixed){ 0x1p-15f, 0, 1 };
+    return true;
+}
+
+static sgs_status softmax_quant(sgs_quantizer *q, sgs_node *n, sgs_diag *d)
+{
+    (void)d;
+    int16_t t[1025];
+    for (int i = 0; i < 1025; i++)
+        t[i] = (int16_t)rint(32767 * exp(-i / 64.0));
+    sgs_q_append(q, n, SGS_S16, 1025, t);
+    return SGS_OK;
+}
+
 /* ---- lowering ------------------------------------------------------------------------------------------------------- */
 
 static sgs_status softmax_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
@@ -124,8 +144,8 @@ static sgs_status softmax_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 const sgs_op sgs_op_softmax = {
     .name = "softmax", .family = "softmax", .nin_min = 1, .nin_max = 2, .nout = 1, /* x[, table of the fixed-point model] -> y */
     .attr_bytes = sizeof(sgs_axis_attr), .attr = softmax_attrs,
-    .infer = softmax_infer, .eval = softmax_eval, .to_tflite = softmax_to_tflite, .permute = sgs_permute_axis, .float_only = true, .qrule = SGS_Q_S16,
-    .lower = softmax_lower,
+    .infer = softmax_infer, .eval = softmax_eval, .to_tflite = softmax_to_tflite, .permute = sgs_permute_axis, .float_only = true, .qrule = SGS_Q_S16, .ndata = 1,
+    .fixed_out = softmax_fixed_out, .quant = softmax_quant, .lower = softmax_lower,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_softmax, NULL };

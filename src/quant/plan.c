@@ -13,9 +13,9 @@ bool sgs_is_conv(const sgs_node *n)
 
 int sgs_data_inputs(const sgs_node *n)
 {
-    if (sgs_is_conv(n) || n->op == &sgs_op_softmax)
+    if (sgs_is_conv(n))
         return 1;
-    return n->nin;
+    return n->op->ndata ? n->op->ndata : n->nin;
 }
 
 /* ---- groups: union-find by value id -------------------------------------------------------------------------------------------- */

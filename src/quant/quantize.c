@@ -55,9 +55,21 @@ static sgs_quant *image_quant(sgs_graph *g, const sgs_qinput *in, int axis, int6
 
 typedef struct extent {
     float lo, hi;
-    bool seen, fixed;      /* fixed: only softmax makes the group: 0..1 in steps of 2^-15 */
-    bool other;
+    bool seen;
+    bool observed;         /* some member's range is what was observed */
+    sgs_qfixed fixed;      /* of the members that know theirs; scale 0: none does */
 } extent;
+
+/* A group is fixed when all that make it agree on the scale. */
+static void widen_by_rule(extent *x, const sgs_node *n)
+{
+    sgs_qfixed f = { 0 };
+    if (!n || !n->op->fixed_out || !n->op->fixed_out(n, &f) || (x->fixed.scale > 0 && x->fixed.scale != f.scale)) {
+        x->observed = true;
+        return;
+    }
+    x->fixed = (sgs_qfixed){ f.scale, fminf(x->fixed.lo, f.lo), fmaxf(x->fixed.hi, f.hi) };
+}
 
 static void widen(sgs_quantizer *q, extent *e, const sgs_value *v)
 {
@@ -66,11 +78,8 @@ static void widen(sgs_quantizer *q, extent *e, const sgs_value *v)
         sgs_range_all(&q->range[v->id], &x->lo, &x->hi);
         x->seen = true;
     }
-    if (!v->def || v->def->op->qrule != SGS_Q_MOVE) {
-        bool softmax = v->def && v->def->op == &sgs_op_softmax;
-        x->fixed = x->fixed || softmax;
-        x->other = x->other || !softmax;
-    }
+    if (!v->def || v->def->op->qrule != SGS_Q_MOVE)
+        widen_by_rule(x, v->def);
 }
 
 static void widen_by_const(sgs_quantizer *q, extent *e, const sgs_node *n)
@@ -81,6 +90,7 @@ static void widen_by_const(sgs_quantizer *q, extent *e, const sgs_node *n)
         for (int64_t k = 0; c->data && k < sgs_value_count(c); k++) {
             x->lo = fminf(x->lo, ((const float *)c->data)[k]);
             x->hi = fmaxf(x->hi, ((const float *)c->data)[k]);
+            x->observed = true;
         }
     }
 }
@@ -98,8 +108,9 @@ static void choose_scales(sgs_quantizer *q)
     for (int i = 0; i < g->nvalue; i++) {
         if (q->group[i] != i)
             continue;
-        bool probability = e[i].fixed && !e[i].other && q->type[i] == SGS_S16;
-        q->quant[i] = probability ? one_scale(g, 0x1p-15, 0, 0, 1) : quant_for(g, q->type[i], e[i].lo, e[i].hi);
+        const sgs_qfixed *f = &e[i].fixed;
+        bool fixed = f->scale > 0 && !e[i].observed && q->type[i] == SGS_S16;
+        q->quant[i] = fixed ? one_scale(g, (double)f->scale, 0, f->lo, f->hi) : quant_for(g, q->type[i], e[i].lo, e[i].hi);
     }
     for (int i = 0; i < g->nin; i++)
         if (!q->o->in[i].image && q->o->in[i].type != SGS_F32 && !q->o->in[i].scaled)
@@ -367,18 +378,21 @@ static void quantize_conv(sgs_quantizer *q, sgs_node *n)
 
 /* ---- tables, outputs --------------------------------------------------------------------------------------------------------------------- */
 
-/* ARITHMETIC.md 9. */
-static void add_softmax_table(sgs_quantizer *q, sgs_node *n)
+sgs_value *sgs_q_append(sgs_quantizer *q, sgs_node *n, sgs_type t, int64_t count, const void *data)
 {
-    int16_t t[1025];
-    int64_t dim = 1025;
-    for (int i = 0; i < 1025; i++)
-        t[i] = (int16_t)rint(32767 * exp(-i / 64.0));
-    sgs_value **in = SGS_NEW_N(q->g->arena, sgs_value *, 2);
-    in[0] = n->in[0];
-    in[1] = sgs_const_new(q->g, SGS_S16, 1, &dim, t, true);
+    sgs_value *c = sgs_const_new(q->g, t, 1, &count, data, true), **in = SGS_NEW_N(q->g->arena, sgs_value *, n->nin + 1);
+    memcpy(in, n->in, (size_t)n->nin * sizeof *in);
+    in[n->nin++] = c;
     n->in = in;
-    n->nin = 2;
+    return c;
+}
+
+static sgs_status quantize_by_rule(sgs_quantizer *q, sgs_node *n, sgs_diag *d)
+{
+    sgs_status s = n->op->quant(q, n, d);
+    if (s != SGS_OK)
+        sgs_fail_at(d, q->g->file, 0, sgs_node_label(q->g, n));
+    return s;
 }
 
 static void finish_output(sgs_quantizer *q, int i)
@@ -431,8 +445,8 @@ sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, s
         fit_inputs(&q, n);
         if (sgs_is_conv(n))
             quantize_conv(&q, n);
-        else if (n->op == &sgs_op_softmax)
-            add_softmax_table(&q, n);
+        else if (n->op->quant)
+            SGS_TRY(quantize_by_rule(&q, n, d));
     }
     for (int i = 0; i < g->nout; i++) {
         widen_output(&q, i);

@@ -75,6 +75,11 @@ int sgs_group_of(sgs_quantizer *q, const sgs_value *v);
 int sgs_data_inputs(const sgs_node *n);
 bool sgs_is_conv(const sgs_node *n);
 
+/* ---- for an operator's .quant: n->in[i] of its data inputs and n->out[0] have the type and quant that they keep ---- */
+
+/* One more input: a constant list, copied. */
+sgs_value *sgs_q_append(sgs_quantizer *q, sgs_node *n, sgs_type t, int64_t count, const void *data);
+
 /* ---- weights.c ---- */
 
 /* Weights, bias and their scales of one convolution, made from floats. */
