@@ -48,9 +48,9 @@ class Toolchain:
     def compile(self, *more):
         return self.tool("calibrator/compiler.py", "-m", self.path("Fixed"), "-o", self.path("Offline"), *more)
 
-    def simulate(self, stage, images, preprocess, *more):
+    def simulate(self, stage, images, preprocess, *more, out=None):
         """Outputs of all pictures, {picture name: [array per output]}, and the median milliseconds of an inference."""
-        out = self.work / ("output_" + stage.lower())
+        out = out or self.work / ("output_" + stage.lower())
         text = self.tool("calibrator/simulator.py", "-m", self.path(stage), "-t", stage, "-i", images, "-n", preprocess,
                          "--output_dir", out, "--dump_output", *more)
         ms = re.search(r"([0-9.]+) ms per inference", text)

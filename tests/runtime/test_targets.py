@@ -1,36 +1,15 @@
-"""The runtime core on other machines: freestanding, aarch64, Cortex-M with and without FPU.  The same bytes come out everywhere.
-
-OPENIPU_BUILD is the build folder; what a machine lacks (a cross compiler, an emulator) is skipped by name."""
+"""The runtime core on other machines: freestanding, aarch64, Cortex-M with and without FPU.  The same bytes come out everywhere."""
 import os
 import pathlib
 import re
-import shutil
-import subprocess
+import sys
 
 import pytest
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("OPENIPU_BUILD", ROOT / "build"))
-CORE = sorted((ROOT / "runtime").glob("*.c")) + sorted((ROOT / "runtime/kernels").glob("*.c"))
-INCLUDE = ["-I%s" % ROOT, "-I%s" % (ROOT / "include")]
-FLAGS = ["-std=c11", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror"]
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
+from machines import BOARDS, BUILD, aarch64_program, cortex_program, hashes, need, objects, on_board, run  # noqa: E402
+
 MEM = {"memcpy", "memmove", "memset"}
-
-
-def need(*tools):
-    for tool in tools:
-        if not shutil.which(tool):
-            pytest.skip("%s is not installed" % tool)
-
-
-def run(*command, timeout=120):
-    done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout)
-    assert done.returncode == 0, "%s\n%s" % (" ".join(map(str, command)), done.stdout)
-    return done.stdout
-
-
-def hashes(text):
-    return re.findall(r"^output .*$", text, re.M)
 
 
 @pytest.fixture(scope="module")
@@ -42,14 +21,6 @@ def made(tmp_path_factory):
     expected = hashes(run(BUILD / "tests/runtime/run_image", image, inputs, "c"))
     assert len(expected) == 3 and len(set(expected)) == 3
     return image, inputs, expected
-
-
-def objects(folder, compiler, *flags):
-    out = []
-    for source in CORE:
-        out.append(folder / (source.stem + ".o"))
-        run(compiler, *FLAGS, *flags, *INCLUDE, "-c", source, "-o", out[-1])
-    return out
 
 
 # ---- here ---------------------------------------------------------------------------------------------------------
@@ -89,14 +60,7 @@ def test_wants_only_memory_functions(tmp_path, compiler):
 
 @pytest.fixture(scope="module")
 def aarch64(tmp_path_factory):
-    need("aarch64-linux-gnu-gcc", "qemu-aarch64", "meson")
-    folder = tmp_path_factory.mktemp("aarch64")
-    program = folder / "run_image"
-    host = sorted((ROOT / "runtime/host").glob("*.c"))
-    here = pathlib.Path(__file__).parent
-    run("aarch64-linux-gnu-gcc", *FLAGS, *INCLUDE, "-D_GNU_SOURCE", "-static", "-pthread", here / "run_image.c",
-        here.parent / "bare/harness.c", *CORE, *host, "-o", program)
-    return program
+    return aarch64_program(tmp_path_factory.mktemp("aarch64"))
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -106,11 +70,6 @@ def test_aarch64_c(made, aarch64, threads):
 
 
 # ---- Cortex-M -------------------------------------------------------------------------------------------------------------
-
-BOARDS = {
-    "cortex-m3": ("mps2-an385", ["-mcpu=cortex-m3", "-mthumb", "-mfloat-abi=soft"], "soft float"),
-    "cortex-m4f": ("mps2-an386", ["-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"], "hard float"),
-}
 
 
 @pytest.fixture(scope="module")
@@ -139,48 +98,17 @@ def test_other_compiler_writes_the_same_image(compiled, tmp_path):
         assert mine.read_bytes() == (tmp_path / mine.name).read_bytes()
 
 
-def cortex_program(folder, flags, image, inputs, kernels=None):
-    """The program and the bytes of code and tables it needs of the core, the kernels and the compiler's helpers."""
-    bare = ROOT / "tests/bare"
-    common = flags + ["-ffreestanding", "-ffunction-sections", "-fdata-sections"]
-    parts = objects(folder, "arm-none-eabi-gcc", *common)
-    table = []
-    if kernels:
-        run("arm-none-eabi-gcc", *FLAGS, *common, *INCLUDE, "-c", kernels, "-o", folder / "image_kernels.o")
-        parts = [p for p in parts if p.stem not in ("table", "dispatch")] + [folder / "image_kernels.o"]
-        table = ["-DBARE_KERNELS=%s" % kernels.stem]
-    run("arm-none-eabi-ar", "rcs", folder / "libcore.a", *parts)
-    run("arm-none-eabi-gcc", *FLAGS, *common, *INCLUDE, *table, "-fno-tree-loop-distribute-patterns", "-nostdlib", "-Wl,--gc-sections",
-        "-Wl,--no-warn-rwx-segments" if "no-warn-rwx" in run("arm-none-eabi-ld", "--help") else "-Wl,--gc-sections", "-T", bare / "mps2.ld",
-        '-DIMAGE="%s"' % image, '-DINPUTS="%s"' % inputs, bare / "cortex_m.c", bare / "harness.c", bare / "blob.S", folder / "libcore.a",
-        "-lgcc", "-o", folder / "program.elf")
-    size = re.search(r"^\.core\s+(\d+)", run("arm-none-eabi-size", "-A", folder / "program.elf"), re.M)
-    return folder / "program.elf", int(size.group(1))
-
-
-def on_board(board, program, timeout=120):
-    return run("qemu-system-arm", "-M", board, "-kernel", program, "-nographic", "-monitor", "none", "-serial", "none",
-               "-semihosting-config", "enable=on,target=native", timeout=timeout)
-
-
 @pytest.mark.parametrize("cpu", BOARDS)
 def test_cortex_m(made, tmp_path, cpu):
-    need("arm-none-eabi-gcc", "qemu-system-arm")
     image, inputs, expected = made
-    board, flags, floats = BOARDS[cpu]
-    program, size = cortex_program(tmp_path, flags, image, inputs)
-    text = on_board(board, program)
+    program, size = cortex_program(tmp_path, cpu, image, inputs)
     print("%s: %d bytes of code and tables with every kernel" % (cpu, size))
-    assert floats in text
-    assert hashes(text) == expected
+    assert hashes(on_board(cpu, program)) == expected
     assert size < 100 * 1024
 
 
 @pytest.mark.parametrize("cpu", BOARDS)
 def test_cortex_m_with_just_its_kernels(made, compiled, tmp_path, cpu):
-    need("arm-none-eabi-gcc", "qemu-system-arm")
-    board, flags, floats = BOARDS[cpu]
-    program, size = cortex_program(tmp_path, flags, compiled[0], made[1], compiled[1])
-    text = on_board(board, program)
+    program, size = cortex_program(tmp_path, cpu, compiled[0], made[1], compiled[1])
     print("%s: %d bytes of code and tables with the image's own kernels" % (cpu, size))
-    assert floats in text and hashes(text) == compiled[2]
+    assert hashes(on_board(cpu, program)) == compiled[2]

@@ -1,0 +1,86 @@
+"""The runtime core compiled for other machines, and the emulators that run it.
+
+OPENIPU_BUILD is the build folder; what a machine lacks (a cross compiler, an emulator) is skipped by name."""
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+BUILD = pathlib.Path(os.environ.get("OPENIPU_BUILD", ROOT / "build"))
+CORE = sorted((ROOT / "runtime").glob("*.c")) + sorted((ROOT / "runtime/kernels").glob("*.c"))
+INCLUDE = ["-I%s" % ROOT, "-I%s" % (ROOT / "include")]
+FLAGS = ["-std=c11", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror"]
+# cpu: QEMU's board, compiler flags, what the program says of its floats
+BOARDS = {
+    "cortex-m3": ("mps2-an385", ["-mcpu=cortex-m3", "-mthumb", "-mfloat-abi=soft"], "soft float"),
+    "cortex-m4f": ("mps2-an386", ["-mcpu=cortex-m4", "-mthumb", "-mfpu=fpv4-sp-d16", "-mfloat-abi=hard"], "hard float"),
+}
+
+
+def need(*tools):
+    for tool in tools:
+        if not shutil.which(tool):
+            pytest.skip("%s is not installed" % tool)
+
+
+def run(*command, timeout=120):
+    done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout)
+    assert done.returncode == 0, "%s\n%s" % (" ".join(map(str, command)), done.stdout)
+    return done.stdout
+
+
+def hashes(text):
+    """The lines `output NAME SHA-256` of tests/bare/harness.c."""
+    return re.findall(r"^output .*$", text, re.M)
+
+
+def objects(folder, compiler, *flags):
+    """The core compiled file by file."""
+    out = []
+    for source in CORE:
+        out.append(folder / (source.stem + ".o"))
+        run(compiler, *FLAGS, *flags, *INCLUDE, "-c", source, "-o", out[-1])
+    return out
+
+
+def aarch64_program(folder):
+    """run_image for AArch64 Linux: `qemu-aarch64 PROGRAM IMAGE INPUTS MASK THREADS`."""
+    need("aarch64-linux-gnu-gcc", "qemu-aarch64")
+    program = folder / "run_image"
+    run("aarch64-linux-gnu-gcc", *FLAGS, *INCLUDE, "-D_GNU_SOURCE", "-static", "-pthread", ROOT / "tests/runtime/run_image.c",
+        ROOT / "tests/bare/harness.c", *CORE, *sorted((ROOT / "runtime/host").glob("*.c")), "-o", program)
+    return program
+
+
+def cortex_program(folder, cpu, image, inputs, kernels=None):
+    """The program with image and inputs linked in, and the bytes of code and tables it needs of the core, the kernels and the
+    compiler's helpers.  kernels: the compiler's list of what the image needs; None: every kernel."""
+    need("arm-none-eabi-gcc", "qemu-system-arm")
+    bare = ROOT / "tests/bare"
+    common = BOARDS[cpu][1] + ["-ffreestanding", "-ffunction-sections", "-fdata-sections"]
+    parts = objects(folder, "arm-none-eabi-gcc", *common)
+    table = []
+    if kernels:
+        run("arm-none-eabi-gcc", *FLAGS, *common, *INCLUDE, "-c", kernels, "-o", folder / "image_kernels.o")
+        parts = [p for p in parts if p.stem not in ("table", "dispatch")] + [folder / "image_kernels.o"]
+        table = ["-DBARE_KERNELS=%s" % kernels.stem]
+    run("arm-none-eabi-ar", "rcs", folder / "libcore.a", *parts)
+    run("arm-none-eabi-gcc", *FLAGS, *common, *INCLUDE, *table, "-fno-tree-loop-distribute-patterns", "-nostdlib", "-Wl,--gc-sections",
+        "-Wl,--no-warn-rwx-segments" if "no-warn-rwx" in run("arm-none-eabi-ld", "--help") else "-Wl,--gc-sections", "-T", bare / "mps2.ld",
+        '-DIMAGE="%s"' % image, '-DINPUTS="%s"' % inputs, bare / "cortex_m.c", bare / "harness.c", bare / "blob.S", folder / "libcore.a",
+        "-lgcc", "-o", folder / "program.elf")
+    size = re.search(r"^\.core\s+(\d+)", run("arm-none-eabi-size", "-A", folder / "program.elf"), re.M)
+    return folder / "program.elf", int(size.group(1))
+
+
+def on_board(cpu, program, timeout=120):
+    """What the program prints on that CPU."""
+    board, _, floats = BOARDS[cpu]
+    text = run("qemu-system-arm", "-M", board, "-kernel", program, "-nographic", "-monitor", "none", "-serial", "none",
+               "-semihosting-config", "enable=on,target=native", timeout=timeout)
+    assert floats in text
+    return text
