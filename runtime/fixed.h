@@ -24,6 +24,20 @@ static inline float ipu_clampf(float x, float lo, float hi)
     return x < hi ? x : hi;
 }
 
+/* The smaller, the larger of two numbers as minps and maxps give them. */
+static inline float ipu_minf(float a, float b)
+{
+    return a < b ? a : b;
+}
+
+static inline float ipu_maxf(float a, float b)
+{
+    return a > b ? a : b;
+}
+
+/* ARITHMETIC.md 7: a divisor of 0 counts as this. */
+#define IPU_DIV_ZERO 0x1p-100f
+
 /* real value (in steps of the output) -> stored integer.  ARITHMETIC.md 3. */
 static inline int32_t ipu_store(float real, const ipu_out *o)
 {

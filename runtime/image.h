@@ -118,13 +118,15 @@ typedef struct ipu_depthwise {
     ipu_out out;
 } ipu_depthwise;
 
-/* IPU_ADD_S16: y = clamp(a*ma + b*mb), S16.  b's h, w, c and n may each be 1 against y's: it is repeated. */
-typedef struct ipu_add {
+/* S16, ARITHMETIC.md 7.  n, h, w, c of a and of b may each be 1 against y's: it is repeated.
+ *   IPU_ADD_S16: y = clamp(a*ma + b*mb), a subtraction with mb < 0;  IPU_MIN_S16, IPU_MAX_S16: of a*ma and b*mb
+ *   IPU_MUL_S16: y = clamp(a*b * ma);  IPU_DIV_S16: y = clamp(a/b * ma);  mb 0 */
+typedef struct ipu_arith {
     ipu_rec head;            /* nref 3 */
     ipu_ref y, a, b;
     float ma, mb;
     ipu_out out;
-} ipu_add;
+} ipu_arith;
 
 /* IPU_MAXPOOL: U8 or S16, same quantization in and out; pixels outside x do not take part.
  * IPU_AVGPOOL_S16: mult f32[kh*kw + 1], indexed by the number of pixels that took part (with count_pad: kh*kw). */
@@ -178,7 +180,7 @@ typedef struct ipu_pad {
     X(IPU_CONV_S16, conv, ipu_conv_s16_c)              \
     X(IPU_DEPTHWISE_U8, depthwise, ipu_depthwise_u8_c) \
     X(IPU_DEPTHWISE_S16, depthwise, ipu_depthwise_s16_c) \
-    X(IPU_ADD_S16, add, ipu_add_s16_c)                 \
+    X(IPU_ADD_S16, arith, ipu_add_s16_c)               \
     X(IPU_MAXPOOL, pool, ipu_maxpool_c)                \
     X(IPU_AVGPOOL_S16, pool, ipu_avgpool_s16_c)        \
     X(IPU_SOFTMAX_S16, softmax, ipu_softmax_s16_c)     \
@@ -186,13 +188,17 @@ typedef struct ipu_pad {
     X(IPU_CLAMP, clamp, ipu_clamp_c)                   \
     X(IPU_QUANTIZE, quantize, ipu_quantize_c)          \
     X(IPU_DEQUANTIZE, quantize, ipu_dequantize_c)      \
-    X(IPU_PAD, pad, ipu_pad_c)
+    X(IPU_PAD, pad, ipu_pad_c)                         \
+    X(IPU_MUL_S16, arith, ipu_mul_s16_c)               \
+    X(IPU_DIV_S16, arith, ipu_div_s16_c)               \
+    X(IPU_MIN_S16, arith, ipu_min_s16_c)               \
+    X(IPU_MAX_S16, arith, ipu_max_s16_c)
 
 /* Operands of a family's record (struct ipu_<family>).  Operand 0 is written, IPU_CONV_Y2 too; no other ever is. */
 enum {
     IPU_NREF_conv = 8,
     IPU_NREF_depthwise = 6,
-    IPU_NREF_add = 3,
+    IPU_NREF_arith = 3,
     IPU_NREF_pool = 3,
     IPU_NREF_softmax = 3,
     IPU_NREF_copy = 2,
@@ -215,7 +221,7 @@ typedef enum ipu_kind {
 _Static_assert(sizeof(ipu_header) == 120 && sizeof(ipu_io) == 52 && sizeof(ipu_cost) == 24, "image layout");
 _Static_assert(sizeof(ipu_ref) == 40 && sizeof(ipu_rec) == 8 && sizeof(ipu_out) == 12, "image layout");
 _Static_assert(sizeof(ipu_conv) == 8 + 8 * 40 + 36 + 12 + 8 + 12 + 4 + 12 && sizeof(ipu_depthwise) == 8 + 6 * 40 + 36 + 12, "image layout");
-_Static_assert(sizeof(ipu_add) == 148 && sizeof(ipu_pool) == 168 && sizeof(ipu_softmax) == 148 && sizeof(ipu_copy) == 88, "image layout");
+_Static_assert(sizeof(ipu_arith) == 148 && sizeof(ipu_pool) == 168 && sizeof(ipu_softmax) == 148 && sizeof(ipu_copy) == 88, "image layout");
 _Static_assert(sizeof(ipu_clamp) == 96 && sizeof(ipu_quantize) == 180 && sizeof(ipu_pad) == 136, "image layout");
 
 #endif

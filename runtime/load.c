@@ -241,6 +241,10 @@ static int may_share(const ipu_rec *rec, int written, int other)
 {
     switch (rec->kind) {
     case IPU_ADD_S16:
+    case IPU_MUL_S16:
+    case IPU_DIV_S16:
+    case IPU_MIN_S16:
+    case IPU_MAX_S16:
     case IPU_CLAMP:
         return 1;
     case IPU_QUANTIZE:

@@ -16,7 +16,11 @@
     [IPU_CONV_S16] = { ipu_conv_check, ipu_conv_s16_avx2 }, \
     [IPU_DEPTHWISE_U8] = { ipu_depthwise_check, ipu_depthwise_u8_avx2 }, \
     [IPU_DEPTHWISE_S16] = { ipu_depthwise_check, ipu_depthwise_s16_avx2 }, \
-    [IPU_ADD_S16] = { ipu_add_check, ipu_add_s16_avx2 },           \
+    [IPU_ADD_S16] = { ipu_arith_check, ipu_add_s16_avx2 },         \
+    [IPU_MUL_S16] = { ipu_arith_check, ipu_mul_s16_avx2 },         \
+    [IPU_DIV_S16] = { ipu_arith_check, ipu_div_s16_avx2 },         \
+    [IPU_MIN_S16] = { ipu_arith_check, ipu_min_s16_avx2 },         \
+    [IPU_MAX_S16] = { ipu_arith_check, ipu_max_s16_avx2 },         \
     [IPU_MAXPOOL] = { ipu_pool_check, ipu_maxpool_avx2 },          \
     [IPU_AVGPOOL_S16] = { ipu_pool_check, ipu_avgpool_s16_avx2 },  \
     [IPU_COPY] = { ipu_copy_check, ipu_copy_avx2 },                \

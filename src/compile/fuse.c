@@ -67,7 +67,7 @@ static int residual_source(const sgs_program *p, const use *u, int k, int i)
 /* The fused record stands where the addition stood: everything it reads is made by then. */
 static void fuse_residual(sgs_program *p, int source, int k, int i)
 {
-    const ipu_add *add = (const ipu_add *)(const void *)p->record[k].rec;
+    const ipu_arith *add = (const ipu_arith *)(const void *)p->record[k].rec;
     ipu_conv *conv = (ipu_conv *)(void *)p->record[source].rec;
     conv->add = i == 1 ? add->b : add->a;
     conv->m_conv = i == 1 ? add->ma : add->mb;

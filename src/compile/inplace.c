@@ -51,6 +51,10 @@ static bool kernel_allows(const sgs_record *r, int i)
 {
     switch (r->rec->kind) {
     case IPU_ADD_S16:
+    case IPU_MUL_S16:
+    case IPU_DIV_S16:
+    case IPU_MIN_S16:
+    case IPU_MAX_S16:
         return i == 1 || i == 2;
     case IPU_CLAMP:
     case IPU_QUANTIZE:

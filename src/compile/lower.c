@@ -169,30 +169,36 @@ static void fold_leading(sgs_lowering *l, const sgs_value *v, const place *at, i
     }
 }
 
-/* Strides of axes with one element are made canonical, so that equal windows are equal bytes. */
-static ipu_ref window(sgs_lowering *l, const sgs_value *v, const place *at)
+/* [n][h][w][c] from byte `off` of a buffer on.  Strides of axes with one element are made canonical, so that equal
+ * windows are equal bytes. */
+static ipu_ref window_at(sgs_lowering *l, const sgs_value *v, int buffer, int64_t off, const int64_t dim[4],
+                         const int64_t stride[4])
 {
-    int64_t dim[3] = { 1, 1, 1 }, stride[3] = { 0 }, n, img;
-    for (int i = 0; i < 3 && i < v->rank; i++) {
-        dim[i] = v->dim[v->rank - 1 - i];
-        stride[i] = at->stride[v->rank - 1 - i];
-    }
-    fold_leading(l, v, at, &n, &img);
-    int64_t step = dim[0] == 1 ? sgs_type_bytes(v->type) : stride[0], pix = dim[1] == 1 ? dim[0] * step : stride[1];
-    int64_t row = dim[2] == 1 ? dim[1] * pix : stride[2];
-    img = n == 1 ? dim[2] * row : img;
+    int64_t step = dim[3] == 1 ? sgs_type_bytes(v->type) : stride[3], pix = dim[2] == 1 ? dim[3] * step : stride[2];
+    int64_t row = dim[1] == 1 ? dim[2] * pix : stride[1], img = dim[0] == 1 ? dim[1] * row : stride[0];
     return (ipu_ref){ .space = IPU_ARENA,
                       .type = (uint8_t)type_of(v->type),
-                      .index = (uint16_t)at->buffer,
-                      .off = (uint32_t)at->off,
-                      .n = narrow(l, n),
-                      .h = narrow(l, dim[2]),
-                      .w = narrow(l, dim[1]),
-                      .c = narrow(l, dim[0]),
+                      .index = (uint16_t)buffer,
+                      .off = (uint32_t)off,
+                      .n = narrow(l, dim[0]),
+                      .h = narrow(l, dim[1]),
+                      .w = narrow(l, dim[2]),
+                      .c = narrow(l, dim[3]),
                       .img = narrow(l, img),
                       .row = narrow(l, row),
                       .pix = narrow(l, pix),
                       .step = narrow(l, step) };
+}
+
+static ipu_ref window(sgs_lowering *l, const sgs_value *v, const place *at)
+{
+    int64_t dim[4] = { 1, 1, 1, 1 }, stride[4] = { 0 };
+    for (int i = 0; i < 3 && i < v->rank; i++) {
+        dim[3 - i] = v->dim[v->rank - 1 - i];
+        stride[3 - i] = at->stride[v->rank - 1 - i];
+    }
+    fold_leading(l, v, at, &dim[0], &stride[0]);
+    return window_at(l, v, at->buffer, at->off, dim, stride);
 }
 
 ipu_ref sgs_lower_ref(sgs_lowering *l, const sgs_value *v)
@@ -203,6 +209,25 @@ ipu_ref sgs_lower_ref(sgs_lowering *l, const sgs_value *v)
     ipu_ref flat = sgs_lower_const(l, type_of(v->type), v->data, sgs_value_count(v)), r = window(l, v, &at);
     r.space = IPU_CONST;
     r.off = flat.off;
+    return r;
+}
+
+void sgs_lower_strides(sgs_lowering *l, const sgs_value *v, int64_t stride[SGS_MAX_RANK])
+{
+    place at = v->data ? dense_at(v, 0, 0) : *place_of(l, v);
+    memcpy(stride, at.stride, sizeof at.stride);
+}
+
+ipu_ref sgs_lower_window(sgs_lowering *l, const sgs_value *v, int64_t off, const int64_t dim[4],
+                         const int64_t stride[4])
+{
+    if (!v->data) {
+        const place *at = place_of(l, v);
+        return window_at(l, v, at->buffer, at->off + off, dim, stride);
+    }
+    ipu_ref flat = sgs_lower_const(l, type_of(v->type), v->data, sgs_value_count(v));
+    ipu_ref r = window_at(l, v, 0, flat.off + off, dim, stride);
+    r.space = IPU_CONST;
     return r;
 }
 

@@ -27,6 +27,11 @@ typedef struct sgs_lowering sgs_lowering;
 /* Operand of a value as [n][h][w][c]: rank 4 as it is, rank r < 4 right-aligned, higher ranks folded into n.  In the
  * record, ref.index holds the buffer number until the plan fixes space and offset. */
 ipu_ref sgs_lower_ref(sgs_lowering *l, const sgs_value *v);
+/* For operators that walk a value's axes in their own way: bytes from one index of each axis to the next, and a window
+ * from byte `off` of the value on.  Strides of axes with one element do not count. */
+void sgs_lower_strides(sgs_lowering *l, const sgs_value *v, int64_t stride[SGS_MAX_RANK]);
+ipu_ref sgs_lower_window(sgs_lowering *l, const sgs_value *v, int64_t off, const int64_t dim[4],
+                         const int64_t stride[4]);
 /* Constant bytes (already packed) appended to the const section; equal bytes are shared. */
 ipu_ref sgs_lower_const(sgs_lowering *l, ipu_type t, const void *data, int64_t count);
 /* Emits a record (copied).  `layer`: whose cost and name it carries. */

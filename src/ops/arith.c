@@ -1,105 +1,165 @@
-/* sub, mul, div: elementwise with numpy broadcasting.  They serve shape arithmetic and constant folding; a float network keeps mul and div
- * only where folding could not take them. */
+/* add, sub, mul, div, min, max: elementwise on two operands with numpy broadcasting.  Integers serve shape arithmetic
+ * and constant folding. */
 #include "ops/arith.h"
+
+#include <string.h>
+
+#include "compile/lower.h"
+#include "ops/nest.h"
 #include "ops/tflite.h"
 
-/* ---- shapes ------------------------------------------------------------------------------------------------------- */
+static const struct arith {
+    const sgs_op *op;
+    const char *onnx, *tflite;
+    ipu_kind kind; /* a subtraction is an addition */
+} table[] = {
+    { &sgs_op_add, "Add", "ADD", IPU_ADD_S16 },     { &sgs_op_sub, "Sub", "SUB", IPU_ADD_S16 },
+    { &sgs_op_mul, "Mul", "MUL", IPU_MUL_S16 },     { &sgs_op_div, "Div", "DIV", IPU_DIV_S16 },
+    { &sgs_op_min, "Min", "MINIMUM", IPU_MIN_S16 }, { &sgs_op_max, "Max", "MAXIMUM", IPU_MAX_S16 },
+};
 
-sgs_status sgs_arith_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
+static const struct arith *row_of(const sgs_op *op)
+{
+    const struct arith *a = table;
+    while (a->op != op)
+        a++;
+    return a;
+}
+
+/* ---- shapes -------------------------------------------------------------------------------------------------------
+ */
+
+static sgs_status arith_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
 {
     (void)g;
     sgs_type t = n->in[0]->type;
-    bool fixed = n->op == &sgs_op_add && t == SGS_S16;
-    if (t != SGS_F32 && t != SGS_F64 && t != SGS_S64 && t != SGS_S32 && !fixed)
+    if (t != SGS_F32 && t != SGS_F64 && t != SGS_S64 && t != SGS_S32 && t != SGS_S16)
         return sgs_fail(d, SGS_E_UNSUPPORTED, "%s of type %s is not supported", n->op->name, sgs_type_name(t));
     SGS_TRY(sgs_need_type(n->in[1], t, "second input", d));
     return sgs_broadcast(n->in[0], n->in[1], out, d);
 }
 
-/* ---- evaluation ----------------------------------------------------------------------------------------------------- */
+/* ---- evaluation -----------------------------------------------------------------------------------------------------
+ */
 
-static sgs_status integer(sgs_arith op, int64_t a, int64_t b, int64_t *r, sgs_diag *d)
+/* n elements side by side of the result; sa, sb: steps of the operands, 0 for one that is repeated. */
+typedef struct line {
+    const void *a, *b;
+    void *y;
+    int64_t sa, sb, n;
+} line;
+
+#define LOOP(T, expression)                                                                                            \
+    for (int64_t i = 0; i < l->n; i++) {                                                                               \
+        const T a = ((const T *)l->a)[i * l->sa], b = ((const T *)l->b)[i * l->sb];                                    \
+        ((T *)l->y)[i] = (expression);                                                                                 \
+    }
+#define REAL(T)                                                                                                        \
+    if (op == &sgs_op_add)                                                                                             \
+        LOOP(T, a + b)                                                                                                 \
+    else if (op == &sgs_op_sub)                                                                                        \
+        LOOP(T, a - b)                                                                                                 \
+    else if (op == &sgs_op_mul)                                                                                        \
+        LOOP(T, (a) * b)                                                                                                  \
+    else if (op == &sgs_op_div)                                                                                        \
+        LOOP(T, a / b)                                                                                                 \
+    else if (op == &sgs_op_min)                                                                                        \
+        LOOP(T, a < b ? a : b)                                                                                         \
+    else                                                                                                               \
+        LOOP(T, a > b ? a : b)
+
+static void line_f32(const sgs_op *op, const line *l)
+{
+    REAL(float)
+}
+
+static void line_f64(const sgs_op *op, const line *l)
+{
+    REAL(double)
+}
+
+static sgs_status integer(const sgs_op *op, int64_t a, int64_t b, int64_t *r, sgs_diag *d)
 {
     bool bad = false;
-    switch (op) {
-    case SGS_ADD: bad = __builtin_add_overflow(a, b, r); break;
-    case SGS_SUB: bad = __builtin_sub_overflow(a, b, r); break;
-    case SGS_MUL: bad = __builtin_mul_overflow(a, b, r); break;
-    case SGS_DIV:
-        if (b == 0)
-            return sgs_fail(d, SGS_E_MODEL, "integer division by zero");
-        bad = a == INT64_MIN && b == -1;
-        *r = bad ? 0 : a / b;
-        break;
-    }
+    if (op == &sgs_op_div && b == 0)
+        return sgs_fail(d, SGS_E_MODEL, "integer division by zero");
+    if (op == &sgs_op_add)
+        bad = __builtin_add_overflow(a, b, r);
+    else if (op == &sgs_op_sub)
+        bad = __builtin_sub_overflow(a, b, r);
+    else if (op == &sgs_op_mul)
+        bad = __builtin_mul_overflow(a, b, r);
+    else if (op == &sgs_op_div && (bad = a == INT64_MIN && b == -1) == false)
+        *r = a / b;
+    else if (op == &sgs_op_min)
+        *r = a < b ? a : b;
+    else if (op == &sgs_op_max)
+        *r = a > b ? a : b;
     return bad ? sgs_fail(d, SGS_E_MODEL, "integer overflow") : SGS_OK;
 }
 
-static double real(sgs_arith op, double a, double b)
+static int64_t integer_at(sgs_type t, const void *p, int64_t i)
 {
-    return op == SGS_ADD ? a + b : op == SGS_SUB ? a - b : op == SGS_MUL ? a * b : a / b;
+    return t == SGS_S64 ? ((const int64_t *)p)[i] : ((const int32_t *)p)[i];
 }
 
-static float real32(sgs_arith op, float a, float b)
+static sgs_status line_integer(const sgs_op *op, sgs_type t, const line *l, sgs_diag *d)
 {
-    return op == SGS_ADD ? a + b : op == SGS_SUB ? a - b : op == SGS_MUL ? a * b : a / b;
-}
-
-static sgs_status element(sgs_arith op, const sgs_tensor *in, int64_t ia, int64_t ib, sgs_tensor *out, int64_t i, sgs_diag *d)
-{
-    int64_t r = 0;
-    switch (out->type) {
-    case SGS_F32: ((float *)out->data)[i] = real32(op, ((float *)in[0].data)[ia], ((float *)in[1].data)[ib]); return SGS_OK;
-    case SGS_F64: ((double *)out->data)[i] = real(op, ((double *)in[0].data)[ia], ((double *)in[1].data)[ib]); return SGS_OK;
-    case SGS_S64: return integer(op, ((int64_t *)in[0].data)[ia], ((int64_t *)in[1].data)[ib], (int64_t *)out->data + i, d);
-    case SGS_S32:
-        SGS_TRY(integer(op, ((int32_t *)in[0].data)[ia], ((int32_t *)in[1].data)[ib], &r, d));
-        if (r < INT32_MIN || r > INT32_MAX)
+    for (int64_t i = 0; i < l->n; i++) {
+        int64_t r = 0;
+        SGS_TRY(integer(op, integer_at(t, l->a, i * l->sa), integer_at(t, l->b, i * l->sb), &r, d));
+        if (t == SGS_S64)
+            ((int64_t *)l->y)[i] = r;
+        else if (r < INT32_MIN || r > INT32_MAX)
             return sgs_fail(d, SGS_E_MODEL, "integer overflow");
-        ((int32_t *)out->data)[i] = (int32_t)r;
-        return SGS_OK;
-    default: return sgs_fail(d, SGS_E_UNSUPPORTED, "arithmetic on %s is not supported in a float model", sgs_type_name(out->type));
-    }
-}
-
-sgs_status sgs_arith_eval(sgs_arith op, const sgs_tensor *in, sgs_tensor *out, sgs_diag *d)
-{
-    int64_t sa[SGS_MAX_RANK], sb[SGS_MAX_RANK], index[SGS_MAX_RANK] = { 0 }, count = sgs_tensor_count(out);
-    if (out->type == SGS_S16)
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "arithmetic on s16 belongs to fixed-point models");
-    sgs_broadcast_strides(&in[0], out, sa);
-    sgs_broadcast_strides(&in[1], out, sb);
-    for (int64_t i = 0; i < count; i++) {
-        int64_t ia = 0, ib = 0;
-        for (int k = 0; k < out->rank; k++) {
-            ia += index[k] * sa[k];
-            ib += index[k] * sb[k];
-        }
-        SGS_TRY(element(op, in, ia, ib, out, i, d));
-        sgs_next_index(index, out->rank, out->dim);
+        else
+            ((int32_t *)l->y)[i] = (int32_t)r;
     }
     return SGS_OK;
 }
 
-static sgs_status sub_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
+/* Strides in elements. */
+static sgs_nest nest_of(const sgs_tensor *in, const sgs_tensor *out)
 {
-    (void)n, (void)st;
-    return sgs_arith_eval(SGS_SUB, in, out, d);
+    sgs_nest n = { .rank = out->rank, .operands = 3 };
+    memcpy(n.dim, out->dim, (size_t)out->rank * sizeof *out->dim);
+    sgs_broadcast_strides(out, out, n.stride[0]);
+    sgs_broadcast_strides(&in[0], out, n.stride[1]);
+    sgs_broadcast_strides(&in[1], out, n.stride[2]);
+    sgs_nest_merge(&n);
+    return n;
 }
 
-static sgs_status mul_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
+static sgs_status arith_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
 {
-    (void)n, (void)st;
-    return sgs_arith_eval(SGS_MUL, in, out, d);
+    (void)st;
+    if (out->type == SGS_S16)
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "arithmetic on s16 belongs to fixed-point models");
+    if (!sgs_tensor_count(out))
+        return SGS_OK;
+    sgs_nest nest = nest_of(in, out);
+    int last = nest.rank - 1, each = sgs_type_bytes(out->type);
+    int64_t index[SGS_MAX_RANK + 1] = { 0 }, off[SGS_NEST_OPERANDS];
+    do {
+        sgs_nest_at(&nest, last, index, off);
+        const line l = { (const char *)in[0].data + off[1] * each,
+                         (const char *)in[1].data + off[2] * each,
+                         (char *)out->data + off[0] * each,
+                         nest.stride[1][last],
+                         nest.stride[2][last],
+                         nest.dim[last] };
+        if (out->type == SGS_F32)
+            line_f32(n->op, &l);
+        else if (out->type == SGS_F64)
+            line_f64(n->op, &l);
+        else
+            SGS_TRY(line_integer(n->op, out->type, &l, d));
+    } while (sgs_next_index(index, last, nest.dim));
+    return SGS_OK;
 }
 
-static sgs_status div_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
-{
-    (void)n, (void)st;
-    return sgs_arith_eval(SGS_DIV, in, out, d);
-}
-
-/* ---- from ONNX ------------------------------------------------------------------------------------------------------- */
+/* ---- from ONNX
+ * ------------------------------------------------------------------------------------------------------- */
 
 /* A 64-bit constant that meets a 64-bit input, which we hold in 32 bits. */
 static sgs_status narrow(sgs_import *im, const sgs_source_node *s, sgs_value **v, sgs_diag *d)
@@ -120,72 +180,215 @@ static sgs_status narrow(sgs_import *im, const sgs_source_node *s, sgs_value **v
     return SGS_OK;
 }
 
-sgs_status sgs_from_onnx_arith(sgs_import *im, const sgs_source_node *s, const sgs_op *op, sgs_diag *d)
+static sgs_status emit_pair(sgs_import *im, const sgs_source_node *s, const sgs_op *op, sgs_value *a, sgs_value *b,
+                            sgs_value **y, sgs_diag *d)
 {
-    sgs_value *in[2], *y;
-    for (int i = 0; i < 2; i++)
-        SGS_TRY(sgs_src_in(im, s, i, &in[i], d));
+    sgs_value *in[2] = { a, b };
     for (int i = 0; i < 2; i++)
         if (in[i]->type == SGS_S64 && in[1 - i]->type == SGS_S32)
             SGS_TRY(narrow(im, s, &in[i], d));
-    SGS_TRY(sgs_emit(im, s, op, 2, in, NULL, &y, d));
+    return sgs_emit(im, s, op, 2, in, NULL, y, d);
+}
+
+static sgs_status emit_two(sgs_import *im, const sgs_source_node *s, const sgs_op *op, sgs_diag *d)
+{
+    sgs_value *a, *b, *y;
+    SGS_TRY(sgs_src_in(im, s, 0, &a, d));
+    SGS_TRY(sgs_src_in(im, s, 1, &b, d));
+    SGS_TRY(emit_pair(im, s, op, a, b, &y, d));
     return sgs_src_out(im, s, 0, y, d);
 }
 
-static sgs_status from_onnx_sub(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+static sgs_status from_onnx_two(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
-    return sgs_from_onnx_arith(im, s, &sgs_op_sub, d);
+    const struct arith *a = table;
+    while (strcmp(a->onnx, s->op))
+        a++;
+    return emit_two(im, s, a->op, d);
 }
 
-static sgs_status from_onnx_mul(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+/* Sum, Mean, Max, Min of one or more: pair by pair, from the left. */
+static sgs_status emit_chain(sgs_import *im, const sgs_source_node *s, const sgs_op *op, sgs_value **y, sgs_diag *d)
 {
-    return sgs_from_onnx_arith(im, s, &sgs_op_mul, d);
+    SGS_TRY(sgs_src_in(im, s, 0, y, d));
+    for (int i = 1; i < s->nin; i++) {
+        sgs_value *next;
+        SGS_TRY(sgs_src_in(im, s, i, &next, d));
+        SGS_TRY(emit_pair(im, s, op, *y, next, y, d));
+    }
+    return SGS_OK;
 }
 
-static sgs_status from_onnx_div(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+static sgs_status from_onnx_chain(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
-    return sgs_from_onnx_arith(im, s, &sgs_op_div, d);
+    sgs_value *y;
+    SGS_TRY(emit_chain(im, s,
+                       !strcmp(s->op, "Max")   ? &sgs_op_max
+                       : !strcmp(s->op, "Min") ? &sgs_op_min
+                                               : &sgs_op_add,
+                       &y, d));
+    if (!strcmp(s->op, "Mean") && s->nin > 1) {
+        const float share = 1.0f / (float)s->nin;
+        SGS_TRY(emit_pair(im, s, &sgs_op_mul, y, sgs_const_new(im->g, SGS_F32, 0, NULL, &share, true), &y, d));
+    }
+    return sgs_src_out(im, s, 0, y, d);
 }
 
-/* ---- .sim --------------------------------------------------------------------------------------------------------------- */
+/* ---- .sim
+ * --------------------------------------------------------------------------------------------------------------- */
 
-sgs_status sgs_from_tflite_arith(sgs_import *im, const sgs_source_node *s, const sgs_op *op, sgs_diag *d)
+static bool is_number(const sgs_value *v)
 {
-    int64_t act = 0;
-    SGS_TRY(sgs_src_int(s, "fused_activation_function", &act, d));
-    if (act)
-        return sgs_src_fail(im, s, d, "a fused activation is not supported here");
-    return sgs_from_onnx_arith(im, s, op, d);
+    return v->data && v->type == SGS_F32 && sgs_value_count(v) == 1;
 }
 
+/* TFLite's minimum compares integers as they are; with one constant number it is read back as a clip. */
 static sgs_status arith_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag *d)
 {
     (void)d;
-    return sgs_tfl_simple(w, n, n->op == &sgs_op_sub ? "SUB" : n->op == &sgs_op_mul ? "MUL" : "DIV", NULL);
+    bool extreme = n->op == &sgs_op_min || n->op == &sgs_op_max;
+    if (extreme && (n->out[0]->type == SGS_S16 || is_number(n->in[1])))
+        return sgs_tfl_custom(w, n);
+    return sgs_tfl_simple(w, n, row_of(n->op)->tflite, NULL);
 }
 
-static sgs_status sub_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+sgs_status sgs_from_tflite_arith(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
-    return sgs_from_tflite_arith(im, s, &sgs_op_sub, d);
+    int64_t act = 0;
+    const struct arith *a = table;
+    SGS_TRY(sgs_src_int(s, "fused_activation_function", &act, d));
+    if (act)
+        return sgs_src_fail(im, s, d, "a fused activation is not supported here");
+    while (strcmp(a->tflite, s->op))
+        a++;
+    return emit_two(im, s, a->op, d);
 }
 
-static sgs_status mul_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+/* ---- lowering: ARITHMETIC.md 7
+ * ------------------------------------------------------------------------------------------ */
+
+static void set_multipliers(ipu_arith *r, const sgs_node *n)
 {
-    return sgs_from_tflite_arith(im, s, &sgs_op_mul, d);
+    double a = sgs_scale(n->in[0], 0), b = sgs_scale(n->in[1], 0), y = sgs_scale(n->out[0], 0);
+    if (r->head.kind == IPU_MUL_S16) {
+        r->ma = sgs_mult(a * b, y);
+    } else if (r->head.kind == IPU_DIV_S16) {
+        r->ma = sgs_mult(a / b, y);
+    } else {
+        r->ma = sgs_mult(a, y);
+        r->mb = n->op == &sgs_op_sub ? -sgs_mult(b, y) : sgs_mult(b, y);
+    }
 }
 
-static sgs_status div_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+static void set_operand(sgs_lowering *l, sgs_nest *nest, int k, const sgs_value *v)
 {
-    return sgs_from_tflite_arith(im, s, &sgs_op_div, d);
+    int64_t stride[SGS_MAX_RANK];
+    sgs_lower_strides(l, v, stride);
+    for (int i = 0; i < nest->rank; i++) {
+        int own = i - (nest->rank - v->rank);
+        nest->stride[k][i] = own >= 0 && v->dim[own] == nest->dim[i] ? stride[own] : 0;
+    }
 }
 
-/* ---- rows --------------------------------------------------------------------------------------------------------------- */
+/* A record's channels lie side by side; an axis of one element stands in where they don't. */
+static void end_in_channels(sgs_nest *n, int64_t each)
+{
+    bool dense = true;
+    for (int k = 0; k < n->operands; k++)
+        dense = dense && (n->stride[k][n->rank - 1] == each || (k && n->stride[k][n->rank - 1] == 0));
+    if (dense)
+        return;
+    for (int k = 0; k < n->operands; k++)
+        n->stride[k][n->rank] = each;
+    n->dim[n->rank++] = 1;
+}
 
-const sgs_op sgs_op_sub = { .name = "sub", .family = "arith", .nin_min = 2, .nin_max = 2, .nout = 1, .infer = sgs_arith_infer, .eval = sub_eval, .to_tflite = arith_to_tflite, .permute = sgs_permute_elementwise, .kernel = "" };
-const sgs_op sgs_op_mul = { .name = "mul", .family = "arith", .nin_min = 2, .nin_max = 2, .nout = 1, .infer = sgs_arith_infer, .eval = mul_eval, .to_tflite = arith_to_tflite, .permute = sgs_permute_elementwise, .kernel = "" };
-const sgs_op sgs_op_div = { .name = "div", .family = "arith", .nin_min = 2, .nin_max = 2, .nout = 1, .infer = sgs_arith_infer, .eval = div_eval, .to_tflite = arith_to_tflite, .permute = sgs_permute_elementwise, .kernel = "" };
+/* The window of operand k over the last axes of the nest. */
+static ipu_ref window(sgs_lowering *l, const sgs_nest *nest, int k, const sgs_value *v, int64_t off)
+{
+    int64_t dim[4] = { 1, 1, 1, 1 }, stride[4] = { 0 };
+    for (int i = nest->rank - 1, to = 3; i >= 0 && to >= 0; i--, to--) {
+        dim[to] = nest->stride[k][i] ? nest->dim[i] : 1;
+        stride[to] = nest->stride[k][i];
+    }
+    return sgs_lower_window(l, v, off, dim, stride);
+}
 
-static const sgs_op *const ops[] = { &sgs_op_sub, &sgs_op_mul, &sgs_op_div, NULL };
-static const sgs_from onnx[] = { { "Sub", from_onnx_sub, 7 }, { "Mul", from_onnx_mul, 7 }, { "Div", from_onnx_div, 7 }, { NULL, NULL, 0 } };
-static const sgs_from tflite[] = { { "SUB", sub_from_tflite, 0 }, { "MUL", mul_from_tflite, 0 }, { "DIV", div_from_tflite, 0 }, { NULL, NULL, 0 } };
+/* More than four axes: what is left after merging is a record for each index of the outer ones. */
+static sgs_status lower_nest(sgs_lowering *l, const sgs_node *n, ipu_arith *r, sgs_diag *d)
+{
+    const sgs_value *v[3] = { n->out[0], n->in[0], n->in[1] };
+    ipu_ref *ref[3] = { &r->y, &r->a, &r->b };
+    sgs_nest nest = { .rank = v[0]->rank, .operands = 3 };
+    memcpy(nest.dim, v[0]->dim, (size_t)nest.rank * sizeof *nest.dim);
+    for (int k = 0; k < 3; k++)
+        set_operand(l, &nest, k, v[k]);
+    sgs_nest_merge(&nest);
+    end_in_channels(&nest, sgs_type_bytes(v[0]->type));
+    int outer = nest.rank > 4 ? nest.rank - 4 : 0;
+    int64_t index[SGS_MAX_RANK + 1] = { 0 }, off[SGS_NEST_OPERANDS];
+    do {
+        sgs_nest_at(&nest, outer, index, off);
+        for (int k = 0; k < 3; k++)
+            *ref[k] = window(l, &nest, k, v[k], off[k]);
+        SGS_TRY(sgs_lower_emit(l, &r->head, n, 0, d));
+    } while (sgs_next_index(index, outer, nest.dim));
+    return SGS_OK;
+}
+
+static sgs_status arith_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const sgs_value *a = n->in[0], *b = n->in[1], *y = n->out[0];
+    if (a->type != SGS_S16 || b->type != SGS_S16 || y->type != SGS_S16 || !sgs_one_scale(a) || !sgs_one_scale(b) ||
+        !sgs_one_scale(y))
+        return sgs_lower_fail(l, n, d, "expected s16 operands with one scale each");
+    ipu_arith r = { .head = SGS_REC(row_of(n->op)->kind, arith), .out = sgs_out_range(y, SGS_ACT_NONE, 0, 0) };
+    set_multipliers(&r, n);
+    if (y->rank > 4)
+        return lower_nest(l, n, &r, d);
+    r.y = sgs_lower_ref(l, y);
+    r.a = sgs_lower_ref(l, a);
+    r.b = sgs_lower_ref(l, b);
+    return sgs_lower_emit(l, &r.head, n, 0, d);
+}
+
+/* ---- rows
+ * --------------------------------------------------------------------------------------------------------------- */
+
+#define ROW(op)                                                                                                        \
+    const sgs_op sgs_op_##op = {                                                                                       \
+        .name = #op,                                                                                                   \
+        .family = "arith",                                                                                             \
+        .nin_min = 2,                                                                                                  \
+        .nin_max = 2,                                                                                                  \
+        .nout = 1, /* a, b -> y */                                                                                     \
+        .infer = arith_infer,                                                                                          \
+        .eval = arith_eval,                                                                                            \
+        .to_tflite = arith_to_tflite,                                                                                  \
+        .permute = sgs_permute_elementwise,                                                                            \
+        .qrule = SGS_Q_S16,                                                                                            \
+        .lower = arith_lower,                                                                                          \
+    }
+ROW(add);
+ROW(sub);
+ROW(mul);
+ROW(div);
+ROW(min);
+ROW(max);
+
+static const sgs_op *const ops[] = {
+    &sgs_op_add, &sgs_op_sub, &sgs_op_mul, &sgs_op_div, &sgs_op_min, &sgs_op_max, NULL
+};
+static const sgs_from onnx[] = {
+    { "Add", from_onnx_two, 7 },   { "Sub", from_onnx_two, 7 },    { "Mul", from_onnx_two, 7 },
+    { "Div", from_onnx_two, 7 },   { "Sum", from_onnx_chain, 6 },  { "Max", from_onnx_chain, 6 },
+    { "Min", from_onnx_chain, 6 }, { "Mean", from_onnx_chain, 6 }, { NULL, NULL, 0 },
+};
+static const sgs_from tflite[] = {
+    { "ADD", sgs_from_tflite_arith, 0 },
+    { "SUB", sgs_from_tflite_arith, 0 },
+    { "MUL", sgs_from_tflite_arith, 0 },
+    { "DIV", sgs_from_tflite_arith, 0 },
+    { NULL, NULL, 0 }, /* MINIMUM and MAXIMUM: clamp.c */
+};
 const sgs_family sgs_family_arith = { "arith", ops, onnx, tflite };

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "compile/lower.h"
+#include "ops/arith.h"
 #include "ops/tflite.h"
 #include "ops/util.h"
 
@@ -122,26 +123,27 @@ static sgs_status relu1_from_tflite(sgs_import *im, const sgs_source_node *s, sg
     return clip_emit(im, s, (sgs_act_attr){ -1, 1 }, d);
 }
 
-static sgs_status bound_from_tflite(sgs_import *im, const sgs_source_node *s, float *v, sgs_diag *d)
+/* MINIMUM and MAXIMUM with one constant number are clips; else the arithmetic of two operands. */
+static const sgs_value *bound_from_tflite(sgs_import *im, const sgs_source_node *s)
 {
-    *v = NAN;
-    SGS_TRY(bound(im, s, 1, v, d));
-    return isnan(*v) ? sgs_src_fail(im, s, d, "the second input must be one constant number") : SGS_OK;
+    const sgs_value *b = sgs_src_opt(im, s, 1);
+    return b && b->data && b->type == SGS_F32 && sgs_value_count(b) == 1 ? b : NULL;
 }
 
 static sgs_status maximum_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
-    sgs_act_attr a = { 0, INFINITY };
-    SGS_TRY(bound_from_tflite(im, s, &a.lo, d));
-    return clip_emit(im, s, a, d);
+    const sgs_value *b = bound_from_tflite(im, s);
+    return b ? clip_emit(im, s, (sgs_act_attr){ *(const float *)b->data, INFINITY }, d) : sgs_from_tflite_arith(im, s, d);
 }
 
 /* MINIMUM behind a MAXIMUM is the other half of one clip. */
 static sgs_status minimum_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
-    sgs_act_attr a = { -INFINITY, 0 };
+    const sgs_value *b = bound_from_tflite(im, s);
+    if (!b)
+        return sgs_from_tflite_arith(im, s, d);
+    const sgs_act_attr a = { -INFINITY, *(const float *)b->data };
     sgs_value *x;
-    SGS_TRY(bound_from_tflite(im, s, &a.hi, d));
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
     sgs_node *n = x->def;
     if (!im->joined || !n || n != im->g->last || n->op != &sgs_op_clip || ((sgs_act_attr *)n->attr)->hi < INFINITY || !(((sgs_act_attr *)n->attr)->lo <= a.hi))

@@ -147,7 +147,7 @@ bool sgs_permute_elementwise(const sgs_node *n, const int64_t *perm, int rank, v
 bool sgs_permute_axis(const sgs_node *n, const int64_t *perm, int rank, void *attr);
 
 extern const sgs_op sgs_op_conv, sgs_op_depthwise, sgs_op_fc;           /* conv.c, depthwise.c, fc.c */
-extern const sgs_op sgs_op_add, sgs_op_mul, sgs_op_sub, sgs_op_div;     /* add.c (add), arith.c (the rest) */
+extern const sgs_op sgs_op_add, sgs_op_sub, sgs_op_mul, sgs_op_div, sgs_op_min, sgs_op_max; /* arith.c */
 extern const sgs_op sgs_op_maxpool, sgs_op_avgpool;                     /* pool.c */
 extern const sgs_op sgs_op_softmax, sgs_op_clip;                        /* softmax.c, clamp.c */
 extern const sgs_op sgs_op_concat, sgs_op_reshape, sgs_op_transpose;    /* concat.c, reshape.c, transpose.c */

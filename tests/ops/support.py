@@ -12,6 +12,7 @@ from onnx import TensorProto, helper, numpy_helper
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 SHARED = ROOT.parent / "shared"
 TOOL = os.environ.get("ONNX_TOOL", str(ROOT / "build/tests/ops/onnx_tool"))
+FIXED_TOOL = os.environ.get("FIXED_TOOL", str(ROOT / "build/tests/ops/fixed_tool"))
 SECONDS = 10 * int(os.environ.get("MESON_TEST_TIMEOUT_MULTIPLIER", "1"))
 TYPES = {"f32": np.float32, "s64": np.int64, "s32": np.int32, "u8": np.uint8, "s8": np.int8, "bool": np.bool_}
 
@@ -98,3 +99,24 @@ def refused(m, tmp_path, *words, args=()):
     for word in words:
         assert word in done.stderr, done.stderr
     return done.stderr
+
+
+# ---- fixed point ----
+
+def quantized(path, feeds, tmp_path):
+    """(float, fixed-point) results of a model on its own calibration samples; feeds: a list of samples for each input, samples along axis 0."""
+    files = []
+    for i, samples in enumerate(feeds):
+        files.append(tmp_path / f"in.{i}.bin")
+        np.concatenate([to_ours(x).ravel() for x in samples]).tofile(files[-1])
+    done = subprocess.run([FIXED_TOOL, path, tmp_path / "q", *files], capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode == 0, done.stderr
+    count = len(done.stdout.splitlines())
+    return [[np.fromfile(tmp_path / f"q.{kind}.{i}.bin", np.float32) for i in range(count)] for kind in ("float", "fixed")]
+
+
+def decibel(want, got):
+    """Signal to quantization noise."""
+    want, noise = want.astype(np.float64), got.astype(np.float64) - want
+    assert np.abs(want).max() > 0, "a test on zeros shows nothing"
+    return 10 * np.log10((want ** 2).sum() / max((noise ** 2).sum(), 1e-300))

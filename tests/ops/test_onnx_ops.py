@@ -107,7 +107,7 @@ PAIRS = [((2, 3, 4, 5), (2, 3, 4, 5)), ((2, 3, 4, 5), (5,)), ((2, 3, 4, 5), (3, 
          ((2, 3), ()), ((2, 3, 1, 5), (1, 3, 4, 1))]
 
 
-@pytest.mark.parametrize("op", ["Add", "Sub", "Mul", "Div"])
+@pytest.mark.parametrize("op", ["Add", "Sub", "Mul", "Div", "Min", "Max"])
 @pytest.mark.parametrize("a,b", PAIRS)
 def test_arithmetic(op, a, b, tmp_path):
     second = np.asarray(real(*b) + 5, np.float32)
@@ -119,6 +119,18 @@ def test_arithmetic(op, a, b, tmp_path):
 def test_arithmetic_opsets(opset, tmp_path):
     nodes = [node("Add", "a b", "c"), node("Mul", "c b", "d"), node("Sub", "d a", "e"), node("Div", "e b")]
     check(tmp_path, nodes, opset=opset, a=real(2, 3), b=real(2, 3) + np.float32(5))
+
+
+@pytest.mark.parametrize("op", ["Sum", "Mean", "Max", "Min"])
+@pytest.mark.parametrize("opset", [8, 13])
+def test_chains(op, opset, tmp_path):
+    check(tmp_path, node(op, "a b c d"), {"d": real(3, 1)}, opset=opset, a=real(2, 3, 4), b=real(4), c=real(2, 1, 4))
+    check(tmp_path, node(op, "a"), opset=opset, a=real(2, 3, 4, 5))
+
+
+@pytest.mark.parametrize("op", ["Max", "Min"])
+def test_extremes_of_integers(op, tmp_path):
+    check(tmp_path, [node("Shape", "x", "s"), node(op, "s k", "t"), node("Reshape", "x t")], {"k": ints(1, -4) if op == "Max" else ints(2, 9)}, opset=13, x=real(2, 3))
 
 
 def test_clip(tmp_path):

@@ -295,7 +295,7 @@ static ipu_ref quantize(image_maker *m, ipu_ref x, ipu_type t, float mult)
 
 static ipu_ref add(image_maker *m, ipu_ref a, ipu_ref b)
 {
-    ipu_add r = { .y = a, .a = a, .b = b, .ma = 0.75f, .mb = 0.6f, .out = s16_out }; /* y in a's place */
+    ipu_arith r = { .y = a, .a = a, .b = b, .ma = 0.75f, .mb = 0.6f, .out = s16_out }; /* y in a's place */
     if (m->separate)
         r.y = maker_arena(m, IPU_S16, a.h, a.w, a.c);
     maker_record(m, IPU_ADD_S16, &r);

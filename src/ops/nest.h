@@ -1,0 +1,23 @@
+/* Loops over operands that are repeated along some axes: what evaluation and lowering of elementwise operators share.
+ */
+#ifndef SGS_OPS_NEST_H
+#define SGS_OPS_NEST_H
+
+#include "ops/op.h"
+
+#define SGS_NEST_OPERANDS 3
+
+/* Operand 0 is the result.  stride: from one index of the axis to the next, in the caller's unit; 0 where the operand
+ * is repeated. */
+typedef struct sgs_nest {
+    int rank, operands;
+    int64_t dim[SGS_MAX_RANK + 1], stride[SGS_NEST_OPERANDS][SGS_MAX_RANK + 1];
+} sgs_nest;
+
+/* Axes of one element go, and neighbours that all operands walk as if they were one axis become one.  Ends with rank
+ * >= 1. */
+void sgs_nest_merge(sgs_nest *n);
+/* Offsets of the operands at an index of the first `axes` axes. */
+void sgs_nest_at(const sgs_nest *n, int axes, const int64_t *index, int64_t off[SGS_NEST_OPERANDS]);
+
+#endif

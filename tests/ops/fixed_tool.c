@@ -1,0 +1,214 @@
+/* A float model's way to fixed point on data of the test's own, without configuration or scripts.
+ *
+ *   fixed_tool MODEL.onnx|MODEL.ir PREFIX IN.bin...
+ *
+ * Every input is raw float; IN.bin holds one or more samples of it.  The ranges are those of the samples.  Leaves
+ * PREFIX_fixed.sim and PREFIX.img, what the float model gives in PREFIX.float.I.bin and the fixed-point one in
+ * PREFIX.fixed.I.bin, all samples of output I one behind the other, and prints a line "NAME f32 [dims]" for each.  The
+ * fixed simulator and the image must agree in every byte.  Exit status 1 and one message when something is wrong. */
+#include <stdio.h>
+#include <string.h>
+
+#include "import/onnx.h"
+#include "import/sim.h"
+#include "ops/util.h"
+#include "pass/pass.h"
+#include "quant/quantize.h"
+#include "sim/session.h"
+
+typedef struct work {
+    const char *prefix;
+    sgs_arena *arena;
+    sgs_graph *g;
+    sgs_session *session;
+    sgs_observer observer;
+    sgs_file *in;
+    int nin, samples;
+    sgs_buf *expected, *found; /* by output */
+    sgs_simulator *fixed, *offline;
+} work;
+
+static bool ends_in(const char *s, const char *end)
+{
+    const size_t n = strlen(s), k = strlen(end);
+    return n >= k && !strcmp(s + n - k, end);
+}
+
+static sgs_status load_text(sgs_graph **g, const char *path, sgs_diag *d)
+{
+    sgs_file f;
+    SGS_TRY(sgs_file_open(&f, path, d));
+    sgs_status s = sgs_graph_parse(g, path, f.data, d);
+    sgs_file_close(&f);
+    if (s != SGS_OK)
+        *g = NULL;
+    return s == SGS_OK ? sgs_graph_verify(*g, d) : s;
+}
+
+static sgs_status load(work *w, const char *path, sgs_diag *d)
+{
+    const sgs_onnx_options onnx = { 0 };
+    const sgs_pass_options passes = { .verify = true };
+    SGS_TRY(ends_in(path, ".ir") ? load_text(&w->g, path, d) : sgs_onnx_import(&w->g, path, &onnx, d));
+    return sgs_run_passes(w->g, &passes, d);
+}
+
+static sgs_status open_inputs(work *w, char **path, sgs_diag *d)
+{
+    if (w->nin != w->g->nin)
+        return sgs_fail(d, SGS_E_USAGE, "the model has %d inputs, %d files given", w->g->nin, w->nin);
+    for (int i = 0; i < w->nin; i++) {
+        SGS_TRY(sgs_file_open(&w->in[i], path[i], d));
+        const size_t each = (size_t)sgs_value_bytes(w->g->in[i]), n = w->in[i].data.n / each;
+        if (w->in[i].data.n % each || !n || (i && (int)n != w->samples))
+            return sgs_fail(d, SGS_E_DATA, "%s: expected a multiple of %zu bytes, found %zu", path[i], each,
+                            w->in[i].data.n);
+        w->samples = (int)n;
+    }
+    return SGS_OK;
+}
+
+static const uint8_t *sample(const work *w, int i, int k)
+{
+    return w->in[i].data.p + (size_t)k * (w->in[i].data.n / (size_t)w->samples);
+}
+
+/* ---- float ------------------------------------------------------------------------------------------------------ */
+
+static void watch(void *user, const sgs_node *n, const sgs_tensor *out)
+{
+    sgs_observe(user, n->out[0], out[0].data);
+}
+
+static sgs_status run_float(work *w, sgs_diag *d)
+{
+    sgs_observer_init(&w->observer, w->g);
+    SGS_TRY(sgs_session_new(&w->session, w->g, false, d));
+    sgs_session_watch(w->session, watch, &w->observer);
+    for (int k = 0; k < w->samples; k++) {
+        for (int i = 0; i < w->nin; i++) {
+            void *to = sgs_session_data(w->session, w->g->in[i]);
+            memcpy(to, sample(w, i, k), (size_t)sgs_value_bytes(w->g->in[i]));
+            sgs_observe(&w->observer, w->g->in[i], to);
+        }
+        SGS_TRY(sgs_session_run(w->session, d));
+        for (int i = 0; i < w->g->nout; i++)
+            sgs_buf_add(&w->expected[i], sgs_session_data(w->session, w->g->out[i]),
+                        (size_t)sgs_value_bytes(w->g->out[i]));
+    }
+    return SGS_OK;
+}
+
+/* ---- fixed ------------------------------------------------------------------------------------------------------ */
+
+static sgs_status quantize(work *w, sgs_diag *d)
+{
+    const sgs_log quiet = { 0 };
+    sgs_qinput *in = SGS_NEW_N(w->arena, sgs_qinput, w->nin + 1);
+    bool *dequantize = SGS_NEW_N(w->arena, bool, w->g->nout + 1);
+    for (int i = 0; i < w->nin; i++)
+        in[i].type = SGS_F32;
+    for (int i = 0; i < w->g->nout; i++)
+        dequantize[i] = true;
+    const sgs_qoptions o = { .level = 2, .in = in, .dequantize = dequantize, .ini = "input_config.ini", .log = &quiet };
+    SGS_TRY(sgs_quantize(w->g, w->observer.range, &o, d));
+    sgs_meta_set(w->g, "sgs.fixed", "test\n", 5);
+    return sgs_graph_verify(w->g, d);
+}
+
+static sgs_status open_both(work *w, sgs_diag *d)
+{
+    const char *sim = sgs_format(w->arena, "%s_fixed.sim", w->prefix), *img = sgs_format(w->arena, "%s.img", w->prefix);
+    const sgs_compile_options c = { .model = sim, .output = img };
+    const sgs_simulator_options plain = { .kind = SGS_FIXED, .cpu_mask_set = true }, best = { .kind = SGS_OFFLINE };
+    SGS_TRY(sgs_sim_write(w->g, sim, d));
+    SGS_TRY(sgs_compile(&c, NULL, NULL, d));
+    SGS_TRY(sgs_simulator_open(&w->fixed, sim, &plain, d));
+    return sgs_simulator_open(&w->offline, img, &best, d);
+}
+
+static sgs_status invoke(const work *w, sgs_simulator *s, int k, sgs_diag *d)
+{
+    for (int i = 0; i < w->nin; i++)
+        SGS_TRY(sgs_simulator_set_input(s, i, sample(w, i, k), sgs_simulator_input(s, i)->bytes, d));
+    return sgs_simulator_invoke(s, d);
+}
+
+static sgs_status run_fixed(work *w, sgs_diag *d)
+{
+    SGS_TRY(open_both(w, d));
+    for (int k = 0; k < w->samples; k++) {
+        SGS_TRY(invoke(w, w->fixed, k, d));
+        SGS_TRY(invoke(w, w->offline, k, d));
+        for (int i = 0; i < sgs_simulator_outputs(w->fixed); i++) {
+            const size_t bytes = sgs_simulator_output(w->fixed, i)->bytes;
+            const void *fixed = sgs_simulator_get_output(w->fixed, i),
+                       *offline = sgs_simulator_get_output(w->offline, i);
+            if (memcmp(fixed, offline, bytes))
+                return sgs_fail(d, SGS_E_INTERNAL, "output %d of sample %d: fixed and offline differ", i, k);
+            sgs_buf_add(&w->found[i], fixed, bytes);
+        }
+    }
+    return SGS_OK;
+}
+
+/* ---- the whole -------------------------------------------------------------------------------------------------- */
+
+static sgs_status save(work *w, sgs_diag *d)
+{
+    char dims[128];
+    for (int i = 0; i < w->g->nout; i++) {
+        const sgs_value *v = w->g->out[i];
+        SGS_TRY(sgs_file_write(sgs_format(w->arena, "%s.float.%d.bin", w->prefix, i), w->expected[i].p,
+                               w->expected[i].n, d));
+        SGS_TRY(sgs_file_write(sgs_format(w->arena, "%s.fixed.%d.bin", w->prefix, i), w->found[i].p, w->found[i].n, d));
+        printf("%s f32 %s\n", sgs_value_label(w->g, v), sgs_dims_text(dims, sizeof dims, v->rank, v->dim));
+    }
+    return SGS_OK;
+}
+
+static sgs_status run(work *w, char **argv, sgs_diag *d)
+{
+    SGS_TRY(load(w, argv[1], d));
+    w->in = SGS_NEW_N(w->arena, sgs_file, w->nin + 1);
+    w->expected = SGS_NEW_N(w->arena, sgs_buf, w->g->nout + 1);
+    w->found = SGS_NEW_N(w->arena, sgs_buf, w->g->nout + 1);
+    SGS_TRY(open_inputs(w, argv + 3, d));
+    SGS_TRY(run_float(w, d));
+    SGS_TRY(quantize(w, d));
+    SGS_TRY(run_fixed(w, d));
+    return save(w, d);
+}
+
+static void clean(work *w)
+{
+    for (int i = 0; i < w->nin && w->in; i++)
+        sgs_file_close(&w->in[i]);
+    for (int i = 0; w->found && i < w->g->nout; i++) {
+        sgs_buf_free(&w->expected[i]);
+        sgs_buf_free(&w->found[i]);
+    }
+    sgs_session_free(w->session);
+    sgs_simulator_close(w->fixed);
+    sgs_simulator_close(w->offline);
+    sgs_graph_free(w->g);
+    sgs_arena_free(w->arena);
+}
+
+int main(int argc, char **argv)
+{
+    sgs_diag d = { 0 };
+    if (argc < 3) {
+        fputs("usage: fixed_tool MODEL.onnx|MODEL.ir PREFIX IN.bin...\n", stderr);
+        return 2;
+    }
+    work w = { .prefix = argv[2], .arena = sgs_arena_new(), .nin = argc - 3 };
+    sgs_status s = run(&w, argv, &d);
+    clean(&w);
+    if (s == SGS_OK)
+        return 0;
+    char text[4096];
+    sgs_diag_format(&d, text, sizeof text);
+    fputs(text, stderr);
+    return 1;
+}

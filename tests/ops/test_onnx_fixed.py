@@ -1,0 +1,68 @@
+"""Operators in fixed point: signal to noise against the float model on smooth random inputs, S16 all the way; fixed and offline agree bit for bit."""
+import numpy as np
+import pytest
+
+pytest.importorskip("onnx")
+from onnx import helper  # noqa: E402
+from support import decibel, model, quantized, save  # noqa: E402
+
+RNG = np.random.default_rng(11)
+ENOUGH = 50  # decibel; what 16 bit must reach
+
+
+def smooth(*shape, lo=-2.0, hi=2.0, samples=3):
+    """Samples that swing slowly between lo and hi."""
+    n = int(np.prod(shape))
+    t = np.linspace(0, 1, n)
+    waves = [sum(RNG.uniform(-1, 1) * np.sin(2 * np.pi * (RNG.uniform(0.5, 9) * t + RNG.uniform())) for _ in range(5)) for _ in range(samples)]
+    low, high = min(w.min() for w in waves), max(w.max() for w in waves)
+    return [np.asarray(lo + (hi - lo) * (w - low) / (high - low), np.float32).reshape(shape) for w in waves]
+
+
+def node(op, ins, outs="y", **attrs):
+    return helper.make_node(op, ins.split(), outs.split(), **attrs)
+
+
+def check(tmp_path, nodes, inits=None, opset=17, enough=ENOUGH, **feeds):
+    m = model(nodes if isinstance(nodes, list) else [nodes], {k: v[0] for k, v in feeds.items()}, ["y"], inits, opset)
+    want, got = quantized(save(m, tmp_path), list(feeds.values()), tmp_path)
+    for w, g in zip(want, got):
+        assert decibel(w, g) >= enough
+    return got
+
+
+# ---- arithmetic of two operands ----
+
+PAIRS = [((1, 3, 4, 5), (1, 3, 4, 5)), ((1, 3, 4, 5), (5,)), ((1, 3, 4, 5), (3, 1, 1)), ((1, 3, 4, 5), (2, 1, 4, 1)), ((4, 5), (3, 4, 5)), ((3, 1), (1, 4)), ((2, 3), ()),
+         ((2, 1, 3, 1, 4), (1, 5, 1, 2, 1)), ((2, 3, 4, 5, 6, 2), (3, 1, 5, 1, 2)), ((2, 3, 2, 4, 3), (2, 3, 2, 4, 3)), ((2, 3, 2, 4, 1), (3, 2, 1, 6))]
+
+
+@pytest.mark.parametrize("op", ["Add", "Sub", "Mul", "Div", "Min", "Max"])
+@pytest.mark.parametrize("a,b", PAIRS)
+def test_pairs(op, a, b, tmp_path):
+    second = smooth(*b, lo=1, hi=5) if op == "Div" else smooth(*b, lo=-1, hi=3)
+    check(tmp_path, node(op, "a b"), opset=13, a=smooth(*a), b=second)
+
+
+@pytest.mark.parametrize("op", ["Add", "Sub", "Mul", "Div", "Min", "Max"])
+@pytest.mark.parametrize("shape", [(), (1,), (3, 1, 1), (1, 3, 4, 5)])
+@pytest.mark.parametrize("first", [False, True])
+def test_constants(op, shape, first, tmp_path):
+    k = np.asarray(RNG.uniform(0.5, 1.5, shape), np.float32)
+    x = smooth(1, 3, 4, 5, lo=0.5, hi=3) if op == "Div" else smooth(1, 3, 4, 5)
+    check(tmp_path, node(op, "k x" if first else "x k"), {"k": k}, opset=13, x=x)
+
+
+@pytest.mark.parametrize("op", ["Sum", "Mean", "Max", "Min"])
+def test_chains(op, tmp_path):
+    check(tmp_path, node(op, "a b c d"), opset=13, a=smooth(2, 3, 4), b=smooth(4), c=smooth(2, 1, 4), d=smooth(3, 1))
+    check(tmp_path, [node(op, "a", "b"), node("Mul", "b b")], opset=13, a=smooth(2, 3, 4))
+
+
+def test_division_by_zero(tmp_path):
+    """What rounds to 0 in the divisor saturates, 0/0 is 0."""
+    a = [np.array([3, -3, 0, 1, -1, 0, 2], np.float32)]
+    b = [np.array([1e-6, 1e-6, 1e-6, 1, 1, 1, 1], np.float32)]
+    m = model([node("Div", "a b")], {"a": a[0], "b": b[0]}, ["y"])
+    (want,), (got,) = quantized(save(m, tmp_path), [a, b], tmp_path)
+    assert got[0] == want.max() and got[1] == want.min() and got[2] == 0
