@@ -15,6 +15,7 @@ static void start(sgs_range *r, sgs_graph *g, int64_t channels)
     r->channels = channels;
     r->lo = SGS_NEW_N(g->arena, float, channels + 1);
     r->hi = SGS_NEW_N(g->arena, float, channels + 1);
+    r->sum = SGS_NEW_N(g->arena, double, channels + 1);
     for (int64_t c = 0; c < channels; c++) {
         r->lo[c] = INFINITY;
         r->hi[c] = -INFINITY;
@@ -36,8 +37,10 @@ void sgs_observe(sgs_observer *o, sgs_value *v, const void *data)
             float x = p[i + c];
             r->lo[c] = x < r->lo[c] ? x : r->lo[c];
             r->hi[c] = x > r->hi[c] ? x : r->hi[c];
+            r->sum[c] += (double)x;
             zero += x * 0.0f; /* NaN and infinity leave their mark */
         }
+    r->count += count / channels;
     if (!(zero == 0.0f) && !o->bad)
         o->bad = v;
 }

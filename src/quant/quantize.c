@@ -329,6 +329,39 @@ static void absorb(sgs_quantizer *q, const sgs_quant *x, sgs_qweights *w)
     w->zero = zero;
 }
 
+/* Mean of each input channel, in the order of the weights; NULL where calibration saw none. */
+static const double *input_means(sgs_quantizer *q, const sgs_value *x, bool swap, int64_t channels)
+{
+    const sgs_range *r = x->id < q->nrange ? &q->range[x->id] : NULL;
+    if (!r || r->channels != channels || !r->count)
+        return NULL;
+    double *mean = SGS_NEW_N(q->g->arena, double, channels);
+    for (int64_t c = 0; c < channels; c++)
+        mean[c] = r->sum[swap ? channels - 1 - c : c] / (double)r->count;
+    return mean;
+}
+
+/* Of the outputs along one axis, the share for which tap k lies inside the input. */
+static double share_inside(int64_t out, int64_t in, int64_t stride, int64_t first)
+{
+    int64_t inside = 0;
+    for (int64_t i = 0; i < out; i++)
+        inside += i * stride + first >= 0 && i * stride + first < in;
+    return (double)inside / (double)out;
+}
+
+static const double *taps_seen(sgs_quantizer *q, const sgs_node *n, const sgs_qweights *w)
+{
+    double *seen = SGS_NEW_N(q->g->arena, double, w->taps);
+    const sgs_conv_attr *a = n->attr;
+    const int64_t *x = n->in[0]->dim, *y = n->out[0]->dim, *k = n->in[1]->dim;
+    for (int64_t t = 0; t < w->taps; t++)
+        seen[t] = n->op == &sgs_op_fc ? 1
+                                      : share_inside(y[1], x[1], a->stride[0], t / k[2] * a->dilation[0] - a->pad[0]) *
+                                            share_inside(y[2], x[2], a->stride[1], t % k[2] * a->dilation[1] - a->pad[1]);
+    return seen;
+}
+
 static void put_back(sgs_quantizer *q, sgs_node *n, const sgs_qweights *w, const char *reason)
 {
     sgs_graph *g = q->g;
@@ -352,11 +385,17 @@ static void put_back(sgs_quantizer *q, sgs_node *n, const sgs_qweights *w, const
     n->nin = 3;
 }
 
+/* The value of the float graph that x holds: a QUANTIZE inserted here has none of its own. */
+static const sgs_value *float_source(const sgs_value *x)
+{
+    return x->def && x->def->op == &sgs_op_quantize ? x->def->in[0] : x;
+}
+
 static void quantize_conv(sgs_quantizer *q, sgs_node *n)
 {
     sgs_graph *g = q->g;
     sgs_qweights w;
-    const sgs_value *x = n->in[0];
+    const sgs_value *x = n->in[0], *source = float_source(x);
     bool image = x->id < q->nrange && q->image[x->id];
     const sgs_qinput *in = image ? &q->o->in[q->image[x->id] - 1] : NULL;
     layout(n, &w);
@@ -367,6 +406,10 @@ static void quantize_conv(sgs_quantizer *q, sgs_node *n)
     absorb(q, x->quant, &w);
     if (image)
         w.bias = image_bias(q, in, &w);
+    if (w.level >= 2) {
+        w.mean = input_means(q, source, image && in->swap, w.outputs / w.group * w.inputs);
+        w.seen = taps_seen(q, n, &w);
+    }
     w.w = sgs_alloc_n(g->arena, (size_t)sgs_value_count(n->in[1]), w.wide ? 2 : 1);
     w.b = sgs_alloc_n(g->arena, (size_t)w.outputs, w.wide ? 8 : 4);
     w.scale = SGS_NEW_N(g->arena, float, w.outputs);

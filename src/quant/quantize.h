@@ -13,10 +13,13 @@
 
 /* ---- observe.c ---------------------------------------------------------------------------------------------------------------- */
 
-/* Ranges of one float value over all samples: per channel (last dimension), exact in any order of samples. */
+/* Statistics of one float value over all samples, per channel (last dimension).  Ranges are exact in any order of samples; sums are
+ * made in the samples' order. */
 typedef struct sgs_range {
     int64_t channels;      /* 0: never seen */
     float *lo, *hi;        /* [channels] */
+    double *sum;           /* [channels] */
+    int64_t count;         /* elements a channel */
 } sgs_range;
 
 typedef struct sgs_observer {
@@ -89,6 +92,8 @@ typedef struct sgs_qweights {
     const float *weights, *bias;    /* bias may be NULL */
     const float *ratio;             /* [groups*inputs] by input channel: multiplies the weights (absorbed scales), or NULL */
     const int32_t *zero;            /* by input channel, as ratio; NULL: 0 */
+    const double *mean;             /* by input channel, of the real input: the bias takes what rounded weights add on average; NULL: it doesn't */
+    const double *seen;             /* [taps]: share of the outputs for which the tap lies inside the input */
     int64_t group;                  /* outputs per group: input channel of output o is (o / group) * inputs + i */
     double s_x;                     /* scale of the input as the sum sees it */
     bool wide;

@@ -1,5 +1,6 @@
 /* Integer weights of a convolution, output channel by output channel.  L1: the largest weight becomes 127.  L2: of 80 clips between 0.5 and 1 times
- * that, the one with the least sum of |w - q|^2.4 (the L_p search of Nagel et al., "Up or Down?", and of BRECQ's initialisation). */
+ * that, the one with the least sum of |w - q|^2.4 (the L_p search of Nagel et al., "Up or Down?", and of BRECQ's initialisation); then the bias
+ * takes the mean of what the rounded weights add (bias correction, Nagel et al., "Data-Free Quantization", with the means of the calibration). */
 #include <math.h>
 #include <stdlib.h>
 
@@ -65,11 +66,20 @@ static void store(sgs_qweights *q, int64_t at, double v)
 
 typedef struct totals {
     double reach, abs, zero; /* of ARITHMETIC.md 4: sum |w| max(z, 255 - z), sum |w|, sum w z; whole numbers below 2^53 */
+    double drift;            /* real: what the stored weights add on average */
 } totals;
+
+/* What weight w, stored as q, adds to the output on average. */
+static double drift(const sgs_qweights *q, int64_t o, int64_t t, int64_t i, float scale, double stored)
+{
+    int64_t c = o / q->group * q->inputs + i;
+    double ratio = q->ratio ? (double)q->ratio[c] : 1, w = (double)q->weights[o * q->step_o + t * q->step_t + i * q->step_i];
+    return (stored * (double)scale / ratio - w) * q->mean[c] * q->seen[t];
+}
 
 static totals convert(sgs_qweights *q, int64_t o, float scale, double limit)
 {
-    totals s = { 0, 0, 0 };
+    totals s = { 0 };
     for (int64_t t = 0; t < q->taps; t++)
         for (int64_t i = 0; i < q->inputs; i++) {
             double w = clamp(rint(weight(q, o, t, i) / (double)scale), limit), a = fabs(w);
@@ -78,6 +88,7 @@ static totals convert(sgs_qweights *q, int64_t o, float scale, double limit)
             s.abs += a;
             s.reach += a * fmax(z, 255 - z);
             s.zero += w * z;
+            s.drift += q->mean ? drift(q, o, t, i, scale, w) : 0;
         }
     return s;
 }
@@ -85,7 +96,7 @@ static totals convert(sgs_qweights *q, int64_t o, float scale, double limit)
 /* Bias of one channel, and whether every sum it can begin stays inside its type. */
 static bool bias_fits(sgs_qweights *q, int64_t o, float scale, const totals *s)
 {
-    double b = q->bias ? rint((double)q->bias[o] / (q->s_x * (double)scale)) : 0;
+    double b = rint(((q->bias ? (double)q->bias[o] : 0) - s->drift) / (q->s_x * (double)scale));
     if (q->wide) {
         if (fabs(b) >= 0x1p61)
             return false;
