@@ -67,6 +67,14 @@ static sgs_status weights_last(sgs_import *im, const sgs_source_node *s, sgs_val
     return sgs_emit(im, s, &sgs_op_transpose, 1, &w, &p, out, d);
 }
 
+/* The weights of a convolution over rows are one pixel high. */
+static sgs_status weights_high(sgs_import *im, const sgs_source_node *s, sgs_value **w, sgs_diag *d)
+{
+    const int64_t *k = (*w)->dim;
+    const sgs_shape_attr high = { .n = 4, .dim = { k[0], k[1], 1, k[2] } };
+    return (*w)->rank == 4 ? SGS_OK : sgs_emit(im, s, &sgs_op_reshape, 1, w, &high, w, d);
+}
+
 static sgs_status onnx_attrs(sgs_import *im, const sgs_source_node *s, const sgs_value *x, const sgs_value *w, sgs_conv_attr *a, sgs_diag *d)
 {
     sgs_window2d win = { .kernel = { w->dim[2], w->dim[3] } };
@@ -92,11 +100,13 @@ static sgs_status from_onnx_conv(sgs_import *im, const sgs_source_node *s, sgs_d
     sgs_value *x, *w, *b = sgs_src_opt(im, s, 2), *xl, *wl, *yl, *y;
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
     SGS_TRY(sgs_src_in(im, s, 1, &w, d));
-    if (x->rank != 4 || w->rank != 4)
-        return sgs_src_refuse(im, s, d, "only 2-D convolutions are supported: expected input and weights of 4 dimensions, found %d and %d", x->rank, w->rank);
+    if (x->rank < 3 || x->rank > 4 || w->rank != x->rank)
+        return sgs_src_refuse(im, s, d, "only 1-D and 2-D convolutions are supported: expected input and weights of 3 or of 4 dimensions, found %d and %d",
+                              x->rank, w->rank);
     sgs_conv_attr a = { 0 };
+    SGS_TRY(weights_high(im, s, &w, d));
     SGS_TRY(onnx_attrs(im, s, x, w, &a, d));
-    SGS_TRY(sgs_emit_nhwc(im, s, x, &xl, d));
+    SGS_TRY(sgs_emit_picture(im, s, x, &xl, d));
     bool depthwise = a.groups > 1 && a.groups == x->dim[1] && w->dim[0] == a.groups && w->dim[1] == 1;
     if (depthwise) {
         sgs_perm_attr p = { .n = 4, .perm = { 1, 2, 3, 0 } }; /* [c][1][kh][kw] -> [1][kh][kw][c] */
@@ -107,7 +117,7 @@ static sgs_status from_onnx_conv(sgs_import *im, const sgs_source_node *s, sgs_d
     }
     sgs_value *in[] = { xl, wl, b ? b : zeros(im->g, w->dim[0]) };
     SGS_TRY(sgs_emit(im, s, depthwise ? &sgs_op_depthwise : &sgs_op_conv, 3, in, &a, &yl, d));
-    SGS_TRY(sgs_emit_nchw(im, s, yl, &y, d));
+    SGS_TRY(sgs_emit_unpicture(im, s, yl, x->rank, &y, d));
     return sgs_src_out(im, s, 0, y, d);
 }
 

@@ -206,19 +206,27 @@ static sgs_status conv_descriptors(const sgs_dnnl_conv *c, dnnl_memory_desc_t *x
     return SGS_OK;
 }
 
-static sgs_status conv_build(const sgs_dnnl_conv *c, state *s, sgs_diag *d)
+/* One descriptor serves both: oneDNN's types are the same. */
+static dnnl_status_t conv_operation(const sgs_dnnl_conv *c, const dnnl_memory_desc_t *x, const dnnl_memory_desc_t *w, const dnnl_memory_desc_t *b,
+                                    const dnnl_memory_desc_t *y, dnnl_convolution_desc_t *op)
 {
     const sgs_conv_attr *a = c->attr;
+    dnnl_dims_t strides = { a->stride[0], a->stride[1] }, dilates = { a->dilation[0] - 1, a->dilation[1] - 1 };
+    dnnl_dims_t before = { a->pad[0], a->pad[1] }, after = { a->pad[2], a->pad[3] };
+    if (c->transposed)
+        return dnnl_dilated_deconvolution_forward_desc_init(op, dnnl_forward_inference, dnnl_deconvolution_direct, x, w, b, y, strides, dilates, before, after);
+    return dnnl_dilated_convolution_forward_desc_init(op, dnnl_forward_inference, dnnl_convolution_direct, x, w, b, y, strides, dilates, before, after);
+}
+
+static sgs_status conv_build(const sgs_dnnl_conv *c, state *s, sgs_diag *d)
+{
     dnnl_memory_desc_t x, y, w, b, any;
     dnnl_convolution_desc_t op;
     dnnl_primitive_desc_t pd;
-    dnnl_dims_t strides = { a->stride[0], a->stride[1] }, dilates = { a->dilation[0] - 1, a->dilation[1] - 1 };
-    dnnl_dims_t before = { a->pad[0], a->pad[1] }, after = { a->pad[2], a->pad[3] };
     SGS_TRY(conv_descriptors(c, &x, &y, &w, &b, d));
     DNNL_TRY("shapes", dnnl_memory_desc_init_by_tag(&any, 5, c->wdim, dnnl_f32, dnnl_format_tag_any));
-    DNNL_TRY("shapes", dnnl_dilated_convolution_forward_desc_init(&op, dnnl_forward_inference, dnnl_convolution_direct, &x, &any, c->bias ? &b : NULL, &y, strides,
-                                                                  dilates, before, after));
-    SGS_TRY(make_primitive(s, &op, a, &pd, d));
+    DNNL_TRY("shapes", conv_operation(c, &x, &any, c->bias ? &b : NULL, &y, &op));
+    SGS_TRY(make_primitive(s, &op, c->attr, &pd, d));
     sgs_status r = add_weights(s, pd, &w, c->w->data, d);
     dnnl_primitive_desc_destroy(pd);
     SGS_TRY(r);

@@ -10,6 +10,7 @@ typedef struct sgs_dnnl_conv {
     sgs_tensor *y;
     int64_t wdim[12], wstride[12];     /* w as groups, outputs and inputs per group, height, width: sizes and element strides (arrays of oneDNN's length) */
     const sgs_conv_attr *attr;
+    bool transposed;
 } sgs_dnnl_conv;
 sgs_status sgs_dnnl_run_conv(const sgs_dnnl_conv *c, sgs_eval_state *st, sgs_diag *d);
 

@@ -117,6 +117,10 @@ typedef struct sgs_conv_attr {    /* conv (w [co][kh][kw][ci/groups]), depthwise
     int64_t act;                  /* sgs_act */
     float lo, hi;                 /* SGS_ACT_CLIP */
 } sgs_conv_attr;
+typedef struct sgs_deconv_attr {  /* deconv: transposed convolution, w [co][kh][kw][ci/groups] */
+    sgs_conv_attr conv;           /* pad is taken away from the result; first, so that passes may read it as an sgs_conv_attr */
+    int64_t extra[2];             /* rows below and columns right of what the input reaches: the bias alone */
+} sgs_deconv_attr;
 typedef struct sgs_pool_attr {
     int64_t kernel[2], stride[2], pad[4];
     int64_t count_pad;            /* average: padding counts */
@@ -147,6 +151,7 @@ bool sgs_permute_elementwise(const sgs_node *n, const int64_t *perm, int rank, v
 bool sgs_permute_axis(const sgs_node *n, const int64_t *perm, int rank, void *attr);
 
 extern const sgs_op sgs_op_conv, sgs_op_depthwise, sgs_op_fc;           /* conv.c, depthwise.c, fc.c */
+extern const sgs_op sgs_op_deconv;                                      /* deconv.c */
 extern const sgs_op sgs_op_add, sgs_op_sub, sgs_op_mul, sgs_op_div, sgs_op_min, sgs_op_max; /* arith.c */
 extern const sgs_op sgs_op_maxpool, sgs_op_avgpool;                     /* pool.c */
 extern const sgs_op sgs_op_softmax, sgs_op_clip;                        /* softmax.c, clamp.c */

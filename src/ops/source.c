@@ -188,3 +188,24 @@ sgs_status sgs_emit_nchw(sgs_import *im, const sgs_source_node *s, sgs_value *nh
     sgs_perm_attr p = { .n = 4, .perm = { 0, 3, 1, 2 } };
     return sgs_emit(im, s, &sgs_op_transpose, 1, &nhwc, &p, nchw, d);
 }
+
+/* The transposes of rows stand outside of the reshapes: there they meet those of other rows. */
+sgs_status sgs_emit_picture(sgs_import *im, const sgs_source_node *s, sgs_value *x, sgs_value **nhwc, sgs_diag *d)
+{
+    const sgs_perm_attr p = { .n = 3, .perm = { 0, 2, 1 } };
+    const sgs_shape_attr high = { .n = 4, .dim = { x->dim[0], 1, x->dim[2], x->dim[1] } };
+    if (x->rank == 4)
+        return sgs_emit_nhwc(im, s, x, nhwc, d);
+    SGS_TRY(sgs_emit(im, s, &sgs_op_transpose, 1, &x, &p, nhwc, d));
+    return sgs_emit(im, s, &sgs_op_reshape, 1, nhwc, &high, nhwc, d);
+}
+
+sgs_status sgs_emit_unpicture(sgs_import *im, const sgs_source_node *s, sgs_value *nhwc, int rank, sgs_value **y, sgs_diag *d)
+{
+    const sgs_perm_attr p = { .n = 3, .perm = { 0, 2, 1 } };
+    const sgs_shape_attr row = { .n = 3, .dim = { nhwc->dim[0], nhwc->dim[2], nhwc->dim[3] } };
+    if (rank == 4)
+        return sgs_emit_nchw(im, s, nhwc, y, d);
+    SGS_TRY(sgs_emit(im, s, &sgs_op_reshape, 1, &nhwc, &row, y, d));
+    return sgs_emit(im, s, &sgs_op_transpose, 1, y, &p, y, d);
+}

@@ -63,5 +63,8 @@ sgs_status sgs_emit(sgs_import *im, const sgs_source_node *s, const sgs_op *op, 
 /* Channel-first <-> channel-last around spatial operators (rank 4: 0,2,3,1 and 0,3,1,2). */
 sgs_status sgs_emit_nhwc(sgs_import *im, const sgs_source_node *s, sgs_value *nchw, sgs_value **nhwc, sgs_diag *d);
 sgs_status sgs_emit_nchw(sgs_import *im, const sgs_source_node *s, sgs_value *nhwc, sgs_value **nchw, sgs_diag *d);
+/* The same for what spatial operators read: [n][c][h][w], or [n][c][w] as a picture one pixel high, and back to x's rank. */
+sgs_status sgs_emit_picture(sgs_import *im, const sgs_source_node *s, sgs_value *x, sgs_value **nhwc, sgs_diag *d);
+sgs_status sgs_emit_unpicture(sgs_import *im, const sgs_source_node *s, sgs_value *nhwc, int rank, sgs_value **y, sgs_diag *d);
 
 #endif

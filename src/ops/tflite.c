@@ -30,6 +30,7 @@ static const sgs_tfl_schema schema[] = {
     { "MAXIMUM", 55, 39, { { NULL, 0, 0, 0 } } },
     { "MINIMUM", 57, 39, { { NULL, 0, 0, 0 } } },
     { "PADV2", 60, 43, { { NULL, 0, 0, 0 } } },
+    { "TRANSPOSE_CONV", 67, 49, { { "padding", 0, 'b', 0 }, { "stride_w", 1, 'i', 0 }, { "stride_h", 2, 'i', 0 }, { "fused_activation_function", 3, 'b', 0 } } },
     { "QUANTIZE", 114, 0, { { NULL, 0, 0, 0 } } },
 };
 

@@ -116,6 +116,12 @@ float sgs_apply_act(float v, int64_t act, float lo, float hi)
 
 /* ---- import ---------------------------------------------------------------------------------------------------------- */
 
+/* Height or width of a channel-first picture; of a row, the height is 1. */
+static int64_t size_of(const sgs_value *x, int i)
+{
+    return x->rank == 4 ? x->dim[2 + i] : i ? x->dim[2] : 1;
+}
+
 static sgs_status auto_pad(sgs_import *im, const sgs_source_node *s, const sgs_value *x, sgs_window2d *w, bool *notset, sgs_diag *d)
 {
     const sgs_src_attr *a = sgs_src_find(s, "auto_pad");
@@ -131,7 +137,7 @@ static sgs_status auto_pad(sgs_import *im, const sgs_source_node *s, const sgs_v
                             a->kind == SGS_SRC_STRING ? (const char *)a->s.p : "");
     memset(w->pad, 0, sizeof w->pad);
     for (int i = 0; i < 2 && !valid; i++) {
-        int64_t in = x->dim[2 + i], out = (in - 1) / w->stride[i] + 1;
+        int64_t in = size_of(x, i), out = (in - 1) / w->stride[i] + 1;
         int64_t need = (out - 1) * w->stride[i] + (w->kernel[i] - 1) * w->dilation[i] + 1 - in;
         need = need > 0 ? need : 0;
         w->pad[i] = upper ? need / 2 : need - need / 2;
@@ -144,9 +150,9 @@ static sgs_status auto_pad(sgs_import *im, const sgs_source_node *s, const sgs_v
 static void round_up(const sgs_value *x, sgs_window2d *w)
 {
     for (int i = 0; i < 2; i++) {
-        int64_t room = x->dim[2 + i] + w->pad[i] + w->pad[2 + i] - ((w->kernel[i] - 1) * w->dilation[i] + 1);
+        int64_t room = size_of(x, i) + w->pad[i] + w->pad[2 + i] - ((w->kernel[i] - 1) * w->dilation[i] + 1);
         int64_t out = (room + w->stride[i] - 1) / w->stride[i] + 1;
-        if ((out - 1) * w->stride[i] >= x->dim[2 + i] + w->pad[i])
+        if ((out - 1) * w->stride[i] >= size_of(x, i) + w->pad[i])
             out--;
         int64_t need = (out - 1) * w->stride[i] - room;
         w->extra[i] = need > 0 ? need : 0;
@@ -154,18 +160,30 @@ static void round_up(const sgs_value *x, sgs_window2d *w)
     }
 }
 
+/* The attributes as they are; x has 3 or 4 dimensions. */
+static sgs_status read_window(const sgs_source_node *s, const sgs_value *x, sgs_window2d *w, sgs_diag *d)
+{
+    int n = 0, axes = x->rank - 2, first = 2 - axes;
+    int64_t pads[4] = { 0 };
+    for (int i = 0; i < 2; i++) {
+        w->stride[i] = w->dilation[i] = 1;
+        w->kernel[i] = i < first ? 1 : w->kernel[i];
+    }
+    SGS_TRY(sgs_src_ints(s, "kernel_shape", w->kernel + first, axes, axes, &n, d));
+    SGS_TRY(sgs_src_ints(s, "strides", w->stride + first, axes, axes, &n, d));
+    SGS_TRY(sgs_src_ints(s, "dilations", w->dilation + first, axes, axes, &n, d));
+    SGS_TRY(sgs_src_ints(s, "pads", pads, 2 * axes, 2 * axes, &n, d));
+    for (int i = first; i < 2; i++) {
+        w->pad[i] = pads[i - first];
+        w->pad[2 + i] = pads[axes + i - first];
+    }
+    return SGS_OK;
+}
+
 sgs_status sgs_src_window(sgs_import *im, const sgs_source_node *s, const sgs_value *x, sgs_window2d *w, bool ceil_mode, sgs_diag *d)
 {
-    int n = 0;
-    int64_t pads[4] = { 0 };
-    for (int i = 0; i < 2; i++)
-        w->stride[i] = w->dilation[i] = 1;
-    SGS_TRY(sgs_src_ints(s, "kernel_shape", w->kernel, 2, 2, &n, d));
-    SGS_TRY(sgs_src_ints(s, "strides", w->stride, 2, 2, &n, d));
-    SGS_TRY(sgs_src_ints(s, "dilations", w->dilation, 2, 2, &n, d));
-    SGS_TRY(sgs_src_ints(s, "pads", pads, 4, 4, &n, d));
-    memcpy(w->pad, pads, sizeof pads);
     int64_t ignored;
+    SGS_TRY(read_window(s, x, w, d));
     for (int i = 0; i < 2; i++) /* ranges first: what follows divides and multiplies */
         SGS_TRY(sgs_window((int64_t)1 << 62, w->kernel[i], w->stride[i], w->dilation[i], 0, &ignored, i ? "width" : "height", d));
     for (int i = 0; i < 4; i++)

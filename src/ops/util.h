@@ -37,12 +37,13 @@ float sgs_apply_act(float v, int64_t act, float lo, float hi);
 /* The real range an activation lets through: -inf .. inf for none. */
 void sgs_act_range(int64_t act, float lo, float hi, float *out_lo, float *out_hi);
 
-/* ONNX kernel_shape/strides/dilations/pads/auto_pad of a 2-D window operator; pad comes out as top, left, bottom, right. */
+/* ONNX kernel_shape/strides/dilations/pads/auto_pad of a window operator over one or two dimensions; pad comes out as top, left, bottom, right.
+ * Over one dimension, the width, all heights are 1.  The caller may preset kernel. */
 typedef struct sgs_window2d {
     int64_t kernel[2], stride[2], dilation[2], pad[4];
     int64_t extra[2];             /* of pad[2], pad[3]: what ceil_mode added */
 } sgs_window2d;
-sgs_status sgs_src_window(sgs_import *im, const sgs_source_node *s, const sgs_value *nchw, sgs_window2d *w, bool ceil_mode, sgs_diag *d);
+sgs_status sgs_src_window(sgs_import *im, const sgs_source_node *s, const sgs_value *x, sgs_window2d *w, bool ceil_mode, sgs_diag *d);
 /* A negative axis counts from the end. */
 sgs_status sgs_src_axis(sgs_import *im, const sgs_source_node *s, int64_t *axis, int rank, sgs_diag *d);
 sgs_value *sgs_const_ints(sgs_graph *g, const int64_t *v, int n);

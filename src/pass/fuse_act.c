@@ -1,4 +1,4 @@
-/* fuse-act: a clip behind a convolution, depthwise or fc becomes its activation; clips behind clips become one. */
+/* fuse-act: a clip behind a convolution of any kind or an fc becomes its activation; clips behind clips become one. */
 #include <math.h>
 
 #include "pass/rewrite.h"
@@ -63,8 +63,7 @@ static void end_in(sgs_rewriter *r, sgs_node *producer, sgs_node *clip)
 static bool clip_into_conv(sgs_rewriter *r, sgs_node *n)
 {
     sgs_node *conv = is_clip(n) ? n->in[0]->def : NULL;
-    if (!conv || (conv->op != &sgs_op_conv && conv->op != &sgs_op_depthwise && conv->op != &sgs_op_fc) ||
-        !sgs_used_only_by(r, n->in[0], n))
+    if (!conv || conv->op->qrule != SGS_Q_CONV || !sgs_used_only_by(r, n->in[0], n))
         return false;
     set_range(conv->attr, both(range_of(conv->attr), *(const sgs_act_attr *)n->attr));
     end_in(r, conv, n);

@@ -9,7 +9,8 @@ const sgs_pass sgs_pipeline[] = {
     { "dead", sgs_pass_dead, true },               /* what folding left unused */
     { "fold-matmul", sgs_pass_fold_matmul, true }, /* needs fold-const: constant right sides. None is left */
     { "layout", sgs_pass_layout, true },           /* before all fusions: it brings the partners together */
-    { "fold-bn", sgs_pass_fold_bn, true },         /* needs layout: no transpose between. None is left */
+    { "sink-reshape", sgs_pass_sink_reshape, true }, /* after layout: no transpose between. What follows a convolution over rows meets it */
+    { "fold-bn", sgs_pass_fold_bn, true },         /* needs layout and sink-reshape: nothing between. None is left */
     { "fold-bias", sgs_pass_fold_bias, false },    /* needs layout: channels are last */
     { "fold-pad", sgs_pass_fold_pad, false },      /* needs layout */
     { "fuse-act", sgs_pass_fuse_act, false },      /* after fold-bn and fold-bias: nothing may follow an activation */

@@ -102,6 +102,8 @@ bool sgs_remove_dead(sgs_graph *g)
                 uses[n->in[i]->id]--;
         if (n->op == &sgs_op_transpose)
             sgs_hand_names(g, n->in[0], n->out[0], ((const sgs_perm_attr *)n->attr)->perm);
+        else if (n->op == &sgs_op_reshape)
+            sgs_value_swallow(g, n->in[0], n->out[0]); /* a view of it */
         sgs_node_remove(g, n);
         changed = true;
     }
@@ -142,7 +144,7 @@ static bool has_bias(const sgs_node *n)
 sgs_node *sgs_open_conv(sgs_rewriter *r, sgs_value *v, const sgs_node *n)
 {
     sgs_node *conv = v->def;
-    if (!conv || (conv->op != &sgs_op_conv && conv->op != &sgs_op_depthwise && conv->op != &sgs_op_fc))
+    if (!conv || conv->op->qrule != SGS_Q_CONV)
         return NULL;
     if (((const sgs_conv_attr *)conv->attr)->act != SGS_ACT_NONE || v->quant)
         return NULL;

@@ -31,7 +31,7 @@ bool sgs_is_const_f32(const sgs_value *v);
  * other. */
 bool sgs_keeps_order(const int64_t *perm, int rank, const int64_t *dim);
 bool sgs_same_dims(const sgs_value *a, const sgs_value *b);
-/* v's producer when that is a convolution, depthwise or fc without activation, with constant weights (and bias), used
+/* v's producer when that is a convolution of any kind or an fc without activation, with constant weights (and bias), used
  * by n alone. */
 sgs_node *sgs_open_conv(sgs_rewriter *r, sgs_value *v, const sgs_node *n);
 /* The value of a constant that broadcasts one number to each of `channels` of the last axis (or one to all); NULL
@@ -69,6 +69,7 @@ sgs_status sgs_pass_fold_bn(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_fold_bias(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_fold_pad(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_fuse_act(sgs_graph *g, bool *changed, sgs_diag *d);
+sgs_status sgs_pass_sink_reshape(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_reshape(sgs_graph *g, bool *changed, sgs_diag *d);
 
 #endif

@@ -176,6 +176,8 @@ static sgs_status check_rules(sgs_quantizer *q, sgs_diag *d)
                 why = "works on values that are not float";
         if (sgs_is_conv(n) && !why && (!n->in[1]->data || (n->nin > 2 && n->in[2] && !n->in[2]->data)))
             why = "has weights or a bias that are known only at run time";
+        if (n->op == &sgs_op_deconv && !why && from_image(q, n->in[0]))
+            why = "reads an image directly, which has no fixed-point form yet";
         if (n->op == &sgs_op_pad && !why && ((const sgs_pad_attr *)n->attr)->value != 0.0f)
             why = "pads with a value other than 0, which has no fixed-point form yet";
         if (why) {
@@ -194,8 +196,8 @@ sgs_status sgs_plan_types(sgs_quantizer *q, sgs_diag *d)
     q->wide = SGS_NEW_N(q->g->arena, uint8_t, n);
     q->type = SGS_NEW_N(q->g->arena, sgs_type, n);
     q->quant = SGS_NEW_N(q->g->arena, sgs_quant *, n);
-    SGS_TRY(check_rules(q, d));
     mark_images(q);
+    SGS_TRY(check_rules(q, d));
     group_moves(q);
     SGS_TRY(choose_bits(q, d));
     choose_types(q);

@@ -350,15 +350,22 @@ static double share_inside(int64_t out, int64_t in, int64_t stride, int64_t firs
     return (double)inside / (double)out;
 }
 
+/* The share of a convolution's outputs along one axis that tap k reaches. */
+static double axis_seen(const sgs_node *n, int i, int64_t k)
+{
+    const sgs_conv_attr *a = n->attr;
+    const int64_t x = n->in[0]->dim[1 + i], y = n->out[0]->dim[1 + i], first = k * a->dilation[i] - a->pad[i];
+    if (n->op == &sgs_op_deconv) /* input pixels reach outputs */
+        return share_inside(x, y, a->stride[i], first) * (double)x / (double)y;
+    return share_inside(y, x, a->stride[i], first);
+}
+
 static const double *taps_seen(sgs_quantizer *q, const sgs_node *n, const sgs_qweights *w)
 {
     double *seen = SGS_NEW_N(q->g->arena, double, w->taps);
-    const sgs_conv_attr *a = n->attr;
-    const int64_t *x = n->in[0]->dim, *y = n->out[0]->dim, *k = n->in[1]->dim;
+    const int64_t *k = n->in[1]->dim;
     for (int64_t t = 0; t < w->taps; t++)
-        seen[t] = n->op == &sgs_op_fc ? 1
-                                      : share_inside(y[1], x[1], a->stride[0], t / k[2] * a->dilation[0] - a->pad[0]) *
-                                            share_inside(y[2], x[2], a->stride[1], t % k[2] * a->dilation[1] - a->pad[1]);
+        seen[t] = n->op == &sgs_op_fc ? 1 : axis_seen(n, 0, t / k[2]) * axis_seen(n, 1, t % k[2]);
     return seen;
 }
 
@@ -399,6 +406,7 @@ static void quantize_conv(sgs_quantizer *q, sgs_node *n)
     bool image = x->id < q->nrange && q->image[x->id];
     const sgs_qinput *in = image ? &q->o->in[q->image[x->id] - 1] : NULL;
     layout(n, &w);
+    w.parts = n->op == &sgs_op_deconv;
     w.wide = q->wide[n->out[0]->id];
     w.level = q->o->level;
     w.weights = image && in->swap ? swapped(q, n->in[1], &w) : n->in[1]->data;

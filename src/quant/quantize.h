@@ -96,6 +96,7 @@ typedef struct sgs_qweights {
     const double *seen;             /* [taps]: share of the outputs for which the tap lies inside the input */
     int64_t group;                  /* outputs per group: input channel of output o is (o / group) * inputs + i */
     double s_x;                     /* scale of the input as the sum sees it */
+    bool parts;                     /* sums over any part of the taps must fit: each phase of a transposed convolution has its own */
     bool wide;
     int level;
     void *w;                        /* out: S8 or S16, laid out as weights */

@@ -87,7 +87,7 @@ static totals convert(sgs_qweights *q, int64_t o, float scale, double limit)
             store(q, o * q->step_o + t * q->step_t + i * q->step_i, w);
             s.abs += a;
             s.reach += a * fmax(z, 255 - z);
-            s.zero += w * z;
+            s.zero += q->parts ? a * z : w * z; /* of parts: at most */
             s.drift += q->mean ? drift(q, o, t, i, scale, w) : 0;
         }
     return s;
@@ -103,7 +103,8 @@ static bool bias_fits(sgs_qweights *q, int64_t o, float scale, const totals *s)
         ((int64_t *)q->b)[o] = (int64_t)b;
         return true;
     }
-    if (fabs(b) + s->reach > (double)S32_LIMIT || fabs(b - s->zero) + 255 * s->abs > (double)S32_LIMIT)
+    double folded = q->parts ? fabs(b) + s->zero : fabs(b - s->zero);
+    if (fabs(b) + s->reach > (double)S32_LIMIT || folded + 255 * s->abs > (double)S32_LIMIT)
         return false;
     ((int32_t *)q->b)[o] = (int32_t)b;
     return true;

@@ -1,14 +1,16 @@
 /* A float model's way to fixed point on data of the test's own, without configuration or scripts.
  *
- *   fixed_tool MODEL.onnx|MODEL.ir PREFIX IN.bin...
+ *   fixed_tool [--wide] MODEL.onnx|MODEL.ir PREFIX IN.bin...
  *
+ * --wide: convolutions are 16 bit.
  * Every input is raw float; IN.bin holds one or more samples of it.  The ranges are those of the samples.  Leaves
  * PREFIX_fixed.sim and PREFIX.img, what the float model gives in PREFIX.float.I.bin and the fixed-point one in
- * PREFIX.fixed.I.bin, all samples of output I one behind the other, and prints a line "NAME f32 [dims]" for each.  The
+ * PREFIX.fixed.I.bin, all samples of output I one behind the other, and prints a line "NAME TYPE [dims]" for each.  The
  * fixed simulator and the image must agree in every byte.  Exit status 1 and one message when something is wrong. */
 #include <stdio.h>
 #include <string.h>
 
+#include "config/config.h"
 #include "import/onnx.h"
 #include "import/sim.h"
 #include "ops/util.h"
@@ -24,6 +26,7 @@ typedef struct work {
     sgs_observer observer;
     sgs_file *in;
     int nin, samples;
+    bool wide;
     sgs_buf *expected, *found; /* by output */
     sgs_simulator *fixed, *offline;
 } work;
@@ -109,8 +112,13 @@ static sgs_status quantize(work *w, sgs_diag *d)
     for (int i = 0; i < w->nin; i++)
         in[i].type = SGS_F32;
     for (int i = 0; i < w->g->nout; i++)
-        dequantize[i] = true;
-    const sgs_qoptions o = { .level = 2, .in = in, .dequantize = dequantize, .ini = "input_config.ini", .log = &quiet };
+        dequantize[i] = w->g->out[i]->type == SGS_F32;
+    const sgs_qoptions o = { .level = 2,
+                             .in = in,
+                             .dequantize = dequantize,
+                             .conv_format = w->wide ? SGS_CONV_ALL_INT16 : SGS_CONV_DEFAULT,
+                             .ini = "input_config.ini",
+                             .log = &quiet };
     SGS_TRY(sgs_quantize(w->g, w->observer.range, &o, d));
     sgs_meta_set(w->g, "sgs.fixed", "test\n", 5);
     return sgs_graph_verify(w->g, d);
@@ -162,7 +170,8 @@ static sgs_status save(work *w, sgs_diag *d)
         SGS_TRY(sgs_file_write(sgs_format(w->arena, "%s.float.%d.bin", w->prefix, i), w->expected[i].p,
                                w->expected[i].n, d));
         SGS_TRY(sgs_file_write(sgs_format(w->arena, "%s.fixed.%d.bin", w->prefix, i), w->found[i].p, w->found[i].n, d));
-        printf("%s f32 %s\n", sgs_value_label(w->g, v), sgs_dims_text(dims, sizeof dims, v->rank, v->dim));
+        printf("%s %s %s\n", sgs_value_label(w->g, v), sgs_type_name(v->type),
+               sgs_dims_text(dims, sizeof dims, v->rank, v->dim));
     }
     return SGS_OK;
 }
@@ -198,11 +207,13 @@ static void clean(work *w)
 int main(int argc, char **argv)
 {
     sgs_diag d = { 0 };
+    const bool wide = argc > 1 && !strcmp(argv[1], "--wide");
+    argc -= wide, argv += wide;
     if (argc < 3) {
-        fputs("usage: fixed_tool MODEL.onnx|MODEL.ir PREFIX IN.bin...\n", stderr);
+        fputs("usage: fixed_tool [--wide] MODEL.onnx|MODEL.ir PREFIX IN.bin...\n", stderr);
         return 2;
     }
-    work w = { .prefix = argv[2], .arena = sgs_arena_new(), .nin = argc - 3 };
+    work w = { .prefix = argv[2], .arena = sgs_arena_new(), .nin = argc - 3, .wide = wide };
     sgs_status s = run(&w, argv, &d);
     clean(&w);
     if (s == SGS_OK)

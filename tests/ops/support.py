@@ -103,16 +103,16 @@ def refused(m, tmp_path, *words, args=()):
 
 # ---- fixed point ----
 
-def quantized(path, feeds, tmp_path):
+def quantized(path, feeds, tmp_path, *args):
     """(float, fixed-point) results of a model on its own calibration samples; feeds: a list of samples for each input, samples along axis 0."""
     files = []
     for i, samples in enumerate(feeds):
         files.append(tmp_path / f"in.{i}.bin")
         np.concatenate([to_ours(x).ravel() for x in samples]).tofile(files[-1])
-    done = subprocess.run([FIXED_TOOL, path, tmp_path / "q", *files], capture_output=True, text=True, timeout=SECONDS)
+    done = subprocess.run([FIXED_TOOL, *args, path, tmp_path / "q", *files], capture_output=True, text=True, timeout=SECONDS)
     assert done.returncode == 0, done.stderr
-    count = len(done.stdout.splitlines())
-    return [[np.fromfile(tmp_path / f"q.{kind}.{i}.bin", np.float32) for i in range(count)] for kind in ("float", "fixed")]
+    types = [TYPES[line.split()[-2]] for line in done.stdout.splitlines()]
+    return [[np.fromfile(tmp_path / f"q.{kind}.{i}.bin", t) for i, t in enumerate(types)] for kind in ("float", "fixed")]
 
 
 def decibel(want, got):

@@ -66,6 +66,79 @@ def test_conv_weights_computed(tmp_path):
     check(tmp_path, nodes, {"w": real(3, 2, 3, 3), "s": real(3, 1, 1, 1)}, x=real(1, 2, 6, 6))
 
 
+@pytest.mark.parametrize("x,w,attrs", [
+    ((2, 3, 9), (4, 3, 3), {}),
+    ((1, 3, 9), (4, 3, 4), {"pads": [2, 1], "strides": [2], "dilations": [2]}),
+    ((1, 4, 9), (6, 2, 3), {"group": 2, "auto_pad": "SAME_UPPER"}),
+    ((1, 6, 9), (6, 1, 3), {"group": 6, "pads": [1, 1], "kernel_shape": [3]}),
+])
+def test_conv_1d(x, w, attrs, tmp_path):
+    inits = {"w": real(*w), "b": real(w[0]), "k": real(5, w[0], 3), "s": real(w[0]), "m": real(w[0]), "v": np.abs(real(w[0])) + np.float32(0.1)}
+    check(tmp_path, node("Conv", "x w b", **attrs), inits, x=real(*x))
+    rows = [node("Conv", "x w b", "c", **attrs), node("BatchNormalization", "c s b m v", "n"), node("Relu", "n", "r"), node("Conv", "r k", "y", pads=[1, 1])]
+    check(tmp_path, rows, inits, x=real(*x))
+
+
+# ---- transposed convolution ----
+
+DECONVS = [  # input, weights [ci, co/group, kh, kw], attributes
+    ((1, 3, 5, 6), (3, 4, 3, 3), {}),
+    ((2, 3, 5, 6), (3, 4, 3, 3), {"strides": [2, 2], "pads": [1, 1, 1, 1], "output_padding": [1, 1]}),
+    ((1, 3, 5, 6), (3, 4, 4, 4), {"strides": [2, 2], "pads": [1, 1, 1, 1]}),
+    ((1, 3, 5, 6), (3, 4, 2, 2), {"strides": [2, 2]}),
+    ((1, 3, 5, 6), (3, 4, 2, 3), {"strides": [3, 4]}),
+    ((1, 3, 5, 6), (3, 4, 3, 2), {"strides": [3, 2], "dilations": [2, 3], "pads": [0, 2, 1, 0]}),
+    ((1, 3, 5, 6), (3, 4, 3, 3), {"strides": [4, 6], "dilations": [2, 4], "output_padding": [3, 2]}),
+    ((1, 3, 5, 6), (3, 4, 3, 3), {"dilations": [3, 2]}),
+    ((1, 3, 5, 6), (3, 4, 5, 5), {"pads": [4, 5, 4, 3]}),
+    ((1, 3, 5, 6), (3, 4, 3, 3), {"strides": [2, 3], "pads": [5, 4, 3, 5]}),
+    ((1, 4, 5, 6), (4, 3, 3, 3), {"group": 2, "strides": [2, 1], "pads": [1, 1, 0, 1]}),
+    ((1, 6, 5, 6), (6, 1, 4, 4), {"group": 6, "strides": [2, 2], "pads": [1, 1, 1, 1]}),
+    ((1, 6, 5, 6), (6, 2, 3, 3), {"group": 6, "strides": [2, 2]}),
+    ((1, 3, 1, 1), (3, 4, 2, 2), {"strides": [4, 4], "pads": [1, 1, 0, 0], "output_padding": [3, 3]}),
+    ((1, 3, 1, 1), (3, 4, 4, 5), {}),
+    ((1, 3, 5, 6), (3, 4, 3, 3), {"strides": [2, 2], "output_shape": [10, 13]}),
+    ((1, 3, 5, 6), (3, 4, 3, 3), {"strides": [2, 2], "output_shape": [10, 13], "auto_pad": "SAME_UPPER"}),
+    ((1, 3, 5, 6), (3, 4, 3, 3), {"strides": [2, 2], "output_shape": [10, 12], "output_padding": [1, 1]}),
+    ((1, 3, 5, 6), (3, 4, 2, 2), {"strides": [3, 3], "output_shape": [15, 18]}),
+    ((1, 3, 9), (3, 4, 4), {"strides": [2], "pads": [1, 1]}),
+    ((2, 4, 9), (4, 1, 3), {"group": 4, "strides": [2], "output_padding": [1], "dilations": [3]}),
+]
+
+
+@pytest.mark.parametrize("x,w,attrs", DECONVS)
+@pytest.mark.parametrize("bias", [False, True])
+def test_convtranspose(x, w, attrs, bias, tmp_path):
+    inits = {"w": real(*w)} | ({"b": real(w[1] * attrs.get("group", 1))} if bias else {})
+    check(tmp_path, node("ConvTranspose", "x w b" if bias else "x w", **attrs), inits, x=real(*x))
+
+
+@pytest.mark.parametrize("auto", ["SAME_UPPER", "SAME_LOWER", "VALID", "NOTSET"])
+@pytest.mark.parametrize("kernel,stride,dilation,extra", [(3, 1, 1, 0), (3, 2, 1, 0), (3, 2, 1, 1), (2, 3, 1, 0), (4, 3, 2, 0), (4, 2, 1, 1)])
+def test_convtranspose_auto_pad(auto, kernel, stride, dilation, extra, tmp_path):
+    attrs = {"auto_pad": auto, "strides": [stride, 2], "dilations": [dilation, 1], "kernel_shape": [kernel, 3], "output_padding": [extra, 0]}
+    check(tmp_path, node("ConvTranspose", "x w", **attrs), {"w": real(2, 3, kernel, 3)}, x=real(1, 2, 5, 6))
+
+
+def test_convtranspose_beyond(tmp_path):
+    """More output padding than onnxruntime takes: what no input pixel reaches is the bias."""
+    from support import compare, evaluate, reference, save
+    x, w = real(1, 2, 4, 5), real(2, 3, 2, 3)
+    beyond = model([node("ConvTranspose", "x w", dilations=[2, 3], output_padding=[1, 2])], {"x": x}, ["y"], {"w": w})
+    padded = model([node("ConvTranspose", "x w", "c", dilations=[2, 3]), node("Pad", "c p")], {"x": x}, ["y"], {"w": w, "p": ints(0, 0, 0, 0, 0, 0, 1, 2)})
+    compare(evaluate(save(beyond, tmp_path), [x], tmp_path), reference(padded, {"x": x}))
+
+
+def test_convtranspose_followed(tmp_path):
+    """Normalization, arithmetic and activation fold into it as into a convolution."""
+    inits = {"w": real(3, 4, 4, 4), "b": real(4), "s": real(4), "m": real(4), "v": np.abs(real(4)) + np.float32(0.1), "k": real(4, 1, 1)}
+    nodes = [node("ConvTranspose", "x w b", "c", strides=[2, 2], pads=[1] * 4), node("BatchNormalization", "c s b m v", "n"), node("Mul", "n k", "p"),
+             node("Clip", "p", "y", min=0.0, max=6.0)]
+    check(tmp_path, nodes[:3] + [node("Relu", "p", "y")], inits, x=real(1, 3, 5, 6))
+    check(tmp_path, nodes[:3] + [node("Relu", "p", "q"), node("Add", "q k")], inits, x=real(1, 3, 5, 6))
+    check(tmp_path, nodes, inits, opset=9, x=real(1, 3, 5, 6))
+
+
 # ---- pooling ----
 
 WINDOWS = [

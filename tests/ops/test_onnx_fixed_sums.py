@@ -1,0 +1,70 @@
+"""Operators that add up, in fixed point: signal to noise against the float model; fixed and offline agree bit for bit."""
+import numpy as np
+import pytest
+
+pytest.importorskip("onnx")
+from onnx import helper  # noqa: E402
+from support import decibel, model, quantized, save  # noqa: E402
+
+RNG = np.random.default_rng(11)
+
+
+def real(*shape):
+    return np.asarray(RNG.uniform(-2, 2, shape), np.float32)
+
+
+def node(op, ins, outs="y", **attrs):
+    return helper.make_node(op, ins.split(), outs.split(), **attrs)
+
+
+def check(tmp_path, nodes, inits=None, least=50, args=(), opset=17, outputs=("y",), **feeds):
+    path = save(model(nodes if isinstance(nodes, list) else [nodes], feeds, outputs, inits, opset), tmp_path)
+    for want, got in zip(*quantized(path, [[x] for x in feeds.values()], tmp_path, *args)):
+        assert np.ptp(want) > 0, "a test on one number shows nothing"
+        if want.dtype.kind == "f":
+            assert decibel(want, got) >= least
+        else:
+            assert np.array_equal(want, got)
+
+
+# ---- transposed convolution ----
+
+DECONVS = [  # input, weights [ci, co/group, kh, kw], attributes
+    ((1, 3, 5, 6), (3, 4, 3, 3), {}),
+    ((2, 3, 5, 6), (3, 4, 3, 3), {"strides": [2, 2], "pads": [1, 1, 1, 1], "output_padding": [1, 1]}),
+    ((1, 3, 5, 6), (3, 20, 4, 4), {"strides": [2, 2], "pads": [1, 1, 1, 1]}),
+    ((1, 3, 5, 6), (3, 4, 2, 2), {"strides": [2, 2]}),
+    ((1, 3, 5, 6), (3, 4, 2, 3), {"strides": [3, 4]}),
+    ((1, 3, 5, 6), (3, 4, 3, 2), {"strides": [3, 2], "dilations": [2, 3], "pads": [0, 2, 1, 0]}),
+    ((1, 3, 5, 6), (3, 4, 3, 3), {"strides": [4, 6], "dilations": [2, 4], "output_padding": [3, 2]}),
+    ((1, 3, 5, 6), (3, 4, 3, 3), {"strides": [2, 3], "pads": [5, 4, 3, 5]}),
+    ((1, 3, 5, 6), (3, 4, 5, 5), {"pads": [4, 5, 4, 3]}),
+    ((1, 4, 5, 6), (4, 3, 3, 3), {"group": 2, "strides": [2, 1], "pads": [1, 1, 0, 1]}),
+    ((1, 6, 5, 6), (6, 1, 4, 4), {"group": 6, "strides": [2, 2], "pads": [1, 1, 1, 1]}),
+    ((1, 20, 5, 6), (20, 1, 3, 3), {"group": 20, "strides": [3, 3], "dilations": [2, 1]}),
+    ((1, 3, 1, 1), (3, 4, 2, 2), {"strides": [4, 4], "pads": [1, 1, 0, 0], "output_padding": [3, 3]}),
+    ((1, 3, 1, 1), (3, 4, 4, 5), {"strides": [7, 7], "output_padding": [2, 3]}),
+    ((2, 4, 9), (4, 3, 4), {"strides": [2], "pads": [1, 1]}),
+]
+
+
+@pytest.mark.parametrize("x,w,attrs", DECONVS)
+@pytest.mark.parametrize("wide", [False, True])
+def test_convtranspose(x, w, attrs, wide, tmp_path):
+    inits = {"w": real(*w), "b": real(w[1] * attrs.get("group", 1))}
+    check(tmp_path, node("ConvTranspose", "x w b", **attrs), inits, 80 if wide else 40, ["--wide"] if wide else [], x=real(*x) + np.float32(0.5))
+
+
+def test_convtranspose_between(tmp_path):
+    """8 bit on both sides, an activation, a concatenation that takes the interleaved pixels in place, a residual addition."""
+    inits = {"w": real(4, 3, 3, 3), "u": real(4, 5, 2, 2), "b": real(5), "v": real(6, 10, 1, 1)}
+    nodes = [node("Conv", "x w", "c", pads=[1] * 4), node("Relu", "c", "r"), node("ConvTranspose", "r u b", "d", strides=[2, 2]), node("Clip", "d lo hi", "e"),
+             node("Concat", "e e", "f", axis=1), node("Conv", "f v", "g"), node("Add", "d d", "h")]
+    check(tmp_path, nodes, inits | {"lo": np.float32(0), "hi": np.float32(6)}, 34, outputs=("g", "h"), x=real(1, 3, 6, 7))
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_rows(wide, tmp_path):
+    inits = {"w": real(4, 3, 3), "b": real(4), "v": real(6, 1, 5), "d": real(4, 6, 2)}
+    nodes = [node("Conv", "x w b", "c", pads=[1, 1]), node("Relu", "c", "r"), node("ConvTranspose", "r d", "t", strides=[2]), node("Conv", "t v", "y", group=6, pads=[2, 2])]
+    check(tmp_path, nodes, inits, 75 if wide else 36, ["--wide"] if wide else [], x=real(2, 3, 9))
