@@ -27,7 +27,7 @@ int cli_calibrate(int argc, char **argv)
     if (e != CLI_OK)
         return e < 0 ? CLI_OK : e;
     char *written = NULL;
-    if (sgs_calibrate(&o, &written, &d) != SGS_OK)
+    if (sgs_calibrate(&o, &written, NULL, &d) != SGS_OK)
         return cli_fail(&d);
     printf("wrote %s\n", written);
     sgs_free(written);

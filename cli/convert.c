@@ -1,9 +1,12 @@
 /* SGS_converter.py: every stage in one go. */
 #include <errno.h>
 #include <limits.h>
+#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cli.h"
@@ -119,8 +122,12 @@ static int name_files(const args *a, files *f)
     return CLI_OK;
 }
 
-static sgs_status run_stages(const args *a, sgs_platform platform, const files *f, sgs_compile_report *report,
-                             sgs_diag *d)
+typedef struct results {
+    sgs_calibrate_report quality;
+    sgs_compile_report image;
+} results;
+
+static sgs_status run_stages(const args *a, sgs_platform platform, const files *f, results *r, sgs_diag *d)
 {
     const sgs_convert_options convert = { .platform = platform,
                                           .model_file = a->model,
@@ -148,10 +155,62 @@ static sgs_status run_stages(const args *a, sgs_platform platform, const files *
                                           .log = cli_log() };
     sgs_status s = sgs_convert(&convert, d);
     if (s == SGS_OK)
-        s = sgs_calibrate(&calibrate, NULL, d);
+        s = sgs_calibrate(&calibrate, NULL, &r->quality, d);
     if (s == SGS_OK)
-        s = sgs_compile(&compile, NULL, report, d);
+        s = sgs_compile(&compile, NULL, &r->image, d);
     return s;
+}
+
+/* ---- the closing summary --------------------------------------------------------------------------------------- */
+
+#define TIMED_RUNS 9
+
+static int by_size(const void *a, const void *b)
+{
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static sgs_status set_zeros(sgs_simulator *s, sgs_diag *d)
+{
+    for (int i = 0; i < sgs_simulator_inputs(s); i++) {
+        const size_t bytes = sgs_simulator_input(s, i)->bytes;
+        void *zeros = calloc(bytes + 1, 1);
+        const sgs_status status = zeros ? sgs_simulator_set_input(s, i, zeros, bytes, d) : SGS_E_LIMIT;
+        free(zeros);
+        if (status != SGS_OK)
+            return status;
+    }
+    return SGS_OK;
+}
+
+/* Median milliseconds of one inference on zeros: on integers the time does not depend on the data.  0: could not be
+ * run. */
+static double time_image(const char *image)
+{
+    sgs_diag d = { 0 };
+    sgs_simulator *s;
+    double ms[TIMED_RUNS] = { 0 };
+    if (sgs_simulator_open(&s, image, NULL, &d) != SGS_OK)
+        return 0;
+    sgs_status status = set_zeros(s, &d);
+    if (status == SGS_OK)
+        status = sgs_simulator_invoke(s, &d); /* the first run is slower */
+    for (int i = 0; i < TIMED_RUNS && status == SGS_OK; i++) {
+        const double start = now();
+        status = sgs_simulator_invoke(s, &d);
+        ms[i] = (now() - start) * 1e3;
+    }
+    sgs_simulator_close(s);
+    qsort(ms, TIMED_RUNS, sizeof *ms, by_size);
+    return status == SGS_OK ? ms[TIMED_RUNS / 2] : 0;
 }
 
 static void show_file(const char *what, const char *path)
@@ -161,8 +220,24 @@ static void show_file(const char *what, const char *path)
         printf("  %-6s %12lld bytes  %s\n", what, (long long)st.st_size, path);
 }
 
-static void summary(const args *a, const files *f, const sgs_compile_report *r)
+static void show_quality(const sgs_calibrate_report *r)
 {
+    for (int i = 0; i < r->noutput; i++) {
+        if (isfinite(r->output[i].sqnr))
+            printf("  SQNR   %12.1f dB     %s\n", r->output[i].sqnr, r->output[i].name);
+        else
+            printf("  SQNR   %12s        %s\n", isnan(r->output[i].sqnr) ? "-" : "equal", r->output[i].name);
+    }
+    if (r->samples)
+        printf("         expected: fixed-point against float, on %d of the %d calibration pictures\n", r->samples,
+               r->of);
+    else
+        printf("  SQNR   not measured: see the warning above\n");
+}
+
+static void summary(const args *a, const files *f, const results *r)
+{
+    const double ms = time_image(a->output);
     printf("done:\n");
     if (a->export_models) {
         show_file("float", f->float_sim);
@@ -170,7 +245,11 @@ static void summary(const args *a, const files *f, const sgs_compile_report *r)
     }
     show_file("image", a->output);
     printf("  arena  %12lld bytes  (lower bound %lld), %d operations, %lld multiply-accumulates\n",
-           (long long)r->arena_bytes, (long long)r->arena_lower_bound, r->nop, (long long)r->mac);
+           (long long)r->image.arena_bytes, (long long)r->image.arena_lower_bound, r->image.nop,
+           (long long)r->image.mac);
+    if (ms > 0)
+        printf("  time   %12.3f ms     one inference, one thread of this machine\n", ms);
+    show_quality(&r->quality);
 }
 
 int cli_convert(int argc, char **argv)
@@ -179,7 +258,7 @@ int cli_convert(int argc, char **argv)
     files f;
     sgs_diag d = { 0 };
     sgs_platform platform;
-    sgs_compile_report report = { 0 };
+    static results r; /* all zeros */
     int e = cli_platform("sgs convert", "SGS_converter.py", argc, argv, &platform);
     if (e == CLI_OK)
         e = cli_parse(&syntax, argc - 1, argv + 1, &a);
@@ -189,10 +268,10 @@ int cli_convert(int argc, char **argv)
         e = name_files(&a, &f);
     if (e != CLI_OK)
         return e < 0 ? CLI_OK : e;
-    const sgs_status s = run_stages(&a, platform, &f, &report, &d);
+    const sgs_status s = run_stages(&a, platform, &f, &r, &d);
     cli_scratch_remove();
     if (s != SGS_OK)
         return cli_fail(&d);
-    summary(&a, &f, &report);
+    summary(&a, &f, &r);
     return CLI_OK;
 }

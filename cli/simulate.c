@@ -9,7 +9,7 @@
 typedef struct args {
     const char *model, *input_config, *type, *category, *label, *output, *soc_version, *cpu_mask;
     sgs_samples_options samples;
-    bool dump_rawdata, save_input, dump_output;
+    bool dump_rawdata, save_input, dump_output, skip_garbage, show_log, continue_run;
     int threads;
 } args;
 
@@ -26,6 +26,14 @@ static const cli_option options[] = {
     { "--save_input", CLI_FLAG, offsetof(args, save_input), NULL, false, NULL,
       "PICTURE.inputN.npy: what went into the model" },
     { "--dump_output", CLI_FLAG, offsetof(args, dump_output), NULL, false, NULL, "PICTURE.outputN.npy: what came out" },
+    { "--skip_garbage", CLI_FLAG, offsetof(args, skip_garbage), NULL, false, NULL,
+      "integer outputs: no alignment shape in the text files" },
+    { "--show_log", CLI_FLAG, offsetof(args, show_log), NULL, false, NULL, "a line for each sample" },
+    { "--continue_run", CLI_FLAG, offsetof(args, continue_run), NULL, false, NULL,
+      "leave out samples whose result is there already" },
+    { "--draw_result", CLI_REFUSED, 0, NULL, false, NULL, "comes with a later version, together with -c Detection" },
+    { "--tool", CLI_REFUSED, 0, NULL, false, NULL,
+      "names another simulator program; this one is its own: leave the option out" },
     CLI_SOC(args),
     { "--cpu_mask", CLI_TEXT, offsetof(args, cpu_mask), "NAME[,NAME]", false, "all",
       "kernels to use: c, avx2, avxvnni, avx512vnni, neon, dotprod, i8mm, all" },
@@ -105,5 +113,8 @@ int cli_simulate(int argc, char **argv)
     o.dump_rawdata = a.dump_rawdata;
     o.save_input = a.save_input;
     o.dump_output = a.dump_output;
+    o.skip_garbage = a.skip_garbage;
+    o.show_log = a.show_log;
+    o.continue_run = a.continue_run;
     return sgs_simulate(&o, &d) == SGS_OK ? CLI_OK : cli_fail(&d);
 }

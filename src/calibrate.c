@@ -1,4 +1,5 @@
 /* Stage 2: NAME_float.sim and pictures become NAME_fixed.sim. */
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "preprocess/preprocess.h"
 #include "quant/quantize.h"
 #include "runtime/sha256.h"
+#include "sim/quality.h"
 #include "sim/session.h"
 
 #define HIGHEST_LEVEL 2
@@ -27,6 +29,8 @@ typedef struct calibration {
     sgs_samples *samples;
     sgs_observer observer;
     sgs_want *want;            /* [inputs] */
+    sgs_quality *quality;
+    sgs_calibrate_report report;
     ipu_sha256 list;           /* over the arrays that calibrated */
 } calibration;
 
@@ -79,39 +83,6 @@ static const char *result_path(calibration *c)
 
 /* ---- the ini and the model ------------------------------------------------------------------------------------------------------ */
 
-static sgs_status differ(const calibration *c, const char *what, const char *name, const char *ini, const char *model, sgs_diag *d)
-{
-    sgs_fail(d, SGS_E_CONFIG, "%s of '%s' is %s here, but the model was converted with %s", what, name, ini, model);
-    sgs_fail_at(d, c->config->file, c->config->inputs_line, NULL);
-    sgs_hint(d, "convert the model again with this ini, or calibrate with the one it was converted with");
-    return SGS_E_CONFIG;
-}
-
-static sgs_status compare(const calibration *c, const sgs_config *m, sgs_diag *d)
-{
-    const sgs_config *i = c->config;
-    if (i->nin != m->nin || i->nout != m->nout)
-        return sgs_fail(d, SGS_E_CONFIG, "%s: %d inputs and %d outputs here; the model was converted with %d and %d", i->file, i->nin, i->nout, m->nin, m->nout);
-    for (int k = 0; k < i->nin; k++) {
-        const sgs_input_config *a = &i->in[k], *b = &m->in[k];
-        if (strcmp(a->name, b->name))
-            return differ(c, "the name", a->name, a->name, b->name, d);
-        if (a->training != b->training)
-            return differ(c, "training_input_formats", a->name, sgs_format_name(a->training), sgs_format_name(b->training), d);
-        if (a->input != b->input)
-            return differ(c, "input_formats", a->name, sgs_format_name(a->input), sgs_format_name(b->input), d);
-        if (a->nchw != b->nchw)
-            return differ(c, "input_layouts", a->name, a->nchw ? "NCHW" : "NHWC", b->nchw ? "NCHW" : "NHWC", d);
-    }
-    for (int k = 0; k < i->nout; k++) {
-        if (strcmp(i->out[k].name, m->out[k].name))
-            return differ(c, "the name", i->out[k].name, i->out[k].name, m->out[k].name, d);
-        if (i->out[k].nchw != m->out[k].nchw)
-            return differ(c, "output_layouts", i->out[k].name, i->out[k].nchw ? "NCHW" : "NHWC", m->out[k].nchw ? "NCHW" : "NHWC", d);
-    }
-    return SGS_OK;
-}
-
 static sgs_status check_config(const calibration *c, sgs_diag *d)
 {
     const sgs_meta *meta = sgs_meta_get(c->g, "sgs.config");
@@ -125,17 +96,9 @@ static sgs_status check_config(const calibration *c, sgs_diag *d)
     }
     sgs_config *m;
     SGS_TRY(sgs_config_parse(&m, c->o->model, meta->data, d));
-    sgs_status s = compare(c, m, d);
+    sgs_status s = sgs_config_compare(c->config, m, d);
     sgs_config_free(m);
-    SGS_TRY(s);
-    for (int k = 0; k < c->config->nout; k++) {
-        const sgs_output_config *o = &c->config->out[k];
-        if (o->format != (o->dequantize ? SGS_FMT_RAW_F32 : SGS_FMT_RAW_S16)) {
-            sgs_fail(d, SGS_E_UNSUPPORTED, "output_formats %s of '%s' comes with a later version", sgs_format_name(o->format), o->name);
-            return sgs_fail_at(d, c->config->file, c->config->outputs_line, NULL);
-        }
-    }
-    return SGS_OK;
+    return s;
 }
 
 static sgs_status open_model(calibration *c, sgs_diag *d)
@@ -180,6 +143,8 @@ static sgs_status one_sample(calibration *c, int sample, const sgs_array *array,
     sgs_status s = sgs_session_run(c->session, d);
     if (c->observer.bad)
         return bad_value(c, sample, d);
+    if (s == SGS_OK)
+        sgs_quality_keep(c->quality, sample, c->session);
     return s;
 }
 
@@ -208,6 +173,7 @@ static sgs_status gather(calibration *c, sgs_diag *d)
     SGS_TRY(sgs_samples_open(&c->samples, &c->o->samples, c->g->nin, true, d));
     SGS_TRY(sgs_session_new(&c->session, c->g, false, d));
     sgs_observer_init(&c->observer, c->g);
+    c->quality = sgs_quality_new(c->arena, c->g, c->config, sgs_samples_count(c->samples));
     ipu_sha256_init(&c->list);
     return observe_all(c, d);
 }
@@ -224,11 +190,12 @@ static bool is_bgr(sgs_data_format f)
     return f == SGS_FMT_BGR || f == SGS_FMT_BGRA;
 }
 
-/* mean and std of the ini are R, G, B; the network's channel 0 is blue when it was trained on BGR. */
-static sgs_qinput describe_input(const sgs_input_config *in)
+/* mean and std of the ini are R, G, B; the network's channel 0 is blue when it was trained on BGR.  What the model takes
+ * as integers has no scale. */
+static sgs_qinput describe_input(const sgs_input_config *in, const sgs_value *v)
 {
-    sgs_qinput q = { .image = !sgs_format_raw(in->training), .type = raw_type(in->input), .scaled = in->quantize,
-                     .swap = is_bgr(in->training) != is_bgr(in->input), .channel_axis = in->nchw ? 1 : 3 };
+    sgs_qinput q = { .image = !sgs_format_raw(in->training), .type = raw_type(in->input), .scaled = in->quantize && v->type == SGS_F32,
+                     .swap = sgs_channels_reversed(in->training, in->input), .channel_axis = in->nchw ? 1 : 3 };
     for (int k = 0; k < 3 && q.image; k++) {
         int from = is_bgr(in->training) ? 2 - k : k;
         q.mean[k] = in->mean[in->nmean == 3 ? from : 0];
@@ -264,16 +231,43 @@ static sgs_status quantize(calibration *c, sgs_diag *d)
 {
     const sgs_config *i = c->config;
     sgs_qinput *in = SGS_NEW_N(c->arena, sgs_qinput, i->nin + 1);
-    bool *dequantize = SGS_NEW_N(c->arena, bool, i->nout + 1);
+    sgs_qoutput *out = SGS_NEW_N(c->arena, sgs_qoutput, i->nout + 1);
     for (int k = 0; k < i->nin; k++)
-        in[k] = describe_input(&i->in[k]);
+        in[k] = describe_input(&i->in[k], c->g->in[k]);
     for (int k = 0; k < i->nout; k++)
-        dequantize[k] = i->out[k].dequantize;
-    const sgs_qoptions o = { .level = c->level, .in = in, .dequantize = dequantize, .conv_format = (int)i->conv_format, .tensor_arrays = i->tensor_arrays,
+        out[k] = (sgs_qoutput){ raw_type(i->out[k].format), i->out[k].dequantize };
+    const sgs_qoptions o = { .level = c->level, .in = in, .out = out, .conv_format = (int)i->conv_format, .tensor_arrays = i->tensor_arrays,
                              .ntensor_arrays = i->ntensor_arrays, .ini = i->file, .log = &c->o->log };
     SGS_TRY(sgs_quantize(c->g, c->observer.range, &o, d));
     add_metadata(c);
     return sgs_graph_verify(c->g, d);
+}
+
+/* ---- what it is worth --------------------------------------------------------------------------------------------------------------- */
+
+static void say_quality(const calibration *c)
+{
+    const sgs_calibrate_report *r = &c->report;
+    if (!r->samples)
+        return;
+    sgs_log_line(&c->o->log, "expected SQNR, the fixed-point model against the float one, on %d of %d pictures:", r->samples, r->of);
+    for (int i = 0; i < r->noutput; i++) {
+        if (isfinite(r->output[i].sqnr))
+            sgs_log_line(&c->o->log, "  %s: %.1f dB", r->output[i].name, r->output[i].sqnr);
+        else
+            sgs_log_line(&c->o->log, "  %s: %s", r->output[i].name, isnan(r->output[i].sqnr) ? "the float output is zero" : "equal");
+    }
+}
+
+/* What a board program has to write into inputs of integers. */
+static void say_scales(const calibration *c)
+{
+    for (int i = 0; i < c->g->nin; i++) {
+        const sgs_value *v = c->g->in[i];
+        if (sgs_format_raw(c->config->in[i].input) && v->quant)
+            sgs_log_line(&c->o->log, "input '%s' takes %s q, value = (q - %d) * %.9g", c->config->in[i].name, sgs_type_name(v->type),
+                         v->quant->zero[0], (double)v->quant->scale[0]);
+    }
 }
 
 /* ---- the stage -------------------------------------------------------------------------------------------------------------------------- */
@@ -288,11 +282,14 @@ static sgs_status calibrate(calibration *c, sgs_diag *d)
     c->session = NULL;
     SGS_TRY(quantize(c, d));
     SGS_TRY(sgs_sim_write(c->g, c->path, d));
+    say_scales(c);
+    sgs_quality_measure(c->quality, c->g, &c->o->samples, &c->o->log, &c->report);
+    say_quality(c);
     sgs_log_line(&c->o->log, "Run convert model OK.");
     return SGS_OK;
 }
 
-sgs_status sgs_calibrate(const sgs_calibrate_options *o, char **written, sgs_diag *d)
+sgs_status sgs_calibrate(const sgs_calibrate_options *o, char **written, sgs_calibrate_report *r, sgs_diag *d)
 {
     if (written)
         *written = NULL;
@@ -304,6 +301,8 @@ sgs_status sgs_calibrate(const sgs_calibrate_options *o, char **written, sgs_dia
     sgs_status s = calibrate(&c, d);
     if (s == SGS_OK && written)
         *written = strdup(c.path);
+    if (r)
+        *r = c.report;
     sgs_samples_close(c.samples);
     sgs_session_free(c.session);
     sgs_graph_free(c.g);

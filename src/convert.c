@@ -26,11 +26,9 @@ static sgs_status check_options(const sgs_convert_options *o, sgs_diag *d)
     return SGS_OK;
 }
 
-static sgs_status later(const sgs_config *c, const char *name, sgs_diag *d, const char *what)
+static sgs_status later(const sgs_config *c, sgs_config_key key, const char *name, const char *what, sgs_diag *d)
 {
-    sgs_fail(d, SGS_E_UNSUPPORTED, "'%.200s': %s comes with a later version", name, what);
-    sgs_fail_at(d, c->file, c->inputs_line, NULL);
-    return SGS_E_UNSUPPORTED;
+    return sgs_config_fail(c, key, SGS_E_UNSUPPORTED, d, "%s for '%.200s' comes with a later version", what, name);
 }
 
 /* The ini's grammar knows more than the tools can do yet. */
@@ -38,23 +36,33 @@ static sgs_status check_config(const sgs_config *c, sgs_diag *d)
 {
     for (int i = 0; i < c->nin; i++) {
         const sgs_input_config *in = &c->in[i];
-        if (in->input == SGS_FMT_NV12 || in->input == SGS_FMT_RGBA || in->input == SGS_FMT_BGRA)
-            return later(c, in->name, d, sgs_format(c->arena, "input_formats=%s", sgs_format_name(in->input)));
-        if (in->width_align != 1 || in->height_align != 1)
-            return later(c, in->name, d, "an alignment other than 1");
+        if (in->input == SGS_FMT_NV12 || in->input == SGS_FMT_RGBA || in->input == SGS_FMT_BGRA ||
+            in->input == SGS_FMT_RAW_U16)
+            return later(c, SGS_KEY_FORMATS, in->name, sgs_format_name(in->input), d);
+        if (in->width_align != 1)
+            return later(c, SGS_KEY_WIDTH, in->name, sgs_format(c->arena, "%d", in->width_align), d);
+        if (in->height_align != 1)
+            return later(c, SGS_KEY_HEIGHT, in->name, sgs_format(c->arena, "%d", in->height_align), d);
     }
     return SGS_OK;
 }
 
 /* ---- import ---------------------------------------------------------------------------------------------------- */
 
+static int channels_of(sgs_data_format training)
+{
+    return sgs_format_raw(training) ? 0 : training == SGS_FMT_GRAY ? 1 : 3;
+}
+
 static sgs_status import(sgs_graph **g, const sgs_convert_options *o, const sgs_config *c, sgs_diag *d)
 {
     const char **in = SGS_NEW_N(c->arena, const char *, c->nin), **out = SGS_NEW_N(c->arena, const char *, c->nout);
     bool *in_nchw = SGS_NEW_N(c->arena, bool, c->nin), *out_nchw = SGS_NEW_N(c->arena, bool, c->nout);
+    int *channels = SGS_NEW_N(c->arena, int, c->nin);
     for (int i = 0; i < c->nin; i++) {
         in[i] = c->in[i].name;
         in_nchw[i] = c->in[i].nchw;
+        channels[i] = channels_of(c->in[i].training);
     }
     for (int i = 0; i < c->nout; i++) {
         out[i] = c->out[i].name;
@@ -64,9 +72,13 @@ static sgs_status import(sgs_graph **g, const sgs_convert_options *o, const sgs_
                                        .input_name = in,
                                        .ninput = c->nin,
                                        .input_nchw = in_nchw,
+                                       .input_channels = channels,
                                        .output_name = out,
                                        .noutput = c->nout,
                                        .output_nchw = out_nchw,
+                                       .ini = c->file,
+                                       .inputs_line = sgs_config_line(c, SGS_KEY_INPUTS),
+                                       .outputs_line = sgs_config_line(c, SGS_KEY_OUTPUTS),
                                        .log = &o->log };
     return sgs_onnx_import(g, o->model_file, &options, d);
 }
@@ -75,39 +87,81 @@ static sgs_status import(sgs_graph **g, const sgs_convert_options *o, const sgs_
 
 static sgs_status input_fail(const sgs_config *c, int i, sgs_diag *d, const char *expected, const sgs_value *v)
 {
+    const sgs_input_config *in = &c->in[i];
     char dims[256] = "";
     for (int k = 0; k < v->rank; k++)
         snprintf(dims + strlen(dims), sizeof dims - strlen(dims), "%s%lld", k ? ", " : "", (long long)v->dim[k]);
-    sgs_fail(d, SGS_E_CONFIG, "input '%.200s' is %s (%s): expected %s, found shape [%s], type %s", c->in[i].name,
-             sgs_format_name(c->in[i].training), c->in[i].nchw ? "NCHW" : "NHWC", expected, dims,
-             sgs_type_name(v->type));
-    sgs_fail_at(d, c->file, c->inputs_line, NULL);
-    return SGS_E_CONFIG;
+    return sgs_config_fail(c, c->line[SGS_KEY_TRAINING] ? SGS_KEY_TRAINING : SGS_KEY_FORMATS, SGS_E_CONFIG, d,
+                           "%s needs an input of %s, found '%.200s' with shape [%s] (%s), type %s",
+                           sgs_format_name(in->training), expected, in->name, dims, in->nchw ? "NCHW" : "NHWC",
+                           sgs_type_name(v->type));
+}
+
+static sgs_status no_picture(const sgs_config *c, int i, sgs_diag *d, const char *expected, const sgs_value *v)
+{
+    sgs_status s = input_fail(c, i, d, expected, v);
+    sgs_hint(
+        d,
+        "what is no picture takes RAWDATA_F32_NHWC, RAWDATA_S16_NHWC or RAWDATA_U8_NHWC, without mean and std_value");
+    return s;
+}
+
+/* A model that takes bytes normalizes them itself. */
+static sgs_status check_bytes(const sgs_config *c, int i, const sgs_value *v, sgs_diag *d)
+{
+    const sgs_input_config *in = &c->in[i];
+    if (v->type != SGS_U8)
+        return no_picture(c, i, d, "floating-point numbers or bytes", v);
+    for (int k = 0; k < 3; k++) {
+        const bool mean = k < in->nmean && in->mean[k] != 0;
+        if (!mean && (k >= in->nstd || in->std[k] == 1))
+            continue;
+        sgs_config_fail(
+            c, mean ? SGS_KEY_MEAN : SGS_KEY_STD, SGS_E_CONFIG, d,
+            "the model takes bytes at '%.200s' and normalizes them itself: expected mean 0 and std_value 1, found %g",
+            in->name, (double)(mean ? in->mean[k] : in->std[k]));
+        return SGS_E_CONFIG;
+    }
+    return SGS_OK;
 }
 
 static sgs_status check_input(const sgs_config *c, int i, const sgs_value *v, sgs_diag *d)
 {
     const sgs_input_config *in = &c->in[i];
+    const int channels = channels_of(in->training);
     if (in->nchw && v->rank != 4) {
-        sgs_status s = input_fail(c, i, d, "a 4-dimensional input for input_layouts=NCHW", v);
-        sgs_hint(d, "write NHWC in its place: inputs of other ranks stay as they are");
-        return s;
+        sgs_config_fail(c, SGS_KEY_LAYOUTS, SGS_E_CONFIG, d,
+                        "expected NHWC for '%.200s', as it has %d dimensions, found NCHW", in->name, v->rank);
+        sgs_hint(d, "NCHW is for inputs of 4 dimensions; others stay as they are and take NHWC as a placeholder");
+        return SGS_E_CONFIG;
     }
-    if (sgs_format_raw(in->training))
+    if (!channels)
         return SGS_OK;
-    if (v->type != SGS_F32)
-        return input_fail(c, i, d, "floating-point pictures", v);
     if (v->rank != 4)
-        return input_fail(c, i, d, "4 dimensions", v);
-    if (in->training == SGS_FMT_GRAY)
-        return v->dim[in->nchw ? 1 : 3] == 1 ? SGS_OK : input_fail(c, i, d, "1 channel", v);
-    return v->dim[in->nchw ? 1 : 3] == 3 ? SGS_OK : input_fail(c, i, d, "3 channels", v);
+        return no_picture(c, i, d, "4 dimensions", v);
+    if (v->dim[in->nchw ? 1 : 3] != channels)
+        return input_fail(c, i, d, channels == 1 ? "1 channel" : "3 channels", v);
+    return v->type == SGS_F32 ? SGS_OK : check_bytes(c, i, v, d);
 }
 
-static sgs_status check_inputs(const sgs_config *c, const sgs_graph *g, sgs_diag *d)
+/* NCHW where an output has other ranks: as for inputs. */
+static sgs_status check_output(const sgs_config *c, int i, const sgs_value *v, sgs_diag *d)
+{
+    if (!c->out[i].nchw || v->rank == 4)
+        return SGS_OK;
+    sgs_config_fail(c, SGS_KEY_OUTPUT_LAYOUTS, SGS_E_CONFIG, d,
+                    "expected NHWC for '%.200s', as it has %d dimension%s, found NCHW", c->out[i].name, v->rank,
+                    v->rank == 1 ? "" : "s");
+    sgs_hint(d, "NCHW is for outputs of 4 dimensions; others stay as they are and take NHWC as a placeholder");
+    return SGS_E_CONFIG;
+}
+
+static sgs_status check_ends(const sgs_config *c, const sgs_graph *g, sgs_diag *d)
 {
     for (int i = 0; i < c->nin; i++)
         SGS_TRY(check_input(c, i, g->in[i], d));
+    for (int i = 0; i < c->nout; i++)
+        SGS_TRY(check_output(c, i, g->out[i], d));
     return SGS_OK;
 }
 
@@ -153,7 +207,7 @@ static sgs_status finish(sgs_graph *g, const sgs_convert_options *o, const sgs_c
 {
     const sgs_pass_options passes = { o->skip_simplify, o->verify, o->dump_after, &o->log };
     SGS_TRY(sgs_run_passes(g, &passes, d));
-    SGS_TRY(check_inputs(c, g, d));
+    SGS_TRY(check_ends(c, g, d));
     SGS_TRY(add_metadata(g, o, c, d));
     return sgs_sim_write(g, o->output_file, d);
 }

@@ -39,61 +39,29 @@ static const char *base_name(const char *path)
 
 /* ---- the ini, where given, against the model ------------------------------------------------------------------- */
 
-static sgs_status disagree(const sgs_config *c, int line, sgs_diag *d, const char *what, const char *name,
-                           const char *ini, const char *model)
+/* The settings of the model as far as it shows them. */
+static void shown_config(const simulation *s, sgs_config *c)
 {
-    sgs_fail(d, SGS_E_CONFIG, "%s of '%.200s' differs: %s in the ini, %s in the model", what, name, ini, model);
-    sgs_fail_at(d, c->file, line, NULL);
-    return SGS_E_CONFIG;
-}
-
-static sgs_status count_differs(const sgs_config *c, int line, sgs_diag *d, const char *what, int ini, int model)
-{
-    sgs_fail(d, SGS_E_CONFIG, "%s: %d in the ini, %d in the model", what, ini, model);
-    sgs_fail_at(d, c->file, line, NULL);
-    return SGS_E_CONFIG;
-}
-
-static sgs_status compare_inputs(const simulation *s, const sgs_config *c, sgs_diag *d)
-{
-    const int line = c->inputs_line;
-    if (c->nin != s->nin)
-        return count_differs(c, line, d, "inputs", c->nin, s->nin);
-    for (int i = 0; i < s->nin; i++) {
-        const sgs_input_config *in = &c->in[i];
-        const char *training = sgs_format_name(in->training), *input = sgs_format_name(in->input),
-                   *layout = in->nchw ? "NCHW" : "NHWC";
-        if (strcmp(in->name, s->in[i]->name))
-            return disagree(c, line, d, "the name", in->name, in->name, s->in[i]->name);
-        if (strcmp(training, s->in[i]->training_format))
-            return disagree(c, line, d, "training_input_formats", in->name, training, s->in[i]->training_format);
-        if (strcmp(input, s->in[i]->format))
-            return disagree(c, line, d, "input_formats", in->name, input, s->in[i]->format);
-        if (strcmp(layout, s->in[i]->layout))
-            return disagree(c, line, d, "input_layouts", in->name, layout, s->in[i]->layout);
-    }
-    return SGS_OK;
-}
-
-static sgs_status compare_outputs(const simulation *s, const sgs_config *c, sgs_diag *d)
-{
-    if (c->nout != s->nout)
-        return count_differs(c, c->outputs_line, d, "outputs", c->nout, s->nout);
+    *c = (sgs_config){ .arena = s->arena, .nin = s->nin, .nout = s->nout };
+    c->in = SGS_NEW_N(s->arena, sgs_input_config, s->nin);
+    c->out = SGS_NEW_N(s->arena, sgs_output_config, s->nout);
+    for (int i = 0; i < s->nin; i++)
+        c->in[i] = (sgs_input_config){ .name = s->in[i]->name,
+                                       .training = sgs_format_find(s->in[i]->training_format),
+                                       .input = sgs_format_find(s->in[i]->format),
+                                       .nchw = !strcmp(s->in[i]->layout, "NCHW") };
     for (int i = 0; i < s->nout; i++)
-        if (strcmp(c->out[i].name, s->out[i]->name))
-            return disagree(c, c->outputs_line, d, "the name", c->out[i].name, c->out[i].name, s->out[i]->name);
-    return SGS_OK;
+        c->out[i] = (sgs_output_config){ .name = s->out[i]->name, .nchw = !strcmp(s->out[i]->layout, "NCHW") };
 }
 
 static sgs_status check_ini(const simulation *s, sgs_diag *d)
 {
     if (!s->o->input_config)
         return SGS_OK;
-    sgs_config *c;
+    sgs_config *c, model;
     SGS_TRY(sgs_config_read(&c, s->o->input_config, d));
-    sgs_status status = compare_inputs(s, c, d);
-    if (status == SGS_OK)
-        status = compare_outputs(s, c, d);
+    shown_config(s, &model);
+    sgs_status status = sgs_config_compare(c, &model, d);
     sgs_config_free(c);
     return status;
 }
@@ -158,16 +126,32 @@ static sgs_status take_category(simulation *s, sgs_diag *d)
 
 /* ---- the console ----------------------------------------------------------------------------------------------- */
 
+/* real = (q - zero) * scale. */
+static void show_scale(const simulation *s, const sgs_io_info *t)
+{
+    if (t->nscale == 1)
+        sgs_log_line(&s->o->log, "    scale: %.9g  zero point: %d", (double)t->scale[0], t->zero[0]);
+    else if (t->nscale > 1 && t->nscale <= 4)
+        for (int i = 0; i < t->nscale; i++)
+            sgs_log_line(&s->o->log, "    channel %d: scale: %.9g  zero point: %d", i, (double)t->scale[i], t->zero[i]);
+    else if (t->nscale)
+        sgs_log_line(&s->o->log, "    scale: one for each of %d channels", t->nscale);
+}
+
 static void show_tensor(const simulation *s, const sgs_io_info *t, const char *side, int index)
 {
     sgs_buf b = { 0 };
     for (int i = 0; i < t->rank; i++)
         sgs_buf_printf(&b, "%s%d", i ? " " : "", t->dim[i]);
     sgs_log_line(&s->o->log, "  %s %d: %.*s", side, index, CONSOLE_NAME, t->name);
-    sgs_log_line(&s->o->log, "    dtype: %s  layouts: %s  shape: [%s]", sgs_dtype_name(t->dtype),
-                 t->layout ? t->layout : "NHWC", b.p ? b.p : "");
-    if (t->training_format && t->training_format[0])
+    sgs_log_line(&s->o->log, "    dtype: %s  layouts: %s  shape: [%s]", sgs_dtype_name(t->dtype), t->layout,
+                 b.p ? b.p : "");
+    if (t->training_format[0])
         sgs_log_line(&s->o->log, "    training_input_formats: %s  input_formats: %s", t->training_format, t->format);
+    if (t->width_align)
+        sgs_log_line(&s->o->log, "    input_width_alignment: %d  input_height_alignment: %d", t->width_align,
+                     t->height_align);
+    show_scale(s, t);
     sgs_buf_free(&b);
 }
 
@@ -201,25 +185,6 @@ static sgs_type type_of(sgs_dtype t)
     return SGS_BOOL;
 }
 
-/* RGB to BGR or back: the script returns training_input_formats, the board gives input_formats. */
-static void swap_channels(const sgs_io_info *t, uint8_t *p)
-{
-    const bool nchw = !strcmp(t->layout, "NCHW");
-    const int64_t pixels = sgs_io_count(t) / 3, plane = nchw ? pixels / t->dim[0] : 1;
-    for (int64_t i = 0; i < pixels; i++) {
-        uint8_t *red = nchw ? p + i / plane * 3 * plane + i % plane : p + 3 * i, *blue = red + 2 * plane;
-        const uint8_t keep = *red;
-        *red = *blue;
-        *blue = keep;
-    }
-}
-
-static bool order_differs(const sgs_io_info *t)
-{
-    return t->dtype == SGS_DT_UINT8 && ((!strcmp(t->training_format, "RGB") && !strcmp(t->format, "BGR")) ||
-                                        (!strcmp(t->training_format, "BGR") && !strcmp(t->format, "RGB")));
-}
-
 static sgs_status set_input(simulation *s, int i, const sgs_array *array, sgs_diag *d)
 {
     const sgs_io_info *t = s->in[i];
@@ -228,8 +193,9 @@ static sgs_status set_input(simulation *s, int i, const sgs_array *array, sgs_di
         dim[k] = t->dim[k];
     const sgs_want want = { .name = t->name, .type = type_of(t->dtype), .rank = t->rank, .dim = dim };
     SGS_TRY(sgs_samples_take(s->samples, i, array, &want, s->buffer[i], d));
-    if (order_differs(t))
-        swap_channels(t, s->buffer[i]);
+    if (sgs_simulator_kind(s->model) != SGS_FLOAT)
+        sgs_to_board(sgs_format_find(t->training_format), sgs_format_find(t->format), !strcmp(t->layout, "NCHW"), &want,
+                     s->buffer[i]);
     return sgs_simulator_set_input(s->model, i, s->buffer[i], t->bytes, d);
 }
 
@@ -270,15 +236,27 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+static sgs_results results_of(const simulation *s, int sample)
+{
+    return (sgs_results){ s->folder, s->model_name, s->picture[sample], s->o->skip_garbage };
+}
+
+static void show_sample(const simulation *s, int sample)
+{
+    if (s->o->show_log)
+        sgs_log_line(&s->o->log, "%s: %.3f ms", sgs_samples_path(s->samples, sample, 0), s->ms[sample]);
+}
+
 static sgs_status run_sample(simulation *s, int sample, const sgs_array *array, sgs_diag *d)
 {
-    const sgs_results r = { s->folder, s->model_name, s->picture[sample] };
+    const sgs_results r = results_of(s, sample);
     for (int i = 0; i < s->nin; i++)
         SGS_TRY(set_input(s, i, &array[i], d));
     SGS_TRY(save_inputs(s, &r, d));
     const double start = now();
     SGS_TRY(sgs_simulator_invoke(s->model, d));
     s->ms[sample] = (now() - start) * 1e3;
+    show_sample(s, sample);
     return save_outputs(s, &r, d);
 }
 
@@ -308,11 +286,30 @@ static void name_pictures(simulation *s, int n)
             s->picture[i] = sgs_format(s->arena, "%s_%d", s->picture[i], i);
 }
 
-static sgs_status run_all(simulation *s, sgs_diag *d)
+/* --continue_run: what an earlier run has finished is left out. */
+static void leave_out(simulation *s)
 {
     const int n = sgs_samples_count(s->samples);
+    bool *keep = SGS_NEW_N(s->arena, bool, n);
+    int kept = 0;
+    for (int i = 0; i < n; i++) {
+        const sgs_results r = results_of(s, i);
+        keep[i] = !sgs_results_there(&r, s->classes ? "classification" : "unknown");
+        if (keep[i])
+            s->picture[kept++] = s->picture[i];
+    }
+    sgs_samples_keep(s->samples, keep);
+    if (kept < n)
+        sgs_log_line(&s->o->log, "%d of %d results are in %s already", n - kept, n, s->folder);
+}
+
+static sgs_status run_all(simulation *s, sgs_diag *d)
+{
+    name_pictures(s, sgs_samples_count(s->samples));
+    if (s->o->continue_run)
+        leave_out(s);
+    const int n = sgs_samples_count(s->samples);
     sgs_array *array = SGS_NEW_N(s->arena, sgs_array, s->nin);
-    name_pictures(s, n);
     s->ms = SGS_NEW_N(s->arena, double, n);
     for (int i = 0; i < n; i++) {
         bool end;
@@ -334,7 +331,8 @@ static void show_times(const simulation *s, double seconds)
 {
     const int n = sgs_samples_count(s->samples);
     qsort(s->ms, (size_t)n, sizeof *s->ms, by_size);
-    sgs_log_line(&s->o->log, "%.3f ms per inference (median of %d)", s->ms[n / 2], n);
+    if (n)
+        sgs_log_line(&s->o->log, "%.3f ms per inference (median of %d)", s->ms[n / 2], n);
     sgs_log_line(&s->o->log, "Total time elapsed: %.1f s", seconds);
     sgs_log_line(&s->o->log, "results are in %s", s->folder);
     sgs_log_line(&s->o->log, "Run evaluation OK.");

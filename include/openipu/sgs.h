@@ -87,8 +87,17 @@ typedef struct sgs_calibrate_options {
     const char *soc_version;
     sgs_log log;
 } sgs_calibrate_options;
-/* *written (may be NULL) receives the path, to be freed with sgs_free. */
-sgs_status sgs_calibrate(const sgs_calibrate_options *o, char **written, sgs_diag *d);
+/* Expected quality: the fixed-point model against the float one on `samples` of the calibration's `of` samples. */
+typedef struct sgs_calibrate_report {
+    int samples, of;              /* samples 0: not measured, a warning said why */
+    int noutput;                  /* those that do not fit here are left out */
+    struct {
+        char name[256];
+        double sqnr;              /* dB; infinite: equal on all of them; NaN: the float output is all zeros */
+    } output[64];
+} sgs_calibrate_report;
+/* *written and *r may be NULL; *written receives the path, to be freed with sgs_free. */
+sgs_status sgs_calibrate(const sgs_calibrate_options *o, char **written, sgs_calibrate_report *r, sgs_diag *d);
 
 /* ---- stage 3: fixed -> image --------------------------------------------------------------------------------------------- */
 
@@ -122,6 +131,7 @@ typedef struct sgs_io_info {
     const char *training_format;  /* "RGB", "RAWDATA_F32_NHWC", ... ; "" where unknown (outputs) */
     const char *format;           /* input_formats / output_formats */
     const char *layout;           /* "NHWC", "NCHW" */
+    int width_align, height_align; /* of image inputs; 0 elsewhere */
     int nscale;                   /* quantization of what goes in or comes out; 0: none */
     const float *scale;
     const int32_t *zero;
@@ -160,6 +170,9 @@ typedef struct sgs_simulate_options {
     bool dump_rawdata;            /* IMAGE.bin (several inputs: IMAGE.inputI.bin): the bytes a board program hands to the model */
     bool save_input;              /* IMAGE.inputI.npy: what went into the model */
     bool dump_output;             /* IMAGE.outputI.npy: what came out, bit for bit */
+    bool skip_garbage;            /* integer outputs: only the original shape in the text files */
+    bool show_log;                /* a line for each sample */
+    bool continue_run;            /* leaves out samples whose text file is there already */
     sgs_log log;
 } sgs_simulate_options;
 sgs_status sgs_simulate(const sgs_simulate_options *o, sgs_diag *d);

@@ -51,6 +51,14 @@ const char *sgs_format_name(sgs_data_format f)
     return (unsigned)f < SGS_FMT_COUNT ? format_names[f] : "?";
 }
 
+sgs_data_format sgs_format_find(const char *name)
+{
+    int f = 0;
+    while (f < SGS_FMT_COUNT && strcmp(format_names[f], name))
+        f++;
+    return (sgs_data_format)f;
+}
+
 const char *sgs_conv_format_name(sgs_conv_format f)
 {
     return (unsigned)f <= SGS_CONV_DEPTHWISE_INT16 ? conv_names[f] : "?";
@@ -224,7 +232,6 @@ static sgs_status read_inputs(reader *r)
     const char **name;
     SGS_TRY(take_names(r, partner, &name));
     sgs_config *c = r->c;
-    c->inputs_line = r->list.line;
     c->nin = r->list.n;
     c->in = SGS_NEW_N(c->arena, sgs_input_config, c->nin);
     for (int i = 0; i < c->nin; i++)
@@ -463,7 +470,6 @@ static sgs_status read_outputs(reader *r)
     const char **name;
     SGS_TRY(take_names(r, partner, &name));
     sgs_config *c = r->c;
-    c->outputs_line = r->list.line;
     c->nout = r->list.n;
     c->out = SGS_NEW_N(c->arena, sgs_output_config, c->nout);
     for (int i = 0; i < c->nout; i++)
@@ -569,11 +575,32 @@ static const struct row {
     { CONV, "input_format", read_conv_format, false },
     { CONV, "tensor_arrays", read_tensor_arrays, false },
 };
-#define NROWS ((int)(sizeof rows / sizeof rows[0]))
+#define NROWS SGS_KEY_COUNT
+_Static_assert(sizeof rows / sizeof rows[0] == NROWS, "a row for each sgs_config_key");
+
+int sgs_config_line(const sgs_config *c, sgs_config_key key)
+{
+    if (c->line[key])
+        return c->line[key];
+    return key < SGS_KEY_OUTPUTS ? c->line[SGS_KEY_INPUTS] : key < SGS_KEY_CONV_FORMAT ? c->line[SGS_KEY_OUTPUTS] : 0;
+}
+
+sgs_status sgs_config_fail(const sgs_config *c, sgs_config_key key, sgs_status code, sgs_diag *d, const char *fmt, ...)
+{
+    char text[1200];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    sgs_fail(d, code, "%s: %s", rows[key].key, text);
+    sgs_fail_at(d, c->file, sgs_config_line(c, key), NULL);
+    return code;
+}
 
 static sgs_status read_row(const sgs_ini *ini, sgs_config *c, int i, sgs_diag *d)
 {
     const sgs_ini_entry *e = sgs_ini_get(ini, rows[i].section, rows[i].key);
+    c->line[i] = e ? e->line : 0;
     reader r = { .ini = ini, .c = c, .key = &ini->known[i], .present = e != NULL, .d = d };
     if (e && rows[i].names)
         r.list = *e;

@@ -18,7 +18,8 @@ typedef enum sgs_data_format { /* formats of the manual; raw ones carry their ty
                                SGS_FMT_RAW_U16,
                                SGS_FMT_COUNT
 } sgs_data_format;
-const char *sgs_format_name(sgs_data_format f); /* "RGB", "RAWDATA_S16_NHWC" */
+const char *sgs_format_name(sgs_data_format f);    /* "RGB", "RAWDATA_S16_NHWC" */
+sgs_data_format sgs_format_find(const char *name); /* SGS_FMT_COUNT: none of that name */
 static inline bool sgs_format_raw(sgs_data_format f)
 {
     return f >= SGS_FMT_RAW_U8;
@@ -50,6 +51,29 @@ typedef enum sgs_conv_format {
 } sgs_conv_format;
 const char *sgs_conv_format_name(sgs_conv_format f); /* "ALL_INT16"; "" for the default */
 
+/* The keys, in the order they are read. */
+typedef enum sgs_config_key {
+    SGS_KEY_INPUTS,
+    SGS_KEY_TRAINING,
+    SGS_KEY_FORMATS,
+    SGS_KEY_QUANTIZATIONS,
+    SGS_KEY_MEAN,
+    SGS_KEY_MEAN_RED,
+    SGS_KEY_MEAN_GREEN,
+    SGS_KEY_MEAN_BLUE,
+    SGS_KEY_STD,
+    SGS_KEY_WIDTH,
+    SGS_KEY_HEIGHT,
+    SGS_KEY_LAYOUTS,
+    SGS_KEY_OUTPUTS,
+    SGS_KEY_DEQUANTIZATIONS,
+    SGS_KEY_OUTPUT_FORMATS,
+    SGS_KEY_OUTPUT_LAYOUTS,
+    SGS_KEY_CONV_FORMAT,
+    SGS_KEY_TENSOR_ARRAYS,
+    SGS_KEY_COUNT
+} sgs_config_key;
+
 typedef struct sgs_config {
     const char *file;
     sgs_arena *arena;
@@ -60,13 +84,21 @@ typedef struct sgs_config {
     sgs_conv_format conv_format;
     const char **tensor_arrays;
     int ntensor_arrays;
-    int inputs_line, outputs_line; /* for messages about names */
+    int line[SGS_KEY_COUNT]; /* 0: the key is absent */
 } sgs_config;
 
 /* Everything that can be checked without the model. */
 sgs_status sgs_config_read(sgs_config **c, const char *path, sgs_diag *d);
 sgs_status sgs_config_parse(sgs_config **c, const char *file, sgs_span text, sgs_diag *d);
 void sgs_config_free(sgs_config *c);
+/* Where a key stands; an absent one where the names it goes with stand. */
+int sgs_config_line(const sgs_config *c, sgs_config_key key);
+/* "KEY: TEXT" at the key's line. */
+sgs_status sgs_config_fail(const sgs_config *c, sgs_config_key key, sgs_status code, sgs_diag *d, const char *fmt, ...)
+    SGS_PRINTF(5, 6);
+/* Whether an ini fits the model it is given with: names, order, formats, layouts (10).  Complains about the ini, naming
+ * both. */
+sgs_status sgs_config_compare(const sgs_config *ini, const sgs_config *model, sgs_diag *d);
 /* A canonical text of the settings, stored in .sim as metadata "sgs.config"; sgs_config_parse reads it back to equal
  * settings. */
 void sgs_config_print(const sgs_config *c, sgs_buf *out);

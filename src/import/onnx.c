@@ -33,6 +33,10 @@ static bool parse_shape(const char **p, shape *s)
     return true;
 }
 
+typedef struct layouts {
+    bool own_nchw, nchw;    /* the model's, the ini's */
+} layouts;
+
 static sgs_status parse_shapes(sgs_onnx *o, const sgs_onnx_info *const *in, int n, shape *out, sgs_diag *d)
 {
     const char *p = o->opt->input_shapes;
@@ -100,18 +104,18 @@ static sgs_status static_shape(sgs_onnx *o, const sgs_onnx_info *in, const shape
 }
 
 /* An input of the graph: 4-D ones are channel-last unless the ini says otherwise; the rest of the model sees its own order. */
-static sgs_status make_input(sgs_onnx *o, const sgs_onnx_info *in, const shape *s, bool nchw, sgs_diag *d)
+static sgs_status make_input(sgs_onnx *o, const sgs_onnx_info *in, const shape *s, layouts l, sgs_diag *d)
 {
+    static const int8_t orders[2][4] = { { 0, 2, 3, 1 }, { 0, 3, 1, 2 } };
     sgs_graph *g = o->im.g;
     int64_t dim[SGS_MAX_RANK], count = 1;
-    bool last = s->rank == 4 && !nchw;
+    bool differ = s->rank == 4 && l.own_nchw != l.nchw;
     if (in->type < 0) {
         sgs_fail(d, SGS_E_UNSUPPORTED, "input '%s' has an element type that is not supported", in->name);
         return sgs_fail_at(d, o->file, 0, NULL);
     }
     for (int i = 0; i < s->rank; i++) {
-        static const int8_t nhwc[] = { 0, 2, 3, 1 };
-        dim[i] = s->dim[last ? nhwc[i] : i];
+        dim[i] = s->dim[differ ? orders[l.nchw][i] : i];
         if (!sgs_mul64(count, dim[i], &count) || count > (int64_t)1 << 32) {
             char text[128];
             sgs_fail(d, SGS_E_LIMIT, "input '%s' of %s is too large: at most 2^32 elements", in->name, sgs_dims_text(text, sizeof text, s->rank, s->dim));
@@ -123,10 +127,33 @@ static sgs_status make_input(sgs_onnx *o, const sgs_onnx_info *in, const shape *
     sgs_value_name(g, v, in->name);
     g->in[g->nin++] = v;
     sgs_source_node here = { .op = "input", .domain = "", .name = "", .nout = 1, .out = &in->name };
-    if (last)
-        SGS_TRY(sgs_emit_nchw(&o->im, &here, v, &own, d));
+    if (differ)
+        SGS_TRY((l.own_nchw ? sgs_emit_nchw : sgs_emit_nhwc)(&o->im, &here, v, &own, d));
     sgs_map_set(&o->im.values, in->name, own);
     return SGS_OK;
+}
+
+/* A complaint about a name of the ini stands there. */
+static sgs_status at_names(const sgs_onnx *o, bool output, sgs_diag *d)
+{
+    const sgs_onnx_options *opt = o->opt;
+    return opt->ini ? sgs_fail_at(d, opt->ini, output ? opt->outputs_line : opt->inputs_line, NULL) : sgs_fail_at(d, o->file, 0, NULL);
+}
+
+/* ---- layouts of 4-D inputs and outputs: the model's own, and the ini's ------------------------------------------------------------- */
+
+/* ONNX pictures are N,C,H,W; models that come from channel-last frameworks keep theirs, and their channels then lie last alone. */
+static bool picture_is_last(const shape *s, int channels)
+{
+    return channels && s->rank == 4 && s->dim[1] != channels && s->dim[3] == channels;
+}
+
+static void find_layout(sgs_onnx *o, const char *name, const shape *s, int channels)
+{
+    if (o->channels_last || !picture_is_last(s, channels))
+        return;
+    o->channels_last = true;
+    sgs_log_line(o->opt->log, "the model takes '%s' as N,H,W,C: its own 4-D inputs and outputs are read as N,H,W,C", name);
 }
 
 /* ---- which inputs and outputs -------------------------------------------------------------------------------------------------------- */
@@ -139,7 +166,17 @@ static const sgs_onnx_info *find_info(const sgs_onnx_info *list, int n, const ch
     return NULL;
 }
 
-static sgs_status unknown_name(sgs_onnx *o, const char *what, const char *name, sgs_diag *d)
+/* An unquoted name ends at `;`, `,` or `#`: does one of the model's go on there? */
+static const char *longer_name(const char *const *known, int n, const char *name)
+{
+    const size_t k = strlen(name);
+    for (int i = 0; i < n; i++)
+        if (k && !strncmp(known[i], name, k) && strchr(";,# ", known[i][k]) && known[i][k])
+            return known[i];
+    return NULL;
+}
+
+static sgs_status unknown_name(sgs_onnx *o, bool output, const char *name, sgs_diag *d)
 {
     int n = 0, most = o->nin + o->nout;
     for (int i = 0; i < o->nnode; i++)
@@ -150,9 +187,11 @@ static sgs_status unknown_name(sgs_onnx *o, const char *what, const char *name, 
     for (int i = 0; i < o->nnode; i++)
         for (int k = 0; k < o->node[i].nout; k++)
             known[n++] = o->node[i].out[k];
-    const char *near = sgs_nearest(name, known, n);
-    sgs_fail(d, SGS_E_CONFIG, "%s '%s' is not a tensor of the model", what, name);
-    sgs_fail_at(d, o->file, 0, NULL);
+    const char *near = sgs_nearest(name, known, n), *longer = longer_name(known, n, name);
+    sgs_fail(d, SGS_E_CONFIG, "%s '%s' is not a tensor of the model", output ? "output" : "input", name);
+    at_names(o, output, d);
+    if (longer)
+        sgs_hint(d, "the model has '%s': put the name in quotes", longer);
     sgs_buf b = { 0 };
     for (int i = 0; i < o->nin && i < 8; i++)
         if (!sgs_map_get(&o->im.values, o->in[i].name))
@@ -237,21 +276,26 @@ static sgs_status plan_inputs(sgs_onnx *o, plan *p, sgs_diag *d)
 static sgs_status make_inputs(sgs_onnx *o, plan *p, sgs_map *stop, sgs_diag *d)
 {
     sgs_graph *g = o->im.g;
+    shape *s = SGS_NEW_N(o->a, shape, p->ninput + 1);
     g->in = SGS_NEW_N(o->a, sgs_value *, p->ninput + o->nin + 1);
     for (int i = 0; i < p->ninput; i++) {
         const char *name = o->opt->ninput ? o->opt->input_name[i] : p->input[i]->name;
         if (!p->input[i] && !made_inside(o, name))
-            return unknown_name(o, "input", name, d);
+            return unknown_name(o, false, name, d);
         if (!p->input[i]) {
             sgs_fail(d, SGS_E_CONFIG, "input '%s' lies inside the model, behind nodes that cannot be taken, and the file gives no shape for it", name);
-            sgs_fail_at(d, o->file, 0, NULL);
+            at_names(o, false, d);
             sgs_hint(d, "store shapes in the model first: onnx.shape_inference.infer_shapes");
             return SGS_E_CONFIG;
         }
-        shape s;
-        bool nchw = o->opt->ninput && o->opt->input_nchw && o->opt->input_nchw[i];
-        SGS_TRY(static_shape(o, p->input[i], p->given[i], &s, d));
-        SGS_TRY(make_input(o, p->input[i], &s, nchw, d));
+        SGS_TRY(static_shape(o, p->input[i], p->given[i], &s[i], d));
+        if (o->opt->ninput && o->opt->input_channels)
+            find_layout(o, name, &s[i], o->opt->input_channels[i]);
+    }
+    for (int i = 0; i < p->ninput; i++) {
+        const bool nchw = o->opt->ninput && o->opt->input_nchw && o->opt->input_nchw[i];
+        const bool last = o->channels_last && find_info(o->in, o->nin, p->input[i]->name);
+        SGS_TRY(make_input(o, p->input[i], &s[i], (layouts){ !last, nchw }, d));
         sgs_map_set(stop, p->input[i]->name, g->in[i]);
     }
     return SGS_OK;
@@ -266,10 +310,10 @@ static sgs_status check_output(sgs_onnx *o, const plan *p, int i, sgs_diag *d)
             problem = "is listed twice";
     if (problem) {
         sgs_fail(d, o->opt->noutput ? SGS_E_CONFIG : SGS_E_MODEL, "output '%s' %s", name, problem);
-        return sgs_fail_at(d, o->file, 0, NULL);
+        return at_names(o, true, d);
     }
     if (!made_inside(o, name) && !sgs_map_get(&o->im.values, name))
-        return unknown_name(o, "output", name, d);
+        return unknown_name(o, true, name, d);
     if (!find_info(o->out, o->nout, name))
         sgs_log_line(o->opt->log, "the model is cut at '%s', which becomes an output", name);
     return SGS_OK;
@@ -302,7 +346,7 @@ static sgs_status build_nodes(sgs_onnx *o, const sgs_onnx_order *order, sgs_diag
                 continue;
             if (find_info(o->in, o->nin, n->in[k])) {
                 sgs_fail(d, SGS_E_CONFIG, "the model's input '%s' is needed, but the configuration does not list it", n->in[k]);
-                sgs_fail_at(d, o->file, 0, NULL);
+                at_names(o, false, d);
                 sgs_hint(d, "add '%s' to inputs= in input_config.ini", n->in[k]);
                 return SGS_E_CONFIG;
             }
@@ -342,9 +386,10 @@ static sgs_status make_outputs(sgs_onnx *o, const plan *p, sgs_diag *d)
     for (int i = 0; i < p->noutput; i++) {
         sgs_value *v = sgs_map_get(&o->im.values, p->output[i]), *named = v;
         sgs_source_node here = { .op = "output", .domain = "", .name = "", .nout = 1, .out = &p->output[i] };
-        bool nchw = o->opt->noutput && o->opt->output_nchw && o->opt->output_nchw[i];
-        if (v->rank == 4 && !nchw && !v->data)
-            SGS_TRY(sgs_emit_nhwc(&o->im, &here, v, &v, d));
+        const bool nchw = o->opt->noutput && o->opt->output_nchw && o->opt->output_nchw[i];
+        const bool own_nchw = !(o->channels_last && find_info(o->out, o->nout, p->output[i]));
+        if (v->rank == 4 && nchw != own_nchw && !v->data)
+            SGS_TRY((nchw ? sgs_emit_nchw : sgs_emit_nhwc)(&o->im, &here, v, &v, d));
         SGS_TRY(own_value(o, &here, &v, d));
         if (v != named && named->def && !v->nname) {
             sgs_value_take_names(g, v, named);

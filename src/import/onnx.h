@@ -8,9 +8,12 @@ typedef struct sgs_onnx_options {
     const char *const *input_name;     /* the ini's inputs and outputs: order of the graph, and where it is cut; n 0: the model's own */
     int ninput;
     const bool *input_nchw;            /* per ini input: a 4-D input stays NCHW */
+    const int *input_channels;         /* of a picture, 0 of other inputs; NULL: no pictures */
     const char *const *output_name;
     int noutput;
     const bool *output_nchw;
+    const char *ini;                   /* where those names stand, for messages, or NULL */
+    int inputs_line, outputs_line;
     int64_t memory_limit;              /* bytes an import may take; 0: 512 MiB and eight times the files' size */
     const sgs_log *log;                /* what was decided on the user's behalf, or NULL */
 } sgs_onnx_options;

@@ -36,6 +36,7 @@ typedef struct sgs_onnx {
     const char *producer;
     sgs_map files;               /* of external data */
     size_t fair;                 /* the memory limit so far */
+    bool channels_last;          /* 4-D inputs and outputs of the model itself are N,H,W,C */
 } sgs_onnx;
 
 /* Fills o from the file's bytes: opset, inputs, outputs, initializers (as constants of o->im.g), nodes in file order. */

@@ -135,6 +135,22 @@ const char *sgs_samples_path(const sgs_samples *s, int sample, int input)
     return paths_of(s, sample)[input];
 }
 
+const char *const *sgs_samples_scripts(const sgs_samples *s)
+{
+    return s->crew.script;
+}
+
+void sgs_samples_keep(sgs_samples *s, const bool *keep)
+{
+    const int each = s->pictures.ninput, n = s->pictures.count;
+    s->pictures.count = 0;
+    for (int i = 0; i < n; i++)
+        if (keep[i])
+            memmove(s->pictures.path + (size_t)s->pictures.count++ * (size_t)each,
+                    s->pictures.path + (size_t)i * (size_t)each, (size_t)each * sizeof *s->pictures.path);
+    s->nworker = s->nworker < s->pictures.count ? s->nworker : s->pictures.count;
+}
+
 /* ---- running --------------------------------------------------------------------------------------------------- */
 
 static sgs_status start_all(sgs_samples *s, sgs_diag *d)

@@ -18,7 +18,10 @@ typedef struct sgs_samples sgs_samples;
 /* Lists the pictures and checks that they and the scripts exist.  ninput: of the model. */
 sgs_status sgs_samples_open(sgs_samples **s, const sgs_samples_options *o, int ninput, bool norm, sgs_diag *d);
 int sgs_samples_count(const sgs_samples *s);
+/* Before the first sgs_samples_next: leaves out every sample i whose keep[i] is false. */
+void sgs_samples_keep(sgs_samples *s, const bool *keep);
 const char *sgs_samples_path(const sgs_samples *s, int sample, int input);
+const char *const *sgs_samples_scripts(const sgs_samples *s); /* [ninput] */
 /* The next sample, in order; array[ninput] stays valid until the next call.  *end true: no more. */
 sgs_status sgs_samples_next(sgs_samples *s, sgs_array *array, bool *end, sgs_diag *d);
 void sgs_samples_close(sgs_samples *s); /* ends the workers */
@@ -31,14 +34,18 @@ typedef struct sgs_want {
     const int64_t *dim;
 } sgs_want;
 /* Input `input` of the sample that the last sgs_samples_next gave, into out (dense, want's type).  The dims must be
- * equal; elements are converted where no value changes (to f32: rounded, but finite), else it is an error naming
+ * equal; elements are converted where no value changes, else it is an error naming
  * script, picture, expected and found. */
 sgs_status sgs_samples_take(const sgs_samples *s, int input, const sgs_array *a, const sgs_want *want, void *out,
                             sgs_diag *d);
 
-/* Before the long step: does the script normalize as the ini says?  Runs the first sample with norm=True and norm=False and compares; what
- * differs becomes a warning with the mean and std_value that the script's numbers show.  want: [nin] of the float model.  Fails only where
- * norm=True does. */
+/* From what a script returns to what a board gives: channels that lie the other way round are swapped, in place. */
+bool sgs_channels_reversed(sgs_data_format training, sgs_data_format input);
+void sgs_to_board(sgs_data_format training, sgs_data_format input, bool nchw, const sgs_want *w, void *data);
+
+/* Before the long step: does the script normalize as the ini says?  Runs the first sample with norm=True and norm=False
+ * and compares; what differs becomes a warning with the mean and std_value that the script's numbers show.  want: [nin]
+ * of the float model.  Fails only where norm=True does. */
 sgs_status sgs_preflight(const sgs_config *c, const sgs_samples_options *o, const sgs_want *want, const sgs_log *log,
                          sgs_diag *d);
 

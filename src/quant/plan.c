@@ -56,6 +56,15 @@ static bool from_image(const sgs_quantizer *q, const sgs_value *v)
     return q->image[v->id] != 0;
 }
 
+/* An input whose integers the board gives has its own type and scale: what is moved on is converted where it must be. */
+static bool is_raw_integers(const sgs_quantizer *q, const sgs_value *v)
+{
+    for (int i = 0; i < q->g->nin; i++)
+        if (q->g->in[i] == v)
+            return !q->o->in[i].image && q->o->in[i].type != SGS_F32;
+    return false;
+}
+
 static void group_moves(sgs_quantizer *q)
 {
     for (int i = 0; i < q->g->nvalue; i++)
@@ -64,7 +73,7 @@ static void group_moves(sgs_quantizer *q)
         if (n->op->qrule != SGS_Q_MOVE || from_image(q, n->out[0]))
             continue;
         for (int i = 0; i < sgs_data_inputs(n); i++)
-            if (!n->in[i]->data && !from_image(q, n->in[i]))
+            if (!n->in[i]->data && !from_image(q, n->in[i]) && !is_raw_integers(q, n->in[i]))
                 join(q, n->in[i], n->out[0]);
     }
 }

@@ -446,12 +446,29 @@ static sgs_status quantize_by_rule(sgs_quantizer *q, sgs_node *n, sgs_diag *d)
     return s;
 }
 
+static void integer_output(sgs_quantizer *q, int i)
+{
+    sgs_graph *g = q->g;
+    const sgs_qoutput *o = &q->o->out[i];
+    sgs_value *v = g->out[i];
+    float lo, hi;
+    range_of(q, v, &lo, &hi);
+    sgs_value *y = requantized(q, v, o->type, o->real ? one_scale(g, 1, 0, lo, hi) : quant_for(g, o->type, lo, hi));
+    sgs_value_take_names(g, y, v);
+    g->out[i] = y;
+}
+
+/* S16 becomes what the ini asks for: float, another integer type, or the real value as an integer. */
 static void finish_output(sgs_quantizer *q, int i)
 {
     sgs_graph *g = q->g;
+    const sgs_qoutput *o = &q->o->out[i];
     sgs_value *v = g->out[i];
-    if (!q->o->dequantize[i])
+    if (o->type != SGS_F32) {
+        if (o->real || o->type != v->type)
+            integer_output(q, i);
         return;
+    }
     sgs_value *y = sgs_value_like(g, v);
     y->type = SGS_F32;
     sgs_node *n = sgs_node_new(g, NULL, &sgs_op_dequantize, 1, &v, NULL);
@@ -485,6 +502,7 @@ static void remove_unused(sgs_graph *g)
 
 sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, sgs_diag *d)
 {
+    sgs_integers_as_real(g, range);
     sgs_quantizer q = { .g = g, .range = range, .nrange = g->nvalue, .o = o };
     SGS_TRY(sgs_plan_types(&q, d));
     choose_scales(&q);

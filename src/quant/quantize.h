@@ -2,6 +2,7 @@
  *
  *   observe.c    runs the float graph over samples: ranges per channel, the same in any order
  *   weights.c    L1 max-abs, L2 clip search per output channel; integer weights and biases with the proof of ARITHMETIC.md 4
+ *   integers.c   integer inputs, whose numbers go in as they are
  *   plan.c       which values are U8, which S16: conv bits, groups that share one quantization
  *   quantize.c   rewrites the graph: QUANTIZE, DEQUANTIZE, constants
  *   (src/calibrate.c, the stage: reads .sim and ini, drives the above, writes _fixed.sim)
@@ -45,10 +46,16 @@ typedef struct sgs_qinput {
     bool scaled;           /* raw integers carry a scale (quantizations=TRUE); else scale 1, zero point 0 */
 } sgs_qinput;
 
+/* F32: the real value.  U8, S16: as `real` says, the real value rounded and saturated, or the quantized one. */
+typedef struct sgs_qoutput {
+    sgs_type type;
+    bool real;
+} sgs_qoutput;
+
 typedef struct sgs_qoptions {
     int level;             /* 1 or 2 */
     const sgs_qinput *in;  /* [g->nin] */
-    const bool *dequantize; /* [g->nout] */
+    const sgs_qoutput *out; /* [g->nout] */
     int conv_format;       /* sgs_conv_format of the ini */
     const char *const *tensor_arrays;
     int ntensor_arrays;
@@ -70,6 +77,11 @@ typedef struct sgs_quantizer {
 
 /* Rewrites g; ranges are those of its values. */
 sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, sgs_diag *d);
+
+/* ---- integers.c ---- */
+
+/* Takes conversions of integer inputs to float away, where nothing else reads those integers: then they are float values, and whole. */
+void sgs_integers_as_real(sgs_graph *g, sgs_range *range);
 
 /* ---- plan.c ---- */
 sgs_status sgs_plan_types(sgs_quantizer *q, sgs_diag *d);

@@ -1,5 +1,6 @@
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "sim/results.h"
 
@@ -44,32 +45,49 @@ static double stored(const sgs_io_info *info, const void *data, int64_t i)
     return ((const uint8_t *)data)[i];
 }
 
-static sgs_status write_file(const sgs_results *r, const char *name, sgs_buf *b, sgs_diag *d)
+static void text_path(const sgs_results *r, const char *category, sgs_buf *path)
+{
+    sgs_buf_printf(path, "%s/%s_%s_%s.txt", r->folder, category, r->model, r->picture);
+}
+
+bool sgs_results_there(const sgs_results *r, const char *category)
 {
     sgs_buf path = { 0 };
-    sgs_buf_printf(&path, "%s/%s", r->folder, name);
+    text_path(r, category, &path);
+    const bool there = access(path.p, F_OK) == 0;
+    sgs_buf_free(&path);
+    return there;
+}
+
+static sgs_status write_text(const sgs_results *r, const char *category, sgs_buf *b, sgs_diag *d)
+{
+    sgs_buf path = { 0 };
+    text_path(r, category, &path);
     sgs_status s = sgs_file_write(path.p, b->p, b->n, d);
     sgs_buf_free(&path);
     return s;
 }
 
-static sgs_status write_text(const sgs_results *r, const char *category, sgs_buf *b, sgs_diag *d)
-{
-    sgs_buf name = { 0 };
-    sgs_buf_printf(&name, "%s_%s_%s.txt", category, r->model, r->picture);
-    sgs_status s = write_file(r, name.p, b, d);
-    sgs_buf_free(&name);
-    return s;
-}
-
 /* ---- Unknown --------------------------------------------------------------------------------------------------- */
 
-static void print_tensor(sgs_buf *b, const sgs_io_info *info, const void *data)
+static void print_shape(sgs_buf *b, const char *what, const sgs_io_info *info)
 {
-    sgs_buf_printf(b, "%s Tensor:\n{\ntensor dim:%d,  Original shape:[", info->name, info->rank);
+    sgs_buf_printf(b, ",  %s shape:[", what);
     for (int i = 0; i < info->rank; i++)
         sgs_buf_printf(b, "%s%d", i ? " " : "", info->dim[i]);
-    sgs_buf_printf(b, "]\ntensor data:");
+    sgs_buf_printf(b, "]");
+}
+
+/* Integers are given in the shape a board gives them in; our boards pad no output, so it is the original one. */
+static void print_tensor(sgs_buf *b, const sgs_io_info *info, const void *data, bool skip_garbage)
+{
+    sgs_buf_printf(b, "%s Tensor:\n{\ntensor dim:%d", info->name, info->rank);
+    print_shape(b, "Original", info);
+    if (info->dtype != SGS_DT_FLOAT32 && !skip_garbage) {
+        print_shape(b, "Alignment", info);
+        sgs_buf_printf(b, "\nThe data are in the alignment shape.");
+    }
+    sgs_buf_printf(b, "\ntensor data:");
     const int64_t n = sgs_io_count(info);
     for (int64_t i = 0; i < n; i++)
         sgs_buf_printf(b, "%s%.9g", i % VALUES_PER_LINE ? " " : "\n", stored(info, data, i));
@@ -81,7 +99,7 @@ sgs_status sgs_results_unknown(const sgs_results *r, int n, const sgs_io_info *c
 {
     sgs_buf b = { 0 };
     for (int i = 0; i < n; i++)
-        print_tensor(&b, info[i], data[i]);
+        print_tensor(&b, info[i], data[i], r->skip_garbage);
     sgs_status s = write_text(r, "unknown", &b, d);
     sgs_buf_free(&b);
     return s;

@@ -8,7 +8,11 @@ typedef struct sgs_results {
     const char *folder;
     const char *model;   /* file name, for the text files */
     const char *picture; /* file name of the sample */
+    bool skip_garbage;   /* no word of alignment */
 } sgs_results;
+
+/* Whether the text file is there; category "unknown" or "classification". */
+bool sgs_results_there(const sgs_results *r, const char *category);
 
 /* "unknown_MODEL_PICTURE.txt": every output with name, shape and values. */
 sgs_status sgs_results_unknown(const sgs_results *r, int n, const sgs_io_info *const *info, const void *const *data,

@@ -139,6 +139,11 @@ void sgs_session_free(sgs_session *s)
     sgs_arena_free(s->a);
 }
 
+const sgs_graph *sgs_session_graph(const sgs_session *s)
+{
+    return s->g;
+}
+
 void *sgs_session_data(sgs_session *s, const sgs_value *v)
 {
     return s->data[v->id];

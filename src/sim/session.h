@@ -8,6 +8,7 @@ typedef struct sgs_session sgs_session;
 /* The graph must outlive the session.  keep_all: every value keeps its own buffer (for observers). */
 sgs_status sgs_session_new(sgs_session **s, sgs_graph *g, bool keep_all, sgs_diag *d);
 void sgs_session_free(sgs_session *s);
+const sgs_graph *sgs_session_graph(const sgs_session *s);
 /* Buffer of any non-constant value (inputs: write before run; others: valid after it, until the next; only with keep_all for inner ones). */
 void *sgs_session_data(sgs_session *s, const sgs_value *v);
 sgs_status sgs_session_run(sgs_session *s, sgs_diag *d);

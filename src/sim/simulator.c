@@ -105,6 +105,8 @@ static void configure_input(const sgs_config *c, const sgs_value *v, sgs_io_info
         info->training_format = sgs_format_name(in->training);
         info->format = sgs_format_name(in->input);
         info->layout = in->nchw && v->rank == 4 ? "NCHW" : "NHWC";
+        info->width_align = sgs_format_raw(in->input) ? 0 : in->width_align;
+        info->height_align = sgs_format_raw(in->input) ? 0 : in->height_align;
         return;
     }
 }
@@ -171,6 +173,8 @@ static sgs_status describe_tensor(const ipu_tensor *t, bool input, sgs_io_info *
                            .training_format = input ? image_format(t->training, (sgs_dtype)dtype[t->type]) : "",
                            .format = image_format(t->format, (sgs_dtype)dtype[t->type]),
                            .layout = t->nchw ? "NCHW" : "NHWC",
+                           .width_align = input && t->format != IPU_FMT_RAW,
+                           .height_align = input && t->format != IPU_FMT_RAW,
                            .nscale = t->nscale,
                            .scale = t->scale,
                            .zero = t->zero };

@@ -1,6 +1,7 @@
 """Runs the tools as users do; small models to run them on."""
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import textwrap
@@ -42,6 +43,16 @@ def sgs(*args, cwd=None, env=None, timeout=120):
     return subprocess.run([SGS] + [str(a) for a in args], cwd=cwd, env=dict(ENV, **(env or {})), capture_output=True, text=True, timeout=timeout)
 
 
+def save_model(path, inputs, outputs, nodes, constants):
+    """inputs, outputs: {name: (type, shape)}."""
+    def infos(table):
+        return [helper.make_tensor_value_info(n, t, s) for n, (t, s) in table.items()]
+    graph = helper.make_graph(nodes, "g", infos(inputs), infos(outputs), [numpy_helper.from_array(v, n) for n, v in constants.items()])
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8)
+    onnx.checker.check_model(model)
+    onnx.save(model, str(path))
+
+
 def small_model(path, size=16, channels=3, seed=1, inputs=1):
     """conv - relu - depthwise - conv - global pool - softmax over 10 classes; several inputs are added after their first convolution."""
     r = np.random.default_rng(seed)
@@ -69,6 +80,12 @@ def small_model(path, size=16, channels=3, seed=1, inputs=1):
     graph = helper.make_graph(nodes, "small", [helper.make_tensor_value_info(n, TensorProto.FLOAT, [1, channels, size, size]) for n in names],
                               [helper.make_tensor_value_info("prob", TensorProto.FLOAT, [1, 10])], init)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8), str(path))
+
+
+def parse_scales(log):
+    """{output name: (scale, zero point)} from the simulator's Net: block."""
+    found = re.findall(r"  output \d+: (.+)\n    dtype: .*\n    scale: (\S+)  zero point: (-?\d+)\n", log)
+    return {name: (float(scale), int(zero)) for name, scale, zero in found}
 
 
 class Project:

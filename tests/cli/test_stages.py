@@ -284,34 +284,6 @@ def test_wrong_files_are_named(staged, tmp_path):
     assert not list(tmp_path.glob("o.*"))
 
 
-@pytest.mark.parametrize("change, message", [
-    (("inputs=data", "inputs=dta"), "'dta'"),
-    (("outputs=prob", "outputs=prb"), "'prb'"),
-    (("input_formats=BGR", "input_formats=YUV_NV12"), "input_config.ini:2: 'data': input_formats=YUV_NV12 comes with a later version\n"),
-    (("input_formats=BGR", "input_formats=RGBA"), "input_config.ini:2: 'data': input_formats=RGBA comes with a later version\n"),
-    (("std_value=50:60:70", "std_value=50:60:70\ninput_width_alignment=16"), "input_config.ini:2: 'data': an alignment other than 1 comes with a later version\n"),
-    (("training_input_formats=RGB;\ninput_formats=BGR;", "input_formats=GRAY;"), "input_config.ini:5: mean: expected one number for a GRAY input, found '10:20:30'\n"),
-])
-def test_ini_against_model(project, change, message):
-    project.write("input_config.ini", INI.replace(*change))
-    found = fails(project.sgs("convert-tool", "onnx", "-m", "model.onnx", "--input_config", "input_config.ini", "-o", "x.sim"))
-    assert message in found and not (project.folder / "x.sim").exists()
-
-
-def test_gray_ini_for_a_colour_model(project):
-    project.write("input_config.ini", INI.replace("training_input_formats=RGB;\ninput_formats=BGR;", "input_formats=GRAY;").replace("10:20:30", "1").replace(
-        "50:60:70", "1"))
-    assert fails(project.sgs("convert-tool", "onnx", "-m", "model.onnx", "--input_config", "input_config.ini", "-o", "x.sim")) == (
-        "input_config.ini:2: input 'data' is GRAY (NHWC): expected 1 channel, found shape [1, 16, 16, 3], type f32\n")
-
-
-def test_another_ini_than_the_models(project, staged):
-    project.write("other.ini", INI.replace("input_formats=BGR", "input_formats=RGB", 2).replace("training_input_formats=RGB", "training_input_formats=BGR"))
-    for tool in ("calibrate", "simulate"):
-        message = fails(project.sgs(tool, "-m", staged.folder / "out_float.sim", "--input_config", "other.ini", "-i", "pics", "-n", "preprocess.py"))
-        assert message.startswith("other.ini:") and "RGB" in message and "BGR" in message
-
-
 def test_output_names(project):
     assert fails(project.sgs("convert-tool", "onnx", "-m", "model.onnx", "--input_config", "input_config.ini", "-o", "x.img"), 2) == (
         "expected an output file that ends in .sim, found 'x.img'\n")

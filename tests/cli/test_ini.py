@@ -1,0 +1,142 @@
+"""input_config.ini against the model it is given with: each message in full, as the user reads it.  What needs no model is in
+unit/test_config.c."""
+import pytest
+from onnx import TensorProto, helper
+
+from support import Project, save_model
+
+F, I32 = TensorProto.FLOAT, TensorProto.INT32
+INI = """\
+[INPUT_CONFIG]
+inputs=data,more
+training_input_formats=RGB,RAWDATA_F32_NHWC
+input_formats=BGR,RAWDATA_F32_NHWC
+quantizations=TRUE,TRUE
+mean=10:20:30
+std_value=50:60:70
+input_layouts=NHWC,NHWC
+[OUTPUT_CONFIG]
+outputs=map,row
+dequantizations=TRUE,TRUE
+output_layouts=NHWC,NHWC
+"""
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    """Two inputs, two outputs, a tensor inside (`inner`) and names with everything in them."""
+    p = Project(tmp_path_factory.mktemp("ini") / "p", pictures=0)
+    odd = "odd;name, with #all"
+    nodes = [helper.make_node("Relu", ["data"], ["inner"]), helper.make_node("Relu", ["inner"], ["map"]), helper.make_node("Relu", ["more"], ["row"]),
+             helper.make_node("Relu", ["row"], [odd]), helper.make_node("Relu", [odd], ["last"])]
+    save_model(p.folder / "m.onnx", {"data": (F, [1, 3, 4, 5]), "more": (F, [1, 7])}, {"map": (F, [1, 3, 4, 5]), "row": (F, [1, 7]), odd: (F, [1, 7])}, nodes, {})
+    save_model(p.folder / "ints.onnx", {"data": (I32, [1, 3, 4, 5]), "more": (F, [1, 7])}, {"map": (F, [1, 3, 4, 5]), "row": (F, [1, 7])},
+               [helper.make_node("Cast", ["data"], ["c"], to=F)] + [helper.make_node("Relu", [x], [y]) for x, y in (("c", "map"), ("more", "row"))], {})
+    return p
+
+
+def convert(project, ini, model="m.onnx", code=0):
+    project.write("i.ini", ini)
+    r = project.sgs("convert-tool", "onnx", "-m", model, "--input_config", "i.ini", "-o", "x.sim")
+    assert r.returncode == code, (r.stdout, r.stderr)
+    if code:
+        assert not (project.folder / "x.sim").exists()
+        return r.stderr
+    (project.folder / "x.sim").unlink()
+    return r.stdout
+
+
+KNOWN = "the model's inputs: 'data' 'more'; outputs: 'map' 'row' 'odd;name, with #all'\n"
+LATER = "comes with a later version\n"
+RAW = "\n  what is no picture takes RAWDATA_F32_NHWC, RAWDATA_S16_NHWC or RAWDATA_U8_NHWC, without mean and std_value\n"
+
+
+@pytest.mark.parametrize("changes, message", [
+    # names
+    ([("inputs=data", "inputs=dta")], "i.ini:2: input 'dta' is not a tensor of the model\n  did you mean 'data'? " + KNOWN),
+    ([("inputs=data", "inputs=xyzzy")], "i.ini:2: input 'xyzzy' is not a tensor of the model\n  " + KNOWN),
+    ([("outputs=map", "outputs=mop")], "i.ini:10: output 'mop' is not a tensor of the model\n  did you mean 'map'? " + KNOWN),
+    ([("outputs=map,row", "outputs=odd;name, with #all"), ("=TRUE,TRUE\no", "=TRUE\no"), ("output_layouts=NHWC,NHWC", "output_layouts=NHWC")], "i.ini:10: output 'odd' is not a tensor of the model\n"
+     "  the model has 'odd;name, with #all': put the name in quotes\n"),
+    ([("outputs=map,row", "outputs=data,row")], "i.ini:10: output 'data' is an input of the model: there is nothing to compute\n"),
+    ([("inputs=data,more", "inputs=more"), (",RAWDATA_F32_NHWC", ""), ("RGB", "RAWDATA_F32_NHWC"), ("BGR", "RAWDATA_F32_NHWC"), ("TRUE,TRUE\nmean", "TRUE\n#"),
+      ("std_value", "#"), ("layouts=NHWC,NHWC\n[", "layouts=NHWC\n[")],
+     "i.ini:2: the model's input 'data' is needed, but the configuration does not list it\n  add 'data' to inputs= in input_config.ini\n"),
+    # what comes later is one sentence
+    ([("=BGR", "=YUV_NV12")], "i.ini:4: input_formats: YUV_NV12 for 'data' " + LATER),
+    ([("=BGR", "=RGBA")], "i.ini:4: input_formats: RGBA for 'data' " + LATER),
+    ([("=BGR", "=BGRA")], "i.ini:4: input_formats: BGRA for 'data' " + LATER),
+    ([("RAWDATA_F32", "RAWDATA_U16")], "i.ini:4: input_formats: RAWDATA_U16_NHWC for 'more' " + LATER),
+    ([("mean", "input_width_alignment=16,1\nmean")], "i.ini:6: input_width_alignment: 16 for 'data' " + LATER),
+    ([("mean", "input_height_alignment=2,1\nmean")], "i.ini:6: input_height_alignment: 2 for 'data' " + LATER),
+    # shapes and layouts
+    ([("=RGB", "=GRAY"), ("=BGR", "=GRAY"), ("10:20:30", "1"), ("50:60:70", "1")],
+     "i.ini:3: training_input_formats: GRAY needs an input of 1 channel, found 'data' with shape [1, 4, 5, 3] (NHWC), type f32\n"),
+    ([("training_input_formats=RGB,RAWDATA_F32_NHWC\n", ""), ("=BGR", "=GRAY"), ("10:20:30", "1"), ("50:60:70", "1")],
+     "i.ini:3: input_formats: GRAY needs an input of 1 channel, found 'data' with shape [1, 4, 5, 3] (NHWC), type f32\n"),
+    ([("RAWDATA_F32_NHWC", "RGB"), ("10:20:30", "0,0"), ("50:60:70", "1,1")],
+     "i.ini:3: training_input_formats: RGB needs an input of 4 dimensions, found 'more' with shape [1, 7] (NHWC), type f32" + RAW),
+    ([("input_layouts=NHWC,NHWC", "input_layouts=NHWC,NCHW")], "i.ini:8: input_layouts: expected NHWC for 'more', as it has 2 dimensions, found NCHW\n"
+     "  NCHW is for inputs of 4 dimensions; others stay as they are and take NHWC as a placeholder\n"),
+    ([("output_layouts=NHWC,NHWC", "output_layouts=NHWC,NCHW")], "i.ini:12: output_layouts: expected NHWC for 'row', as it has 2 dimensions, found NCHW\n"
+     "  NCHW is for outputs of 4 dimensions; others stay as they are and take NHWC as a placeholder\n"),
+])
+def test_refused(project, changes, message):
+    ini = INI
+    for old, new in changes:
+        assert old in ini
+        ini = ini.replace(old, new)
+    assert convert(project, ini, code=1) == "error: " + message
+
+
+def test_integer_pictures(project):
+    assert convert(project, INI, "ints.onnx", 1) == (
+        "error: i.ini:3: training_input_formats: RGB needs an input of floating-point numbers or bytes, found 'data' with shape [1, 4, 5, 3] (NHWC), type s32" + RAW)
+
+
+@pytest.mark.parametrize("changes, said", [
+    ([("inputs=data", "inputs=inner")], "the model is cut at 'inner', which becomes an input\n"),
+    ([("outputs=map", "outputs=inner")], "the model is cut at 'inner', which becomes an output\n"),
+    ([("outputs=map,row", 'outputs="odd;name, with #all",map')], ""),
+    ([("outputs=map", "Outputs = row , "), (",row\nd", "map;\nd")], ""),
+    ([("inputs=data,more", "inputs='data','more'")], ""),
+    ([("inputs=data,more", 'inputs="data,more"')], ""),
+])
+def test_taken(project, changes, said):
+    ini = INI
+    for old, new in changes:
+        assert old in ini
+        ini = ini.replace(old, new)
+    assert convert(project, ini) == "no --soc_version: CHIP, which runs everywhere\n%swrote x.sim\n" % said
+
+
+@pytest.fixture(scope="module")
+def converted(project):
+    project.write("i.ini", INI)
+    project.good("convert-tool", "onnx", "-m", "m.onnx", "--input_config", "i.ini", "-o", "m_float.sim")
+    return project
+
+
+AGAIN = "  convert the model again with this ini, or use the one it was converted with\n"
+
+
+@pytest.mark.parametrize("tool", ["calibrate", "simulate"])
+@pytest.mark.parametrize("changes, message", [
+    ([("inputs=data", "inputs=dta")], "2: inputs: expected 'data', 'more', as the model was converted, found 'dta', 'more'\n"),
+    ([("outputs=map,row", "outputs=row,map")], "10: outputs: expected 'map', 'row', as the model was converted, found 'row', 'map'\n"),
+    ([("outputs=map,row", "outputs=map"), ("=TRUE,TRUE\no", "=TRUE\no"), ("output_layouts=NHWC,NHWC", "output_layouts=NHWC")],
+     "10: outputs: expected 'map', 'row', as the model was converted, found 'map'\n"),
+    ([("training_input_formats=RGB", "training_input_formats=BGR")], "3: training_input_formats: expected RGB for 'data', as the model was converted, found BGR\n"),
+    ([("\ninput_formats=BGR", "\ninput_formats=RGB")], "4: input_formats: expected BGR for 'data', as the model was converted, found RGB\n"),
+    ([("input_layouts=NHWC", "input_layouts=NCHW")], "8: input_layouts: expected NHWC for 'data', as the model was converted, found NCHW\n"),
+    ([("output_layouts=NHWC", "output_layouts=NCHW")], "12: output_layouts: expected NHWC for 'map', as the model was converted, found NCHW\n"),
+    ([("output_layouts=NHWC,NHWC\n", ""), ("outputs=map,row", "outputs=map,rows")], "10: outputs: expected 'map', 'row', as the model was converted, found 'map', 'rows'\n"),
+])
+def test_another_ini_than_the_models(converted, tool, changes, message):
+    ini = INI
+    for old, new in changes:
+        assert old in ini
+        ini = ini.replace(old, new)
+    converted.write("other.ini", ini)
+    r = converted.sgs(tool, "-m", "m_float.sim", "--input_config", "other.ini", "-i", "i.ini", "-n", "none.py")
+    assert (r.returncode, r.stderr) == (1, "error: other.ini:" + message + AGAIN)
