@@ -518,6 +518,8 @@ sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, s
             SGS_TRY(quantize_by_rule(&q, n, d));
     }
     for (int i = 0; i < g->nout; i++) {
+        if (g->out[i]->type != SGS_U8 && g->out[i]->type != SGS_S16)
+            continue; /* integers of the model itself */
         widen_output(&q, i);
         finish_output(&q, i);
     }

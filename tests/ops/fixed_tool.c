@@ -108,14 +108,14 @@ static sgs_status quantize(work *w, sgs_diag *d)
 {
     const sgs_log quiet = { 0 };
     sgs_qinput *in = SGS_NEW_N(w->arena, sgs_qinput, w->nin + 1);
-    bool *dequantize = SGS_NEW_N(w->arena, bool, w->g->nout + 1);
+    sgs_qoutput *out = SGS_NEW_N(w->arena, sgs_qoutput, w->g->nout + 1);
     for (int i = 0; i < w->nin; i++)
         in[i].type = SGS_F32;
     for (int i = 0; i < w->g->nout; i++)
-        dequantize[i] = w->g->out[i]->type == SGS_F32;
+        out[i] = (sgs_qoutput){ w->g->out[i]->type == SGS_F32 ? SGS_F32 : SGS_S16, false };
     const sgs_qoptions o = { .level = 2,
                              .in = in,
-                             .dequantize = dequantize,
+                             .out = out,
                              .conv_format = w->wide ? SGS_CONV_ALL_INT16 : SGS_CONV_DEFAULT,
                              .ini = "input_config.ini",
                              .log = &quiet };
