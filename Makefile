@@ -22,7 +22,7 @@ setup-test:
 demo: setup
 	@$(call fresh,$(BUILD))
 	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
-	@.venv/bin/python models/digits/demo.py --build $(BUILD)
+	@.venv/bin/python models/textline/demo.py --build $(BUILD)
 
 check: check-gcc check-clang check-sanitize
 	@echo "check: gcc, clang and sanitizer builds pass"

@@ -61,8 +61,8 @@ def mnist(work):
     return files[:20], files[20:]
 
 
-def own_digits(_):
-    return [sorted((ROOT / "models/digits" / folder).glob("*.png")) for folder in ("calib", "test")]
+def own_lines(_):
+    return [sorted((ROOT / "models/textline" / folder).glob("*.png")) for folder in ("calib", "test")]
 
 
 @dataclasses.dataclass
@@ -82,7 +82,7 @@ class Network:
 
     def lay_out(self, work):
         """The user's files; {role: path}."""
-        if self.model.parent.name == "digits":
+        if ROOT in self.model.parents:
             return {name: shutil.copy(self.model.parent / name, work) for name in ("input_config.ini", "preprocess.py")}
         (work / "input_config.ini").write_text(INI.format_map(vars(self)))
         (work / "preprocess.py").write_text(SCRIPT.format_map(vars(self)))
@@ -93,7 +93,7 @@ def shared(path, pictures, **kw):
 
 
 NETWORKS = {
-    "digits": Network(ROOT / "models/digits/digits.onnx", own_digits, some=100, emulated=5, board=True),
+    "textline": Network(ROOT / "models/textline/textline.onnx", own_lines, some=50, emulated=2, board=True),
     "mnist_8": shared("mnist_8/mnist-8.onnx", mnist, some=100, emulated=5, board=True, input="Input3", outputs="Plus214_Output_0",
                       format="GRAY", read="GRAYSCALE", shape="img = img[..., None]"),
     "mobilenet_v1_0.25": shared("mobilenet_v1_0.25_224_fp32/mobilenet_v1_0.25_224_fp32.onnx", imagenet, some=10, emulated=2,
