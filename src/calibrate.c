@@ -118,6 +118,57 @@ static sgs_status open_model(calibration *c, sgs_diag *d)
     return SGS_OK;
 }
 
+/* ---- the ini as the quantizer wants it ------------------------------------------------------------------------------------------------- */
+
+static sgs_type raw_type(sgs_data_format f)
+{
+    return f == SGS_FMT_RAW_U8 ? SGS_U8 : f == SGS_FMT_RAW_S16 ? SGS_S16 : SGS_F32;
+}
+
+static bool is_bgr(sgs_data_format f)
+{
+    return f == SGS_FMT_BGR || f == SGS_FMT_BGRA;
+}
+
+/* mean and std of the ini are R, G, B; the network's channel 0 is blue when it was trained on BGR.  What the model takes
+ * as integers has no scale. */
+static sgs_qinput describe_input(const sgs_input_config *in, const sgs_value *v)
+{
+    sgs_qinput q = { .image = !sgs_format_raw(in->training), .type = raw_type(in->input), .scaled = in->quantize && v->type == SGS_F32,
+                     .swap = sgs_channels_reversed(in->training, in->input), .channel_axis = in->nchw ? 1 : 3 };
+    for (int k = 0; k < 3 && q.image; k++) {
+        int from = is_bgr(in->training) ? 2 - k : k;
+        q.mean[k] = in->mean[in->nmean == 3 ? from : 0];
+        q.std[k] = in->std[in->nstd == 3 ? from : 0];
+    }
+    return q;
+}
+
+static sgs_qoptions quantizer_options(const calibration *c)
+{
+    const sgs_config *i = c->config;
+    sgs_qinput *in = SGS_NEW_N(c->arena, sgs_qinput, i->nin + 1);
+    sgs_qoutput *out = SGS_NEW_N(c->arena, sgs_qoutput, i->nout + 1);
+    for (int k = 0; k < i->nin; k++)
+        in[k] = describe_input(&i->in[k], c->g->in[k]);
+    for (int k = 0; k < i->nout; k++)
+        out[k] = (sgs_qoutput){ raw_type(i->out[k].format), i->out[k].dequantize };
+    return (sgs_qoptions){ .level = c->level, .in = in, .out = out, .conv_format = (int)i->conv_format, .tensor_arrays = i->tensor_arrays,
+                           .ntensor_arrays = i->ntensor_arrays, .ini = i->file, .tensor_arrays_line = sgs_config_line(i, SGS_KEY_TENSOR_ARRAYS),
+                           .log = &c->o->log };
+}
+
+/* What cannot be quantized is said before the long step, on a graph of its own. */
+static sgs_status check_quantizable(const calibration *c, sgs_diag *d)
+{
+    sgs_graph *g;
+    const sgs_qoptions o = quantizer_options(c);
+    SGS_TRY(sgs_sim_read(&g, c->o->model, d));
+    sgs_status s = sgs_quantize_check(g, &o, d);
+    sgs_graph_free(g);
+    return s;
+}
+
 /* ---- ranges -------------------------------------------------------------------------------------------------------------------------- */
 
 static void watch(void *user, const sgs_node *n, const sgs_tensor *out)
@@ -180,30 +231,6 @@ static sgs_status gather(calibration *c, sgs_diag *d)
 
 /* ---- quantization ---------------------------------------------------------------------------------------------------------------------- */
 
-static sgs_type raw_type(sgs_data_format f)
-{
-    return f == SGS_FMT_RAW_U8 ? SGS_U8 : f == SGS_FMT_RAW_S16 ? SGS_S16 : SGS_F32;
-}
-
-static bool is_bgr(sgs_data_format f)
-{
-    return f == SGS_FMT_BGR || f == SGS_FMT_BGRA;
-}
-
-/* mean and std of the ini are R, G, B; the network's channel 0 is blue when it was trained on BGR.  What the model takes
- * as integers has no scale. */
-static sgs_qinput describe_input(const sgs_input_config *in, const sgs_value *v)
-{
-    sgs_qinput q = { .image = !sgs_format_raw(in->training), .type = raw_type(in->input), .scaled = in->quantize && v->type == SGS_F32,
-                     .swap = sgs_channels_reversed(in->training, in->input), .channel_axis = in->nchw ? 1 : 3 };
-    for (int k = 0; k < 3 && q.image; k++) {
-        int from = is_bgr(in->training) ? 2 - k : k;
-        q.mean[k] = in->mean[in->nmean == 3 ? from : 0];
-        q.std[k] = in->std[in->nstd == 3 ? from : 0];
-    }
-    return q;
-}
-
 static void add_metadata(calibration *c)
 {
     sgs_graph *g = c->g;
@@ -229,15 +256,7 @@ static void add_metadata(calibration *c)
 
 static sgs_status quantize(calibration *c, sgs_diag *d)
 {
-    const sgs_config *i = c->config;
-    sgs_qinput *in = SGS_NEW_N(c->arena, sgs_qinput, i->nin + 1);
-    sgs_qoutput *out = SGS_NEW_N(c->arena, sgs_qoutput, i->nout + 1);
-    for (int k = 0; k < i->nin; k++)
-        in[k] = describe_input(&i->in[k], c->g->in[k]);
-    for (int k = 0; k < i->nout; k++)
-        out[k] = (sgs_qoutput){ raw_type(i->out[k].format), i->out[k].dequantize };
-    const sgs_qoptions o = { .level = c->level, .in = in, .out = out, .conv_format = (int)i->conv_format, .tensor_arrays = i->tensor_arrays,
-                             .ntensor_arrays = i->ntensor_arrays, .ini = i->file, .log = &c->o->log };
+    const sgs_qoptions o = quantizer_options(c);
     SGS_TRY(sgs_quantize(c->g, c->observer.range, &o, d));
     add_metadata(c);
     return sgs_graph_verify(c->g, d);
@@ -277,6 +296,7 @@ static sgs_status calibrate(calibration *c, sgs_diag *d)
     SGS_TRY(choose_level(c, d));
     c->path = result_path(c);
     SGS_TRY(open_model(c, d));
+    SGS_TRY(check_quantizable(c, d));
     SGS_TRY(gather(c, d));
     sgs_session_free(c->session);
     c->session = NULL;

@@ -85,7 +85,8 @@ static sgs_status bad(const reader *r, const char *fmt, ...)
     vsnprintf(text, sizeof text, fmt, ap);
     va_end(ap);
     sgs_fail(r->d, SGS_E_CONFIG, "%s: %s", r->key->key, text);
-    sgs_fail_at(r->d, r->c->file, r->list.line, NULL);
+    const int section = sgs_ini_section_line(r->ini, r->key->section);
+    sgs_fail_at(r->d, r->c->file, r->list.line ? r->list.line : section, NULL);
     return SGS_E_CONFIG;
 }
 
@@ -141,6 +142,8 @@ static sgs_status choose(const reader *r, int i, const char *const *names, int n
     sgs_status s = bad(r, "expected one of %s, found '%.80s'%s", list.p, text,
                        r->list.n > 1 ? sgs_format(r->c->arena, " as entry %d", i + 1) : "");
     const char *near = sgs_nearest(text, allowed, k);
+    for (int j = 0; j < k && text[0] && text[1]; j++)
+        near = near ? near : strcasestr(allowed[j], text) ? allowed[j] : NULL;
     if (near)
         sgs_hint(r->d, "did you mean %s?", near);
     sgs_buf_free(&list);
@@ -290,6 +293,18 @@ static sgs_status expect_raw_last(const reader *r)
     return SGS_OK;
 }
 
+static sgs_status expect_allowed(const reader *r, int i)
+{
+    const sgs_input_config *in = &r->c->in[i];
+    int f;
+    const sgs_status s = choose(r, i, format_names, SGS_FMT_COUNT, allowed_input[in->training], &f);
+    if (s == SGS_OK || !r->d)
+        return s;
+    r->d->hint[0] = 0; /* the name is right; it does not fit */
+    sgs_hint(r->d, "'%.200s' has training_input_formats=%s", in->name, sgs_format_name(in->training));
+    return s;
+}
+
 static sgs_status read_formats(reader *r)
 {
     if (!r->list.n)
@@ -302,7 +317,7 @@ static sgs_status read_formats(reader *r)
         in->input = (sgs_data_format)f;
         if (in->training == SGS_FMT_COUNT)
             SGS_TRY(default_training(r, in));
-        SGS_TRY(choose(r, i, format_names, SGS_FMT_COUNT, allowed_input[in->training], &f));
+        SGS_TRY(expect_allowed(r, i));
     }
     return expect_raw_last(r);
 }

@@ -34,16 +34,39 @@ static bool blank(char ch)
     return ch == ' ' || ch == '\t' || ch == '\r' || ch == '\f' || ch == '\v';
 }
 
+/* Spaces that editors and web pages leave: no-break, zero-width, full-width, byte order mark. */
+static const char *const odd_blanks[] = { "\xc2\xa0", "\xe2\x80\x8b", "\xe3\x80\x80", "\xef\xbb\xbf" };
+/* Full-width forms of , ; : = # and what was meant. */
+static const struct {
+    const char *wide, plain;
+} punctuation[] = {
+    { "\xef\xbc\x8c", ',' }, { "\xef\xbc\x9b", ';' }, { "\xef\xbc\x9a", ':' },
+    { "\xef\xbc\x9d", '=' }, { "\xef\xbc\x83", '#' },
+};
+
+/* Bytes of the blank that [p, end) begins with (from = 0) or ends with; 0: none. */
+static size_t blank_bytes(const char *p, const char *end, bool at_end)
+{
+    if (p < end && blank(at_end ? end[-1] : *p))
+        return 1;
+    for (size_t i = 0; i < sizeof odd_blanks / sizeof *odd_blanks; i++) {
+        const size_t n = strlen(odd_blanks[i]);
+        if ((size_t)(end - p) >= n && !memcmp(at_end ? end - n : p, odd_blanks[i], n))
+            return n;
+    }
+    return 0;
+}
+
 static void skip_blanks(cursor *c)
 {
-    while (c->p < c->end && blank(*c->p))
-        c->p++;
+    for (size_t n; (n = blank_bytes(c->p, c->end, false));)
+        c->p += n;
 }
 
 static const char *trimmed_end(const char *from, const char *to)
 {
-    while (to > from && blank(to[-1]))
-        to--;
+    for (size_t n; (n = blank_bytes(from, to, true));)
+        to -= n;
     return to;
 }
 
@@ -140,6 +163,16 @@ static bool at_value_end(const cursor *c)
     return c->p == c->end || (c->comments && (*c->p == ';' || *c->p == '#'));
 }
 
+static sgs_status expect_plain(const cursor *c, const char *from, const char *to)
+{
+    for (const char *p = from; p < to; p++)
+        for (size_t i = 0; i < sizeof punctuation / sizeof *punctuation; i++)
+            if (to - p >= 3 && !memcmp(p, punctuation[i].wide, 3))
+                return bad(c, "expected a plain '%c', found the full-width '%s' in '%.*s'", punctuation[i].plain,
+                           punctuation[i].wide, to - from > 80 ? 80 : (int)(to - from), from);
+    return SGS_OK;
+}
+
 static sgs_status read_item(cursor *c, sgs_ini_item *item)
 {
     skip_blanks(c);
@@ -154,7 +187,7 @@ static sgs_status read_item(cursor *c, sgs_ini_item *item)
     while (!at_value_end(c) && *c->p != ',')
         c->p++;
     *item = (sgs_ini_item){ sgs_strndup(c->ini->arena, start, (size_t)(trimmed_end(start, c->p) - start)), false };
-    return SGS_OK;
+    return expect_plain(c, start, c->p);
 }
 
 static sgs_status read_list(cursor *c, sgs_ini_entry *e)
@@ -198,6 +231,9 @@ static sgs_status section(cursor *c)
     if (!c->section)
         return unknown_section(c, sgs_strndup(c->ini->arena, c->p, (size_t)(to - c->p)));
     c->p = close + 1;
+    const int most = (int)(sizeof c->ini->section / sizeof *c->ini->section);
+    if (!sgs_ini_section_line(c->ini, c->section) && c->ini->nsection < most)
+        c->ini->section[c->ini->nsection++] = (struct sgs_ini_section){ c->section, c->line };
     return SGS_OK;
 }
 
@@ -208,6 +244,7 @@ static sgs_status setting(cursor *c)
         c->p++;
     const char *to = trimmed_end(start, c->p);
     const char *name = sgs_strndup(c->ini->arena, start, (size_t)(to - start));
+    SGS_TRY(expect_plain(c, start, to));
     if (c->p == c->end || *c->p != '=' || to == start)
         return bad(c, "expected KEY = VALUE or [SECTION], found '%.80s'", name);
     if (!c->section)
@@ -237,13 +274,52 @@ static bool setting_follows(const cursor *c)
     return stop == ']' ? known_section(c->ini, from, n) != NULL : known_key(c->ini, NULL, from, n) != NULL;
 }
 
+static bool all_in(const char *p, const char *end, const char *set)
+{
+    while (p < end && *p && strchr(set, *p))
+        p++;
+    return p == end;
+}
+
+/* One word of printable ASCII. */
+static bool is_word(const char *p, const char *end)
+{
+    while (p<end && * p> ' ' && *p < 127)
+        p++;
+    return p == end;
+}
+
+/* Behind the `;` of a value, where no setting follows: a comment, unless it was meant as one more entry, that is, a
+ * number or a word right behind the `;`. */
+static sgs_status remark(cursor *c)
+{
+    const bool close = !blank_bytes(c->p, c->end, false);
+    skip_blanks(c);
+    const char *to = c->p;
+    while (to < c->end && *to != ';' && *to != '#')
+        to++;
+    to = trimmed_end(c->p, to);
+    const bool slashes = to - c->p > 1 && !memcmp(c->p, "//", 2);
+    if (to == c->p || slashes || !(all_in(c->p, to, "0123456789+-.:eE, ") || (close && is_word(c->p, to))))
+        return SGS_OK;
+    sgs_status s = bad(c, "expected the end of the line or a comment behind ';', found '%.*s'",
+                       to - c->p > 80 ? 80 : (int)(to - c->p), c->p);
+    sgs_hint(c->d, "entries are separated with ','; a comment behind ';' begins with '#'");
+    return s;
+}
+
 static sgs_status parse_line(cursor *c)
 {
     bool start = true; /* of the line, or right behind a section's header */
     for (;;) {
+        const char *from = c->p;
         skip_blanks(c);
-        if (at_value_end(c) || (!start && !setting_follows(c)))
+        if (at_value_end(c))
             return SGS_OK;
+        if (!start && !setting_follows(c)) {
+            c->p = from;
+            return remark(c);
+        }
         start = *c->p == '[';
         SGS_TRY(start ? section(c) : setting(c));
         if (!start && c->p < c->end && *c->p == ';')
@@ -274,6 +350,14 @@ sgs_status sgs_ini_parse(sgs_ini *ini, sgs_span text, sgs_diag *d)
         SGS_TRY(parse_line(&c));
     }
     return SGS_OK;
+}
+
+int sgs_ini_section_line(const sgs_ini *ini, const char *name)
+{
+    for (int i = 0; i < ini->nsection; i++)
+        if (!strcmp(ini->section[i].name, name))
+            return ini->section[i].line;
+    return 0;
 }
 
 const sgs_ini_entry *sgs_ini_get(const sgs_ini *ini, const char *section_name, const char *key)

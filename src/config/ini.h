@@ -4,7 +4,9 @@
  *     key = entry, "an, entry; #1";   # `;` and `#` outside quotes end the value
  *
  * What follows `;` is a comment unless it reads like a known `key =` or a section: inis flattened into one line work.
- * Quotes (' or ") protect an entry; a doubled quote inside stands for itself. */
+ * Where it stands close to the `;` or is a number, it is refused: it was meant as an entry.  Full-width punctuation
+ * outside quotes is refused too; no-break and full-width spaces are blanks. Quotes (' or ") protect an entry; a doubled
+ * quote inside stands for itself. */
 #ifndef SGS_INI_H
 #define SGS_INI_H
 
@@ -33,10 +35,17 @@ typedef struct sgs_ini {
     int nknown;
     sgs_ini_entry *entry;
     int n;
+    struct sgs_ini_section {
+        const char *name;
+        int line; /* of its first header */
+    } section[8];
+    int nsection;
 } sgs_ini;
 
 /* ini->file, arena, known and nknown are the caller's.  Unknown and repeated keys are errors. */
 sgs_status sgs_ini_parse(sgs_ini *ini, sgs_span text, sgs_diag *d);
+/* Where a section begins; 0 when absent. */
+int sgs_ini_section_line(const sgs_ini *ini, const char *section);
 /* NULL when absent. */
 const sgs_ini_entry *sgs_ini_get(const sgs_ini *ini, const char *section, const char *key);
 /* A value that is one quoted string, read as a list once more: quotes round a whole list.  Other values come back as

@@ -101,18 +101,25 @@ static sgs_status unknown_tensor(sgs_quantizer *q, const char *name, sgs_diag *d
     sgs_graph *g = q->g;
     const char **known = SGS_NEW_N(g->arena, const char *, g->nvalue + 1);
     int n = 0;
+    sgs_buf list = { 0 };
     for (const sgs_node *c = g->first; c; c = c->next)
-        if (sgs_is_conv(c) && c->in[0]->nname)
+        if (sgs_is_conv(c) && c->in[0]->nname) {
             known[n++] = c->in[0]->name[0];
+            if (list.n < 300)
+                sgs_buf_printf(&list, "%s'%.100s'", n > 1 ? ", " : "", c->in[0]->name[0]);
+        }
     const sgs_value *gone = sgs_find_swallowed(g, name);
     const char *near = sgs_nearest(name, known, n);
     if (gone)
-        sgs_fail(d, SGS_E_CONFIG, "tensor_arrays: '%s' became part of the layer that makes '%s'", name, sgs_value_label(g, gone));
+        sgs_fail(d, SGS_E_CONFIG, "tensor_arrays: '%.200s' became part of the layer that makes '%.200s'", name, sgs_value_label(g, gone));
+    else if (sgs_find_value(g, name))
+        sgs_fail(d, SGS_E_CONFIG, "tensor_arrays: no convolution takes '%.200s' as its data", name);
     else
-        sgs_fail(d, SGS_E_CONFIG, "tensor_arrays: '%s' is not the data input of any convolution", name);
-    sgs_fail_at(d, q->o->ini, 0, NULL);
-    if (near)
-        sgs_hint(d, "did you mean '%s'?", near);
+        sgs_fail(d, SGS_E_CONFIG, "tensor_arrays: '%.200s' is not a tensor of the float model", name);
+    sgs_fail_at(d, q->o->ini, q->o->tensor_arrays_line, NULL);
+    sgs_hint(d, "%s%s%sconvolutions take %s%s", near ? "did you mean '" : "", near ? near : "", near ? "'? " : "", n ? list.p : "nothing with a name",
+             list.n >= 300 ? ", ..." : "");
+    sgs_buf_free(&list);
     return SGS_E_CONFIG;
 }
 

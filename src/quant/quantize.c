@@ -500,6 +500,16 @@ static void remove_unused(sgs_graph *g)
     }
 }
 
+sgs_status sgs_quantize_check(sgs_graph *g, const sgs_qoptions *o, sgs_diag *d)
+{
+    sgs_qoptions quiet = *o;
+    quiet.log = NULL; /* the run proper will say it */
+    sgs_range *none = SGS_NEW_N(g->arena, sgs_range, g->nvalue + 1);
+    sgs_integers_as_real(g, none);
+    sgs_quantizer q = { .g = g, .range = none, .nrange = g->nvalue, .o = &quiet };
+    return sgs_plan_types(&q, d);
+}
+
 sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, sgs_diag *d)
 {
     sgs_integers_as_real(g, range);

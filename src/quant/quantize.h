@@ -60,6 +60,7 @@ typedef struct sgs_qoptions {
     const char *const *tensor_arrays;
     int ntensor_arrays;
     const char *ini;       /* for messages */
+    int tensor_arrays_line;
     const sgs_log *log;
 } sgs_qoptions;
 
@@ -75,6 +76,8 @@ typedef struct sgs_quantizer {
     sgs_quant **quant;     /* by group root */
 } sgs_quantizer;
 
+/* Before anything is observed: whether g has a fixed-point form and the ini's names fit.  g is used up. */
+sgs_status sgs_quantize_check(sgs_graph *g, const sgs_qoptions *o, sgs_diag *d);
 /* Rewrites g; ranges are those of its values. */
 sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, sgs_diag *d);
 

@@ -1,5 +1,7 @@
 """input_config.ini against the model it is given with: each message in full, as the user reads it.  What needs no model is in
 unit/test_config.c."""
+import re
+
 import pytest
 from onnx import TensorProto, helper
 
@@ -140,3 +142,60 @@ def test_another_ini_than_the_models(converted, tool, changes, message):
     converted.write("other.ini", ini)
     r = converted.sgs(tool, "-m", "m_float.sim", "--input_config", "other.ini", "-i", "i.ini", "-n", "none.py")
     assert (r.returncode, r.stderr) == (1, "error: other.ini:" + message + AGAIN)
+
+
+# ---- [CONV_CONFIG], which the calibrator reads -------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """conv `first` reads the image, depthwise `depth` reads r0, conv `point` reads r1; the pictures are never looked at."""
+    p = Project(tmp_path_factory.mktemp("conv") / "p")
+    p.good("convert-tool", "onnx", "-m", "model.onnx", "--input_config", "input_config.ini", "-o", "m_float.sim")
+    p.base = (p.folder / "input_config.ini").read_text()
+    return p
+
+
+def calibrate(p, conv):
+    p.write("conv.ini", p.base + "[CONV_CONFIG]\n" + conv)
+    return p.sgs("calibrate", "-m", "m_float.sim", "--input_config", "conv.ini", "-i", "pics", "-n", "preprocess.py", "-o", "m_fixed.sim")
+
+
+TAKE = "convolutions take 'data', 'r0', 'r1'\n"
+
+
+@pytest.mark.parametrize("conv, message", [
+    ("tensor_arrays=r0,r2", "conv.ini:12: tensor_arrays: 'r2' is not a tensor of the float model\n  did you mean 'r0'? " + TAKE),
+    ("tensor_arrays=something", "conv.ini:12: tensor_arrays: 'something' is not a tensor of the float model\n  " + TAKE),
+    ("input_format=ALL_INT16\ntensor_arrays=prob", "conv.ini:13: tensor_arrays: no convolution takes 'prob' as its data\n  " + TAKE),
+    ("tensor_arrays=c0_0", "conv.ini:12: tensor_arrays: 'c0_0' became part of the layer that makes 'r0'\n  " + TAKE),
+])
+def test_tensor_arrays(small, conv, message):
+    r = calibrate(small, conv)
+    assert (r.returncode, r.stderr) == (1, "error: " + message)
+    assert "Start to analysis images" not in r.stdout  # said before the long step
+
+
+@pytest.mark.parametrize("conv, wide, warning", [
+    ("", [], ""), ("tensor_arrays=;", [], ""), ("input_format=ALL_UINT8", [], ""),
+    ("input_format=ALL_INT16", ["depth", "point"], ""), ("input_format=CONV2D_INT16", ["point"], ""), ("input_format=DEPTHWISE_INT16", ["depth"], ""),
+    ("tensor_arrays=r1", ["point"], ""), ("input_format=DEPTHWISE_INT16\ntensor_arrays='r1'", ["depth", "point"], ""),
+    ("tensor_arrays=data,r0", ["depth"], "warning: tensor_arrays: 'data' is an image; the convolution behind it stays 8 bit\n"),
+])
+def test_which_convolutions_are_wide(small, conv, wide, warning):
+    r = calibrate(small, conv)
+    assert r.returncode == 0 and r.stderr == "warning: 4 pictures to calibrate with; about 100 give better ranges\n" + warning
+    text = (small.folder / "m_fixed.sim").read_bytes()
+    # reasons of the weights' bits travel in the file, in the order of the layers
+    reasons = re.findall(rb"(8|16) bit: (default|reads the image|asked for in the ini)", text)
+    assert [w.decode() for w, _ in reasons] == ["8"] + ["16" if layer in wide else "8" for layer in ("depth", "point")]
+
+
+def test_no_fixed_point_form_is_said_before_the_long_step(tmp_path):
+    p = Project(tmp_path / "p", pictures=1)
+    save_model(p.folder / "m.onnx", {"x": (F, [1, 3, 8, 8]), "w": (F, [4, 3, 3, 3])}, {"y": (F, [1, 4, 6, 6])}, [helper.make_node("Conv", ["x", "w"], ["y"], name="moving")], {})
+    p.write("i.ini", "[INPUT_CONFIG]\ninputs=x,w\ninput_formats=RAWDATA_F32_NHWC,RAWDATA_F32_NHWC\n[OUTPUT_CONFIG]\noutputs=y\n")
+    p.write("l.txt", "pics/0.npy,pics/0.npy\n")
+    r = p.sgs("convert", "onnx", "-m", "m.onnx", "--input_config", "i.ini", "-i", "l.txt", "-n", "preprocess.py,preprocess.py", "-o", "m.img", "--export_models")
+    assert (r.returncode, r.stderr) == (1, "error: m_float.sim: layer 'moving': operator conv has weights or a bias that are known only at run time\n")
+    assert "Start to analysis images" not in r.stdout

@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -14,6 +15,8 @@
 #define RAW "[INPUT_CONFIG]\ninputs=x\ninput_formats=RAWDATA_S16_NHWC\n"
 #define OUT "[OUTPUT_CONFIG]\noutputs=prob;\n"
 #define TWO "[INPUT_CONFIG]\ninputs=a,b\n"
+
+#define BEHIND "  entries are separated with ','; a comment behind ';' begins with '#'\n"
 
 #define DATA_SET(tr, fm, mn, sd)                                                                                       \
     "[INPUT_CONFIG]\ninputs='\"data\"';\ntraining_input_formats=" tr ";\ninput_formats=" fm ";\nquantizations=TRUE;\n" \
@@ -44,9 +47,24 @@ static const struct good {
     { "a remark behind a semicolon",
       "[INPUT_CONFIG]\ninputs=data; the only one\ninput_formats=BGR\nmean=0 # none\nstd_value=1\n" OUT,
       DATA_SET("BGR", "BGR", "0", "1") PROB },
+    { "blanks from web pages, comments of every kind, sections in pieces",
+      "\xe3\x80\x80[INPUT_CONFIG]\ninputs=\xc2\xa0"
+      "data\xe3\x80\x80;//here\ninput_formats=BGR;;# x\nmean=0; 0 means none\n"
+      "[OUTPUT_CONFIG]\noutputs=prob;\xe8\xbe\x93\xe5\x87\xba\n[INPUT_CONFIG]\nstd_value=1;not divided by anything\n"
+      "[CONV_CONFIG]\n",
+      DATA_SET("BGR", "BGR", "0", "1") PROB },
     { "everything flattened into one line",
       "[INPUT_CONFIG] inputs=data; input_formats=BGR; mean=0; std_value=1; [OUTPUT_CONFIG] outputs=prob; # end",
       DATA_SET("BGR", "BGR", "0", "1") PROB },
+    { "quotes round every list",
+      TWO "input_formats='RGB,BGR'\nmean=\"1:2:3,4\"\nstd_value='5','6:7:8'\n[OUTPUT_CONFIG]\noutputs='p'\n"
+          "dequantizations=\"true\"\n",
+      "[INPUT_CONFIG]\ninputs=\"a\",\"b\";\ntraining_input_formats=RGB,BGR;\ninput_formats=RGB,BGR;\nquantizations="
+      "TRUE,TRUE;\n"
+      "mean=1:2:3,4;\nstd_value=5,6:7:8;\ninput_width_alignment=1,1;\ninput_height_alignment=1,1;\ninput_layouts=NHWC,"
+      "NHWC;\n"
+      "[OUTPUT_CONFIG]\noutputs='\"p\"';\ndequantizations=TRUE;\noutput_formats=RAWDATA_F32_NHWC;\noutput_layouts=NHWC;"
+      "\n" },
     { "quotes round a name", "[INPUT_CONFIG]\ninputs=\"data\"\ninput_formats='BGR'\nmean=\"0\"\nstd_value=1\n" OUT,
       DATA_SET("BGR", "BGR", "0", "1") PROB },
     { "mean_red, mean_green, mean_blue",
@@ -113,6 +131,20 @@ static const struct wrong {
     { "[INPUT_CONFIG]\ninputs=\"a\" b\n",
       "i.ini:2: expected ',' or the end of the value after the quoted entry 'a', found 'b'\n" },
     { "\xff\xfe[\0", "i.ini:1: the file is UTF-16; save it as UTF-8\n" },
+    { "[INPUT_CONFIG]\ninputs=a\xef\xbc\x8c"
+      "b\n",
+      "i.ini:2: expected a plain ',', found the full-width '\xef\xbc\x8c' in 'a\xef\xbc\x8c"
+      "b'\n" },
+    { "[INPUT_CONFIG]\ninputs\xef\xbc\x9d"
+      "a\n",
+      "i.ini:2: expected a plain '=', found the full-width '\xef\xbc\x9d' in 'inputs\xef\xbc\x9d"
+      "a'\n" },
+    { "[INPUT_CONFIG]\ninputs=a;b\n",
+      "i.ini:2: expected the end of the line or a comment behind ';', found 'b'\n" BEHIND },
+    { "[INPUT_CONFIG]\ninputs=a;\ninput_formats=RGB\nmean=123.5;116; 103;\n",
+      "i.ini:4: expected the end of the line or a comment behind ';', found '116'\n" BEHIND },
+    { "[INPUT_CONFIG]\ninputs=a;\ninput_formats=RGB\nmean=0; -1:2.5e1\n",
+      "i.ini:4: expected the end of the line or a comment behind ';', found '-1:2.5e1'\n" BEHIND },
     /* names */
     { "", "i.ini: inputs: expected the names of the model's inputs, found no such key\n  add inputs = ...; to "
           "[INPUT_CONFIG]\n" },
@@ -123,7 +155,7 @@ static const struct wrong {
     { ONE, "i.ini: outputs: expected the names of the model's outputs, found no such key\n  add outputs = ...; to "
            "[OUTPUT_CONFIG]\n" },
     /* formats */
-    { "[INPUT_CONFIG]\ninputs=a\n", "i.ini: input_formats: expected the formats of the inputs on the board, found no "
+    { "[INPUT_CONFIG]\ninputs=a\n", "i.ini:1: input_formats: expected the formats of the inputs on the board, found no "
                                     "such key\n  add input_formats = ...; to [INPUT_CONFIG]\n" },
     { TWO "input_formats=RGB\n",
       "i.ini:3: input_formats: expected 2 entries, one for each input ('a', 'b'), found 1\n" },
@@ -135,22 +167,63 @@ static const struct wrong {
       "RAWDATA_F32_NHWC, RAWDATA_U16_NHWC, found 'RGBA' as "
       "entry 2\n  did you mean RGB?\n" },
     { "[INPUT_CONFIG]\ninputs=a\ntraining_input_formats=GRAY\ninput_formats=RGB\n",
-      "i.ini:4: input_formats: expected one of GRAY, YUV_NV12, found 'RGB'\n" },
+      "i.ini:4: input_formats: expected one of GRAY, YUV_NV12, found 'RGB'\n"
+      "  'a' has training_input_formats=GRAY\n" },
     { "[INPUT_CONFIG]\ninputs=a\ninput_formats=YUV_NV12\n",
       "i.ini:3: input_formats: YUV_NV12 for 'a' needs training_input_formats, found no such key\n  add "
       "training_input_formats = RGB, BGR or GRAY, one for each input\n" },
     { TWO "input_formats=RAWDATA_F32_NHWC,RGB\n",
       "i.ini:3: input_formats: expected RAWDATA inputs at the end, found 'a' (RAWDATA_F32_NHWC) before 'b' (RGB)\n"
       "  reorder inputs and every list that goes with it; the model's own order does not matter\n" },
+    { "[INPUT_CONFIG]\ninputs=a\ntraining_input_formats=RAWDATA_F32_NHWC\ninput_formats=RGB\n",
+      "i.ini:4: input_formats: expected one of RAWDATA_F32_NHWC, found 'RGB'\n"
+      "  'a' has training_input_formats=RAWDATA_F32_NHWC\n" },
+    { "[INPUT_CONFIG]\ninputs=a\ntraining_input_formats=RGB\ninput_formats=GRAY\n",
+      "i.ini:4: input_formats: expected one of RGB, BGR, RGBA, BGRA, YUV_NV12, found 'GRAY'\n"
+      "  'a' has training_input_formats=RGB\n" },
+    { "[INPUT_CONFIG]\ninputs=a\ninput_formats=NV12\n",
+      "i.ini:3: input_formats: expected one of RGB, BGR, GRAY, RGBA, BGRA, YUV_NV12, RAWDATA_U8_NHWC, "
+      "RAWDATA_S16_NHWC, "
+      "RAWDATA_F32_NHWC, RAWDATA_U16_NHWC, found 'NV12'\n  did you mean YUV_NV12?\n" },
+    { "[INPUT_CONFIG]\ninputs=a\ninput_formats=;\n",
+      "i.ini:3: input_formats: expected the formats of the inputs on the "
+      "board, found nothing behind '='\n  add input_formats = ...; to "
+      "[INPUT_CONFIG]\n" },
     /* quantizations */
+    { TWO "input_formats=RGB,RGB\nquantizations=TRUE\n",
+      "i.ini:4: quantizations: expected 2 entries, one for each input ('a', 'b'), found 1\n" },
+    { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RAWDATA_F32_NHWC\nquantizations=FALSE\n",
+      "i.ini:4: quantizations: expected TRUE for 'a', found FALSE: RAWDATA_F32_NHWC is always quantized; only "
+      "RAWDATA_U8, "
+      "S16 and U16 go in as they are\n" },
     { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nquantizations=YES\n",
       "i.ini:4: quantizations: expected one of FALSE, TRUE, found 'YES'\n" },
     { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nquantizations=FALSE\n",
       "i.ini:4: quantizations: expected TRUE for 'a', found FALSE: RGB is always quantized; only RAWDATA_U8, S16 and "
       "U16 go in as they are\n" },
     /* mean and std_value */
+    { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nmean=\n",
+      "i.ini:4: mean: expected 1 entry, as 'a' is an image (RGB), found nothing behind '='\n  write mean = 0 where the "
+      "training did not normalize\n" },
+    { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nmean=0\n",
+      "i.ini:1: std_value: expected 1 entry, as 'a' is an image (RGB), found no such key\n  write std_value = 1 where "
+      "the "
+      "training did not normalize\n" },
+    { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nmean=nan\n", "i.ini:4: mean: expected a number, found 'nan'\n" },
+    { "[INPUT_CONFIG]\ninputs=a\ninput_formats=GRAY\nmean_red=1\nmean_green=2\nmean_blue=1\n",
+      "i.ini:5: mean_green: expected one mean for the GRAY input 'a', found different ones\n" },
+    { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nmean=0\nstd_value=1:-2:1\n",
+      "i.ini:5: std_value: expected numbers above 0, found '1:-2:1'\n  the picture is divided by std_value: write 1 "
+      "where "
+      "the training did not normalize\n" },
+    { "[INPUT_CONFIG]\ninputs=a\ninput_formats=GRAY\nmean=0\nstd_value=1:1:1\n",
+      "i.ini:5: std_value: expected one number for a GRAY input, found '1:1:1'\n" },
+    { RAW "std_value=1\n", "i.ini:4: std_value: expected no such key, as all inputs are RAWDATA, found 1 entry\n" },
+    { TWO "input_formats=RGB,BGR\nmean=1,0\nstd_value=1\n",
+      "i.ini:5: std_value: expected 2 entries, one for each input that is not RAWDATA (of 'a', 'b'), found 1\n" },
     { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nstd_value=1\n",
-      "i.ini: mean: expected 1 entry, as 'a' is an image (RGB), found no such key\n  write mean = 0 where the training "
+      "i.ini:1: mean: expected 1 entry, as 'a' is an image (RGB), found no such key\n  write mean = 0 where the "
+      "training "
       "did not normalize\n" },
     { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nmean=1:2\n",
       "i.ini:4: mean: expected one number or three (R:G:B), found '1:2'\n" },
@@ -165,7 +238,8 @@ static const struct wrong {
     { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nmean=1\nmean_red=1\n",
       "i.ini:5: mean_red: expected either mean or mean_red, mean_green and mean_blue, found both\n" },
     { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nmean_red=1\nmean_green=1\nstd_value=1\n",
-      "i.ini: mean_blue: expected all of mean_red, mean_green and mean_blue, found no such key\n  add mean_blue = ...; "
+      "i.ini:1: mean_blue: expected all of mean_red, mean_green and mean_blue, found no such key\n  add mean_blue = "
+      "...; "
       "to [INPUT_CONFIG]\n" },
     { "[INPUT_CONFIG]\ninputs=a\ninput_formats=RGB\nmean=0\nstd_value=0\n",
       "i.ini:5: std_value: expected numbers above 0, found '0'\n  the picture is divided by std_value: write 1 where "
@@ -174,6 +248,12 @@ static const struct wrong {
     { TWO "input_formats=RGB,RAWDATA_F32_NHWC\nmean=1,0\n",
       "i.ini:4: mean: expected 1 entry, one for each input that is not RAWDATA (of 'a', 'b'), found 2\n" },
     /* alignments and layouts */
+    { ONE "input_width_alignment=16,16\n",
+      "i.ini:6: input_width_alignment: expected 1 entry, one for each input ('data'), found 2\n" },
+    { ONE "input_width_alignment=1.5\n",
+      "i.ini:6: input_width_alignment: expected a whole number from 1 to 65536 for 'data', found '1.5'\n" },
+    { ONE "input_layouts=NHWC,NHWC\n",
+      "i.ini:6: input_layouts: expected 1 entry, one for each input ('data'), found 2\n" },
     { ONE "input_width_alignment=0\n",
       "i.ini:6: input_width_alignment: expected a whole number from 1 to 65536 for 'data', found '0'\n" },
     { RAW "input_height_alignment=16\n",
@@ -186,6 +266,17 @@ static const struct wrong {
     { "[INPUT_CONFIG]\ninputs=x\ninput_formats=BGRA\nmean=0\nstd_value=1\ninput_layouts=NCHW\n",
       "i.ini:6: input_layouts: expected NHWC for the BGRA input 'x', found NCHW\n" },
     /* outputs */
+    { RAW "[OUTPUT_CONFIG]\noutputs=a,b,a\n", "i.ini:5: outputs: expected different names, found 'a' twice\n" },
+    { RAW "[OUTPUT_CONFIG]\n",
+      "i.ini:4: outputs: expected the names of the model's outputs, found no such key\n  add outputs "
+      "= ...; to [OUTPUT_CONFIG]\n" },
+    { RAW OUT "output_formats=RAWDATA_F32_NHWC,RAWDATA_F32_NHWC\n",
+      "i.ini:6: output_formats: expected 1 entry, one for each output ('prob'), found 2\n" },
+    { RAW OUT "output_layouts=NHWC,NHWC\n",
+      "i.ini:6: output_layouts: expected 1 entry, one for each output ('prob'), found 2\n" },
+    { RAW OUT "output_layouts=NHCW\n",
+      "i.ini:6: output_layouts: expected one of NHWC, NCHW, found 'NHCW'\n  did you mean NHWC?\n" },
+    { RAW OUT "dequantizations=maybe\n", "i.ini:6: dequantizations: expected one of FALSE, TRUE, found 'maybe'\n" },
     { RAW OUT "dequantizations=TRUE,TRUE\n",
       "i.ini:6: dequantizations: expected 1 entry, one for each output ('prob'), found 2\n" },
     { RAW OUT "dequantizations=FALSE\noutput_formats=RAWDATA_F32_NHWC\n",
@@ -194,7 +285,12 @@ static const struct wrong {
       "i.ini:6: output_formats: expected one of RAWDATA_U8_NHWC, RAWDATA_S16_NHWC, RAWDATA_F32_NHWC, found 'RGB'\n" },
     /* conv */
     { RAW OUT "[CONV_CONFIG]\ninput_format=INT16\n",
-      "i.ini:7: input_format: expected one of ALL_UINT8, ALL_INT16, CONV2D_INT16, DEPTHWISE_INT16, found 'INT16'\n" },
+      "i.ini:7: input_format: expected one of ALL_UINT8, ALL_INT16, CONV2D_INT16, DEPTHWISE_INT16, found 'INT16'\n"
+      "  did you mean ALL_INT16?\n" },
+    { RAW OUT "[CONV_CONFIG]\ninput_format=ALL_INT16,ALL_UINT8\n",
+      "i.ini:7: input_format: expected one entry, found 2\n" },
+    { RAW OUT "[CONV_CONFIG]\ntensor_arrays=a,,b\n",
+      "i.ini:7: tensor_arrays: expected a name, found nothing as entry 2 of 3\n" },
     { RAW OUT "[CONV_CONFIG]\ninput_formats=ALL_INT16\n",
       "i.ini:7: unknown key 'input_formats' in [CONV_CONFIG]; known: input_format, tensor_arrays\n  'input_formats' "
       "belongs to [INPUT_CONFIG]\n" },
@@ -252,6 +348,22 @@ static void test_binary(void **state)
     assert_int_equal(d.line, 2);
 }
 
+static void test_large(void **state)
+{
+    sgs_diag d = { 0 };
+    sgs_config *c = NULL;
+    char *text = malloc((1 << 20) + 1), many[64 + 2 * 4097];
+    memset(text, '\n', (1 << 20) + 1);
+    assert_int_equal(parse(&c, text, (1 << 20) + 1, &d), SGS_E_CONFIG);
+    assert_string_equal(d.text, "expected a text file of at most 1048576 bytes, found 1048577");
+    free(text);
+    int n = snprintf(many, sizeof many, "[INPUT_CONFIG]\ninputs=");
+    for (int i = 0; i < 4097; i++)
+        n += snprintf(many + n, sizeof many - (size_t)n, "%sa", i ? "," : "");
+    assert_int_equal(parse(&c, many, (size_t)n, &d), SGS_E_CONFIG);
+    assert_string_equal(d.text, "expected at most 4096 entries in a list");
+}
+
 /* 2048 characters of names pass, quotes and blanks not counted; 2049 do not. */
 static void test_long_names(void **state)
 {
@@ -274,6 +386,7 @@ static void test_long_names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = { cmocka_unit_test(test_good), cmocka_unit_test(test_wrong),
-                                        cmocka_unit_test(test_binary), cmocka_unit_test(test_long_names) };
+                                        cmocka_unit_test(test_binary), cmocka_unit_test(test_large),
+                                        cmocka_unit_test(test_long_names) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
