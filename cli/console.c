@@ -124,10 +124,13 @@ void cli_scratch_remove(void)
 const char *cli_scratch_make(const char *const *file_name, int n)
 {
     const char *tmp = getenv("TMPDIR");
-    snprintf(scratch.folder, sizeof scratch.folder, "%.3000s/sgs-XXXXXX", tmp && tmp[0] ? tmp : "/tmp");
+    tmp = tmp && tmp[0] ? tmp : "/tmp";
+    snprintf(scratch.folder, sizeof scratch.folder, "%.3000s/sgs-XXXXXX", tmp);
     if (!mkdtemp(scratch.folder)) {
-        fprintf(stderr, "error: cannot make a folder for intermediate files (%s): %s\n", scratch.folder,
-                strerror(errno));
+        fprintf(stderr,
+                "error: cannot make a folder for intermediate files in %s: %s\n  set TMPDIR to a folder that can be "
+                "written, or keep the files with --export_models\n",
+                tmp, strerror(errno));
         return NULL;
     }
     for (int i = 0; i < n && i < SCRATCH_FILES; i++)

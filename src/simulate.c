@@ -116,11 +116,12 @@ static sgs_status take_category(simulation *s, sgs_diag *d)
         return sgs_fail(d, SGS_E_USAGE, "-l has no effect without -c Classification");
     if (!s->classes)
         return SGS_OK;
-    if (s->nout != 1 || !is_vector(s->out[0]))
-        return sgs_fail(
-            d, SGS_E_USAGE,
-            "-c Classification: expected a model with one output that is a vector of scores, found %d output%s%s",
-            s->nout, s->nout == 1 ? "" : "s", s->nout == 1 ? " of several dimensions" : "");
+    if (s->nout != 1 || !is_vector(s->out[0])) {
+        sgs_fail(d, SGS_E_USAGE,
+                 "-c Classification: expected a model with one output that is a vector of scores, found %d output%s%s",
+                 s->nout, s->nout == 1 ? "" : "s", s->nout == 1 ? " of several dimensions" : "");
+        return sgs_fail_at(d, s->o->model, 0, NULL);
+    }
     return s->o->label ? read_labels(s, d) : SGS_OK;
 }
 

@@ -222,6 +222,8 @@ static sgs_status take_names(reader *r, const char *const *partner, const char *
     }
     r->list = one ? whole : list;
     SGS_TRY(parse_names(r, names));
+    if (r->list.n > IPU_MAX_IO)
+        return bad(r, "expected at most %d names, found %d", IPU_MAX_IO, r->list.n);
     return expect_distinct(r, *names);
 }
 

@@ -10,6 +10,7 @@
 #include "preprocess/workers.h"
 
 #define WORKERS_DEFAULT 10
+#define WORKERS_MAX 512 /* half of what sgs_cleanup can end */
 #define TIMEOUT_DEFAULT 300
 
 struct sgs_samples {
@@ -86,6 +87,7 @@ static int worker_count(int wanted, int samples)
     int n = wanted;
     if (n <= 0)
         n = cpus > 0 && cpus < WORKERS_DEFAULT ? (int)cpus : WORKERS_DEFAULT;
+    n = n < WORKERS_MAX ? n : WORKERS_MAX;
     return n < samples ? n : samples;
 }
 

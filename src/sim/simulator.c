@@ -278,6 +278,11 @@ static sgs_status load_failed(const sgs_simulator *s, ipu_status status, sgs_dia
         sgs_hint(d, "compile the fixed-point model again with this program's compiler");
         return SGS_E_FORMAT;
     }
+    if (status == IPU_E_IMAGE || status == IPU_E_HASH) {
+        sgs_fail(d, SGS_E_FORMAT, "the image is truncated or damaged (%s)", ipu_status_text(status));
+        sgs_hint(d, "compile it again, or copy it again");
+        return SGS_E_FORMAT;
+    }
     return sgs_fail(d, SGS_E_FORMAT, "%s", ipu_status_text(status));
 }
 

@@ -8,10 +8,13 @@ import textwrap
 import numpy as np
 import onnxruntime
 import pytest
+from onnx import helper
 
-from support import ENV, INI, PREPROCESS, SDK, SHARED, Project, small_model
+from support import ENV, INI, PREPROCESS, ROOT, SDK, SHARED, Project, save_model, small_model
 
-MANUAL = SHARED / "spec/model_conversion.txt"
+sys.path.insert(0, str(ROOT / "tests"))
+import manual  # noqa: E402
+from manual import MANUAL  # noqa: E402
 
 
 @pytest.fixture
@@ -102,23 +105,7 @@ def manual_commands():
     return commands
 
 
-# The manual's yolov8 script in small: cv2, a picture scaled into a gray square, a third parameter with a default.
-LETTERBOX = """\
-import cv2
-import numpy as np
-def image_preprocess(image_file, norm=True, new_shape=(640, 640)):
-    im = cv2.imread(image_file)
-    scale = min(new_shape[0] / im.shape[0], new_shape[1] / im.shape[1])
-    h, w = round(im.shape[0] * scale), round(im.shape[1] * scale)
-    square = np.full(new_shape + (3,), 114, np.uint8)
-    top, left = (new_shape[0] - h) // 2, (new_shape[1] - w) // 2
-    square[top:top + h, left:left + w] = cv2.resize(im, (w, h), interpolation=cv2.INTER_LINEAR)
-    im = np.expand_dims(square[:, :, ::-1], 0)
-    return im.astype(np.float32) / 255 if norm else im
-"""
-
-
-@pytest.mark.skipif(not MANUAL.exists(), reason="needs the manual in ../shared/spec")
+@pytest.mark.skipif(not MANUAL.exists(), reason=manual.ABSENT)
 def test_the_manuals_commands_verbatim(tmp_path):
     cv2 = pytest.importorskip("cv2")
     home = tmp_path / "home"
@@ -130,7 +117,7 @@ def test_the_manuals_commands_verbatim(tmp_path):
     small_model(model / "onnx_yolov8s.onnx", 640)
     (model / "input_config.ini").write_text(
         INI.replace("mean=10:20:30", "mean=0:0:0").replace("std_value=50:60:70", "std_value=255"))
-    (model / "onnx_yolov8s.py").write_text(LETTERBOX)
+    manual.write(model, "onnx_yolov8s", manual.example("yolov8s"))
     cv2.imwrite(str(pictures / "ILSVRC2012_test_00000002.bmp"), np.random.default_rng(3).integers(0, 256, (70, 100, 3), np.uint8))
     commands = manual_commands()
     assert len(commands) >= 5, commands
@@ -143,6 +130,28 @@ def test_the_manuals_commands_verbatim(tmp_path):
             shutil.copy(where / "onnx_yolov8s_float.sim", model)
     assert sorted(p.name for p in where.iterdir()) == ["onnx_yolov8s_fixed.sim", "onnx_yolov8s_float.sim", "onnx_yolov8s_offline.img"]
     assert (model / "onnx_yolov8s_fixed.sim_sgsimg.img").read_bytes() == (where / "onnx_yolov8s_offline.img").read_bytes()
+
+
+@pytest.mark.skipif(not MANUAL.exists(), reason=manual.ABSENT)
+@pytest.mark.parametrize("name, size, channels, ini", [
+    ("resnet18", 224, 3, "input_formats=RGB;mean=123.675:116.28:103.53;std_value=58.395:57.12:57.375"), ("lenet", 28, 1, "input_formats=GRAY;mean=33.318;std_value=1.0")])
+def test_the_manuals_scripts_through_every_stage(tmp_path, name, size, channels, ini):
+    cv2 = pytest.importorskip("cv2")
+    p = Project(tmp_path / "p", pictures=0)
+    small_model(p.folder / "model.onnx", size, channels)
+    manual.write(p.folder, "preprocess", manual.repaired(name))
+    p.write("input_config.ini", "[INPUT_CONFIG]\ninputs=data\n%s\n[OUTPUT_CONFIG]\noutputs=prob\n" % ini.replace(";", "\n"))
+    for i in range(10):
+        smooth = cv2.resize(np.random.default_rng(i).integers(0, 256, (9, 12, 3)).astype(np.uint8), (330, 280))
+        cv2.imwrite(str(p.folder / "pics" / ("%d.png" % i)), smooth)
+    r = p.convert("--export_models")
+    assert (r.returncode, r.stderr) == (0, "")
+    assert float(re.search(r"^  prob: ([0-9.]+) dB$", r.stdout, re.M).group(1)) > 25
+    for m in ("model_fixed.sim", "model_offline.img"):
+        simulate(p, m, "--output_dir", m + ".out", "--save_input", "--dump_rawdata", "--dump_output")
+    given = np.load(p.folder / "model_fixed.sim.out/3.png.input0.npy")
+    assert given.dtype == np.uint8 and given.shape == (1, size, size, channels) and given.tobytes() == p.bytes("model_offline.img.out/3.png.bin")
+    assert p.bytes("model_fixed.sim.out/3.png.output0.npy") == p.bytes("model_offline.img.out/3.png.output0.npy")
 
 
 # ---- simulator ------------------------------------------------------------------------------------------------------------------------
@@ -210,6 +219,22 @@ def test_default_output_folder_and_same_names(project, staged):
     project.write("l.txt", "a/x.npy\nb/x.npy\npics/1.npy\n")
     project.good("simulate", "-m", staged.folder / "out_float.sim", "-i", "l.txt", "-n", "preprocess.py")
     assert [f for f in project.files() if f.startswith("log")] == ["log/output/unknown_out_float.sim_%s.txt" % n for n in ("1.npy", "x.npy_0", "x.npy_1")]
+
+
+def test_continue_run_and_show_log(staged, tmp_path):
+    first = simulate(staged, "out_fixed.sim", "--output_dir", tmp_path / "o", "--show_log")
+    assert re.findall(r"^pics/(\d)\.npy: [0-9.]+ ms$", first, re.M) == ["0", "1", "2", "3"]
+    whole = {f.name: f.read_bytes() for f in (tmp_path / "o").iterdir()}
+    for lost in (1, 2):
+        (tmp_path / "o" / ("unknown_out_fixed.sim_%d.npy.txt" % lost)).unlink()
+    (tmp_path / "o/unknown_out_fixed.sim_0.npy.txt").write_text("mine")
+    again = simulate(staged, "out_fixed.sim", "--output_dir", tmp_path / "o", "--show_log", "--continue_run")
+    assert "2 of 4 results are in %s already\n" % (tmp_path / "o") in again and "(median of 2)" in again
+    assert re.findall(r"^pics/(\d)\.npy: [0-9.]+ ms$", again, re.M) == ["1", "2"]
+    now = {f.name: f.read_bytes() for f in (tmp_path / "o").iterdir()}
+    assert now == dict(whole, **{"unknown_out_fixed.sim_0.npy.txt": b"mine"})
+    nothing = simulate(staged, "out_fixed.sim", "--output_dir", tmp_path / "o", "--continue_run")
+    assert "4 of 4 results are in" in nothing and "median" not in nothing and nothing.endswith("Run evaluation OK.\n")
 
 
 def test_two_inputs_in_the_inis_order(project):
@@ -310,7 +335,16 @@ def test_simulator_categories(project, staged):
     assert fails(project.sgs(*base, "-l", "x"), 2) == "-l has no effect without -c Classification\n"
     project.write("labels", "one\ntwo\n")
     assert fails(project.sgs(*base, "-c", "Classification", "-l", "labels")) == "labels: expected a label for each of the 10 scores, found 2 lines\n"
-    assert "--dump_rawdata" in fails(project.sgs(*base, "--dump_rawdata"), 2)
+    project.write("labels", "".join("%d\n" % i for i in range(10)))
+    two = Project(project.folder / "two", pictures=1)
+    save_model(two.folder / "m.onnx", {"data": (1, [1, 3, 4, 4])}, {"y": (1, [1, 3, 4, 4])}, [helper.make_node("Relu", ["data"], ["y"])], {})
+    two.write("i.ini", INI.replace("prob", "y"))
+    two.good("convert-tool", "onnx", "-m", "m.onnx", "--input_config", "i.ini", "-o", "m.sim")
+    assert fails(two.sgs("simulate", "-m", "m.sim", "-i", "pics", "-n", "preprocess.py", "-c", "Classification"), 2) == (
+        "m.sim: -c Classification: expected a model with one output that is a vector of scores, found 1 output of several dimensions\n")
+    assert fails(project.sgs(*base, "--dump_rawdata"), 2) == "--dump_rawdata writes what a board is given: it needs a fixed or an offline model\n"
+    assert fails(project.sgs(*base, "--draw_result", "o")) == "--draw_result comes with a later version, together with -c Detection\n"
+    assert fails(project.sgs(*base, "--tool=x")) == "--tool names another simulator program; this one is its own: leave the option out\n"
 
 
 def test_script_errors_reach_the_user(project, staged):

@@ -160,6 +160,25 @@ def test_arrays_are_converted_where_no_value_changes(bench, convert):
     assert bench.good("p.bmp", "odd.py", norm=False) == bench.good("p.bmp", norm=False)
 
 
+@pytest.mark.parametrize("locale", ["C", "C.UTF-8"])
+def test_names_in_any_script_and_with_blanks(bench, locale):
+    bench.file("bilder/\u00fcber alles/\u56fe\u7247 1.bmp")
+    bench.script("\u811a\u672c/vor verarbeitung-\u00e4.py", GOOD)
+    env = {"LC_ALL": locale, "LANG": locale}
+    lines = bench.good("bilder/\u00fcber alles", "\u811a\u672c/vor verarbeitung-\u00e4.py", env=env)
+    assert [line.rsplit(" ", 1)[0] for line in lines] == ["sample bilder/\u00fcber alles/\u56fe\u7247 1.bmp"]
+    bench.script("\u811a\u672c/\u00e4.py", "def image_preprocess(p, norm=True):\n    raise ValueError('\u00fc ' + p)\n")
+    assert bench.fails("bilder/\u00fcber alles/\u56fe\u7247 1.bmp", "\u811a\u672c/\u00e4.py", env=env) == (
+        "\u811a\u672c/\u00e4.py:2: image_preprocess failed on picture 'bilder/\u00fcber alles/\u56fe\u7247 1.bmp': ValueError: \u00fc bilder/\u00fcber alles/\u56fe\u7247 1.bmp\n")
+
+
+def test_a_script_may_read_options_standard_input_and_its_own_name(bench):
+    bench.file("p.bmp")
+    bench.script("odd.py", "import argparse, sys\nargparse.ArgumentParser().parse_args()\nassert sys.stdin.read() == ''\nif __name__ == '__main__':\n    sys.exit(1)\n"
+                 + textwrap.dedent(GOOD))
+    assert bench.good("p.bmp", "odd.py") == bench.good("p.bmp")
+
+
 def test_empty_and_scalar_arrays(bench):
     bench.file("p.bmp")
     bench.script("empty.py", "import numpy as np\ndef image_preprocess(p, norm=True):\n    return np.zeros((1, 0, 2), np.float32)\n")
@@ -221,9 +240,18 @@ def test_script_throws(bench):
         "bad.py:3: image_preprocess failed on picture 'p.bmp': ValueError: operands could not be broadcast together with shapes (2,) (3,)\n")
 
 
-def test_the_manuals_npy_example_names_get_image(bench):
-    assert bench.fails_with("return get_image(path, norm=norm)") == (
-        "bad.py:3: image_preprocess failed on picture 'p.bmp': NameError: name 'get_image' is not defined\n")
+@pytest.mark.parametrize("body, said", [
+    ("import sys; sys.exit(3)", "SystemExit: 3"), ("exit()", "NameError: name 'exit' is not defined"), ("raise KeyboardInterrupt", "KeyboardInterrupt"),
+    ("input()", "EOFError: EOF when reading a line"), ("bytearray(1 << 60)", "MemoryError"), ("return path.upper", None),
+])
+def test_script_ends_in_its_own_ways(bench, body, said):
+    message = bench.fails_with(body)
+    if said is None:
+        assert message == "bad.py: image_preprocess returned builtin_function_or_method, expected a numpy.ndarray, for picture 'p.bmp'\n"
+    elif "exit()" == body:  # there where the site module made it
+        assert message.startswith("bad.py:3: image_preprocess failed on picture 'p.bmp': ")
+    else:
+        assert message == "bad.py:3: image_preprocess failed on picture 'p.bmp': %s\n" % said
 
 
 def test_function_without_norm(bench):
@@ -268,6 +296,9 @@ def test_values_that_would_change(bench):
     assert bench.fails_with("return np.array([0, 40000])", dims="2", norm=False, dtype="s16") == what % (False, "s16", "s64", 0, 40000, 40000, "s16") + integers
     assert bench.fails_with("return np.array([1e300, 0])", dims="2") == (
         what % (True, "f32", "f64", 0, "1e+300", "1.0000000000000001e+300", "f32") + "  return the array as float32: image.astype(np.float32)\n")
+    assert bench.fails_with("return np.array([0.1, 2])", dims="2") == (
+        what % (True, "f32", "f64", 0.1, 2, "0.10000000000000001", "f32") + "  return the array as float32: image.astype(np.float32)\n")
+    assert bench.fails_with("return np.array([3, 0])", dims="2", norm=False, dtype="bool") == what % (False, "bool", "s64", 0, 3, 3, "bool") + integers
     assert bench.fails_with("return np.array([16777217, 0])", dims="2").startswith("bad.py: image_preprocess(norm=True): expected f32 for input 'data', found s64")
     assert bench.fails_with("return np.array([1, np.nan], np.float32)", dims="2") == (
         "bad.py: image_preprocess(norm=True): expected numbers for input 'data', found NaN for picture 'p.bmp'\n")

@@ -362,6 +362,11 @@ static void test_large(void **state)
         n += snprintf(many + n, sizeof many - (size_t)n, "%sa", i ? "," : "");
     assert_int_equal(parse(&c, many, (size_t)n, &d), SGS_E_CONFIG);
     assert_string_equal(d.text, "expected at most 4096 entries in a list");
+    n = snprintf(many, sizeof many, "[INPUT_CONFIG]\ninputs=");
+    for (int i = 0; i < 65; i++)
+        n += snprintf(many + n, sizeof many - (size_t)n, "%sa%d", i ? "," : "", i);
+    assert_int_equal(parse(&c, many, (size_t)n, &d), SGS_E_CONFIG);
+    assert_string_equal(d.text, "inputs: expected at most 64 names, found 65");
 }
 
 /* 2048 characters of names pass, quotes and blanks not counted; 2049 do not. */
