@@ -207,6 +207,8 @@ static sgs_status pad_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     const sgs_value *x = n->in[0], *y = n->out[0];
     if (!sgs_is_activation(x) || x->type != y->type || x->rank != 4)
         return sgs_lower_fail(l, n, d, "expected u8 or s16 of four dimensions");
+    if (!sgs_one_scale(x) && x->quant->axis != 3)
+        return sgs_lower_fail(l, n, d, "scales must run along the last axis");
     for (int i = 0; i < 4; i++)
         if (a->before[i] < 0 || a->after[i] < 0 || (i % 3 == 0 && (a->before[i] || a->after[i])))
             return sgs_lower_fail(l, n, d, "only rows and columns can be padded, and not by a negative number");

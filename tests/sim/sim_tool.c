@@ -1,12 +1,16 @@
 /* The .sim container and the simulators, as the tests want them.  MODEL: .onnx (through the passes), .ir (text form),
  * else a .sim.
  *
- *   sim_tool text MODEL                          the graph's text form, values numbered as they appear
- *   sim_tool write [--limit N] MODEL OUT.sim     --limit: constants of more than N bytes in all go behind the
- * FlatBuffer sim_tool trip [--limit N] MODEL              writes to memory, reads back, compares the text forms; prints
- * nothing when equal sim_tool compile FIXED.sim OUT.img sim_tool run [--mask M] [--threads T] [--kind K] MODEL.sim|.img
- * PREFIX IN.bin...
+ *   sim_tool ops                           operators that a fixed-point model may hold
+ *   sim_tool text MODEL                    the graph's text form, values numbered as they appear
+ *   sim_tool write [--limit N] MODEL OUT.sim
+ *   sim_tool trip [--limit N] MODEL        writes to memory, reads back, compares the text forms; silent when equal
+ *   sim_tool compile FIXED.sim OUT.img
+ *   sim_tool tensors FIXED OUT.bin IN.bin...
+ *   sim_tool run [--mask M] [--threads T] [--kind K] MODEL.sim|.img PREFIX IN.bin...
  *
+ * --limit: constants of more than N bytes in all go behind the FlatBuffer.
+ * tensors runs the graph on the C kernels; OUT.bin is what each operator made, in order of the text form, end to end.
  * run prints "KIND", then a line "in|out NAME DTYPE DIMS TRAINING FORMAT LAYOUT NSCALE" each, fields separated by tabs;
  * output i goes to PREFIX.i.bin.  Exit status 1 and one message when something is wrong. */
 #include <stdio.h>
@@ -16,7 +20,9 @@
 #include "import/onnx.h"
 #include "import/sim.h"
 #include "import/sim_names.h"
+#include "ops/op.h"
 #include "pass/pass.h"
+#include "sim/fixed.h"
 #include "sim/results.h"
 
 typedef struct options {
@@ -185,6 +191,63 @@ static sgs_status use(sgs_simulator *s, const options *o, sgs_diag *d)
     return SGS_OK;
 }
 
+static sgs_status ops(const options *o, work *w, sgs_diag *d)
+{
+    (void)o, (void)w, (void)d;
+    for (int i = 0; sgs_op_at(i); i++)
+        if (sgs_op_at(i)->lower || sgs_op_at(i)->qrule == SGS_Q_MOVE)
+            puts(sgs_op_at(i)->name);
+    return SGS_OK;
+}
+
+/* ---- every tensor of a fixed-point graph ----------------------------------------------------------------------- */
+
+/* What operators make becomes what the graph gives. */
+static void give_all(sgs_graph *g)
+{
+    int n = 0;
+    for (const sgs_node *node = g->first; node; node = node->next)
+        n += node->nout;
+    g->out = SGS_NEW_N(g->arena, sgs_value *, n + 1);
+    g->nout = n;
+    n = 0;
+    for (const sgs_node *node = g->first; node; node = node->next)
+        for (int i = 0; i < node->nout; i++)
+            g->out[n++] = node->out[i];
+}
+
+static sgs_status fill(sgs_fixed *f, const sgs_graph *g, int i, const char *path, sgs_diag *d)
+{
+    sgs_file in;
+    SGS_TRY(sgs_file_open(&in, path, d));
+    const bool fits = i < g->nin && in.data.n == (size_t)sgs_value_bytes(g->in[i]);
+    if (fits)
+        memcpy(sgs_fixed_input(f, i), in.data.p, in.data.n);
+    sgs_file_close(&in);
+    return fits ? SGS_OK : sgs_fail(d, SGS_E_DATA, "%s does not fit input %d", path, i);
+}
+
+static sgs_status run_all(sgs_fixed *f, const sgs_graph *g, const options *o, sgs_buf *out, sgs_diag *d)
+{
+    for (int i = 2; i < o->n; i++)
+        SGS_TRY(fill(f, g, i - 2, o->arg[i], d));
+    SGS_TRY(sgs_fixed_run(f, d));
+    for (int i = 0; i < g->nout; i++)
+        sgs_buf_add(out, sgs_fixed_output(f, i), (size_t)sgs_value_bytes(g->out[i]));
+    return sgs_file_write(o->arg[1], out->p, out->n, d);
+}
+
+static sgs_status tensors(const options *o, work *w, sgs_diag *d)
+{
+    sgs_fixed *f;
+    SGS_TRY(load(&w->g, o->arg[0], d));
+    give_all(w->g);
+    SGS_TRY(sgs_fixed_new(&f, w->g, &ipu_kernels_c, NULL, d));
+    const sgs_status s = run_all(f, w->g, o, &w->once, d);
+    sgs_fixed_free(f);
+    return s;
+}
+
 static sgs_status run(const options *o, work *w, sgs_diag *d)
 {
     SGS_TRY(sgs_simulator_open(&w->sim, o->arg[0], &o->sim, d));
@@ -196,8 +259,8 @@ static const struct command {
     int least, most;
     sgs_status (*fn)(const options *o, work *w, sgs_diag *d);
 } commands[] = {
-    { "text", 1, 1, show },       { "write", 2, 2, write_out }, { "trip", 1, 1, trip },
-    { "compile", 2, 2, compile }, { "run", 2, 64, run },
+    { "ops", 0, 0, ops },         { "text", 1, 1, show },        { "write", 2, 2, write_out }, { "trip", 1, 1, trip },
+    { "compile", 2, 2, compile }, { "tensors", 2, 66, tensors }, { "run", 2, 66, run },
 };
 
 /* An option and its value at argv[0], argv[1]. */
@@ -232,6 +295,6 @@ int main(int argc, char **argv)
             clean(&w);
             return status;
         }
-    fputs("usage: sim_tool text|write|trip|compile|run [OPTION VALUE...] ARGUMENT...\n", stderr);
+    fputs("usage: sim_tool ops|text|write|trip|compile|tensors|run [OPTION VALUE...] ARGUMENT...\n", stderr);
     return 2;
 }

@@ -1,0 +1,295 @@
+"""Random fixed-point graphs in text form, every operator of the model in every shape it may have.
+
+A maker looks for a value that it can work on, or asks for a new input, and writes one line.  Scales of results are chosen so that most
+elements lie inside the range and some outside.
+"""
+import dataclasses
+
+import numpy as np
+
+REACH = {"u8": (0, 255), "s16": (-32767, 32767)}
+WEIGHT = {"u8": ("s8", 127, "s32"), "s16": ("s16", 32767, "s64")}  # by type of the input: weights, their reach, bias
+
+
+@dataclasses.dataclass
+class Tensor:
+    number: int
+    type: str
+    dims: tuple
+    scale: list
+    zero: list
+    axis: int = -1
+
+    @property
+    def one(self):
+        return self.axis < 0
+
+    def quant(self):
+        if self.type not in REACH:
+            return ""
+        if self.axis < 0:
+            return " @{scale=%.9g, zero=%d}" % (self.scale[0], self.zero[0])
+        return " @{axis=%d, scale=[%s], zero=[%s]}" % (self.axis, ",".join("%.9g" % s for s in self.scale), ",".join("%d" % z for z in self.zero))
+
+
+class Graph:
+    def __init__(self, seed, first=None, steps=12):
+        self.rng, self.lines, self.live, self.inputs, self.used, self.count = np.random.default_rng(seed), [], [], [], set(), 0
+        self.extreme = seed % 4 == 3  # weights at their ends, large biases
+        for name in ([first] if first else []) + [str(n) for n in self.rng.choice(sorted(MAKERS), steps)]:
+            MAKERS[name](self)
+
+    def text(self):
+        outputs = [t for t in self.live if t.number not in self.used and t not in self.inputs][-60:]
+        heads = ["input %%%d %s" % (t.number, self.shape(t)) for t in self.inputs]
+        return "\n".join(['meta "sgs.fixed" "1"'] + heads + self.lines + ["output %%%d" % t.number for t in outputs]) + "\n"
+
+    # ---- numbers
+
+    def chance(self, p):
+        return self.rng.random() < p
+
+    def int(self, low, high):
+        """low ... high"""
+        return int(self.rng.integers(low, high + 1))
+
+    def pick(self, *options):
+        return options[self.int(0, len(options) - 1)]
+
+    def size(self):
+        """How far scales lie from 1: a factor of any magnitude."""
+        return float(np.exp(self.rng.uniform(-6, 2)))
+
+    # ---- values
+
+    def shape(self, t):
+        return '"t%d" %s[%s]%s' % (t.number, t.type, ",".join(map(str, t.dims)), t.quant())
+
+    def tensor(self, kind, dims, scale=None, zero=None, axis=-1):
+        """Of one scale unless given; a zero point of its own unless given."""
+        scale = [self.size()] if scale is None else [float(s) for s in scale]
+        if zero is None:
+            zero = [self.pick(0, 255, self.int(0, 255)) if kind == "u8" else 0] * len(scale)
+        self.count += 1
+        return Tensor(self.count - 1, kind, tuple(int(d) for d in dims), scale, list(zero), axis)
+
+    def input(self, kind, dims, by_channel=False):
+        n = dims[-1]
+        if by_channel and kind == "u8":
+            t = self.tensor(kind, dims, self.size() * self.rng.uniform(0.5, 2, n), self.rng.integers(0, 256, n), len(dims) - 1)
+        else:
+            t = self.tensor(kind, dims)
+        self.inputs.append(t)
+        self.live.append(t)
+        return t
+
+    def find(self, kinds=("u8", "s16"), rank=None, one=True, least=1):
+        """A value of these types and rank; `one`: of one scale, else perhaps of one per channel; `least`: of height and width."""
+        found = [t for t in self.live[-8:] if t.type in kinds and (rank is None or len(t.dims) == rank) and t.dims[-1] < 80 and np.prod(t.dims) < 20000
+                 and (t.one or not one and t.axis == len(t.dims) - 1) and (least == 1 or min(t.dims[1:3]) >= least)]
+        if found and self.chance(0.9):
+            return found[self.int(0, len(found) - 1)]
+        rank = rank or self.int(1, 4)
+        dims = [self.int(1, 2)] + [self.int(max(least, 1), 11) for _ in range(rank - 2)] + [self.int(1, 21)]
+        return self.input(self.pick(*kinds), dims[-rank:], not one and self.chance(0.5))
+
+    def const(self, kind, data, quant=""):
+        self.lines.append("const %%%d %s[%s]%s = {%s}" % (self.count, kind, ",".join(map(str, data.shape)), quant, ",".join(map(str, data.ravel()))))
+        self.count += 1
+        return self.count - 1
+
+    def emit(self, op, y, inputs, attr=""):
+        self.used.update(inputs)
+        names = ", ".join("%%%d" % n if n is not None else "_" for n in inputs)
+        self.lines.append("%%%d %s = %s %s%s" % (y.number, self.shape(y), op, names, " {%s}" % attr if attr else ""))
+        self.live.append(y)
+
+    def like(self, t, dims, axis=None):
+        """The same quantization on other dims."""
+        return self.tensor(t.type, dims, t.scale, t.zero, t.axis if axis is None else axis)
+
+    # ---- sums
+
+    def weights(self, x, shape, outputs, axis):
+        kind, reach, bias_kind = WEIGHT[x.type]
+        w = self.rng.integers(-reach, reach + 1, shape)
+        if self.extreme:
+            w = np.where(self.rng.random(shape) < 0.9, self.rng.choice([-reach, reach], shape), w)
+        scale = self.size() * self.rng.uniform(0.25, 4, outputs)
+        quant = " @{axis=%d, scale=[%s], zero=[%s]}" % (axis, ",".join("%.9g" % s for s in scale), ",".join("0" for _ in scale))
+        k = w.size // outputs
+        spread = reach * REACH[x.type][1] * np.sqrt(k) / 4
+        most = 2.0**31 - 1 - k * 127 * 255 if x.type == "u8" else 2.0**61.9
+        b = self.rng.uniform(-1, 1, outputs) * (spread if not self.extreme else most * 2.0**-self.rng.uniform(0, 40, outputs))
+        number = self.const(kind, w, quant)
+        bias = self.const(bias_kind, b.astype(np.int64)) if self.chance(0.8) else None
+        return number, bias, scale, spread + (np.median(np.abs(b)) if bias is not None else 0)
+
+    def sum_result(self, x, dims, scale, spread):
+        """The result of a weighted sum and its activation."""
+        kind, act = self.pick("u8", "s16"), self.pick("none", "none", "relu", "relu6", "clip")
+        step = max(x.scale) * np.median(scale) * spread / (REACH[kind][1] + 1) * self.pick(0.3, 1, 4)
+        if act in ("none", "relu") and self.chance(0.3):
+            y = self.tensor(kind, dims, step * self.rng.uniform(0.5, 2, dims[-1]), axis=len(dims) - 1)
+            y.zero = [y.zero[0]] * len(y.scale)
+        else:
+            y = self.tensor(kind, dims, [6 / self.int(20, 250) if act == "relu6" and kind == "u8" else step])
+        whole = y.scale[0] * REACH[kind][1]
+        text = {"none": "", "relu": "act=relu", "relu6": "act=relu6", "clip": "act=clip, lo=%.6g, hi=%.6g" % (
+            -self.rng.uniform(0, 1.2) * whole, self.rng.uniform(0, 1.2) * whole)}[act]
+        return y, text
+
+
+def window(g, size, deepest=5):
+    """Kernel, stride, dilation, pads of one axis so that at least one window fits; pads smaller than what the kernel reaches."""
+    while True:
+        k, s, d = g.int(1, deepest), g.int(1, 3), g.int(1, 3)
+        reach = d * (k - 1) + 1
+        before, after = g.int(0, reach - 1) // 2, g.int(0, reach - 1) // 2
+        if reach <= size + before + after:
+            return k, s, d, before, after, (size + before + after - reach) // s + 1
+
+
+def joined(*parts):
+    return ", ".join(p for p in parts if p)
+
+
+def make_conv(g, depthwise=False):
+    x = g.find(rank=4, one=False)
+    n, h, w, c = x.dims
+    (kh, sh, dh, top, bottom, oh), (kw, sw, dw, left, right, ow) = window(g, h), window(g, w)
+    groups = 1 if depthwise else g.pick(*[d for d in range(1, c + 1) if c % d == 0][:3])
+    co = c if depthwise else groups * g.int(1, 35 // groups + 1)
+    shape, axis = ((1, kh, kw, c), 3) if depthwise else ((co, kh, kw, c // groups), 0)
+    weights, bias, scale, spread = g.weights(x, shape, co, axis)
+    y, act = g.sum_result(x, (n, oh, ow, co), scale, spread)
+    attr = "stride=[%d,%d], dilation=[%d,%d], pad=[%d,%d,%d,%d]" % (sh, sw, dh, dw, top, left, bottom, right)
+    g.emit("depthwise" if depthwise else "conv", y, [x.number, weights, bias], joined(attr, "" if depthwise else "groups=%d" % groups, act))
+
+
+def make_depthwise(g):
+    make_conv(g, depthwise=True)
+
+
+def make_fc(g):
+    x = g.find(one=False)
+    co = g.int(1, 37)
+    weights, bias, scale, spread = g.weights(x, (co, x.dims[-1]), co, 0)
+    y, act = g.sum_result(x, x.dims[:-1] + (co,), scale, spread)
+    g.emit("fc", y, [x.number, weights, bias], act)
+
+
+def pool(g, op, x):
+    n, h, w, c = x.dims
+    (kh, sh, _, top, bottom, oh), (kw, sw, _, left, right, ow) = window_undilated(g, h), window_undilated(g, w)
+    attr = "kernel=[%d,%d], stride=[%d,%d], pad=[%d,%d,%d,%d]" % (kh, kw, sh, sw, top, left, bottom, right)
+    if op == "avgpool" and g.chance(0.4):
+        attr += ", count_pad=1"
+    y = g.like(x, (n, oh, ow, c)) if op == "maxpool" else g.tensor("s16", (n, oh, ow, c), [x.scale[0] * g.pick(1, 0.3)])
+    g.emit(op, y, [x.number], attr)
+
+
+def window_undilated(g, size):
+    while True:
+        k, s, d, before, after, out = window(g, size, 4)
+        if d == 1:
+            return k, s, d, before, after, out
+
+
+def make_maxpool(g):
+    pool(g, "maxpool", g.find(rank=4, one=False))
+
+
+def make_avgpool(g):
+    pool(g, "avgpool", g.find(("s16",), rank=4))
+
+
+def make_add(g):
+    a = g.find(("s16",))
+    b = [t for t in g.live if t.type == "s16" and t.one and t.dims == a.dims]
+    b = b[g.int(0, len(b) - 1)] if b and g.chance(0.6) else g.input("s16", [1 if g.chance(0.3) else d for d in a.dims])
+    y = g.tensor("s16", a.dims, [(a.scale[0] + b.scale[0]) * g.pick(0.3, 1, 2)])
+    pair = [a.number, b.number]
+    g.emit("add", y, pair if b.dims == a.dims and g.chance(0.5) else pair[:2])
+
+
+def make_clip(g):
+    """Bounds lie within what the type holds and beyond it; a lower bound above all of that is refused."""
+    x = g.find(one=g.chance(0.7))
+    x = x if x.one or x.type == "s16" else g.find()
+    low, high = (np.array(REACH[x.type]) - x.zero[0]) * x.scale[0]
+    lo, hi = sorted(g.rng.uniform(low, high, 2))
+    y = g.like(x, x.dims)
+    if not x.one or g.chance(0.3):
+        g.emit("clip", y, [x.number], "hi=inf")
+    else:
+        g.emit("clip", y, [x.number], g.pick("lo=%.7g, hi=%.7g" % (lo, hi), "lo=%.7g, hi=inf" % lo, "lo=-inf, hi=%.7g" % hi, "hi=6",
+                                             "lo=%.7g, hi=%.7g" % (3 * low, 3 * high)))
+
+
+def make_concat(g):
+    x = g.find()
+    axis = g.int(0, len(x.dims) - 1)
+    same = [t for t in g.live if t.type == x.type and t.scale == x.scale and t.zero == x.zero and len(t.dims) == len(x.dims)
+            and all(a == b for i, (a, b) in enumerate(zip(t.dims, x.dims)) if i != axis)]
+    parts = [x] + [same[g.int(0, len(same) - 1)] for _ in range(g.int(1, 2))]
+    y = g.like(x, [sum(t.dims[axis] for t in parts) if i == axis else d for i, d in enumerate(x.dims)])
+    g.emit("concat", y, [t.number for t in parts], "axis=%d" % axis)
+
+
+def make_reshape(g):
+    x = g.find()
+    total = int(np.prod(x.dims))
+    first = g.pick(*[d for d in range(1, total + 1) if total % d == 0])
+    dims = g.pick((1, total), (total,), (first, total // first), (1, first, total // first), x.dims[:2] + (1, int(np.prod(x.dims[2:]))))
+    g.emit("reshape", g.like(x, dims), [x.number], "dim=[%s]" % ",".join(map(str, dims)))
+
+
+def make_transpose(g):
+    x = g.find(one=False)
+    perm = [int(p) for p in g.rng.permutation(len(x.dims))]
+    y = g.like(x, [x.dims[p] for p in perm], perm.index(x.axis) if x.axis >= 0 else -1)
+    g.emit("transpose", y, [x.number], "perm=[%s]" % ",".join(map(str, perm)))
+
+
+def make_pad(g):
+    x = g.find(rank=4, one=False)
+    before, after = [0, g.int(0, 2), g.int(0, 3), 0], [0, g.int(0, 3), g.int(0, 2), 0]
+    y = g.like(x, [d + a + b for d, a, b in zip(x.dims, before, after)])
+    value = g.pick("", "value=%.6g" % (g.rng.uniform(-1.5, 1.5) * max(x.scale) * REACH[x.type][1]))
+    g.emit("pad", y, [x.number], joined("before=%s, after=%s" % (str(before).replace(" ", ""), str(after).replace(" ", "")), value))
+
+
+def make_quantize(g):
+    if g.chance(0.2):
+        x = g.tensor("f32", [g.int(1, 4) for _ in range(g.int(1, 4))], [g.size()])
+        g.inputs.append(x)
+        x.scale = [1]
+    else:
+        x = g.find(one=False)
+    kind = g.pick("u8", "s16")
+    step = max(x.scale) * (REACH[x.type][1] if x.type in REACH else 3) / REACH[kind][1] * g.pick(0.2, 1, 3)
+    n = x.dims[-1]
+    if g.chance(0.3):
+        y = g.tensor(kind, x.dims, step * g.rng.uniform(0.5, 2, n), axis=len(x.dims) - 1)
+    else:
+        y = g.tensor(kind, x.dims, [step])
+    g.emit("quantize", y, [x.number])
+
+
+def make_dequantize(g):
+    x = g.find(one=False)
+    g.emit("dequantize", g.tensor("f32", x.dims, [1], [0]), [x.number])
+
+
+def make_softmax(g):
+    x = g.find(("s16",))
+    axis = len(x.dims) - 1
+    reach = g.pick(0.1, 1, 8, 100)
+    logits = g.tensor("s16", x.dims, [reach / 32767])
+    g.emit("quantize", logits, [x.number])
+    table = np.rint(32767 * np.exp(-np.arange(1025) / 64)).astype(int)
+    g.emit("softmax", g.tensor("s16", x.dims, [2.0**-15]), [logits.number, g.const("s16", table)], "axis=%d" % axis)
+
+
+MAKERS = {name[5:]: f for name, f in list(globals().items()) if name.startswith("make_")}

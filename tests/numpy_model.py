@@ -1,0 +1,421 @@
+"""Fixed-point models in numpy, written from docs/ARITHMETIC.md alone (numbers in brackets are its sections).
+
+Knows no C code: it reads a graph's text form (docs/ARCHITECTURE.md), computes every multiplier from the scales and every tensor from the
+integers.  Slow and plain on purpose.  An operator is one function, named in OPS; the tests in tests/numpy compare it with the simulators.
+
+    graph = parse(text)
+    tensors = evaluate(graph, [array for each input])     # by number of the value
+"""
+import dataclasses
+import functools
+import re
+
+import numpy as np
+
+F32, F64, S64 = np.float32, np.float64, np.int64
+TYPES = {"f32": F32, "f64": F64, "s64": S64, "s32": np.int32, "s16": np.int16, "s8": np.int8, "u8": np.uint8, "bool": np.uint8, "u16": np.uint16,
+         "f16": np.uint16}
+RANGE = {"u8": (0, 255), "s16": (-32767, 32767)}  # [1] of activations
+
+
+# ---- the graph -------------------------------------------------------------------------------------------------------------------
+
+
+@dataclasses.dataclass
+class Value:
+    number: int
+    name: str
+    type: str
+    dims: tuple
+    axis: int = -1                # of scale and zero, where there are several
+    scale: np.ndarray = None      # binary64, exactly the stored binary32 numbers; None: not quantized
+    zero: np.ndarray = None
+    data: np.ndarray = None       # of a constant
+
+
+@dataclasses.dataclass
+class Node:
+    op: str
+    inputs: list                  # of Value; None: an absent optional input
+    outputs: list
+    attr: dict
+    name: str
+
+
+@dataclasses.dataclass
+class Graph:
+    values: dict = dataclasses.field(default_factory=dict)
+    inputs: list = dataclasses.field(default_factory=list)
+    nodes: list = dataclasses.field(default_factory=list)
+    outputs: list = dataclasses.field(default_factory=list)
+
+
+# ---- the text form ---------------------------------------------------------------------------------------------------------------
+
+STRING = r'"(?:[^"\\]|\\.)*"'
+VALUE = re.compile(r"%(\d+)((?: ~?" + STRING + r")*) (\w+)\[([-\d,]*)\](?: @\{((?:[^}\"]|" + STRING + r")*)\})?")
+NODE = re.compile(r"(\w+) ([%\w, ]*?)(?: \{(.*?)\})?(?: as (" + STRING + "))?$")
+FIELD = re.compile(r"(\w+)=(" + STRING + r"|\[[^\]]*\]|[^,]+)")
+
+
+def number(text):
+    if text.startswith("nan("):
+        return np.nan
+    return int(text, 0) if re.fullmatch(r"-?(0x)?[\da-fA-F]+", text) and "inf" not in text else float(text)
+
+
+def field(text):
+    if text.startswith("["):
+        return [number(t) for t in re.split(r", ?", text[1:-1]) if t]
+    return number(text) if re.match(r"-?[\d.]|-?inf|nan", text) else text.strip('"')
+
+
+def fields(text):
+    return {name: field(value) for name, value in FIELD.findall(text or "")}
+
+
+def value_of(m):
+    v = Value(int(m[1]), (re.findall(r" (" + STRING + ")", m[2]) or [""])[0].strip('"'), m[3], tuple(int(d) for d in m[4].split(",") if d))
+    q = fields(m[5])
+    if "scale" in q:
+        v.axis = q.get("axis", -1)
+        v.scale = np.atleast_1d(q["scale"]).astype(F32).astype(F64)
+        v.zero = np.atleast_1d(q["zero"]).astype(S64)
+    return v
+
+
+def constant(v, text):
+    """`{1,2,3}` or `splat(1)`."""
+    kind = TYPES[v.type]
+    if text.startswith("splat("):
+        return np.full(v.dims, number(text[6:-1]), kind)
+    assert text.startswith("{"), text[:40]
+    data = np.array([number(t) for t in text[1:-1].split(",")]) if "n" in text else np.fromstring(text[1:-1], S64 if kind(0.5) == 0 else F64, sep=",")
+    return data.astype(kind).reshape(v.dims)
+
+
+def parse_line(g, line):
+    kind, rest = line.split(" ", 1)
+    if kind == "output":
+        g.outputs.append(g.values[int(rest[1:])])
+    elif kind in ("input", "const"):
+        m = VALUE.match(rest)
+        v = g.values[int(m[1])] = value_of(m)
+        if kind == "input":
+            g.inputs.append(v)
+        else:
+            v.data = constant(v, rest[m.end():].removeprefix(" = "))
+    elif kind != "meta":
+        outputs, at = [], 0
+        while m := VALUE.match(line, at):
+            outputs.append(value_of(m))
+            at = m.end() + 2  # ", "
+        m = NODE.match(line, line.index("= ", at - 2) + 2)
+        inputs = [None if t == "_" else g.values[int(t[1:])] for t in m[2].split(", ") if t]
+        g.values.update((v.number, v) for v in outputs)
+        g.nodes.append(Node(m[1], inputs, outputs, fields(m[3]), (m[4] or outputs[0].name).strip('"')))
+
+
+def parse(text):
+    g = Graph()
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            parse_line(g, line)
+    return g
+
+
+# ---- [3] requantization ----------------------------------------------------------------------------------------------------------
+
+
+def one(array):
+    """The only scale or zero point of a value that may have just one."""
+    assert len(array) == 1 or (array == array[0]).all(), "several where one is defined"
+    return array[0]
+
+
+def along(array, v, rank=None):
+    """Scales or zero points shaped to meet the elements of v."""
+    if len(array) == 1:
+        return array[0]
+    return array.reshape([-1 if i == v.axis else 1 for i in range(rank or len(v.dims))])
+
+
+def f32(v):
+    """One rounding of binary64 to binary32."""
+    return np.asarray(v, F64).astype(F32)
+
+
+def limits(y, attr=None):
+    """qmin and qmax of y, narrowed by a fused activation."""
+    attr = attr or {}
+    qmin, qmax = RANGE[y.type]
+    z, act = int(one(y.zero)), attr.get("act", "none")
+    if act == "relu":
+        return max(qmin, z), qmax
+    if act == "none":
+        return qmin, qmax
+    a, b = (0.0, 6.0) if act == "relu6" else (attr.get("lo", 0.0), attr.get("hi", 0.0))
+    qmin, qmax = max(qmin, in_steps(a, y) + z), min(qmax, in_steps(b, y) + z)
+    assert qmin <= qmax
+    return int(qmin), int(qmax)
+
+
+def in_steps(real, y):
+    """0 and infinity are themselves whatever the scale."""
+    return real if real == 0 or np.isinf(real) else np.rint(F64(F32(real)) / one(y.scale))
+
+
+def store(g, y, attr=None):
+    assert g.dtype == F32
+    qmin, qmax = limits(y, attr)
+    z = int(one(y.zero))
+    kept = np.minimum(np.maximum(g, F32(qmin - z)), F32(qmax - z))
+    return (np.rint(kept).astype(S64) + z).astype(TYPES[y.type])
+
+
+def requant(acc, m, y, attr=None):
+    assert acc.dtype == S64 and np.abs(acc).max(initial=0) <= 2**31
+    return store(acc.astype(F32) * m, y, attr)
+
+
+# ---- [4] [5] weighted sums -------------------------------------------------------------------------------------------------------
+
+
+def exact_dot(x, w):
+    """Rows of x times columns of w.  In binary64 where that is exact: every partial sum is an integer below 2^53."""
+    most = int(np.abs(x).max(initial=0)) * int(np.abs(w).sum(axis=0).max(initial=0))
+    if most < 2**53:
+        return (x.astype(F64) @ w.astype(F64)).astype(S64)
+    return x @ w
+
+
+def output_size(n, pads, reach, stride):
+    """[4] windows of `reach` pixels, `stride` apart, over n pixels and the padding."""
+    return (n + pads - reach) // stride + 1
+
+
+def windows(x, attr, kernel, fill):
+    """For every tap of the kernel the pixels it sees, as [n, oh, ow, c]; `fill` outside x."""
+    top, left, bottom, right = attr.get("pad", [0] * 4)
+    (sh, sw), (dh, dw), (kh, kw) = attr["stride"], attr.get("dilation", [1, 1]), kernel
+    n, h, w, c = x.shape
+    oh = output_size(h, top + bottom, dh * (kh - 1) + 1, sh)
+    ow = output_size(w, left + right, dw * (kw - 1) + 1, sw)
+    wide = np.empty((n, h + top + bottom, w + left + right, c), x.dtype)
+    wide[:] = fill
+    wide[:, top:top + h, left:left + w] = x
+    for a in range(kh):
+        for b in range(kw):
+            yield wide[:, a * dh:a * dh + sh * (oh - 1) + 1:sh, b * dw:b * dw + sw * (ow - 1) + 1:sw]
+
+
+def bias_of(node, outputs):
+    return node.inputs[2].data.astype(S64) if len(node.inputs) > 2 and node.inputs[2] else np.zeros(outputs, S64)
+
+
+def shift_of(node):
+    """[5] k"""
+    if node.inputs[0].type != "s16":
+        return 0
+    weight_sums, k = np.abs(node_weights(node)).sum(axis=0), 0
+    bound = max(abs(int(b)) + 32768 * int(s) for b, s in zip(bias_of(node, len(weight_sums)), weight_sums))
+    while (bound >> k) + 1 > 2**31 - 1:
+        k += 1
+    return k
+
+
+def node_weights(node):
+    """As [products of a sum][outputs]."""
+    w = node.inputs[1]
+    return w.data.astype(S64).reshape(-1, w.dims[3]) if node.op == "depthwise" else w.data.astype(S64).reshape(w.dims[0], -1).T
+
+
+def sum_multipliers(node):
+    x, w, y = node.inputs[0], node.inputs[1], node.outputs[0]
+    return f32(x.scale.max() * w.scale / y.scale * 2.0**shift_of(node))
+
+
+def shift_sum(acc, k):
+    return (acc + (1 << (k - 1))) >> k if k else acc
+
+
+def finish_sums(acc, node):
+    """From the sums without bias to y."""
+    acc = shift_sum(acc + bias_of(node, acc.shape[-1]), shift_of(node))
+    return requant(acc, sum_multipliers(node), node.outputs[0], node.attr)
+
+
+def differences(node, x):
+    """x - z by element."""
+    v = node.inputs[0]
+    return x.astype(S64) - along(v.zero, v)
+
+
+def conv(node, x):
+    """[4] [5] w is [co][kh][kw][ci/groups]."""
+    w, groups = node.inputs[1].data.astype(S64), node.attr["groups"]
+    co, kh, kw, ci = w.shape
+    each = co // groups
+    acc = 0
+    for tap, seen in enumerate(windows(differences(node, x), node.attr, (kh, kw), 0)):
+        rows = seen.reshape(-1, seen.shape[-1])
+        part = [exact_dot(rows[:, g * ci:(g + 1) * ci], w[g * each:(g + 1) * each, tap // kw, tap % kw].T) for g in range(groups)]
+        acc = acc + np.concatenate(part, axis=1).reshape(seen.shape[:3] + (co,))
+    return finish_sums(acc, node)
+
+
+def depthwise(node, x):
+    """[5] w is [1][kh][kw][c]."""
+    w = node.inputs[1].data.astype(S64)
+    kernel = w.shape[1:3]
+    acc = 0
+    for tap, seen in enumerate(windows(differences(node, x), node.attr, kernel, 0)):
+        acc = acc + seen * w[0, tap // kernel[1], tap % kernel[1]]
+    return finish_sums(acc, node)
+
+
+def fc(node, x):
+    """[4] [5] w is [co][ci]; the last axis of x is summed over."""
+    w = node.inputs[1].data.astype(S64)
+    acc = exact_dot(differences(node, x).reshape(-1, w.shape[1]), w.T).reshape(x.shape[:-1] + (len(w),))
+    return finish_sums(acc, node)
+
+
+def constants_of_sums(node):
+    """[4] [5] what an image holds for a layer: bias - sum(w z), multipliers, shift."""
+    x, w = node.inputs[0], node_weights(node)
+    m = sum_multipliers(node)
+    zero = np.broadcast_to(x.zero, x.dims[-1])
+    if node.op == "conv":  # products in order tap, channel of the group
+        groups = np.arange(len(m)) // (len(m) // node.attr["groups"])
+        ci = node.inputs[1].dims[3]
+        zero = np.tile(zero.reshape(-1, ci)[groups], len(w) // ci).T
+    elif node.op == "fc":
+        zero = zero[:, None]
+    return bias_of(node, len(m)) - (w * zero).sum(axis=0), m, shift_of(node)
+
+
+# ---- [6] movement and order ------------------------------------------------------------------------------------------------------
+
+
+def reshape(node, x):
+    return x.reshape(node.attr["dim"])
+
+
+def transpose(node, x):
+    return x.transpose(node.attr["perm"])
+
+
+def concat(node, *parts):
+    return np.concatenate(parts, axis=node.attr.get("axis", 0))
+
+
+def pad(node, x):
+    y, before = node.outputs[0], node.attr["before"]
+    out = np.empty(y.dims, x.dtype)
+    out[:] = np.clip(np.rint(F64(F32(node.attr.get("value", 0))) / along(y.scale, y)) + along(y.zero, y), *RANGE[y.type])
+    out[tuple(slice(b, b + n) for b, n in zip(before, x.shape))] = x
+    return out
+
+
+def maxpool(node, x):
+    lowest = np.iinfo(x.dtype).min
+    return functools.reduce(np.maximum, windows(x, node.attr, node.attr["kernel"], lowest))
+
+
+def clip(node, x):
+    y = node.outputs[0]
+    qmin, qmax = limits(y, dict(node.attr, act="clip"))
+    return np.minimum(np.maximum(x.astype(S64), qmin), qmax).astype(x.dtype)
+
+
+# ---- [7] sums and changes of scale -----------------------------------------------------------------------------------------------
+
+
+def constants_of_add(node):
+    """m_a, m_b"""
+    y = node.outputs[0]
+    return tuple(f32(one(v.scale) / one(y.scale)) for v in node.inputs)
+
+
+def add(node, a, b):
+    ma, mb = constants_of_add(node)
+    return store(a.astype(F32) * ma + b.astype(F32) * mb, node.outputs[0])
+
+
+def quantize(node, x):
+    v, y = node.inputs[0], node.outputs[0]
+    if v.type == "f32":
+        return store(x * f32(1 / along(y.scale, y)), y)
+    return requant(differences(node, x), f32(along(v.scale, v) / along(y.scale, y)), y)
+
+
+def dequantize(node, x):
+    v = node.inputs[0]
+    return differences(node, x).astype(F32) * f32(along(v.scale, v))
+
+
+def avgpool(node, x):
+    v, y, (kh, kw) = node.inputs[0], node.outputs[0], node.attr["kernel"]
+    total = sum(windows(x.astype(S64), node.attr, (kh, kw), 0))
+    n = sum(windows(np.ones((1,) + x.shape[1:3] + (1,), S64), node.attr, (kh, kw), 0))
+    if node.attr.get("count_pad"):
+        n = np.full_like(n, kh * kw)
+    return requant(total, f32(one(v.scale) / (one(y.scale) * n)), y)
+
+
+# ---- [8] tables, [9] softmax -----------------------------------------------------------------------------------------------------
+
+
+def interpolate(table, u):
+    t, i, f = table.astype(S64), u >> 6, u & 63
+    return t[i] + (((t[i + 1] - t[i]) * f + 32) >> 6)
+
+
+def softmax(node, x, table):
+    v, y, axis = node.inputs[0], node.outputs[0], node.attr.get("axis", 0)
+    d = x.max(axis=axis, keepdims=True).astype(S64) - x
+    m_in, m_out = f32(one(v.scale) * 4096), f32(1 / one(y.scale))
+    u = np.rint(np.minimum(d.astype(F32) * m_in, F32(65535))).astype(S64)
+    e = interpolate(table, u)
+    total = e.sum(axis=axis, keepdims=True)
+    return store(e.astype(F32) * (m_out / total.astype(F32)), y)
+
+
+OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, depthwise, dequantize, fc, maxpool, pad, quantize, reshape, softmax, transpose)}
+
+
+# ---- running ---------------------------------------------------------------------------------------------------------------------
+
+
+WEIGHTED = ("conv", "depthwise", "fc")  # take weights and bias from the node
+
+
+def run_node(node, tensors):
+    """The outputs of one operator; `tensors` by number of the value."""
+    given = [tensors[v.number] if v.data is None else v.data for v in node.inputs if v]
+    out = OPS[node.op](node, *given[:1] if node.op in WEIGHTED else given)
+    out = out if isinstance(out, tuple) else (out,)
+    for v, array in zip(node.outputs, out, strict=True):
+        assert array.dtype == TYPES[v.type] and array.shape == v.dims, (node.op, node.name, array.dtype, array.shape, v)
+    return out
+
+
+def evaluate(graph, arrays):
+    tensors = {}
+    for v, array in zip(graph.inputs, arrays, strict=True):
+        assert array.dtype == TYPES[v.type] and array.shape == v.dims
+        tensors[v.number] = array
+    for node in graph.nodes:
+        for v, array in zip(node.outputs, run_node(node, tensors)):
+            tensors[v.number] = array
+    return tensors
+
+
+# ---- [10] image inputs -----------------------------------------------------------------------------------------------------------
+
+
+def image_quantization(mean, std):
+    """Scales and zero points of a picture's channels, in the board's order."""
+    mean, std = np.asarray(mean, F64), np.asarray(std, F64)
+    return f32(1 / std), np.clip(np.rint(mean), 0, 255).astype(S64)
