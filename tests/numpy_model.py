@@ -332,15 +332,44 @@ def clip(node, x):
 # ---- [7] sums and changes of scale -----------------------------------------------------------------------------------------------
 
 
-def constants_of_add(node):
-    """m_a, m_b"""
-    y = node.outputs[0]
-    return tuple(f32(one(v.scale) / one(y.scale)) for v in node.inputs)
+def constants_of_two(node):
+    """m_a, m_b of two operands; the one multiplier of a product or quotient and 0."""
+    (sa, sb), sy = (one(v.scale) for v in node.inputs), one(node.outputs[0].scale)
+    if node.op == "mul":
+        return f32(sa * sb / sy), F32(0)
+    if node.op == "div":
+        return f32(sa / sb / sy), F32(0)
+    return f32(sa / sy), f32(sb / sy) * F32(-1 if node.op == "sub" else 1)
+
+
+def scaled(node, a, b):
+    ma, mb = constants_of_two(node)
+    return a.astype(F32) * ma, b.astype(F32) * mb
 
 
 def add(node, a, b):
-    ma, mb = constants_of_add(node)
-    return store(a.astype(F32) * ma + b.astype(F32) * mb, node.outputs[0])
+    a, b = scaled(node, a, b)
+    return store(a + b, node.outputs[0])
+
+
+sub = add  # m_b is negative
+
+
+def minimum(node, a, b):
+    return store(np.minimum(*scaled(node, a, b)), node.outputs[0])
+
+
+def maximum(node, a, b):
+    return store(np.maximum(*scaled(node, a, b)), node.outputs[0])
+
+
+def mul(node, a, b):
+    return requant(a.astype(S64) * b, constants_of_two(node)[0], node.outputs[0])
+
+
+def div(node, a, b):
+    b = np.where(b == 0, F32(2.0**-100), b.astype(F32))
+    return store(a.astype(F32) / b * constants_of_two(node)[0], node.outputs[0])
 
 
 def quantize(node, x):
@@ -382,7 +411,8 @@ def softmax(node, x, table):
     return store(e.astype(F32) * (m_out / total.astype(F32)), y)
 
 
-OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, depthwise, dequantize, fc, maxpool, pad, quantize, reshape, softmax, transpose)}
+OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, depthwise, dequantize, div, fc, maxpool, mul, pad, quantize, reshape, softmax, transpose)}
+OPS.update(min=minimum, max=maximum, sub=sub)
 
 
 # ---- running ---------------------------------------------------------------------------------------------------------------------

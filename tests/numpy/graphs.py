@@ -204,13 +204,25 @@ def make_avgpool(g):
     pool(g, "avgpool", g.find(("s16",), rank=4))
 
 
-def make_add(g):
-    a = g.find(("s16",))
-    b = [t for t in g.live if t.type == "s16" and t.one and t.dims == a.dims]
-    b = b[g.int(0, len(b) - 1)] if b and g.chance(0.6) else g.input("s16", [1 if g.chance(0.3) else d for d in a.dims])
-    y = g.tensor("s16", a.dims, [(a.scale[0] + b.scale[0]) * g.pick(0.3, 1, 2)])
-    pair = [a.number, b.number]
-    g.emit("add", y, pair if b.dims == a.dims and g.chance(0.5) else pair[:2])
+PAIRS = ("add", "sub", "mul", "div", "min", "max")
+
+
+def pair(op):
+    """Two operands, either of them repeated along axes or without the first ones."""
+    def make(g):
+        a = g.find(("s16",))
+        b = [t for t in g.live if t.type == "s16" and t.one and t.dims == a.dims]
+        b = b[g.int(0, len(b) - 1)] if b and g.chance(0.6) else g.input("s16", [1 if g.chance(0.3) else d for d in a.dims][g.int(0, 1) * (len(a.dims) > 1):])
+        if g.chance(0.2):
+            a = g.input("s16", [1 if g.chance(0.3) else d for d in a.dims])
+        dims = np.broadcast_shapes(a.dims, b.dims)
+        sa, sb = a.scale[0], b.scale[0]
+        typical = {"mul": sa * sb * 32767 / 8, "div": sa / sb / 4096, "min": max(sa, sb) / 2, "max": max(sa, sb) / 2}.get(op, sa + sb)
+        first, second = (a, b) if g.chance(0.5) else (b, a)
+        if op == "div" and first is b:
+            typical = sb / sa / 4096
+        g.emit(op, g.tensor("s16", dims, [typical * g.pick(0.3, 1, 2)]), [first.number, second.number])
+    return make
 
 
 def make_clip(g):
@@ -293,3 +305,4 @@ def make_softmax(g):
 
 
 MAKERS = {name[5:]: f for name, f in list(globals().items()) if name.startswith("make_")}
+MAKERS.update((op, pair(op)) for op in PAIRS)

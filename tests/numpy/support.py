@@ -88,7 +88,8 @@ def same(a, b):
 
 # ---- images ----------------------------------------------------------------------------------------------------------------------
 
-CONV_U8, CONV_S16, DEPTHWISE_U8, DEPTHWISE_S16, ADD_S16 = range(5)
+CONV_U8, CONV_S16, DEPTHWISE_U8, DEPTHWISE_S16 = range(4)
+PAIRS = {4: "add", 13: "mul", 14: "div", 15: "min", 16: "max"}
 ELEMENT = {4: np.int32, 5: np.int64, 6: np.float32}  # operand types that constants here have
 
 
@@ -114,16 +115,16 @@ def plain_array(consts, ref, count):
     return np.frombuffer(consts, ELEMENT[ref[1]], count, ref[3])
 
 
-def sums_of_image(image):
-    """(folded bias, multipliers, shift) of every record that sums, and (m_a, m_b) of every addition, alone or in a convolution."""
-    sums, adds = [], []
+def multipliers(image):
+    """(folded bias, multipliers, shift) of every record that sums; the pairs of records of two operands, alone or in a convolution."""
+    sums, pairs = [], set()
     found, consts = records(image)
     for r in found:
         if r.kind <= DEPTHWISE_S16:
             co = r.refs[0][7]
             sums.append((plain_array(consts, r.refs[3], co), plain_array(consts, r.refs[4], co), struct.unpack_from("<i", r.rest, 32)[0]))
         if r.kind <= CONV_S16 and r.refs[6][0]:
-            adds.append(struct.unpack_from("<2f", r.rest, 48))
-        if r.kind == ADD_S16:
-            adds.append(struct.unpack_from("<2f", r.rest))
-    return sums, adds
+            pairs.add(tuple(sorted(struct.unpack_from("<2f", r.rest, 48))))
+        if r.kind in PAIRS:
+            pairs.add(tuple(sorted(struct.unpack_from("<2f", r.rest))))
+    return sums, pairs
