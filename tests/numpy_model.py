@@ -213,36 +213,30 @@ def bias_of(node, outputs):
     return node.inputs[2].data.astype(S64) if len(node.inputs) > 2 and node.inputs[2] else np.zeros(outputs, S64)
 
 
-def shift_of(node):
-    """[5] k"""
+def shift_of(node, w):
+    """[5] k; w is [products of a sum][outputs]."""
     if node.inputs[0].type != "s16":
         return 0
-    weight_sums, k = np.abs(node_weights(node)).sum(axis=0), 0
-    bound = max(abs(int(b)) + 32768 * int(s) for b, s in zip(bias_of(node, len(weight_sums)), weight_sums))
+    bound, k = max(abs(int(b)) + 32768 * int(s) for b, s in zip(bias_of(node, w.shape[1]), np.abs(w).sum(axis=0))), 0
     while (bound >> k) + 1 > 2**31 - 1:
         k += 1
     return k
 
 
-def node_weights(node):
-    """As [products of a sum][outputs]."""
-    w = node.inputs[1]
-    return w.data.astype(S64).reshape(-1, w.dims[3]) if node.op == "depthwise" else w.data.astype(S64).reshape(w.dims[0], -1).T
-
-
-def sum_multipliers(node):
+def sum_multipliers(node, k):
     x, w, y = node.inputs[0], node.inputs[1], node.outputs[0]
-    return f32(x.scale.max() * w.scale / y.scale * 2.0**shift_of(node))
+    return f32(x.scale.max() * w.scale / y.scale * 2.0**k)
 
 
 def shift_sum(acc, k):
     return (acc + (1 << (k - 1))) >> k if k else acc
 
 
-def finish_sums(acc, node):
-    """From the sums without bias to y."""
-    acc = shift_sum(acc + bias_of(node, acc.shape[-1]), shift_of(node))
-    return requant(acc, sum_multipliers(node), node.outputs[0], node.attr)
+def finish_sums(acc, node, w):
+    """From the sums without bias to y; w is [products of a sum][outputs]."""
+    k = shift_of(node, w)
+    acc = shift_sum(acc + bias_of(node, acc.shape[-1]), k)
+    return requant(acc, sum_multipliers(node, k), node.outputs[0], node.attr)
 
 
 def differences(node, x):
@@ -251,48 +245,104 @@ def differences(node, x):
     return x.astype(S64) - along(v.zero, v)
 
 
+def grouped_dot(x, w, groups):
+    """Pixels times the weights of one tap, w[co][ci/groups]; each group of outputs sees its own channels."""
+    rows, (co, ci), each = x.reshape(-1, x.shape[-1]), w.shape, len(w) // groups
+    parts = [exact_dot(rows[:, g * ci:(g + 1) * ci], w[g * each:(g + 1) * each].T) for g in range(groups)]
+    return np.concatenate(parts, axis=1).reshape(x.shape[:-1] + (co,))
+
+
+def weights(node):
+    return node.inputs[1].data.astype(S64)
+
+
 def conv(node, x):
     """[4] [5] w is [co][kh][kw][ci/groups]."""
-    w, groups = node.inputs[1].data.astype(S64), node.attr["groups"]
-    co, kh, kw, ci = w.shape
-    each = co // groups
-    acc = 0
-    for tap, seen in enumerate(windows(differences(node, x), node.attr, (kh, kw), 0)):
-        rows = seen.reshape(-1, seen.shape[-1])
-        part = [exact_dot(rows[:, g * ci:(g + 1) * ci], w[g * each:(g + 1) * each, tap // kw, tap % kw].T) for g in range(groups)]
-        acc = acc + np.concatenate(part, axis=1).reshape(seen.shape[:3] + (co,))
-    return finish_sums(acc, node)
+    w, acc = weights(node), 0
+    for tap, seen in enumerate(windows(differences(node, x), node.attr, w.shape[1:3], 0)):
+        acc = acc + grouped_dot(seen, w[:, tap // w.shape[2], tap % w.shape[2]], node.attr["groups"])
+    return finish_sums(acc, node, w.reshape(len(w), -1).T)
 
 
 def depthwise(node, x):
     """[5] w is [1][kh][kw][c]."""
-    w = node.inputs[1].data.astype(S64)
-    kernel = w.shape[1:3]
-    acc = 0
-    for tap, seen in enumerate(windows(differences(node, x), node.attr, kernel, 0)):
-        acc = acc + seen * w[0, tap // kernel[1], tap % kernel[1]]
-    return finish_sums(acc, node)
+    w, acc = weights(node), 0
+    for tap, seen in enumerate(windows(differences(node, x), node.attr, w.shape[1:3], 0)):
+        acc = acc + seen * w[0, tap // w.shape[2], tap % w.shape[2]]
+    return finish_sums(acc, node, w.reshape(-1, w.shape[3]))
 
 
 def fc(node, x):
     """[4] [5] w is [co][ci]; the last axis of x is summed over."""
-    w = node.inputs[1].data.astype(S64)
-    acc = exact_dot(differences(node, x).reshape(-1, w.shape[1]), w.T).reshape(x.shape[:-1] + (len(w),))
-    return finish_sums(acc, node)
+    w = weights(node)
+    return finish_sums(grouped_dot(differences(node, x), w, 1), node, w.T)
+
+
+def phase_taps(node, axis, phase):
+    """(tap, distance from a pixel of the phase to the pixel of x that the tap sees) along one axis."""
+    a = node.attr
+    taps = ((k, phase + a.get("pad", [0] * 4)[axis] - k * a["dilation"][axis]) for k in range(node.inputs[1].dims[1 + axis]))
+    return [(k, at // a["stride"][axis]) for k, at in taps if at % a["stride"][axis] == 0]
+
+
+def shifted(x, dy, dx, rows, columns):
+    """Pixel (i, j) is that of x at (i + dy, j + dx), 0 outside."""
+    out = np.zeros((len(x), rows, columns, x.shape[3]), x.dtype)
+    top, left, bottom, right = max(0, -dy), max(0, -dx), min(rows, x.shape[1] - dy), min(columns, x.shape[2] - dx)
+    if top < bottom and left < right:
+        out[:, top:bottom, left:right] = x[:, top + dy:bottom + dy, left + dx:right + dx]
+    return out
+
+
+def phases(node):
+    """[5] of a transposed convolution: (phase, [(tap, distance)] for both axes), of phases that y has pixels of."""
+    for p in np.ndindex(*np.minimum(node.attr["stride"], node.outputs[0].dims[1:3])):
+        yield p, phase_taps(node, 0, p[0]), phase_taps(node, 1, p[1])
+
+
+def deconv(node, x):
+    """[5] w is [co][kh][kw][ci/groups]."""
+    w, x, y = weights(node), differences(node, x), node.outputs[0]
+    out = np.empty(y.dims, TYPES[y.type])
+    for (p, q), taps_h, taps_w in phases(node):
+        part = out[:, p::node.attr["stride"][0], q::node.attr["stride"][1]]
+        acc = np.zeros(part.shape, S64)
+        for a, dy in taps_h:
+            for b, dx in taps_w:
+                acc += grouped_dot(shifted(x, dy, dx, *part.shape[1:3]), w[:, a, b], node.attr["groups"])
+        part[:] = finish_sums(acc, node, phase_weights(w, taps_h, taps_w))
+    return out
+
+
+def phase_weights(w, taps_h, taps_w):
+    own = w[:, [k for k, _ in taps_h]][:, :, [k for k, _ in taps_w]]
+    return own.reshape(len(w), -1).T
+
+
+def zero_of_products(node, outputs, products):
+    """z_x[c(k)] for every product k of every output."""
+    x, w = node.inputs[0], node.inputs[1]
+    zero = np.broadcast_to(x.zero, x.dims[-1])
+    if node.op == "depthwise":
+        return zero
+    if node.op == "fc":
+        return zero[:, None]
+    group = np.arange(outputs) // (outputs // node.attr["groups"])
+    return np.tile(zero.reshape(-1, w.dims[3])[group], products // w.dims[3]).T  # taps before channels
 
 
 def constants_of_sums(node):
-    """[4] [5] what an image holds for a layer: bias - sum(w z), multipliers, shift."""
-    x, w = node.inputs[0], node_weights(node)
-    m = sum_multipliers(node)
-    zero = np.broadcast_to(x.zero, x.dims[-1])
-    if node.op == "conv":  # products in order tap, channel of the group
-        groups = np.arange(len(m)) // (len(m) // node.attr["groups"])
-        ci = node.inputs[1].dims[3]
-        zero = np.tile(zero.reshape(-1, ci)[groups], len(w) // ci).T
-    elif node.op == "fc":
-        zero = zero[:, None]
-    return bias_of(node, len(m)) - (w * zero).sum(axis=0), m, shift_of(node)
+    """[4] [5] what an image holds for an operator, or for each of its phases: bias - sum(w z), multipliers, shift."""
+    w = weights(node)
+    if node.op == "deconv":
+        parts = [phase_weights(w, h, v) for _, h, v in phases(node)]
+    else:
+        parts = [w.reshape(-1, w.shape[3]) if node.op == "depthwise" else w.reshape(len(w), -1).T]
+    for part in parts:
+        products, outputs = part.shape
+        k = shift_of(node, part)
+        folded = bias_of(node, outputs) - (part * zero_of_products(node, outputs, products)).sum(axis=0)
+        yield folded, sum_multipliers(node, k), k
 
 
 # ---- [6] movement and order ------------------------------------------------------------------------------------------------------
@@ -411,14 +461,14 @@ def softmax(node, x, table):
     return store(e.astype(F32) * (m_out / total.astype(F32)), y)
 
 
-OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, depthwise, dequantize, div, fc, maxpool, mul, pad, quantize, reshape, softmax, transpose)}
+OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, deconv, depthwise, dequantize, div, fc, maxpool, mul, pad, quantize, reshape, softmax, transpose)}
 OPS.update(min=minimum, max=maximum, sub=sub)
 
 
 # ---- running ---------------------------------------------------------------------------------------------------------------------
 
 
-WEIGHTED = ("conv", "depthwise", "fc")  # take weights and bias from the node
+WEIGHTED = ("conv", "deconv", "depthwise", "fc")  # take weights and bias from the node
 
 
 def run_node(node, tensors):

@@ -171,6 +171,23 @@ def make_depthwise(g):
     make_conv(g, depthwise=True)
 
 
+def make_deconv(g):
+    """Small pictures of a few channels; any pad that leaves a pixel, rows and columns beyond what x reaches."""
+    x = g.find(rank=4, one=False)
+    while x.dims[1] * x.dims[2] > 60 or x.dims[3] > 12:
+        x = g.input(x.type, [1, g.int(1, 6), g.int(1, 6), g.int(1, 12)], not x.one)
+    n, h, w, c = x.dims
+    kernel, stride, dilation, extra = ([g.int(1, most) for _ in range(2)] for most in (4, 3, 2, 2))
+    full = [(d - 1) * s + dl * (k - 1) + e for d, k, s, dl, e in zip((h, w), kernel, stride, dilation, extra)]
+    pad = [g.int(0, min(2, f // 2)) for f in full + full]
+    groups = g.pick(*[d for d in range(1, c + 1) if c % d == 0][:3])
+    co = groups * g.int(1, 20 // groups + 1)
+    weights, bias, scale, spread = g.weights(x, (co, *kernel, c // groups), co, 0)
+    y, act = g.sum_result(x, (n, full[0] - pad[0] - pad[2] + 1, full[1] - pad[1] - pad[3] + 1, co), scale, spread)
+    attr = "stride=[%d,%d], dilation=[%d,%d], pad=[%d,%d,%d,%d], extra=[%d,%d], groups=%d" % (*stride, *dilation, *pad, *extra, groups)
+    g.emit("deconv", y, [x.number, weights, bias], joined(attr, act))
+
+
 def make_fc(g):
     x = g.find(one=False)
     co = g.int(1, 37)
