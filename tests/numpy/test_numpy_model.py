@@ -1,5 +1,6 @@
 """The numpy model, written from docs/ARITHMETIC.md alone, equals the fixed simulator and the image in every byte of every tensor."""
 import dataclasses
+import runpy
 
 import numpy as np
 import onnx
@@ -194,15 +195,16 @@ CONV_FORMATS = ["ALL_UINT8", "ALL_INT16", "CONV2D_INT16"]
 
 
 @pytest.mark.parametrize("conv_format", CONV_FORMATS)
-def test_digits(tmp_path, conv_format):
-    cv2 = pytest.importorskip("cv2")
-    home = ROOT / "models/digits"
-    (tmp_path / "digits.ini").write_text((home / "input_config.ini").read_text() + "[CONV_CONFIG]\ninput_format=%s;\n" % conv_format)
-    fixed = calibrated(tmp_path, home / "digits.onnx", "digits.ini", home / "calib", home / "preprocess.py")
-    pictures = [cv2.imread(str(p), cv2.IMREAD_GRAYSCALE) for p in sorted((home / "test").glob("*.png"))[::40]]
-    assert len(pictures) > 5
-    check_pictures(fixed, [p.reshape(1, 28, 28, 1) for p in pictures])
+def test_demo(tmp_path, conv_format):
+    """models/textline"""
+    home = ROOT / "models/textline"
+    preprocess = runpy.run_path(str(home / "preprocess.py"))["image_preprocess"]
+    (tmp_path / "demo.ini").write_text((home / "input_config.ini").read_text() + "[CONV_CONFIG]\ninput_format=%s;\n" % conv_format)
+    (tmp_path / "calib.txt").write_text("".join("%s\n" % p for p in sorted((home / "calib").glob("*.png"))[:5]))
+    fixed = calibrated(tmp_path, home / "textline.onnx", "demo.ini", "calib.txt", home / "preprocess.py")
+    check_pictures(fixed, [preprocess(str(p), norm=False) for p in sorted((home / "test").glob("*.png"))[:2]])
     check_image_input(fixed, [127.5], [127.5])
+    check_softmax_table(fixed)
 
 
 def check_image_input(fixed, mean, std):
