@@ -297,11 +297,30 @@ static place part_of(sgs_lowering *l, const sgs_node *n, int i)
     return at;
 }
 
+/* Can an operand hold the view?  Its channels lie side by side, and its leading axes as if they were one. */
+static bool is_window(const sgs_value *v, const place *at)
+{
+    int64_t n = 1, img = 0;
+    if (v->rank && v->dim[v->rank - 1] != 1 && at->stride[v->rank - 1] != sgs_type_bytes(v->type))
+        return false;
+    for (int i = v->rank - 4; i >= 0; i--) {
+        if (v->dim[i] == 1)
+            continue;
+        if (n != 1 && at->stride[i] != n * img)
+            return false;
+        img = n == 1 ? at->stride[i] : img;
+        n *= v->dim[i];
+    }
+    return true;
+}
+
 static void place_parts(sgs_lowering *l, const sgs_node *n)
 {
-    for (int i = 0; i < n->nin; i++)
-        if (placeable(l, n->in[i]))
-            l->at[n->in[i]->id] = part_of(l, n, i);
+    for (int i = 0; i < n->nin; i++) {
+        place part = part_of(l, n, i);
+        if (placeable(l, n->in[i]) && is_window(n->in[i], &part))
+            l->at[n->in[i]->id] = part;
+    }
 }
 
 static bool same_place(const sgs_value *v, const place *a, const place *b)
@@ -316,14 +335,47 @@ static bool same_place(const sgs_value *v, const place *a, const place *b)
 
 static sgs_status lower_concat(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
-    for (int i = 0; i < n->nin; i++) {
+    int axis = axis_of(n);
+    int64_t done = 0;
+    for (int i = 0; i < n->nin; done += n->in[i++]->dim[axis]) {
         place part = part_of(l, n, i);
         if (same_place(n->in[i], l->at + n->in[i]->id, &part))
             continue;
-        ipu_ref y = window(l, n->in[i], &part), x = sgs_lower_ref(l, n->in[i]);
-        SGS_TRY(sgs_lower_copy(l, &y, &x, n, d));
+        sgs_move m;
+        sgs_move_whole(&m, n->out[0], n->in[i]);
+        m.count[axis] = n->in[i]->dim[axis];
+        m.to[axis] = done;
+        SGS_TRY(sgs_lower_move(l, n, &m, d));
     }
     return SGS_OK;
+}
+
+/* ---- slice
+ * ------------------------------------------------------------------------------------------------------------------------ */
+
+/* The result as a view of what it was cut from. */
+static bool view_slice(sgs_lowering *l, const sgs_node *n)
+{
+    const sgs_slice_attr *a = n->attr;
+    const sgs_value *x = n->in[0], *y = n->out[0];
+    if (l->plain || x->data || l->at[y->id].set)
+        return false;
+    place at = *place_of(l, x);
+    for (int i = 0; i < y->rank; i++) {
+        if (a->step[i] < 0 && y->dim[i] > 1)
+            return false;
+        at.off += a->start[i] * at.stride[i];
+        at.stride[i] *= y->dim[i] > 1 ? a->step[i] : 1;
+    }
+    if (!is_window(y, &at))
+        return false;
+    l->at[y->id] = at;
+    return true;
+}
+
+static sgs_status lower_slice(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    return view_slice(l, n) ? SGS_OK : n->op->lower(l, n, d);
 }
 
 /* ---- reshape
@@ -446,6 +498,8 @@ static sgs_status lower_node(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
         s = lower_concat(l, n, d);
     else if (s == SGS_OK && n->op == &sgs_op_reshape)
         s = lower_reshape(l, n, d);
+    else if (s == SGS_OK && n->op == &sgs_op_slice)
+        s = lower_slice(l, n, d);
     else if (s == SGS_OK && n->op->lower)
         s = n->op->lower(l, n, d);
     else if (s == SGS_OK)

@@ -5,6 +5,7 @@
  *   lower.c    walks the graph, calls op->lower; views: reshape, concat, split and slice become windows of one buffer
  *   fuse.c     record pairs into one: residual add, second 8-bit output (never changes a bit: ARITHMETIC.md 7)
  *   inplace.c  lifetimes, buffers in each other's place;  plan.c  offsets
+ *   move.c     slices, transposes, repetitions as copies of windows
  *   pack.c     weights into the packed layout
  *   emit.c     the image bytes
  *   (src/compile.c is the stage: sgs_compile)
@@ -38,6 +39,16 @@ ipu_ref sgs_lower_const(sgs_lowering *l, ipu_type t, const void *data, int64_t c
 sgs_status sgs_lower_emit(sgs_lowering *l, const ipu_rec *rec, const sgs_node *layer, int64_t mac, sgs_diag *d);
 /* A COPY; equal shapes and types. */
 sgs_status sgs_lower_copy(sgs_lowering *l, const ipu_ref *y, const ipu_ref *x, const sgs_node *layer, sgs_diag *d);
+/* Movement of elements, as COPY records (move.c).  For index i of y's axis k, i < count[k]: y at to[k] + i is x at from[axis[k]] + i * step[k];
+ * axis -1: the same element of x again.  x's axes that no axis of y walks stand at from[].  step < 0 walks backwards. */
+typedef struct sgs_move {
+    const sgs_value *y, *x;
+    int64_t to[SGS_MAX_RANK], count[SGS_MAX_RANK], from[SGS_MAX_RANK], step[SGS_MAX_RANK];
+    int axis[SGS_MAX_RANK];
+} sgs_move;
+/* All of y, axis by axis from x. */
+void sgs_move_whole(sgs_move *m, const sgs_value *y, const sgs_value *x);
+sgs_status sgs_lower_move(sgs_lowering *l, const sgs_node *n, const sgs_move *m, sgs_diag *d);
 /* sgs_fail naming the node. */
 sgs_status sgs_lower_fail(sgs_lowering *l, const sgs_node *n, sgs_diag *d, const char *fmt, ...) SGS_PRINTF(4, 5);
 

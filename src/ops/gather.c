@@ -1,6 +1,9 @@
-/* gather along one axis; it serves shape arithmetic. */
+/* gather along one axis.  Constant indices that stand still or march in equal steps become a slice at import. */
 #include <string.h>
 
+#include "compile/lower.h"
+
+#include "ops/tflite.h"
 #include "ops/util.h"
 
 static const sgs_attr gather_attrs[] = { SGS_ATTR_I(sgs_axis_attr, axis), SGS_ATTR_END };
@@ -68,6 +71,43 @@ static sgs_status gather_eval(const sgs_node *n, const sgs_tensor *in, sgs_tenso
 
 /* ---- from ONNX ------------------------------------------------------------------------------------------------------- */
 
+/* Do the constant indices march in equal steps?  Then as start and step, counted from 0. */
+static bool regular(const sgs_value *i, int64_t rows, int64_t *start, int64_t *step)
+{
+    int64_t n = i->data && i->rank < 2 ? sgs_value_count(i) : 0, before = 0;
+    sgs_diag none;
+    for (int64_t k = 0; k < n; k++) {
+        int64_t row = 0;
+        if (row_in(index_at(i->type, i->data, k), rows, &row, &none) != SGS_OK)
+            return false; /* gather_infer says so */
+        if (k == 0)
+            *start = row;
+        else if (k == 1)
+            *step = row - before;
+        if (k && (row - before != *step || !*step))
+            return false;
+        before = row;
+    }
+    return n > 0;
+}
+
+static sgs_status as_slice(sgs_import *im, const sgs_source_node *s, sgs_value *const in[2], int64_t axis, int64_t start, int64_t step, sgs_diag *d)
+{
+    sgs_value *y;
+    sgs_slice_attr a = sgs_slice_all(in[0]);
+    sgs_shape_attr shape = { 0 };
+    a.start[axis] = start;
+    a.size[axis] = sgs_value_count(in[1]);
+    a.step[axis] = step;
+    SGS_TRY(sgs_emit(im, s, &sgs_op_slice, 1, &in[0], &a, &y, d));
+    for (int i = 0; i < in[0]->rank; i++)
+        if (i != axis || in[1]->rank)
+            shape.dim[shape.n++] = y->dim[i];
+    if (!in[1]->rank)
+        SGS_TRY(sgs_emit(im, s, &sgs_op_reshape, 1, &y, &shape, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
 static sgs_status from_onnx_gather(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     sgs_value *in[2], *y;
@@ -76,17 +116,89 @@ static sgs_status from_onnx_gather(sgs_import *im, const sgs_source_node *s, sgs
         SGS_TRY(sgs_src_in(im, s, i, &in[i], d));
     SGS_TRY(sgs_src_int(s, "axis", &a.axis, d));
     SGS_TRY(sgs_src_axis(im, s, &a.axis, in[0]->rank, d));
+    int64_t start = 0, step = 1;
+    bool integers = in[1]->type == SGS_S64 || in[1]->type == SGS_S32;
+    if (integers && regular(in[1], in[0]->dim[a.axis], &start, &step))
+        return as_slice(im, s, in, a.axis, start, step, d);
     SGS_TRY(sgs_emit(im, s, &sgs_op_gather, 2, in, &a, &y, d));
     return sgs_src_out(im, s, 0, y, d);
+}
+
+/* ---- .sim --------------------------------------------------------------------------------------------------------------- */
+
+static sgs_status gather_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag *d)
+{
+    const sgs_tfl_option o[] = { { "axis", (double)((const sgs_axis_attr *)n->attr)->axis }, { NULL, 0 } };
+    (void)d;
+    for (int64_t k = 0; n->in[1]->data && k < sgs_value_count(n->in[1]); k++)
+        if (index_at(n->in[1]->type, n->in[1]->data, k) < 0)
+            return sgs_tfl_custom(w, n); /* the builtin does not count from the end */
+    return sgs_tfl_simple(w, n, "GATHER", o);
+}
+
+static sgs_status gather_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *in[2], *y;
+    sgs_axis_attr a = { 0 };
+    int64_t batch = 0;
+    for (int i = 0; i < 2; i++)
+        SGS_TRY(sgs_src_in(im, s, i, &in[i], d));
+    SGS_TRY(sgs_src_int(s, "axis", &a.axis, d));
+    SGS_TRY(sgs_src_int(s, "batch_dims", &batch, d));
+    if (batch)
+        return sgs_src_fail(im, s, d, "batch_dims are not supported here");
+    SGS_TRY(sgs_src_axis(im, s, &a.axis, in[0]->rank, d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_gather, 2, in, &a, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
+/* ---- lowering ------------------------------------------------------------------------------------------------------- */
+
+/* A copy for each run of indices that march in equal steps.  The indices' axes count as one axis of y, where they are dense. */
+static sgs_status gather_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const sgs_value *x = n->in[0], *list = n->in[1], *y = n->out[0];
+    int axis = (int)((const sgs_axis_attr *)n->attr)->axis;
+    int64_t count = sgs_value_count(list), rows = x->dim[axis];
+    if (!list->data)
+        return sgs_lower_fail(l, n, d, "the indices are known only at run time");
+    for (int64_t k = 0, run; k < count; k += run) {
+        int64_t first = 0, next = 0, index[SGS_MAX_RANK] = { 0 }, rest = k;
+        int last = list->rank - 1;
+        SGS_TRY(row_in(index_at(list->type, list->data, k), rows, &first, d));
+        for (int i = last; i >= 0; rest /= list->dim[i--])
+            index[i] = rest % list->dim[i];
+        int64_t room = list->rank ? list->dim[last] - index[last] : 1, step = 1;
+        for (run = 1; run < room; run++) {
+            SGS_TRY(row_in(index_at(list->type, list->data, k + run), rows, &next, d));
+            step = run == 1 ? next - first : step;
+            if (next != first + run * step)
+                break;
+        }
+        sgs_move m;
+        sgs_move_whole(&m, y, x);
+        for (int i = 0; i < y->rank; i++)
+            m.axis[i] = i < axis ? i : i - list->rank + 1;
+        for (int i = 0; i < list->rank; i++) {
+            m.axis[axis + i] = i == last ? axis : -1;
+            m.to[axis + i] = index[i];
+            m.count[axis + i] = i == last ? run : 1;
+            m.step[axis + i] = i == last ? step : 1;
+        }
+        m.from[axis] = first;
+        SGS_TRY(sgs_lower_move(l, n, &m, d));
+    }
+    return SGS_OK;
 }
 
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
 
 const sgs_op sgs_op_gather = {
-    .name = "gather", .family = "gather", .nin_min = 2, .nin_max = 2, .nout = 1, .attr_bytes = sizeof(sgs_axis_attr), .attr = gather_attrs,
-    .infer = gather_infer, .eval = gather_eval, .kernel = "",
+    .name = "gather", .family = "gather", .nin_min = 2, .nin_max = 2, .nout = 1, .ndata = 1, /* x, indices -> y */ .attr_bytes = sizeof(sgs_axis_attr), .attr = gather_attrs,
+    .infer = gather_infer, .eval = gather_eval, .to_tflite = gather_to_tflite, .qrule = SGS_Q_MOVE, .kernel = "copy", .lower = gather_lower,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_gather, NULL };
 static const sgs_from onnx[] = { { "Gather", from_onnx_gather, 1 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_gather = { "gather", ops, onnx, NULL };
+static const sgs_from tflite[] = { { "GATHER", gather_from_tflite, 0 }, { NULL, NULL, 0 } };
+const sgs_family sgs_family_gather = { "gather", ops, onnx, tflite };

@@ -142,6 +142,10 @@ typedef struct sgs_pad_attr {     /* pad: before[i], after[i] per axis, constant
     float value;
 } sgs_pad_attr;
 
+typedef struct sgs_slice_attr {   /* slice, resolved: y[i] = x[start + i * step], i < size */
+    int64_t n, start[SGS_MAX_RANK], size[SGS_MAX_RANK], step[SGS_MAX_RANK];
+} sgs_slice_attr;
+
 typedef struct sgs_bn_attr {      /* batchnorm: inputs x, scale, bias, mean, var; channels are the last axis */
     float epsilon;
 } sgs_bn_attr;
@@ -159,6 +163,7 @@ extern const sgs_op sgs_op_concat, sgs_op_reshape, sgs_op_transpose;    /* conca
 extern const sgs_op sgs_op_pad;                                         /* pad.c */
 extern const sgs_op sgs_op_batchnorm, sgs_op_matmul;                    /* batchnorm.c (folded or made depthwise), matmul.c (becomes fc) */
 extern const sgs_op sgs_op_quantize, sgs_op_dequantize;                 /* quantize.c */
-extern const sgs_op sgs_op_gather, sgs_op_slice, sgs_op_cast; /* shape arithmetic: folded away at import */
+extern const sgs_op sgs_op_slice, sgs_op_expand, sgs_op_gather;         /* slice.c, expand.c, gather.c */
+extern const sgs_op sgs_op_cast; /* shape arithmetic: folded away at import */
 
 #endif

@@ -1,14 +1,14 @@
-/* slice with steps; it serves shape arithmetic. */
+/* slice: part of a tensor, with steps; ONNX Slice, Split and Gather by regular indices. */
 #include <string.h>
 
+#include "compile/lower.h"
+#include "ops/tflite.h"
 #include "ops/util.h"
 
-typedef struct slice_attr {
-    int64_t n, start[SGS_MAX_RANK], size[SGS_MAX_RANK], step[SGS_MAX_RANK]; /* resolved: y[i] = x[start + i * step], i < size */
-} slice_attr;
+#define SGS_MAX_SPLIT 256 /* parts of one Split */
 
 static const sgs_attr slice_attrs[] = {
-    SGS_ATTR_VN(slice_attr, start, SGS_MAX_RANK, n), SGS_ATTR_VN(slice_attr, size, SGS_MAX_RANK, n), SGS_ATTR_VN(slice_attr, step, SGS_MAX_RANK, n),
+    SGS_ATTR_VN(sgs_slice_attr, start, SGS_MAX_RANK, n), SGS_ATTR_VN(sgs_slice_attr, size, SGS_MAX_RANK, n), SGS_ATTR_VN(sgs_slice_attr, step, SGS_MAX_RANK, n),
     SGS_ATTR_END,
 };
 
@@ -17,7 +17,7 @@ static const sgs_attr slice_attrs[] = {
 static sgs_status slice_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
 {
     (void)g;
-    const slice_attr *a = n->attr;
+    const sgs_slice_attr *a = n->attr;
     const sgs_value *x = n->in[0];
     if (a->n != x->rank)
         return sgs_fail(d, SGS_E_MODEL, "slice of %lld dimensions, the input has %d", (long long)a->n, x->rank);
@@ -41,7 +41,7 @@ static sgs_status slice_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, 
 static sgs_status slice_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
 {
     (void)st, (void)d;
-    const slice_attr *a = n->attr;
+    const sgs_slice_attr *a = n->attr;
     int64_t index[SGS_MAX_RANK] = { 0 }, count = sgs_tensor_count(out), bytes = sgs_type_bytes(out->type);
     for (int64_t i = 0; i < count; i++) {
         int64_t at = 0;
@@ -51,6 +51,16 @@ static sgs_status slice_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor
         sgs_next_index(index, out->rank, out->dim);
     }
     return SGS_OK;
+}
+
+sgs_slice_attr sgs_slice_all(const sgs_value *x)
+{
+    sgs_slice_attr a = { .n = x->rank };
+    for (int i = 0; i < x->rank; i++) {
+        a.size[i] = x->dim[i];
+        a.step[i] = 1;
+    }
+    return a;
 }
 
 /* ---- from ONNX ------------------------------------------------------------------------------------------------------- */
@@ -100,7 +110,7 @@ static int64_t clamp(int64_t v, int64_t lo, int64_t hi)
 }
 
 /* numpy's meaning of start:end:step on an axis of n. */
-static void resolve(slice_attr *a, int axis, int64_t n, int64_t start, int64_t end, int64_t step)
+static void resolve(sgs_slice_attr *a, int axis, int64_t n, int64_t start, int64_t end, int64_t step)
 {
     start = start < 0 ? start + n : start;
     end = end < 0 && end >= -n ? end + n : end;
@@ -118,11 +128,7 @@ static sgs_status from_onnx_slice(sgs_import *im, const sgs_source_node *s, sgs_
     bounds b = { .n = 0 };
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
     SGS_TRY(read_bounds(im, s, &b, d));
-    slice_attr a = { .n = x->rank };
-    for (int i = 0; i < x->rank; i++) {
-        a.size[i] = x->dim[i];
-        a.step[i] = 1;
-    }
+    sgs_slice_attr a = sgs_slice_all(x);
     for (int i = 0; i < b.n; i++) {
         SGS_TRY(sgs_src_axis(im, s, &b.axis[i], x->rank, d));
         if (b.step[i] == 0)
@@ -133,13 +139,156 @@ static sgs_status from_onnx_slice(sgs_import *im, const sgs_source_node *s, sgs_
     return sgs_src_out(im, s, 0, y, d);
 }
 
+/* Cuts `size` elements from `start` on along one axis. */
+static sgs_status emit_part(sgs_import *im, const sgs_source_node *s, sgs_value *x, int axis, int64_t start, int64_t size, sgs_value **y, sgs_diag *d)
+{
+    sgs_slice_attr a = sgs_slice_all(x);
+    a.start[axis] = start;
+    a.size[axis] = size;
+    return sgs_emit(im, s, &sgs_op_slice, 1, &x, &a, y, d);
+}
+
+/* Sizes of the parts: given, or equal, the last one smaller where they do not divide (opset 18). */
+static sgs_status part_sizes(sgs_import *im, const sgs_source_node *s, int64_t length, int64_t *size, sgs_diag *d)
+{
+    int64_t total = 0, each = (length + s->nout - 1) / s->nout, given[SGS_MAX_SPLIT];
+    const sgs_value *list = s->opset >= 13 ? sgs_src_opt(im, s, 1) : NULL;
+    int n = -1;
+    if (s->nout > SGS_MAX_SPLIT)
+        return sgs_src_refuse(im, s, d, "at most %d parts are supported, found %d", SGS_MAX_SPLIT, s->nout);
+    SGS_TRY(list ? sgs_src_const_ints(s, list, given, SGS_MAX_SPLIT, &n, d) : sgs_src_ints(s, "split", given, SGS_MAX_SPLIT, -1, &n, d));
+    if (n >= 0 && n != s->nout)
+        return sgs_src_fail(im, s, d, "%d outputs, but split lists %d sizes", s->nout, n);
+    for (int i = 0; i < s->nout; i++) {
+        size[i] = n >= 0 ? given[i] : each < length - i * each ? each : length - i * each;
+        if (size[i] < 0)
+            return sgs_src_fail(im, s, d, "part %d has the negative size %lld", i, (long long)size[i]);
+        total += size[i];
+    }
+    return total == length ? SGS_OK : sgs_src_fail(im, s, d, "the parts add up to %lld, the axis has %lld", (long long)total, (long long)length);
+}
+
+static sgs_status from_onnx_split(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x, *y;
+    int64_t axis = 0, start = 0, size[SGS_MAX_SPLIT];
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(sgs_src_int(s, "axis", &axis, d));
+    SGS_TRY(sgs_src_axis(im, s, &axis, x->rank, d));
+    SGS_TRY(part_sizes(im, s, x->dim[axis], size, d));
+    for (int i = 0; i < s->nout; start += size[i++]) {
+        if (!s->out[i][0])
+            continue;
+        SGS_TRY(emit_part(im, s, x, (int)axis, start, size[i], &y, d));
+        SGS_TRY(sgs_src_out(im, s, i, y, d));
+    }
+    return SGS_OK;
+}
+
+/* ---- .sim --------------------------------------------------------------------------------------------------------------- */
+
+#define TFL_RANK 5 /* what the builtins of other interpreters take */
+
+static sgs_status slice_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag *d)
+{
+    (void)d;
+    const sgs_slice_attr *a = n->attr;
+    int64_t end[SGS_MAX_RANK];
+    bool steps = false;
+    for (int i = 0; i < a->n; i++) {
+        if (a->step[i] < 1 || a->size[i] < 1)
+            return sgs_tfl_custom(w, n);
+        steps = steps || a->step[i] != 1;
+        end[i] = a->start[i] + (a->size[i] - 1) * a->step[i] + 1;
+    }
+    if (a->n < 1 || a->n > TFL_RANK || !sgs_tfl_fits(end, (int)a->n) || !sgs_tfl_fits(a->step, (int)a->n))
+        return sgs_tfl_custom(w, n);
+    int in[4] = { sgs_tfl_value(w, n->in[0]), sgs_tfl_const_s32(w, a->start, (int)a->n),
+                  sgs_tfl_const_s32(w, steps ? end : a->size, (int)a->n), steps ? sgs_tfl_const_s32(w, a->step, (int)a->n) : -1 };
+    sgs_tfl_emit(w, steps ? "STRIDED_SLICE" : "SLICE", in, steps ? 4 : 3, sgs_tfl_value(w, n->out[0]), NULL);
+    return SGS_OK;
+}
+
+static sgs_status tfl_list(sgs_import *im, const sgs_source_node *s, int slot, int rank, int64_t *v, sgs_diag *d)
+{
+    sgs_value *list;
+    int n = 0;
+    SGS_TRY(sgs_src_in(im, s, slot, &list, d));
+    SGS_TRY(sgs_src_const_ints(s, list, v, SGS_MAX_RANK, &n, d));
+    return n == rank ? SGS_OK : sgs_src_fail(im, s, d, "input %d: expected %d numbers, found %d", slot, rank, n);
+}
+
+static sgs_status slice_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x, *y;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    sgs_slice_attr a = sgs_slice_all(x);
+    SGS_TRY(tfl_list(im, s, 1, x->rank, a.start, d));
+    SGS_TRY(tfl_list(im, s, 2, x->rank, a.size, d));
+    for (int i = 0; i < x->rank; i++)
+        a.size[i] = a.size[i] == -1 ? x->dim[i] - a.start[i] : a.size[i];
+    SGS_TRY(sgs_emit(im, s, &sgs_op_slice, 1, &x, &a, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
+static sgs_status strided_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    static const char *const masks[] = { "begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask" };
+    sgs_value *x, *y;
+    int64_t start[SGS_MAX_RANK], end[SGS_MAX_RANK], step[SGS_MAX_RANK], mask[5] = { 0 };
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    sgs_slice_attr a = sgs_slice_all(x);
+    SGS_TRY(tfl_list(im, s, 1, x->rank, start, d));
+    SGS_TRY(tfl_list(im, s, 2, x->rank, end, d));
+    SGS_TRY(tfl_list(im, s, 3, x->rank, step, d));
+    for (int i = 0; i < 5; i++)
+        SGS_TRY(sgs_src_int(s, masks[i], &mask[i], d));
+    if (mask[2] || mask[3] || mask[4])
+        return sgs_src_fail(im, s, d, "ellipsis, new axes and shrunk axes are not supported here");
+    for (int i = 0; i < x->rank; i++) {
+        if (step[i] == 0)
+            return sgs_src_fail(im, s, d, "step must not be 0");
+        bool from = mask[0] >> i & 1, to = mask[1] >> i & 1, up = step[i] > 0;
+        resolve(&a, i, x->dim[i], from ? (up ? 0 : x->dim[i] - 1) : start[i], to ? (up ? x->dim[i] : -x->dim[i] - 1) : end[i], step[i]);
+    }
+    SGS_TRY(sgs_emit(im, s, &sgs_op_slice, 1, &x, &a, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
+/* ---- lowering ------------------------------------------------------------------------------------------------------- */
+
+/* Where the result cannot be a view (compile/lower.c). */
+static sgs_status slice_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const sgs_slice_attr *a = n->attr;
+    sgs_move m;
+    sgs_move_whole(&m, n->out[0], n->in[0]);
+    memcpy(m.from, a->start, sizeof m.from);
+    memcpy(m.step, a->step, sizeof m.step);
+    return sgs_lower_move(l, n, &m, d);
+}
+
+static bool slice_permute(const sgs_node *n, const int64_t *perm, int rank, void *attr)
+{
+    const sgs_slice_attr *from = n->attr;
+    sgs_slice_attr *to = attr;
+    for (int i = 0; i < rank; i++) {
+        to->start[perm[i]] = from->start[i];
+        to->size[perm[i]] = from->size[i];
+        to->step[perm[i]] = from->step[i];
+    }
+    return true;
+}
+
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
 
 const sgs_op sgs_op_slice = {
-    .name = "slice", .family = "slice", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(slice_attr), .attr = slice_attrs,
-    .infer = slice_infer, .eval = slice_eval, .kernel = "",
+    .name = "slice", .family = "slice", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_slice_attr), .attr = slice_attrs,
+    .infer = slice_infer, .eval = slice_eval, .to_tflite = slice_to_tflite, .permute = slice_permute, .qrule = SGS_Q_MOVE, .kernel = "copy",
+    .lower = slice_lower,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_slice, NULL };
-static const sgs_from onnx[] = { { "Slice", from_onnx_slice, 1 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_slice = { "slice", ops, onnx, NULL };
+static const sgs_from onnx[] = { { "Slice", from_onnx_slice, 1 }, { "Split", from_onnx_split, 2 }, { NULL, NULL, 0 } };
+static const sgs_from tflite[] = { { "SLICE", slice_from_tflite, 0 }, { "STRIDED_SLICE", strided_from_tflite, 0 }, { NULL, NULL, 0 } };
+const sgs_family sgs_family_slice = { "slice", ops, onnx, tflite };

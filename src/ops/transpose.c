@@ -107,17 +107,11 @@ static sgs_status transpose_from_tflite(sgs_import *im, const sgs_source_node *s
 static sgs_status transpose_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     const sgs_perm_attr *a = n->attr;
-    if (a->n > 4)
-        return sgs_lower_fail(l, n, d, "at most four dimensions can be transposed, found %lld", (long long)a->n);
-    ipu_ref x = sgs_lower_ref(l, n->in[0]), y = sgs_lower_ref(l, n->out[0]), walk = x;
-    const int32_t dim[4] = { x.n, x.h, x.w, x.c }, stride[4] = { x.img, x.row, x.pix, x.step };
-    int32_t *const wd[4] = { &walk.n, &walk.h, &walk.w, &walk.c }, *const ws[4] = { &walk.img, &walk.row, &walk.pix, &walk.step };
-    int64_t before = 4 - a->n;
-    for (int64_t i = 0; i < a->n; i++) {
-        *wd[before + i] = dim[before + a->perm[i]];
-        *ws[before + i] = stride[before + a->perm[i]];
-    }
-    return sgs_lower_copy(l, &y, &walk, n, d);
+    sgs_move m;
+    sgs_move_whole(&m, n->out[0], n->in[0]);
+    for (int64_t i = 0; i < a->n; i++)
+        m.axis[i] = (int)a->perm[i];
+    return sgs_lower_move(l, n, &m, d);
 }
 
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */

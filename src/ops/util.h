@@ -47,5 +47,7 @@ sgs_status sgs_src_window(sgs_import *im, const sgs_source_node *s, const sgs_va
 /* A negative axis counts from the end. */
 sgs_status sgs_src_axis(sgs_import *im, const sgs_source_node *s, int64_t *axis, int rank, sgs_diag *d);
 sgs_value *sgs_const_ints(sgs_graph *g, const int64_t *v, int n);
+/* The slice that takes all of x. */
+sgs_slice_attr sgs_slice_all(const sgs_value *x);
 
 #endif

@@ -1,6 +1,7 @@
 /* layout: transposes move until they meet their inverse.
  *
  *   sink    f(T(a), T(b), const)  ->  T(f'(a, b, const'))     where f commutes with a transposition (op->permute)
+ *   sink    reshape(T(a))         ->  T'(reshape'(a))     where the reshape merges and splits what lies together in a too
  *   raise   T(f(T'(a), b))        ->  f'(a, T(b))             where that leaves fewer transposes
  *   fc      fc(reshape(T(x)), w)  ->  fc(reshape(x), w')      w' = columns of w in the order of x
  *
@@ -227,6 +228,140 @@ static bool sink(sgs_rewriter *r, sgs_node *f)
     return true;
 }
 
+/* ---- down through a reshape -------------------------------------------------------------------- */
+
+/* A reshape merges and splits runs of neighbouring axes: pieces of equal count.  Axes of one element stand in none. */
+typedef struct pieces {
+    int n, lead;                                 /* the result begins with `lead` axes of one element */
+    int from[SGS_MAX_RANK], to[SGS_MAX_RANK];    /* axes of the reshape's input: [from, to) */
+    int first[SGS_MAX_RANK], last[SGS_MAX_RANK]; /* axes of its result */
+} pieces;
+
+static bool cut(const sgs_value *t, const sgs_value *y, pieces *c)
+{
+    int i = 0, k = 0;
+    c->n = 0;
+    while (k < y->rank && y->dim[k] == 1)
+        k++;
+    c->lead = k;
+    while (i < t->rank) {
+        int from = i, first = k;
+        int64_t have = t->dim[i++], want = 1;
+        if (have == 1)
+            continue;
+        while (have != want) {
+            if (want < have && k < y->rank)
+                want *= y->dim[k++];
+            else if (want > have && i < t->rank)
+                have *= t->dim[i++];
+            else
+                return false;
+        }
+        c->from[c->n] = from;
+        c->to[c->n] = i;
+        c->first[c->n] = first;
+        c->last[c->n++] = k;
+    }
+    if (c->n)
+        c->last[c->n - 1] = y->rank;
+    return c->n > 0;
+}
+
+/* The axes of x, in x's order, as axes of t = T(x), those of one element apart; returns how many. */
+static int walk_x(const sgs_value *t, const perm *p, int *axis)
+{
+    perm back = inverse(p);
+    int n = 0;
+    for (int i = 0; i < p->n; i++)
+        if (t->dim[back.at[i]] != 1)
+            axis[n++] = (int)back.at[i];
+    return n;
+}
+
+static int piece_of(const pieces *c, int axis)
+{
+    for (int i = 0; i < c->n; i++)
+        if (axis >= c->from[i] && axis < c->to[i])
+            return i;
+    return -1;
+}
+
+/* The pieces in x's order; false unless each one's axes lie side by side in x.  *sorted: and in the reshape's order. */
+static bool order_in_x(const sgs_value *t, const perm *p, const pieces *c, int *order, bool *sorted)
+{
+    int axis[SGS_MAX_RANK], n = walk_x(t, p, axis), found = 0;
+    bool seen[SGS_MAX_RANK] = { false };
+    *sorted = true;
+    for (int i = 0; i < n; i++) {
+        int mine = piece_of(c, axis[i]);
+        bool more = found && order[found - 1] == mine;
+        if (!more && seen[mine])
+            return false;
+        if (!more)
+            order[found++] = mine;
+        else if (axis[i] < axis[i - 1])
+            *sorted = false;
+        seen[mine] = true;
+    }
+    return true;
+}
+
+/* x with the axes of each piece in the reshape's order: what the transpose did inside the pieces. */
+static sgs_value *sort_inside(sgs_rewriter *r, sgs_node *before, const sgs_node *t, const perm *p, const pieces *c, const int *order)
+{
+    int64_t axes[SGS_MAX_RANK];
+    int n = 0;
+    for (int i = 0; i < p->n; i++)
+        if (t->out[0]->dim[i] == 1)
+            axes[n++] = p->at[i];
+    for (int i = 0; i < c->n; i++)
+        for (int k = c->from[order[i]]; k < c->to[order[i]]; k++)
+            if (t->out[0]->dim[k] != 1)
+                axes[n++] = p->at[k];
+    return sgs_put_transpose(r, before, t->in[0], axes, NULL);
+}
+
+static bool in_order(const int *order, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (order[i] != i)
+            return false;
+    return true;
+}
+
+/* reshape(T(x)) -> T'(reshape'(x)): the pieces stand in x's order, and T' brings them into the result's. */
+static bool sink_through_reshape(sgs_rewriter *r, sgs_node *n)
+{
+    sgs_node *t = n->op == &sgs_op_reshape ? n->in[0]->def : NULL;
+    sgs_value *y = n->out[0];
+    pieces c;
+    int order[SGS_MAX_RANK], rank = 0;
+    int64_t dim[SGS_MAX_RANK], axes[SGS_MAX_RANK];
+    bool sorted;
+    if (!is_transpose(t) || y->quant || !sgs_value_count(y) || !cut(t->out[0], y, &c))
+        return false;
+    perm p = perm_of(t);
+    if (!order_in_x(t->out[0], &p, &c, order, &sorted) || in_order(order, c.n))
+        return false;
+    for (int k = 0; k < c.lead; k++) {
+        axes[k] = rank;
+        dim[rank++] = 1;
+    }
+    for (int i = 0; i < c.n; i++)
+        for (int k = c.first[order[i]]; k < c.last[order[i]]; k++) {
+            axes[k] = rank;
+            dim[rank++] = y->dim[k];
+        }
+    sgs_value *x = sorted ? t->in[0] : sort_inside(r, n, t, &p, &c, order);
+    x = x ? sgs_put_reshape(r, n, x, rank, dim, NULL) : NULL;
+    if (!x)
+        return true;
+    x->def->name = n->name;
+    sgs_put_transpose(r, n, x, axes, y);
+    sgs_node_remove(r->g, n);
+    return true;
+}
+
 /* ---- up -------------------------------------------------------------------------------------- */
 
 /* All users of v, and there are some, are transposes by q. */
@@ -364,7 +499,7 @@ static bool trivial(sgs_rewriter *r, sgs_node *n)
 
 sgs_status sgs_pass_layout(sgs_graph *g, bool *changed, sgs_diag *d)
 {
-    static const sgs_rule moves[] = { compose, drop_identity, share, permute_fc, sink, raise, NULL };
+    static const sgs_rule moves[] = { compose, drop_identity, share, permute_fc, sink, sink_through_reshape, raise, NULL };
     static const sgs_rule last[] = { trivial, NULL };
     SGS_TRY(sgs_rewrite(g, moves, changed, d));
     SGS_TRY(sgs_rewrite(g, last, changed, d));

@@ -66,3 +66,40 @@ def test_division_by_zero(tmp_path):
     m = model([node("Div", "a b")], {"a": a[0], "b": b[0]}, ["y"])
     (want,), (got,) = quantized(save(m, tmp_path), [a, b], tmp_path)
     assert got[0] == want.max() and got[1] == want.min() and got[2] == 0
+
+
+# ---- parts, repetition, order ----
+
+def numbers(**kw):
+    return {k: np.array(v, np.int64) for k, v in kw.items()}
+
+
+@pytest.mark.parametrize("starts,ends,axes,steps", [([1], [3], [1], [1]), ([-1], [-99], [2], [-1]), ([0, 2], [99, -1], [3, 1], [2, 1]), ([5, 0], [0, 4], [2, 3], [-2, 3])])
+def test_slice(starts, ends, axes, steps, tmp_path):
+    inits = numbers(s=starts, e=ends, a=axes, t=steps)
+    check(tmp_path, node("Slice", "x s e a t"), inits, x=smooth(2, 4, 6, 7))
+    check(tmp_path, [node("Mul", "x x", "m"), node("Slice", "m s e a t", "p"), node("Mul", "p p")], inits, x=smooth(2, 4, 6, 7))
+
+
+@pytest.mark.parametrize("perm", [(0, 3, 1, 2), (2, 0, 1, 3), (3, 2, 1, 0)])
+def test_parts_of_parts(perm, tmp_path):
+    """Views of views, some of which a concatenation takes in another order."""
+    inits = numbers(n=[1, 2, 3], m=[2, 2])
+    nodes = [node("Add", "x x", "a"), node("Split", "a n", "p q r", axis=1), node("Split", "a m", "u v", axis=2), node("Concat", "r p q", "c", axis=1),
+             node("Concat", "v u", "d", axis=2), node("Mul", "c d", "e"), node("Transpose", "e", "f", perm=perm), node("Slice", "f one three last", "y")]
+    check(tmp_path, nodes, inits | numbers(one=[0], three=[3], last=[-1]), x=smooth(2, 6, 4, 5))
+
+
+@pytest.mark.parametrize("shape,perm", [((2, 3, 4, 5, 6), (4, 2, 0, 3, 1)), ((2, 3, 2, 3, 2, 3), (5, 3, 1, 4, 2, 0)), ((3, 4, 5, 2, 1), (1, 0, 3, 4, 2))])
+def test_transpose_of_many_axes(shape, perm, tmp_path):
+    check(tmp_path, [node("Mul", "x x", "m"), node("Transpose", "m", perm=perm)], x=smooth(*shape))
+
+
+@pytest.mark.parametrize("index,axis", [([3, 0, 0, 2], 1), ([[0, 1], [3, -1]], 1), ([[1, 2, 0]], 3), ([2, 1, 0], 3)])
+def test_gather(index, axis, tmp_path):
+    check(tmp_path, [node("Mul", "x x", "m"), node("Gather", "m i", axis=axis)], numbers(i=index), x=smooth(2, 4, 5, 3))
+
+
+def test_expand_and_tile(tmp_path):
+    check(tmp_path, [node("Mul", "x x", "m"), node("Expand", "m s")], numbers(s=[2, 3, 4, 5]), x=smooth(3, 1, 5))
+    check(tmp_path, [node("Mul", "x x", "m"), node("Tile", "m r")], numbers(r=[2, 1, 3]), x=smooth(3, 2, 5))

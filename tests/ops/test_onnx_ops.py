@@ -429,3 +429,49 @@ def test_several_outputs(tmp_path):
     """An output that is also used inside, one of rank 2, two names of one tensor, an input passed through."""
     nodes = [node("Conv", "x w", "c"), node("Relu", "c", "r"), node("Flatten", "r", "f"), node("Identity", "r", "i"), node("Identity", "x", "p")]
     check(tmp_path, nodes, {"w": real(4, 3, 3, 3)}, outputs=("c", "r", "f", "i", "p"), x=real(1, 3, 6, 6))
+
+# ---- parts, repetition, order ----
+
+def lists(**kw):
+    return {k: ints(*v) for k, v in kw.items()}
+
+
+@pytest.mark.parametrize("starts,ends,axes,steps", [([1], [3], [1], [1]), ([-1], [-99], [2], [-1]), ([0, 2], [99, -1], [3, 1], [2, 1]),
+                                                    ([5, 0], [0, 4], [2, 3], [-2, 3]), ([0, 1, 1, 0], [2, 4, 5, 7], [0, 1, 2, 3], [1, 1, 2, 3])])
+def test_slice_of_data(starts, ends, axes, steps, tmp_path):
+    check(tmp_path, node("Slice", "x s e a t"), lists(s=starts, e=ends, a=axes, t=steps), x=real(2, 4, 6, 7))
+
+
+@pytest.mark.parametrize("axis,split,opset", [(1, [1, 2, 3], 13), (-1, [4, 4], 13), (2, None, 13), (1, [5, 1], 11), (2, None, 11)])
+def test_split(axis, split, opset, tmp_path):
+    outs = "a b c" if split and len(split) == 3 else "a b"
+    attrs = {"axis": axis} | ({"split": split} if split and opset < 13 else {})
+    inits = {"n": ints(*split)} if split and opset >= 13 else {}
+    check(tmp_path, node("Split", "x n" if inits else "x", outs, **attrs), inits, opset, outputs=outs.split(), x=real(1, 6, 4, 8))
+
+
+def test_split_that_does_not_divide(tmp_path):
+    check(tmp_path, node("Split", "x", "a b c", axis=1, num_outputs=3), opset=18, outputs=["a", "b", "c"], x=real(2, 7, 3))
+
+
+@pytest.mark.parametrize("index,axis", [(2, 1), (-1, 0), ([0, 2, 4], 2), ([4, 3, 2, 1], 2), ([3, 0, 0, 2], 1), ([[0, 1], [3, -1]], 1), ([[1]], 3), ([1], 2)])
+def test_gather_of_data(index, axis, tmp_path):
+    check(tmp_path, node("Gather", "x i", axis=axis), {"i": np.array(index, np.int64)}, x=real(2, 4, 5, 3))
+
+
+@pytest.mark.parametrize("x,shape", [((1, 3, 1), (2, 1, 4)), ((3, 1), (2, 3, 4)), ((2, 3), (1, 1)), ((), (2, 3)), ((1, 1, 1, 1, 2), (2, 3, 4, 1, 1))])
+def test_expand(x, shape, tmp_path):
+    check(tmp_path, [node("Expand", "x s", "z"), node("Identity", "z")], lists(s=shape), x=real(*x))
+
+
+@pytest.mark.parametrize("x,repeats", [((2, 3), (2, 2)), ((1, 3, 4, 5), (1, 2, 1, 3)), ((2, 3, 4), (1, 1, 1)), ((1, 1, 3, 1), (4, 2, 1, 2))])
+def test_tile(x, repeats, tmp_path):
+    check(tmp_path, node("Tile", "x r"), lists(r=repeats), x=real(*x))
+
+
+@pytest.mark.parametrize("groups", [2, 3])
+def test_channel_shuffle(groups, tmp_path):
+    n, c, h, w = 1, 6, 4, 5
+    nodes = [node("Conv", "x w", "a"), node("Reshape", "a s", "b"), node("Transpose", "b", "c", perm=[0, 2, 1, 3, 4]), node("Reshape", "c t", "e"),
+             node("Conv", "e w", "y")]
+    check(tmp_path, nodes, {"w": real(c, c, 1, 1)} | lists(s=(n, groups, c // groups, h, w), t=(n, c, h, w)), x=real(n, c, h, w))
