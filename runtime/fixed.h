@@ -65,4 +65,15 @@ static inline int32_t ipu_table(const int16_t *t, int32_t u)
     return t[i] + (((t[i + 1] - t[i]) * f + 32) >> 6);
 }
 
+/* ARITHMETIC.md 12: entries as close as the numbers of a float with 7 bits of fraction, linear between them. */
+static inline int32_t ipu_lut_at(const int16_t *t, int32_t x)
+{
+    const int16_t *side = x < 0 ? t + IPU_LUT_SIDE : t;
+    int32_t a = x < 0 ? -x : x;
+    a = a < 32767 ? a : 32767;
+    int32_t e = 31 - __builtin_clz((uint32_t)a | 1), h = e > IPU_LUT_BITS ? e - IPU_LUT_BITS : 0;
+    int32_t i = (h << IPU_LUT_BITS) + (a >> h), f = a & ((1 << h) - 1);
+    return side[i] + (((side[i + 1] - side[i]) * f + (1 << h >> 1)) >> h);
+}
+
 #endif

@@ -174,6 +174,33 @@ typedef struct ipu_pad {
     int32_t py, px;
 } ipu_pad;
 
+/* IPU_LUT_S16: a function of one variable.  ARITHMETIC.md 12.  table S16[2 * IPU_LUT_SIDE]: x >= 0, then x < 0. */
+#define IPU_LUT_BITS 7       /* entries a power of two: 1 << 7 */
+#define IPU_LUT_SIDE 1153
+typedef struct ipu_lut {
+    ipu_rec head;            /* nref 3 */
+    ipu_ref y, x, table;
+} ipu_lut;
+
+/* IPU_PRELU_S16: y = clamp(x * (x > threshold ? m : mult)), S16; mult f32[1] or [c].  ARITHMETIC.md 13. */
+typedef struct ipu_prelu {
+    ipu_rec head;            /* nref 3 */
+    ipu_ref y, x, mult;
+    int32_t threshold;
+    float m;
+    ipu_out out;
+} ipu_prelu;
+
+/* IPU_ROUND_S16: y = clamp(W(x * scale) * m), S16; W as `mode` says, scale at most 64.  ARITHMETIC.md 14. */
+typedef enum ipu_round_mode { IPU_ROUND_DOWN, IPU_ROUND_UP, IPU_ROUND_NEAREST, IPU_ROUND_SIGN, IPU_ROUND_MODES } ipu_round_mode;
+typedef struct ipu_round {
+    ipu_rec head;            /* nref 2 */
+    ipu_ref y, x;
+    int32_t mode;
+    float scale, m;
+    ipu_out out;
+} ipu_round;
+
 /* One line an operation: kind, family (its file, its check), C kernel.  Everything that lists operations includes this. */
 #define IPU_KINDS(X)                                   \
     X(IPU_CONV_U8, conv, ipu_conv_u8_c)                \
@@ -192,7 +219,10 @@ typedef struct ipu_pad {
     X(IPU_MUL_S16, arith, ipu_mul_s16_c)               \
     X(IPU_DIV_S16, arith, ipu_div_s16_c)               \
     X(IPU_MIN_S16, arith, ipu_min_s16_c)               \
-    X(IPU_MAX_S16, arith, ipu_max_s16_c)
+    X(IPU_MAX_S16, arith, ipu_max_s16_c)               \
+    X(IPU_LUT_S16, lut, ipu_lut_s16_c)                 \
+    X(IPU_PRELU_S16, prelu, ipu_prelu_s16_c)           \
+    X(IPU_ROUND_S16, round, ipu_round_s16_c)
 
 /* Operands of a family's record (struct ipu_<family>).  Operand 0 is written, IPU_CONV_Y2 too; no other ever is. */
 enum {
@@ -205,6 +235,9 @@ enum {
     IPU_NREF_clamp = 2,
     IPU_NREF_quantize = 4,
     IPU_NREF_pad = 3,
+    IPU_NREF_lut = 3,
+    IPU_NREF_prelu = 3,
+    IPU_NREF_round = 2,
     IPU_MAX_REF = 8,
     IPU_CONV_ADD = 6,        /* operand numbers of ipu_conv */
     IPU_CONV_Y2 = 7
@@ -223,5 +256,6 @@ _Static_assert(sizeof(ipu_ref) == 40 && sizeof(ipu_rec) == 8 && sizeof(ipu_out) 
 _Static_assert(sizeof(ipu_conv) == 8 + 8 * 40 + 36 + 12 + 8 + 12 + 4 + 12 && sizeof(ipu_depthwise) == 8 + 6 * 40 + 36 + 12, "image layout");
 _Static_assert(sizeof(ipu_arith) == 148 && sizeof(ipu_pool) == 168 && sizeof(ipu_softmax) == 148 && sizeof(ipu_copy) == 88, "image layout");
 _Static_assert(sizeof(ipu_clamp) == 96 && sizeof(ipu_quantize) == 180 && sizeof(ipu_pad) == 136, "image layout");
+_Static_assert(sizeof(ipu_lut) == 128 && sizeof(ipu_prelu) == 148 && sizeof(ipu_round) == 112, "image layout");
 
 #endif

@@ -248,6 +248,9 @@ static int may_share(const ipu_rec *rec, int written, int other)
     case IPU_CLAMP:
         return 1;
     case IPU_QUANTIZE:
+    case IPU_LUT_S16:
+    case IPU_PRELU_S16:
+    case IPU_ROUND_S16:
         return other == 1;
     case IPU_CONV_U8:
     case IPU_CONV_S16:

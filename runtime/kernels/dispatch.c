@@ -21,6 +21,9 @@
     [IPU_DIV_S16] = { ipu_arith_check, ipu_div_s16_avx2 },         \
     [IPU_MIN_S16] = { ipu_arith_check, ipu_min_s16_avx2 },         \
     [IPU_MAX_S16] = { ipu_arith_check, ipu_max_s16_avx2 },         \
+    [IPU_LUT_S16] = { ipu_lut_check, ipu_lut_s16_avx2 },           \
+    [IPU_PRELU_S16] = { ipu_prelu_check, ipu_prelu_s16_avx2 },     \
+    [IPU_ROUND_S16] = { ipu_round_check, ipu_round_s16_avx2 },     \
     [IPU_MAXPOOL] = { ipu_pool_check, ipu_maxpool_avx2 },          \
     [IPU_AVGPOOL_S16] = { ipu_pool_check, ipu_avgpool_s16_avx2 },  \
     [IPU_COPY] = { ipu_copy_check, ipu_copy_avx2 },                \

@@ -26,7 +26,7 @@ static const struct arith *row_of(const sgs_op *op)
     return a;
 }
 
-/* ---- shapes -------------------------------------------------------------------------------------------------------
+/* ---- shapes --------------------------------------------------------------------------------------------------------
  */
 
 static sgs_status arith_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
@@ -39,7 +39,7 @@ static sgs_status arith_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, 
     return sgs_broadcast(n->in[0], n->in[1], out, d);
 }
 
-/* ---- evaluation -----------------------------------------------------------------------------------------------------
+/* ---- evaluation ----------------------------------------------------------------------------------------------------
  */
 
 /* n elements side by side of the result; sa, sb: steps of the operands, 0 for one that is repeated. */
@@ -60,7 +60,7 @@ typedef struct line {
     else if (op == &sgs_op_sub)                                                                                        \
         LOOP(T, a - b)                                                                                                 \
     else if (op == &sgs_op_mul)                                                                                        \
-        LOOP(T, (a) * b)                                                                                                  \
+        LOOP(T, (a)*b)                                                                                                 \
     else if (op == &sgs_op_div)                                                                                        \
         LOOP(T, a / b)                                                                                                 \
     else if (op == &sgs_op_min)                                                                                        \
@@ -211,6 +211,8 @@ static sgs_status from_onnx_two(sgs_import *im, const sgs_source_node *s, sgs_di
 static sgs_status emit_chain(sgs_import *im, const sgs_source_node *s, const sgs_op *op, sgs_value **y, sgs_diag *d)
 {
     SGS_TRY(sgs_src_in(im, s, 0, y, d));
+    if (s->nin == 1)
+        return sgs_emit_same(im, s, *y, y, d);
     for (int i = 1; i < s->nin; i++) {
         sgs_value *next;
         SGS_TRY(sgs_src_in(im, s, i, &next, d));
@@ -280,16 +282,6 @@ static void set_multipliers(ipu_arith *r, const sgs_node *n)
     }
 }
 
-static void set_operand(sgs_lowering *l, sgs_nest *nest, int k, const sgs_value *v)
-{
-    int64_t stride[SGS_MAX_RANK];
-    sgs_lower_strides(l, v, stride);
-    for (int i = 0; i < nest->rank; i++) {
-        int own = i - (nest->rank - v->rank);
-        nest->stride[k][i] = own >= 0 && v->dim[own] == nest->dim[i] ? stride[own] : 0;
-    }
-}
-
 /* A record's channels lie side by side; an axis of one element stands in where they don't. */
 static void end_in_channels(sgs_nest *n, int64_t each)
 {
@@ -322,7 +314,7 @@ static sgs_status lower_nest(sgs_lowering *l, const sgs_node *n, ipu_arith *r, s
     sgs_nest nest = { .rank = v[0]->rank, .operands = 3 };
     memcpy(nest.dim, v[0]->dim, (size_t)nest.rank * sizeof *nest.dim);
     for (int k = 0; k < 3; k++)
-        set_operand(l, &nest, k, v[k]);
+        sgs_nest_operand(l, &nest, k, v[k]);
     sgs_nest_merge(&nest);
     end_in_channels(&nest, sgs_type_bytes(v[0]->type));
     int outer = nest.rank > 4 ? nest.rank - 4 : 0;

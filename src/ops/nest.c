@@ -1,5 +1,7 @@
 #include "ops/nest.h"
 
+#include "compile/lower.h"
+
 static bool is_one_walk(const sgs_nest *n, int outer, int inner)
 {
     for (int k = 0; k < n->operands; k++)
@@ -42,5 +44,15 @@ void sgs_nest_at(const sgs_nest *n, int axes, const int64_t *index, int64_t off[
         off[k] = 0;
         for (int i = 0; i < axes; i++)
             off[k] += index[i] * n->stride[k][i];
+    }
+}
+
+void sgs_nest_operand(sgs_lowering *l, sgs_nest *n, int k, const sgs_value *v)
+{
+    int64_t stride[SGS_MAX_RANK];
+    sgs_lower_strides(l, v, stride);
+    for (int i = 0; i < n->rank; i++) {
+        int own = i - (n->rank - v->rank);
+        n->stride[k][i] = own >= 0 && v->dim[own] == n->dim[i] ? stride[own] : 0;
     }
 }

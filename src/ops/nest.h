@@ -19,5 +19,7 @@ typedef struct sgs_nest {
 void sgs_nest_merge(sgs_nest *n);
 /* Offsets of the operands at an index of the first `axes` axes. */
 void sgs_nest_at(const sgs_nest *n, int axes, const int64_t *index, int64_t off[SGS_NEST_OPERANDS]);
+/* Operand k is v where the lowering put it: strides in bytes. */
+void sgs_nest_operand(struct sgs_lowering *l, sgs_nest *n, int k, const sgs_value *v);
 
 #endif

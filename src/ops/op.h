@@ -150,6 +150,13 @@ typedef struct sgs_bn_attr {      /* batchnorm: inputs x, scale, bias, mean, var
     float epsilon;
 } sgs_bn_attr;
 
+typedef struct sgs_lut_attr {     /* lut.c: what each function makes of them stands there */
+    float alpha, beta;
+} sgs_lut_attr;
+typedef struct sgs_alpha_attr {   /* leakyrelu: slope below 0; thresholdedrelu: what is not above it becomes 0 */
+    float alpha;
+} sgs_alpha_attr;
+
 /* .permute of elementwise ops, and of ops whose attribute struct begins with sgs_axis_attr: permute.c. */
 bool sgs_permute_elementwise(const sgs_node *n, const int64_t *perm, int rank, void *attr);
 bool sgs_permute_axis(const sgs_node *n, const int64_t *perm, int rank, void *attr);
@@ -157,6 +164,14 @@ bool sgs_permute_axis(const sgs_node *n, const int64_t *perm, int rank, void *at
 extern const sgs_op sgs_op_conv, sgs_op_depthwise, sgs_op_fc;           /* conv.c, depthwise.c, fc.c */
 extern const sgs_op sgs_op_deconv;                                      /* deconv.c */
 extern const sgs_op sgs_op_add, sgs_op_sub, sgs_op_mul, sgs_op_div, sgs_op_min, sgs_op_max; /* arith.c */
+/* lut.c: functions of one variable that have a table.  alpha, beta as ONNX names them. */
+#define SGS_LUT_OPS(X) \
+    X(sigmoid) X(tanh) X(elu) X(selu) X(celu) X(softplus) X(softsign) X(hardsigmoid) X(hardswish) X(silu) X(mish) X(gelu) X(gelu_tanh) \
+    X(erf) X(exp) X(log) X(sqrt) X(rsqrt) X(reciprocal) X(sin) X(cos) X(pow)
+#define X(name) sgs_op_##name,
+extern const sgs_op SGS_LUT_OPS(X) sgs_op_prelu, sgs_op_leakyrelu, sgs_op_thresholdedrelu, sgs_op_abs, sgs_op_neg; /* prelu.c */
+#undef X
+extern const sgs_op sgs_op_floor, sgs_op_ceil, sgs_op_round, sgs_op_sign; /* round.c */
 extern const sgs_op sgs_op_maxpool, sgs_op_avgpool;                     /* pool.c */
 extern const sgs_op sgs_op_softmax, sgs_op_clip;                        /* softmax.c, clamp.c */
 extern const sgs_op sgs_op_concat, sgs_op_reshape, sgs_op_transpose;    /* concat.c, reshape.c, transpose.c */

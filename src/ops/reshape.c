@@ -173,13 +173,12 @@ static sgs_status from_onnx_unsqueeze(sgs_import *im, const sgs_source_node *s, 
 
 static sgs_status from_onnx_identity(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
-    sgs_value *x;
+    sgs_value *x, *y;
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
-    sgs_shape_attr a = { .n = x->rank };
-    memcpy(a.dim, x->dim, sizeof a.dim);
     if (s->nout > 1 && s->out[1][0])
         return sgs_src_refuse(im, s, d, "the second output (the mask) is not supported");
-    return emit_reshape(im, s, x, &a, d);
+    SGS_TRY(sgs_emit_same(im, s, x, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
 }
 
 /* ---- .sim --------------------------------------------------------------------------------------------------------------- */

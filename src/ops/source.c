@@ -177,6 +177,13 @@ sgs_status sgs_emit(sgs_import *im, const sgs_source_node *s, const sgs_op *op, 
     return st;
 }
 
+sgs_status sgs_emit_same(sgs_import *im, const sgs_source_node *s, sgs_value *x, sgs_value **out, sgs_diag *d)
+{
+    sgs_shape_attr a = { .n = x->rank };
+    memcpy(a.dim, x->dim, sizeof a.dim);
+    return sgs_emit(im, s, &sgs_op_reshape, 1, &x, &a, out, d);
+}
+
 sgs_status sgs_emit_nhwc(sgs_import *im, const sgs_source_node *s, sgs_value *nchw, sgs_value **nhwc, sgs_diag *d)
 {
     sgs_perm_attr p = { .n = 4, .perm = { 0, 2, 3, 1 } };

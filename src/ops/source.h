@@ -60,6 +60,8 @@ sgs_status sgs_src_refuse(sgs_import *im, const sgs_source_node *s, sgs_diag *d,
 /* Appends a node with one output and infers it; *out is that output. */
 sgs_status sgs_emit(sgs_import *im, const sgs_source_node *s, const sgs_op *op, int nin, sgs_value *const *in, const void *attr, sgs_value **out,
                     sgs_diag *d);
+/* The same tensor as a value of its own, that can take another name: a reshape that changes nothing. */
+sgs_status sgs_emit_same(sgs_import *im, const sgs_source_node *s, sgs_value *x, sgs_value **out, sgs_diag *d);
 /* Channel-first <-> channel-last around spatial operators (rank 4: 0,2,3,1 and 0,3,1,2). */
 sgs_status sgs_emit_nhwc(sgs_import *im, const sgs_source_node *s, sgs_value *nchw, sgs_value **nhwc, sgs_diag *d);
 sgs_status sgs_emit_nchw(sgs_import *im, const sgs_source_node *s, sgs_value *nhwc, sgs_value **nchw, sgs_diag *d);

@@ -32,6 +32,9 @@ typedef struct ca {
         ipu_clamp clamp;
         ipu_quantize quantize;
         ipu_pad pad;
+        ipu_lut lut;
+        ipu_prelu prelu;
+        ipu_round round;
     } rec;
     ca_operand operand[CA_OPERANDS];
     const ipu_kernels *kernels;
@@ -89,6 +92,8 @@ void ca_depthwise(ca *t, ipu_kind kind);
 void ca_depthwise_bench(ca *t, ipu_kind kind);
 void ca_arith(ca *t, ipu_kind kind);
 void ca_arith_bench(ca *t, ipu_kind kind);
+void ca_unary(ca *t, ipu_kind kind);
+void ca_unary_bench(ca *t, ipu_kind kind);
 void ca_pool(ca *t, ipu_kind kind);
 void ca_pool_bench(ca *t, ipu_kind kind);
 void ca_softmax(ca *t, ipu_kind kind);

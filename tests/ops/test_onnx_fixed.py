@@ -103,3 +103,70 @@ def test_gather(index, axis, tmp_path):
 def test_expand_and_tile(tmp_path):
     check(tmp_path, [node("Mul", "x x", "m"), node("Expand", "m s")], numbers(s=[2, 3, 4, 5]), x=smooth(3, 1, 5))
     check(tmp_path, [node("Mul", "x x", "m"), node("Tile", "m r")], numbers(r=[2, 1, 3]), x=smooth(3, 2, 5))
+
+
+# ---- functions of one variable ----
+
+FUNCTIONS = [  # operator, opset, attributes, inputs from, to
+    ("Sigmoid", 13, {}, -9, 9), ("Sigmoid", 13, {}, -80, 60), ("Tanh", 13, {}, -4, 4), ("Elu", 13, {}, -6, 4), ("Selu", 13, {}, -6, 4), ("Celu", 13, {"alpha": 2.5}, -6, 4),
+    ("Softplus", 13, {}, -9, 9), ("Softsign", 13, {}, -40, 40), ("HardSigmoid", 13, {}, -4, 4), ("HardSwish", 14, {}, -5, 5), ("Mish", 18, {}, -9, 9), ("Gelu", 20, {}, -5, 5),
+    ("Gelu", 20, {"approximate": "tanh"}, -50, 50), ("Erf", 13, {}, -3, 3), ("Exp", 13, {}, -8, 3), ("Exp", 13, {}, -30, 0), ("Log", 13, {}, 0.001, 9), ("Log", 13, {}, 1e-3, 1),
+    ("Sqrt", 13, {}, 0, 9), ("Reciprocal", 13, {}, 0.05, 9), ("Reciprocal", 13, {}, -9, -0.05), ("Sin", 13, {}, -9, 9), ("Cos", 13, {}, -9, 9), ("LeakyRelu", 13, {}, -4, 1),
+    ("LeakyRelu", 13, {"alpha": 0.3}, -4, 4), ("Abs", 13, {}, -4, 4), ("Neg", 13, {}, -4, 4),
+]
+
+
+@pytest.mark.parametrize("op,opset,attrs,lo,hi", FUNCTIONS)
+def test_functions(op, opset, attrs, lo, hi, tmp_path):
+    check(tmp_path, node(op, "x", **attrs), opset=opset, x=smooth(1, 4, 20, 25, lo=lo, hi=hi))
+
+
+@pytest.mark.parametrize("exponent", [-2, -0.5, 0.5, 1.5, 2, 3])
+def test_pow(exponent, tmp_path):
+    check(tmp_path, node("Pow", "x e"), {"e": np.float32(exponent)}, x=smooth(1, 4, 20, 25, lo=0.1, hi=4))
+
+
+def on_grid(lo, hi, *shape):
+    """Values that 16 bit hold exactly: what jumps must jump where the float model does."""
+    top = 2.0 ** np.ceil(np.log2(max(-lo, hi)))
+    x = np.rint(smooth(*shape, lo=lo, hi=hi, samples=1)[0] / top * 32767)
+    x.flat[0] = 32767  # the scale is top / 32767
+    return [np.asarray(x * np.float32(top / 32767), np.float32)]
+
+
+@pytest.mark.parametrize("op,attrs", [("Floor", {}), ("Ceil", {}), ("Round", {}), ("Sign", {}), ("ThresholdedRelu", {}), ("ThresholdedRelu", {"alpha": -0.5})])
+@pytest.mark.parametrize("reach", [2, 9, 100])
+def test_jumps(op, attrs, reach, tmp_path):
+    check(tmp_path, node(op, "x", **attrs), opset=13, x=on_grid(-reach, reach, 1, 4, 20, 25))
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 1), (1,), (), (3, 4, 5), (5,), (4, 1)])
+@pytest.mark.parametrize("rank", [3, 4])
+def test_prelu(shape, rank, tmp_path):
+    slope = np.asarray(RNG.uniform(-0.5, 1.5, shape), np.float32)
+    check(tmp_path, node("PRelu", "x s"), {"s": slope}, x=smooth(*(2, 3, 4, 5)[4 - rank:]))
+
+
+def test_prelu_run_time_slope(tmp_path):
+    check(tmp_path, node("PRelu", "x s"), x=smooth(2, 3, 4, 5), s=smooth(3, 1, 1))
+
+
+@pytest.mark.parametrize("op,expected", [("Log", "min"), ("Reciprocal", "max"), ("Sqrt", "zero")])
+def test_poles(op, expected, tmp_path):
+    """What 16 bit round to 0 gives the end of the range that lies there."""
+    x = [np.array([1e-6, 1e-6, 0.5, 1, 2, 4, 8], np.float32)]
+    (want,), (got,) = quantized(save(model([node(op, "x")], {"x": x[0]}, ["y"]), tmp_path), [x], tmp_path)
+    assert np.allclose(got[:2], {"min": want.min(), "max": want.max(), "zero": 0}[expected], rtol=1e-4)
+
+
+# ---- chains ----
+
+def test_between_convolutions(tmp_path):
+    """Functions between 8-bit convolutions: 8 bit in and out of them, 16 bit inside."""
+    nodes, inits = [], {}
+    x = "x"
+    for i, (op, attrs) in enumerate([("Sigmoid", {}), ("LeakyRelu", {"alpha": 0.1}), ("HardSwish", {}), ("Mish", {})]):
+        inits[f"w{i}"] = np.asarray(RNG.normal(0, 0.3, (6, 6, 3, 3)), np.float32)
+        nodes += [node("Conv", f"{x} w{i}", f"c{i}", pads=[1, 1, 1, 1]), node(op, f"c{i}", f"a{i}" if i < 3 else "y", **attrs)]
+        x = f"a{i}"
+    check(tmp_path, nodes, inits, opset=18, enough=25, x=smooth(1, 6, 12, 12))

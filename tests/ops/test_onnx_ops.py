@@ -199,11 +199,76 @@ def test_arithmetic_opsets(opset, tmp_path):
 def test_chains(op, opset, tmp_path):
     check(tmp_path, node(op, "a b c d"), {"d": real(3, 1)}, opset=opset, a=real(2, 3, 4), b=real(4), c=real(2, 1, 4))
     check(tmp_path, node(op, "a"), opset=opset, a=real(2, 3, 4, 5))
+    check(tmp_path, node(op, "a"), opset=opset, a=real(2, 3))
 
 
 @pytest.mark.parametrize("op", ["Max", "Min"])
 def test_extremes_of_integers(op, tmp_path):
     check(tmp_path, [node("Shape", "x", "s"), node(op, "s k", "t"), node("Reshape", "x t")], {"k": ints(1, -4) if op == "Max" else ints(2, 9)}, opset=13, x=real(2, 3))
+
+
+FUNCTIONS = [  # operator, first opset, attributes, inputs from, to
+    ("Sigmoid", 7, {}, -9, 9), ("Tanh", 7, {}, -4, 4), ("Elu", 7, {}, -4, 4), ("Elu", 7, {"alpha": 0.5}, -4, 4), ("Selu", 7, {}, -4, 4),
+    ("Selu", 7, {"alpha": 2.0, "gamma": 0.5}, -4, 4), ("Celu", 12, {}, -4, 4), ("Celu", 12, {"alpha": 2.5}, -4, 4), ("Softplus", 7, {}, -30, 30),
+    ("Softsign", 7, {}, -9, 9), ("HardSigmoid", 7, {}, -4, 4), ("HardSigmoid", 7, {"alpha": 0.5, "beta": 0.25}, -4, 4), ("HardSwish", 14, {}, -5, 5),
+    ("Mish", 18, {}, -9, 9), ("Gelu", 20, {}, -5, 5), ("Gelu", 20, {"approximate": "tanh"}, -5, 5), ("Gelu", 20, {"approximate": "none"}, -5, 5), ("Erf", 9, {}, -3, 3),
+    ("Exp", 7, {}, -5, 5), ("Log", 7, {}, 0.01, 9), ("Sqrt", 7, {}, 0, 9), ("Reciprocal", 7, {}, 0.2, 9), ("Reciprocal", 7, {}, -9, -0.2), ("Sin", 7, {}, -9, 9),
+    ("Cos", 7, {}, -9, 9), ("LeakyRelu", 7, {}, -4, 4), ("LeakyRelu", 7, {"alpha": 0.3}, -4, 4), ("ThresholdedRelu", 10, {}, -4, 4),
+    ("ThresholdedRelu", 10, {"alpha": -0.5}, -4, 4), ("Abs", 7, {}, -4, 4), ("Neg", 7, {}, -4, 4), ("Floor", 7, {}, -9, 9), ("Ceil", 7, {}, -9, 9),
+    ("Round", 11, {}, -9, 9), ("Sign", 9, {}, -2, 2), ("Swish", 24, {}, -9, 9), ("Swish", 24, {"alpha": 0.5}, -9, 9),
+]
+
+
+@pytest.mark.parametrize("op,since,attrs,lo,hi", FUNCTIONS)
+@pytest.mark.parametrize("opset", [7, 9, 11, 13, 20, 24])
+def test_functions(op, since, attrs, lo, hi, opset, tmp_path):
+    if opset < since:
+        pytest.skip(f"{op} since opset {since}")
+    x = np.asarray(RNG.uniform(lo, hi, (2, 3, 4, 5)), np.float32)
+    if opset >= 24 and op == "Swish" and not knows("Swish", 24):
+        pytest.skip("this onnxruntime has no Swish")
+    x.flat[:8] = [lo, hi, *(k + 0.5 for k in range(6))] if op == "Round" else x.flat[:8]
+    check(tmp_path, node(op, "x", **attrs), opset=opset, x=x)
+
+
+def knows(op, opset):
+    """Whether onnxruntime has the operator."""
+    from support import reference
+    try:
+        reference(model([node(op, "x")], {"x": real(2)}, ["y"], opset=opset, ir=10), {"x": real(2)})
+    except Exception:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("exponent", [-2, -1, -0.5, 0, 0.5, 1, 1.5, 2, 3, 4])
+@pytest.mark.parametrize("kind", [np.float32, np.int64])
+@pytest.mark.parametrize("opset", [7, 12, 15])
+def test_pow(exponent, kind, opset, tmp_path):
+    if kind == np.int64 and (exponent != int(exponent) or opset < 12):
+        pytest.skip("whole exponents, since opset 12")
+    x = np.asarray(RNG.uniform(0.2, 4, (2, 3)), np.float32)
+    for e in (np.array(exponent, kind), np.array([exponent], kind)):
+        check(tmp_path, node("Pow", "x e"), {"e": e}, opset=opset, x=x)
+    if kind == np.float32 and exponent > 0:
+        check(tmp_path, node("Pow", "e x"), {"e": np.array(exponent, kind)}, opset=opset, x=x)
+
+
+@pytest.mark.parametrize("shape", [(3, 1, 1), (1,), (), (3, 4, 5), (5,), (4, 1)])
+@pytest.mark.parametrize("constant", [True, False])
+@pytest.mark.parametrize("opset", [7, 9, 16])
+def test_prelu(shape, constant, opset, tmp_path):
+    slope = real(*shape)
+    if constant:
+        check(tmp_path, node("PRelu", "x s"), {"s": slope}, opset=opset, x=real(2, 3, 4, 5))
+    else:
+        check(tmp_path, node("PRelu", "x s"), opset=opset, x=real(2, 3, 4, 5), s=slope)
+
+
+def test_integer_functions(tmp_path):
+    k = ints(-3, 0, 5)
+    for op, opset in (("Abs", 13), ("Neg", 13), ("Sign", 13)):
+        check(tmp_path, [node(op, "k", "a"), node("Cast", "a", "f", to=TensorProto.FLOAT), node("Add", "x f")], {"k": k}, opset=opset, x=real(3))
 
 
 def test_clip(tmp_path):

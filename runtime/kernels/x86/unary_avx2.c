@@ -1,0 +1,126 @@
+/* Functions of one S16 with AVX2, eight elements at a time: tables, two slopes, whole numbers. */
+#include "avx2.h"
+
+/* ---- the walk over pixels: runs of elements side by side ---- */
+
+typedef void unary_run(const ipu_rec *rec, void *const p[], uint8_t *y, const uint8_t *x, int64_t n);
+
+/* flat: a run may go over a whole row where pixels lie side by side. */
+IPU_INLINE void unary_rows(const ipu_rec *rec, void *const p[], int32_t y0, int32_t y1, unary_run *run, int flat)
+{
+    const ipu_ref *y = (const ipu_ref *)(const void *)(rec + 1), *x = y + 1;
+    const int whole = flat && (y->w == 1 || (y->pix == y->c * 2 && x->pix == x->c * 2));
+    const int32_t runs = whole ? 1 : y->w;
+
+    for (int32_t row = y0; row < y1; row++) {
+        const int32_t n = row / y->h, h = row % y->h;
+        uint8_t *py = (uint8_t *)p[0] + (ptrdiff_t)n * y->img + (ptrdiff_t)h * y->row;
+        const uint8_t *px = (const uint8_t *)p[1] + (ptrdiff_t)n * x->img + (ptrdiff_t)h * x->row;
+        for (int32_t i = 0; i < runs; i++, py += y->pix, px += x->pix)
+            run(rec, p, py, px, whole ? (int64_t)y->w * y->c : y->c);
+    }
+}
+
+/* ---- tables ---- */
+
+/* ipu_lut_at of eight lanes: the exponent of a float is the place of the leading bit. */
+IPU_INLINE __m256i lut_eight(const int16_t *table, __m256i x)
+{
+    const __m256i one = _mm256_set1_epi32(1), zero = _mm256_setzero_si256();
+    const __m256i a = _mm256_min_epi32(_mm256_abs_epi32(x), _mm256_set1_epi32(32767));
+    const __m256i e = _mm256_srli_epi32(_mm256_castps_si256(_mm256_cvtepi32_ps(a)), 23);
+    const __m256i h = _mm256_max_epi32(_mm256_sub_epi32(e, _mm256_set1_epi32(127 + IPU_LUT_BITS)), zero);
+    const __m256i k = _mm256_srlv_epi32(a, h), f = _mm256_sub_epi32(a, _mm256_sllv_epi32(k, h));
+    const __m256i side = _mm256_and_si256(_mm256_srai_epi32(x, 31), _mm256_set1_epi32(IPU_LUT_SIDE));
+    const __m256i i = _mm256_add_epi32(_mm256_add_epi32(_mm256_slli_epi32(h, IPU_LUT_BITS), k), side);
+    const __m256i pair = _mm256_i32gather_epi32((const int *)(const void *)table, i, 2);
+    const __m256i lo = _mm256_srai_epi32(_mm256_slli_epi32(pair, 16), 16), hi = _mm256_srai_epi32(pair, 16);
+    const __m256i half = _mm256_srli_epi32(_mm256_sllv_epi32(one, h), 1);
+    const __m256i rise = _mm256_add_epi32(_mm256_mullo_epi32(_mm256_sub_epi32(hi, lo), f), half);
+
+    return _mm256_add_epi32(lo, _mm256_srav_epi32(rise, h));
+}
+
+static void lut_run(const ipu_rec *rec, void *const p[], uint8_t *y, const uint8_t *x, int64_t n)
+{
+    int64_t k = 0;
+
+    (void)rec;
+    for (; k + 8 <= n; k += 8)
+        s256_put8_s16(y + 2 * k, lut_eight(p[2], s256_get8_s16(x + 2 * k)));
+    for (; k < n; k++)
+        s16_to(y + 2 * k, ipu_lut_at(p[2], s16_at(x + 2 * k)));
+}
+
+IPU_KERNEL(ipu_lut_s16_avx2)
+{
+    unary_rows(rec, p, y0, y1, lut_run, 1);
+}
+
+/* ---- two slopes ---- */
+
+static void prelu_run(const ipu_rec *rec, void *const p[], uint8_t *y, const uint8_t *x, int64_t n)
+{
+    const ipu_prelu *r = (const ipu_prelu *)rec;
+    const float *mult = p[2];
+    const int each = r->mult.c != 1;
+    const f256_out out = f256_out_of(&r->out);
+    const __m256 m = _mm256_set1_ps(r->m);
+    __m256 other = _mm256_set1_ps(mult[0]);
+    int64_t k = 0;
+
+    for (; k + 8 <= n; k += 8) {
+        const __m256i v = s256_get8_s16(x + 2 * k);
+        const __m256 above = _mm256_castsi256_ps(_mm256_cmpgt_epi32(v, _mm256_set1_epi32(r->threshold)));
+        if (each)
+            other = _mm256_loadu_ps(mult + k);
+        s256_put8_s16(y + 2 * k, f256_requant(v, _mm256_blendv_ps(other, m, above), &out));
+    }
+    for (; k < n; k++) {
+        const int32_t v = s16_at(x + 2 * k);
+        s16_to(y + 2 * k, ipu_requant(v, v > r->threshold ? r->m : mult[each ? k : 0], &r->out));
+    }
+}
+
+IPU_KERNEL(ipu_prelu_s16_avx2)
+{
+    unary_rows(rec, p, y0, y1, prelu_run, ((const ipu_prelu *)rec)->mult.c == 1);
+}
+
+/* ---- whole numbers ---- */
+
+IPU_INLINE __m256 round_eight(const ipu_round *r, __m256i x)
+{
+    const __m256 v = _mm256_mul_ps(_mm256_cvtepi32_ps(x), _mm256_set1_ps(r->scale));
+    switch (r->mode) {
+    case IPU_ROUND_DOWN:
+        return _mm256_floor_ps(v);
+    case IPU_ROUND_UP:
+        return _mm256_ceil_ps(v);
+    case IPU_ROUND_NEAREST:
+        return _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+    default:
+        return _mm256_cvtepi32_ps(_mm256_sign_epi32(_mm256_set1_epi32(1), x));
+    }
+}
+
+static void round_run(const ipu_rec *rec, void *const p[], uint8_t *y, const uint8_t *x, int64_t n)
+{
+    const ipu_round *r = (const ipu_round *)rec;
+    const f256_out out = f256_out_of(&r->out);
+    const __m256 m = _mm256_set1_ps(r->m);
+    int64_t k = 0;
+
+    (void)p;
+    for (; k + 8 <= n; k += 8)
+        s256_put8_s16(y + 2 * k, f256_store(_mm256_mul_ps(round_eight(r, s256_get8_s16(x + 2 * k)), m), &out));
+    for (; k < n; k++) {
+        const __m256 g = _mm256_mul_ps(round_eight(r, _mm256_set1_epi32(s16_at(x + 2 * k))), m);
+        s16_to(y + 2 * k, _mm256_cvtsi256_si32(f256_store(g, &out)));
+    }
+}
+
+IPU_KERNEL(ipu_round_s16_avx2)
+{
+    unary_rows(rec, p, y0, y1, round_run, 1);
+}
