@@ -1,5 +1,7 @@
-/* add, sub, mul, div, min, max: elementwise on two operands with numpy broadcasting.  Integers serve shape arithmetic
- * and constant folding. */
+/* add, sub, mul, div, min, max, power: elementwise on two operands with numpy broadcasting.  Integers serve shape
+ * arithmetic and constant folding. */
+#include <math.h>
+
 #include "ops/arith.h"
 
 #include <string.h>
@@ -13,9 +15,10 @@ static const struct arith {
     const char *onnx, *tflite;
     ipu_kind kind; /* a subtraction is an addition */
 } table[] = {
-    { &sgs_op_add, "Add", "ADD", IPU_ADD_S16 },     { &sgs_op_sub, "Sub", "SUB", IPU_ADD_S16 },
-    { &sgs_op_mul, "Mul", "MUL", IPU_MUL_S16 },     { &sgs_op_div, "Div", "DIV", IPU_DIV_S16 },
-    { &sgs_op_min, "Min", "MINIMUM", IPU_MIN_S16 }, { &sgs_op_max, "Max", "MAXIMUM", IPU_MAX_S16 },
+    { &sgs_op_add, "Add", "ADD", IPU_ADD_S16 },      { &sgs_op_sub, "Sub", "SUB", IPU_ADD_S16 },
+    { &sgs_op_mul, "Mul", "MUL", IPU_MUL_S16 },      { &sgs_op_div, "Div", "DIV", IPU_DIV_S16 },
+    { &sgs_op_min, "Min", "MINIMUM", IPU_MIN_S16 },  { &sgs_op_max, "Max", "MAXIMUM", IPU_MAX_S16 },
+    { &sgs_op_power, "Pow", "POW", IPU_KIND_COUNT }, /* none */
 };
 
 static const struct arith *row_of(const sgs_op *op)
@@ -33,7 +36,7 @@ static sgs_status arith_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, 
 {
     (void)g;
     sgs_type t = n->in[0]->type;
-    if (t != SGS_F32 && t != SGS_F64 && t != SGS_S64 && t != SGS_S32 && t != SGS_S16)
+    if (t != SGS_F32 && t != SGS_F64 && t != SGS_S64 && t != SGS_S32 && t != SGS_S16 && t != SGS_S8 && t != SGS_U8)
         return sgs_fail(d, SGS_E_UNSUPPORTED, "%s of type %s is not supported", n->op->name, sgs_type_name(t));
     SGS_TRY(sgs_need_type(n->in[1], t, "second input", d));
     return sgs_broadcast(n->in[0], n->in[1], out, d);
@@ -65,6 +68,8 @@ typedef struct line {
         LOOP(T, a / b)                                                                                                 \
     else if (op == &sgs_op_min)                                                                                        \
         LOOP(T, a < b ? a : b)                                                                                         \
+    else if (op == &sgs_op_power)                                                                                      \
+        LOOP(T, (T)pow((double)a, (double)b))                                                                          \
     else                                                                                                               \
         LOOP(T, a > b ? a : b)
 
@@ -76,6 +81,20 @@ static void line_f32(const sgs_op *op, const line *l)
 static void line_f64(const sgs_op *op, const line *l)
 {
     REAL(double)
+}
+
+/* Below 1 what is left is 0 unless a is 1 or -1. */
+static bool power_overflows(int64_t a, int64_t b, int64_t *r)
+{
+    *r = 1;
+    if (b < 0 || a == 1 || a == -1) {
+        *r = a == 1 || (a == -1 && b % 2 == 0) ? 1 : a == -1 ? -1 : 0;
+        return a == 0;
+    }
+    bool bad = false;
+    for (int64_t i = 0; i < b && !bad && *r; i++)
+        bad = __builtin_mul_overflow(*r, a, r);
+    return bad;
 }
 
 static sgs_status integer(const sgs_op *op, int64_t a, int64_t b, int64_t *r, sgs_diag *d)
@@ -91,6 +110,8 @@ static sgs_status integer(const sgs_op *op, int64_t a, int64_t b, int64_t *r, sg
         bad = __builtin_mul_overflow(a, b, r);
     else if (op == &sgs_op_div && (bad = a == INT64_MIN && b == -1) == false)
         *r = a / b;
+    else if (op == &sgs_op_power)
+        bad = power_overflows(a, b, r);
     else if (op == &sgs_op_min)
         *r = a < b ? a : b;
     else if (op == &sgs_op_max)
@@ -100,7 +121,34 @@ static sgs_status integer(const sgs_op *op, int64_t a, int64_t b, int64_t *r, sg
 
 static int64_t integer_at(sgs_type t, const void *p, int64_t i)
 {
-    return t == SGS_S64 ? ((const int64_t *)p)[i] : ((const int32_t *)p)[i];
+    switch (t) {
+    case SGS_S64:
+        return ((const int64_t *)p)[i];
+    case SGS_S32:
+        return ((const int32_t *)p)[i];
+    case SGS_S8:
+        return ((const int8_t *)p)[i];
+    default:
+        return ((const uint8_t *)p)[i];
+    }
+}
+
+static bool put_integer(sgs_type t, void *p, int64_t i, int64_t v)
+{
+    switch (t) {
+    case SGS_S64:
+        ((int64_t *)p)[i] = v;
+        return true;
+    case SGS_S32:
+        ((int32_t *)p)[i] = (int32_t)v;
+        return v == (int32_t)v;
+    case SGS_S8:
+        ((int8_t *)p)[i] = (int8_t)v;
+        return v == (int8_t)v;
+    default:
+        ((uint8_t *)p)[i] = (uint8_t)v;
+        return v == (uint8_t)v;
+    }
 }
 
 static sgs_status line_integer(const sgs_op *op, sgs_type t, const line *l, sgs_diag *d)
@@ -108,12 +156,8 @@ static sgs_status line_integer(const sgs_op *op, sgs_type t, const line *l, sgs_
     for (int64_t i = 0; i < l->n; i++) {
         int64_t r = 0;
         SGS_TRY(integer(op, integer_at(t, l->a, i * l->sa), integer_at(t, l->b, i * l->sb), &r, d));
-        if (t == SGS_S64)
-            ((int64_t *)l->y)[i] = r;
-        else if (r < INT32_MIN || r > INT32_MAX)
+        if (!put_integer(t, l->y, i, r))
             return sgs_fail(d, SGS_E_MODEL, "integer overflow");
-        else
-            ((int32_t *)l->y)[i] = (int32_t)r;
     }
     return SGS_OK;
 }
@@ -190,11 +234,28 @@ static sgs_status emit_pair(sgs_import *im, const sgs_source_node *s, const sgs_
     return sgs_emit(im, s, op, 2, in, NULL, y, d);
 }
 
-static sgs_status emit_two(sgs_import *im, const sgs_source_node *s, const sgs_op *op, sgs_diag *d)
+/* Before opset 7 the second operand's dims are those of the first from `axis` on. */
+static sgs_status from_axis(sgs_import *im, const sgs_source_node *s, const sgs_value *a, sgs_value **b, sgs_diag *d)
+{
+    int64_t axis = a->rank - (*b)->rank;
+    sgs_shape_attr shape = { .n = a->rank };
+    SGS_TRY(sgs_src_int(s, "axis", &axis, d));
+    axis += axis < 0 ? a->rank : 0;
+    if (axis < 0 || axis + (*b)->rank > a->rank)
+        return sgs_src_fail(im, s, d, "an operand of %d dimensions does not fit one of %d from axis %lld on",
+                            (*b)->rank, a->rank, (long long)axis);
+    for (int i = 0; i < a->rank; i++)
+        shape.dim[i] = i >= axis && i < axis + (*b)->rank ? (*b)->dim[i - axis] : 1;
+    return sgs_emit(im, s, &sgs_op_reshape, 1, b, &shape, b, d);
+}
+
+sgs_status sgs_from_onnx_arith(sgs_import *im, const sgs_source_node *s, const sgs_op *op, sgs_diag *d)
 {
     sgs_value *a, *b, *y;
     SGS_TRY(sgs_src_in(im, s, 0, &a, d));
     SGS_TRY(sgs_src_in(im, s, 1, &b, d));
+    if (s->opset < 7 && sgs_src_find(s, "axis"))
+        SGS_TRY(from_axis(im, s, a, &b, d));
     SGS_TRY(emit_pair(im, s, op, a, b, &y, d));
     return sgs_src_out(im, s, 0, y, d);
 }
@@ -204,7 +265,7 @@ static sgs_status from_onnx_two(sgs_import *im, const sgs_source_node *s, sgs_di
     const struct arith *a = table;
     while (strcmp(a->onnx, s->op))
         a++;
-    return emit_two(im, s, a->op, d);
+    return sgs_from_onnx_arith(im, s, a->op, d);
 }
 
 /* Sum, Mean, Max, Min of one or more: pair by pair, from the left. */
@@ -244,14 +305,24 @@ static bool is_number(const sgs_value *v)
     return v->data && v->type == SGS_F32 && sgs_value_count(v) == 1;
 }
 
-/* TFLite's minimum compares integers as they are; with one constant number it is read back as a clip. */
+/* TFLite's minimum compares integers as they are; with one constant number it is read back as a clip, a power as one of
+ * one variable. */
 static sgs_status arith_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag *d)
 {
     (void)d;
     bool extreme = n->op == &sgs_op_min || n->op == &sgs_op_max;
-    if (extreme && (n->out[0]->type == SGS_S16 || is_number(n->in[1])))
+    if ((extreme && n->out[0]->type == SGS_S16) || ((extreme || n->op == &sgs_op_power) && is_number(n->in[1])))
         return sgs_tfl_custom(w, n);
     return sgs_tfl_simple(w, n, row_of(n->op)->tflite, NULL);
+}
+
+static sgs_status emit_two(sgs_import *im, const sgs_source_node *s, const sgs_op *op, sgs_diag *d)
+{
+    sgs_value *a, *b, *y;
+    SGS_TRY(sgs_src_in(im, s, 0, &a, d));
+    SGS_TRY(sgs_src_in(im, s, 1, &b, d));
+    SGS_TRY(emit_pair(im, s, op, a, b, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
 }
 
 sgs_status sgs_from_tflite_arith(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
@@ -367,14 +438,25 @@ ROW(mul);
 ROW(div);
 ROW(min);
 ROW(max);
+/* Of two variables: in float alone. */
+const sgs_op sgs_op_power = { .name = "power",
+                              .family = "arith",
+                              .nin_min = 2,
+                              .nin_max = 2,
+                              .nout = 1,
+                              .infer = arith_infer,
+                              .eval = arith_eval,
+                              .to_tflite = arith_to_tflite,
+                              .permute = sgs_permute_elementwise,
+                              .kernel = "" };
 
 static const sgs_op *const ops[] = {
     &sgs_op_add, &sgs_op_sub, &sgs_op_mul, &sgs_op_div, &sgs_op_min, &sgs_op_max, NULL
 };
 static const sgs_from onnx[] = {
-    { "Add", from_onnx_two, 7 },   { "Sub", from_onnx_two, 7 },    { "Mul", from_onnx_two, 7 },
-    { "Div", from_onnx_two, 7 },   { "Sum", from_onnx_chain, 6 },  { "Max", from_onnx_chain, 6 },
-    { "Min", from_onnx_chain, 6 }, { "Mean", from_onnx_chain, 6 }, { NULL, NULL, 0 },
+    { "Add", from_onnx_two, 1 },   { "Sub", from_onnx_two, 1 },    { "Mul", from_onnx_two, 1 },
+    { "Div", from_onnx_two, 1 },   { "Sum", from_onnx_chain, 1 },  { "Max", from_onnx_chain, 1 },
+    { "Min", from_onnx_chain, 1 }, { "Mean", from_onnx_chain, 1 }, { NULL, NULL, 0 },
 };
 static const sgs_from tflite[] = {
     { "ADD", sgs_from_tflite_arith, 0 },

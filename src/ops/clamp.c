@@ -39,7 +39,7 @@ static sgs_status clip_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor 
 static sgs_status emit_clip(sgs_import *im, const sgs_source_node *s, float lo, float hi, sgs_diag *d)
 {
     sgs_value *x, *y;
-    sgs_act_attr a = { lo, hi };
+    sgs_act_attr a = { lo > hi ? hi : lo, hi }; /* min above max: all is max */
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
     SGS_TRY(sgs_emit(im, s, &sgs_op_clip, 1, &x, &a, &y, d));
     return sgs_src_out(im, s, 0, y, d);
@@ -50,16 +50,31 @@ static sgs_status from_onnx_relu(sgs_import *im, const sgs_source_node *s, sgs_d
     return emit_clip(im, s, 0.0f, INFINITY, d);
 }
 
-/* A bound given as an input: one constant number. */
-static sgs_status bound(sgs_import *im, const sgs_source_node *s, int i, float *v, sgs_diag *d)
+/* A bound given as an input: absent, or one constant number. */
+static bool is_number(const sgs_value *b, float *v)
 {
-    const sgs_value *b = sgs_src_opt(im, s, i);
-    if (!b)
-        return SGS_OK;
-    if (!b->data || b->type != SGS_F32 || sgs_value_count(b) != 1)
-        return sgs_src_fail(im, s, d, "%s must be one constant float number", i == 1 ? "min" : "max");
-    *v = *(const float *)b->data;
-    return SGS_OK;
+    if (b && (!b->data || b->type != SGS_F32 || sgs_value_count(b) != 1))
+        return false;
+    if (b)
+        *v = *(const float *)b->data;
+    return true;
+}
+
+/* Bounds known only at run time, or integers. */
+static sgs_status emit_extremes(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *in[2], *y;
+    SGS_TRY(sgs_src_in(im, s, 0, &y, d));
+    SGS_TRY(sgs_emit_same(im, s, y, &y, d));
+    for (int i = 1; i <= 2; i++) {
+        in[0] = y;
+        in[1] = sgs_src_opt(im, s, i);
+        if (in[1] && sgs_value_count(in[1]) != 1)
+            return sgs_src_fail(im, s, d, "%s must be one number", i == 1 ? "min" : "max");
+        if (in[1])
+            SGS_TRY(sgs_emit(im, s, i == 1 ? &sgs_op_max : &sgs_op_min, 2, in, NULL, &y, d));
+    }
+    return sgs_src_out(im, s, 0, y, d);
 }
 
 static sgs_status from_onnx_clip(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
@@ -67,8 +82,10 @@ static sgs_status from_onnx_clip(sgs_import *im, const sgs_source_node *s, sgs_d
     float lo = -INFINITY, hi = INFINITY;
     SGS_TRY(sgs_src_float(s, "min", &lo, d));
     SGS_TRY(sgs_src_float(s, "max", &hi, d));
-    SGS_TRY(bound(im, s, 1, &lo, d));
-    SGS_TRY(bound(im, s, 2, &hi, d));
+    const sgs_value *x = sgs_src_opt(im, s, 0);
+    bool integer = x && x->type != SGS_F32;
+    if (integer || !is_number(sgs_src_opt(im, s, 1), &lo) || !is_number(sgs_src_opt(im, s, 2), &hi))
+        return emit_extremes(im, s, d);
     return emit_clip(im, s, lo, hi, d);
 }
 

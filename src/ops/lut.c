@@ -50,6 +50,15 @@ static double softplus(double x)
     F(reciprocal, 1 / x)                                                            \
     F(sin, sin(x))                                                                  \
     F(cos, cos(x))                                                                  \
+    F(tan, tan(x))                                                                  \
+    F(asin, asin(x))                                                                \
+    F(acos, acos(x))                                                                \
+    F(atan, atan(x))                                                                \
+    F(sinh, sinh(x))                                                                \
+    F(cosh, cosh(x))                                                                \
+    F(asinh, asinh(x))                                                              \
+    F(acosh, acosh(x))                                                              \
+    F(atanh, atanh(x))                                                              \
     F(pow, pow(x, a))
 /* clang-format on */
 
@@ -102,6 +111,15 @@ static const function table[] = {
     ROW(reciprocal, OBSERVED, "Reciprocal", NULL, { { 0 } }),
     ROW(sin, WITHIN_1, "Sin", "SIN", { { 0 } }),
     ROW(cos, WITHIN_1, "Cos", "COS", { { 0 } }),
+    ROW(tan, OBSERVED, "Tan", NULL, { { 0 } }),
+    ROW(asin, OBSERVED, "Asin", NULL, { { 0 } }),
+    ROW(acos, OBSERVED, "Acos", NULL, { { 0 } }),
+    ROW(atan, OBSERVED, "Atan", NULL, { { 0 } }),
+    ROW(sinh, OBSERVED, "Sinh", NULL, { { 0 } }),
+    ROW(cosh, OBSERVED, "Cosh", NULL, { { 0 } }),
+    ROW(asinh, OBSERVED, "Asinh", NULL, { { 0 } }),
+    ROW(acosh, OBSERVED, "Acosh", NULL, { { 0 } }),
+    ROW(atanh, OBSERVED, "Atanh", NULL, { { 0 } }),
     ROW(pow, OBSERVED, NULL, NULL, { { 0 } }),
 #undef ROW
 };
@@ -220,12 +238,10 @@ static sgs_status from_onnx_pow(sgs_import *im, const sgs_source_node *s, sgs_di
     SGS_TRY(sgs_src_in(im, s, 1, &e, d));
     if (x->type == SGS_F32 && number(e, &v) && e->rank <= x->rank)
         SGS_TRY(power(im, s, x, v, &y, d));
-    else if (e->type == SGS_F32 && number(x, &v) && x->rank <= e->rank && v > 0)
+    else if (x->type == SGS_F32 && e->type == SGS_F32 && number(x, &v) && x->rank <= e->rank && v > 0)
         SGS_TRY(exponential(im, s, v, e, &y, d));
     else
-        return sgs_src_refuse(
-            im, s, d,
-            "expected a float tensor and one constant exponent, or one constant base above 0 and a float tensor");
+        return sgs_from_onnx_arith(im, s, &sgs_op_power, d);
     return sgs_src_out(im, s, 0, y, d);
 }
 
@@ -277,7 +293,7 @@ static sgs_status pow_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_
     float v;
     SGS_TRY(sgs_src_in(im, s, 1, &e, d));
     if (!number(e, &v))
-        return sgs_src_refuse(im, s, d, "expected one constant exponent");
+        return sgs_from_tflite_arith(im, s, d);
     return emit_one(im, s, &sgs_op_pow, (sgs_lut_attr){ v, 0 }, d);
 }
 
@@ -300,12 +316,20 @@ static bool lut_fixed_out(const sgs_node *n, sgs_qfixed *f)
     return e != OBSERVED;
 }
 
-/* Below 0, where they mean nothing, these keep what they give at 0. */
-static bool starts_at_zero(const sgs_node *n)
+/* Where the function has values: beyond an end it keeps the one there. */
+typedef struct domain {
+    double lo, hi;
+} domain;
+
+static domain domain_of(const sgs_node *n)
 {
     double e = (double)((const sgs_lut_attr *)n->attr)->alpha;
-    return n->op == &sgs_op_log || n->op == &sgs_op_sqrt || n->op == &sgs_op_rsqrt ||
-           (n->op == &sgs_op_pow && e != rint(e));
+    if (n->op == &sgs_op_log || n->op == &sgs_op_sqrt || n->op == &sgs_op_rsqrt ||
+        (n->op == &sgs_op_pow && e != rint(e)))
+        return (domain){ 0, INFINITY };
+    if (n->op == &sgs_op_asin || n->op == &sgs_op_acos || n->op == &sgs_op_atanh)
+        return (domain){ -1, 1 };
+    return (domain){ n->op == &sgs_op_acosh ? 1 : -INFINITY, INFINITY };
 }
 
 /* The value at x in steps of the output, as a table holds it.  At a pole it is an end of the range: which one, x's sign
@@ -313,7 +337,8 @@ static bool starts_at_zero(const sgs_node *n)
 static int16_t entry(const sgs_node *n, const function *f, double x)
 {
     const sgs_lut_attr *a = n->attr;
-    double v = f->of(starts_at_zero(n) && x < 0 ? 0 : x, (double)a->alpha, (double)a->beta) / sgs_scale(n->out[0], 0);
+    domain d = domain_of(n);
+    double v = f->of(clamp(x, d.lo, d.hi), (double)a->alpha, (double)a->beta) / sgs_scale(n->out[0], 0);
     return (int16_t)(isnan(v) ? 0 : rint(clamp(v, -32767, 32767)));
 }
 
@@ -401,8 +426,17 @@ static const sgs_from onnx[] = {
     { "Sqrt", from_onnx_function, 1 },
     { "Reciprocal", from_onnx_function, 1 },
     { "Sin", from_onnx_function, 7 },
+    { "Tan", from_onnx_function, 7 },
+    { "Asin", from_onnx_function, 7 },
+    { "Acos", from_onnx_function, 7 },
+    { "Atan", from_onnx_function, 7 },
+    { "Sinh", from_onnx_function, 9 },
+    { "Cosh", from_onnx_function, 9 },
+    { "Asinh", from_onnx_function, 9 },
+    { "Acosh", from_onnx_function, 9 },
+    { "Atanh", from_onnx_function, 9 },
     { "Cos", from_onnx_function, 7 },
-    { "Pow", from_onnx_pow, 7 },
+    { "Pow", from_onnx_pow, 1 },
     { NULL, NULL, 0 },
 };
 static const sgs_from tflite[] = {

@@ -163,11 +163,12 @@ bool sgs_permute_axis(const sgs_node *n, const int64_t *perm, int rank, void *at
 
 extern const sgs_op sgs_op_conv, sgs_op_depthwise, sgs_op_fc;           /* conv.c, depthwise.c, fc.c */
 extern const sgs_op sgs_op_deconv;                                      /* deconv.c */
-extern const sgs_op sgs_op_add, sgs_op_sub, sgs_op_mul, sgs_op_div, sgs_op_min, sgs_op_max; /* arith.c */
+extern const sgs_op sgs_op_add, sgs_op_sub, sgs_op_mul, sgs_op_div, sgs_op_min, sgs_op_max, sgs_op_power; /* arith.c */
 /* lut.c: functions of one variable that have a table.  alpha, beta as ONNX names them. */
 #define SGS_LUT_OPS(X) \
     X(sigmoid) X(tanh) X(elu) X(selu) X(celu) X(softplus) X(softsign) X(hardsigmoid) X(hardswish) X(silu) X(mish) X(gelu) X(gelu_tanh) \
-    X(erf) X(exp) X(log) X(sqrt) X(rsqrt) X(reciprocal) X(sin) X(cos) X(pow)
+    X(erf) X(exp) X(log) X(sqrt) X(rsqrt) X(reciprocal) X(sin) X(cos) X(tan) X(asin) X(acos) X(atan) X(sinh) X(cosh) X(asinh) X(acosh) \
+    X(atanh) X(pow)
 #define X(name) sgs_op_##name,
 extern const sgs_op SGS_LUT_OPS(X) sgs_op_prelu, sgs_op_leakyrelu, sgs_op_thresholdedrelu, sgs_op_abs, sgs_op_neg; /* prelu.c */
 #undef X

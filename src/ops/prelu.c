@@ -167,11 +167,22 @@ static sgs_status spelled_out(sgs_import *im, const sgs_source_node *s, sgs_valu
     return sgs_emit(im, s, &sgs_op_add, 2, in, NULL, y, d);
 }
 
+/* Before opset 7 a list of slopes belongs to axis 1. */
+static sgs_status along_channels(sgs_import *im, const sgs_source_node *s, sgs_value **in, sgs_diag *d)
+{
+    sgs_shape_attr shape = { .n = in[0]->rank - 1, .dim = { in[1]->dim[0] } };
+    for (int i = 1; i < shape.n; i++)
+        shape.dim[i] = 1;
+    return sgs_emit(im, s, &sgs_op_reshape, 1, &in[1], &shape, &in[1], d);
+}
+
 static sgs_status prelu_from(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     sgs_value *in[2], *y;
     for (int i = 0; i < 2; i++)
         SGS_TRY(sgs_src_in(im, s, i, &in[i], d));
+    if (s->opset && s->opset < 7 && in[1]->rank == 1 && in[0]->rank > 2)
+        SGS_TRY(along_channels(im, s, in, d));
     if (in[1]->data || im->as_is)
         SGS_TRY(sgs_emit(im, s, &sgs_op_prelu, 2, in, NULL, &y, d));
     else
@@ -324,7 +335,7 @@ const sgs_op sgs_op_neg = { .name = "neg", .eval = abs_neg_eval, LINE };
 static const sgs_op *const ops[] = { &sgs_op_prelu, &sgs_op_leakyrelu, &sgs_op_thresholdedrelu,
                                      &sgs_op_abs,   &sgs_op_neg,       NULL };
 static const sgs_from onnx[] = {
-    { "PRelu", prelu_from, 7 },
+    { "PRelu", prelu_from, 1 },
     { "LeakyRelu", from_onnx_leakyrelu, 1 },
     { "ThresholdedRelu", from_onnx_thresholdedrelu, 10 },
     { "Abs", from_onnx_abs, 1 },

@@ -1,5 +1,6 @@
-/* fold-bias: arithmetic with one constant a channel behind a convolution or fc goes into its weights and bias.
- * fold-matmul: a product with a constant right side is an fc.                                                  */
+/* fold-bias: arithmetic with one constant a channel behind a convolution or fc goes into its weights and bias; a
+ * product before it goes into the weights, a sum into the bias where no padding stands beside it. fold-matmul: a
+ * product with a constant right side is an fc.                                                  */
 #include <math.h>
 #include <string.h>
 
@@ -58,9 +59,90 @@ static bool fold_bias(sgs_rewriter *r, sgs_node *n)
     return arith && (fold_arith(r, n, 0) || fold_arith(r, n, 1));
 }
 
+/* ---- before the convolution ------------------------------------------------------------------ */
+
+/* Element k of the weights: which output channel it makes, which input channel it takes. */
+typedef struct tap {
+    int64_t out, in;
+} tap;
+
+static tap tap_of(const sgs_node *conv, int64_t k)
+{
+    const sgs_value *w = conv->in[1];
+    int64_t inputs = w->dim[w->rank - 1], groups = ((const sgs_conv_attr *)conv->attr)->groups;
+    if (conv->op == &sgs_op_depthwise)
+        return (tap){ k % inputs, k % inputs };
+    int64_t o = k / (sgs_value_count(w) / w->dim[0]);
+    return (tap){ o, conv->op == &sgs_op_fc ? k % inputs : o / (w->dim[0] / groups) * inputs + k % inputs };
+}
+
+static bool is_plain_conv(const sgs_node *n)
+{
+    return (n->op == &sgs_op_conv || n->op == &sgs_op_depthwise || n->op == &sgs_op_fc) && sgs_is_const_f32(n->in[1]) &&
+           (n->nin < 3 || !n->in[2] || sgs_is_const_f32(n->in[2])) && sgs_value_count(n->in[1]) > 0;
+}
+
+static bool is_padded(const sgs_node *conv)
+{
+    const int64_t *pad = ((const sgs_conv_attr *)conv->attr)->pad;
+    return conv->op != &sgs_op_fc && (pad[0] || pad[1] || pad[2] || pad[3]);
+}
+
+static sgs_value *weights_times(sgs_rewriter *r, const sgs_node *conv, const float *c)
+{
+    const sgs_value *w = conv->in[1];
+    int64_t count = sgs_value_count(w);
+    sgs_value *v = sgs_const_new(r->g, SGS_F32, w->rank, w->dim, w->data, true);
+    for (int64_t k = 0; k < count; k++)
+        ((float *)(uintptr_t)v->data)[k] *= c[tap_of(conv, k).in];
+    return v;
+}
+
+/* bias[o] + sum of w c */
+static sgs_value *bias_plus(sgs_rewriter *r, const sgs_node *conv, const float *c)
+{
+    const sgs_value *w = conv->in[1], *y = conv->out[0];
+    int64_t count = sgs_value_count(w), outputs = y->dim[y->rank - 1];
+    double *sum = SGS_NEW_N(r->g->arena, double, outputs);
+    sgs_value *v = sgs_const_new(r->g, SGS_F32, 1, &outputs, NULL, true);
+    for (int64_t k = 0; k < count; k++)
+        sum[tap_of(conv, k).out] += (double)((const float *)w->data)[k] * (double)c[tap_of(conv, k).in];
+    for (int64_t o = 0; o < outputs; o++)
+        ((float *)(uintptr_t)v->data)[o] =
+            (float)(sum[o] + (conv->nin > 2 && conv->in[2] ? (double)((const float *)conv->in[2]->data)[o] : 0));
+    return v;
+}
+
+/* A constant goes on under the old one's names, which only `user` knew. */
+static void succeed(sgs_rewriter *r, sgs_value *now, sgs_value *old, const sgs_node *user)
+{
+    if (old && sgs_used_only_by(r, old, user))
+        sgs_value_take_names(r->g, now, old);
+}
+
+static bool fold_before(sgs_rewriter *r, sgs_node *n)
+{
+    sgs_node *arith = n->nin ? n->in[0]->def : NULL;
+    bool times = arith && arith->op == &sgs_op_mul, plus = arith && arith->op == &sgs_op_add;
+    if ((!times && !plus) || !is_plain_conv(n) || (plus && is_padded(n)) || !sgs_used_only_by(r, n->in[0], n))
+        return false;
+    sgs_value *x = arith->in[0], *old = times ? n->in[1] : n->nin > 2 ? n->in[2] : NULL;
+    const float *c = sgs_same_dims(x, n->in[0]) ? sgs_per_channel(r, arith->in[1], x->dim[x->rank - 1]) : NULL;
+    if (!c || x->data)
+        return false;
+    sgs_value *in[3] = { x, n->in[1], n->nin > 2 ? n->in[2] : NULL };
+    in[times ? 1 : 2] = times ? weights_times(r, n, c) : bias_plus(r, n, c);
+    succeed(r, in[times ? 1 : 2], old, n);
+    sgs_value_swallow(r->g, n->out[0], n->in[0]);
+    sgs_put(r, n, n->op, in[2] ? 3 : 2, in, n->attr, n->out[0]);
+    n->prev->name = n->name;
+    sgs_node_remove(r->g, n);
+    return true;
+}
+
 sgs_status sgs_pass_fold_bias(sgs_graph *g, bool *changed, sgs_diag *d)
 {
-    static const sgs_rule rules[] = { fold_bias, NULL };
+    static const sgs_rule rules[] = { fold_bias, fold_before, NULL };
     return sgs_rewrite(g, rules, changed, d);
 }
 

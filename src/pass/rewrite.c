@@ -118,6 +118,11 @@ bool sgs_used_only_by(sgs_rewriter *r, const sgs_value *v, const sgs_node *n)
     return sgs_only_user(users(r), v) == n;
 }
 
+bool sgs_used_once(sgs_rewriter *r, const sgs_value *v)
+{
+    return sgs_user_count(users(r), v) == 1;
+}
+
 bool sgs_is_graph_output(sgs_rewriter *r, const sgs_value *v)
 {
     for (int i = 0; i < r->g->nout; i++)

@@ -25,6 +25,8 @@ bool sgs_remove_dead(sgs_graph *g);
 
 /* v is used by n alone, once, and is no output of the graph. */
 bool sgs_used_only_by(sgs_rewriter *r, const sgs_value *v, const sgs_node *n);
+/* One use: one input slot of one node, or one output of the graph. */
+bool sgs_used_once(sgs_rewriter *r, const sgs_value *v);
 bool sgs_is_graph_output(sgs_rewriter *r, const sgs_value *v);
 bool sgs_is_const_f32(const sgs_value *v);
 /* Transposing these dims by perm leaves all elements in their order: the axes of more than one stay as they follow each
@@ -66,6 +68,8 @@ sgs_status sgs_pass_dead(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_fold_matmul(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_layout(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_fold_bn(sgs_graph *g, bool *changed, sgs_diag *d);
+sgs_status sgs_pass_fold_arith(sgs_graph *g, bool *changed, sgs_diag *d);
+sgs_status sgs_pass_fuse_func(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_fold_bias(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_fold_pad(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_fuse_act(sgs_graph *g, bool *changed, sgs_diag *d);

@@ -215,7 +215,8 @@ FUNCTIONS = [  # operator, first opset, attributes, inputs from, to
     ("Exp", 7, {}, -5, 5), ("Log", 7, {}, 0.01, 9), ("Sqrt", 7, {}, 0, 9), ("Reciprocal", 7, {}, 0.2, 9), ("Reciprocal", 7, {}, -9, -0.2), ("Sin", 7, {}, -9, 9),
     ("Cos", 7, {}, -9, 9), ("LeakyRelu", 7, {}, -4, 4), ("LeakyRelu", 7, {"alpha": 0.3}, -4, 4), ("ThresholdedRelu", 10, {}, -4, 4),
     ("ThresholdedRelu", 10, {"alpha": -0.5}, -4, 4), ("Abs", 7, {}, -4, 4), ("Neg", 7, {}, -4, 4), ("Floor", 7, {}, -9, 9), ("Ceil", 7, {}, -9, 9),
-    ("Round", 11, {}, -9, 9), ("Sign", 9, {}, -2, 2), ("Swish", 24, {}, -9, 9), ("Swish", 24, {"alpha": 0.5}, -9, 9),
+    ("Tan", 7, {}, -1.5, 1.5), ("Asin", 7, {}, -1, 1), ("Acos", 7, {}, -1, 1), ("Atan", 7, {}, -9, 9), ("Sinh", 9, {}, -4, 4), ("Cosh", 9, {}, -4, 4),
+    ("Asinh", 9, {}, -9, 9), ("Acosh", 9, {}, 1, 9), ("Atanh", 9, {}, -0.9, 0.9), ("Round", 11, {}, -9, 9), ("Sign", 9, {}, -2, 2), ("Swish", 24, {}, -9, 9), ("Swish", 24, {"alpha": 0.5}, -9, 9),
 ]
 
 
@@ -254,6 +255,24 @@ def test_pow(exponent, kind, opset, tmp_path):
         check(tmp_path, node("Pow", "e x"), {"e": np.array(exponent, kind)}, opset=opset, x=x)
 
 
+def test_pow_of_two_tensors(tmp_path):
+    a, b = np.abs(real(2, 3, 4, 5)) + np.float32(0.1), real(3, 1, 1)
+    check(tmp_path, node("Pow", "a b"), a=a, b=b)
+    check(tmp_path, node("Pow", "a b"), {"b": b}, a=a)
+    check(tmp_path, [node("Shape", "x", "s"), node("Pow", "s k", "t"), node("Reshape", "x t")], {"k": ints(1, 2)}, opset=13, x=real(6, 1))
+
+
+@pytest.mark.parametrize("op", ["Add", "Sub", "Mul", "Div"])
+def test_before_opset_7(op, tmp_path):
+    """The axis where the second operand begins.  onnxruntime starts at 7: the same network as it says it."""
+    from support import compare, evaluate, reference, save
+    a, b = real(2, 3, 4, 5), real(3, 4) + np.float32(5)
+    old = model([node(op, "a b", axis=1, broadcast=1)], {"a": a}, ["y"], {"b": b}, opset=6)
+    now = model([node(op, "a b")], {"a": a}, ["y"], {"b": b.reshape(3, 4, 1)}, opset=7)
+    compare(evaluate(save(old, tmp_path), [a], tmp_path), reference(now, {"a": a}))
+    refused(model([node(op, "a b", axis=3, broadcast=1)], {"a": a}, ["y"], {"b": b}, opset=6), tmp_path, "does not fit", op)
+
+
 @pytest.mark.parametrize("shape", [(3, 1, 1), (1,), (), (3, 4, 5), (5,), (4, 1)])
 @pytest.mark.parametrize("constant", [True, False])
 @pytest.mark.parametrize("opset", [7, 9, 16])
@@ -281,6 +300,9 @@ def test_clip(tmp_path):
     check(tmp_path, helper.make_node("Clip", ["x", "", "hi"], ["y"]), {"hi": np.float32(0.5)}, x=x)
     check(tmp_path, node("Clip", "x lo"), {"lo": np.float32(0.5)}, x=x)
     check(tmp_path, node("Clip", "x"), x=x)
+    check(tmp_path, node("Clip", "x lo hi"), {"lo": np.float32(2), "hi": np.float32(1)}, opset=13, x=x)
+    check(tmp_path, node("Clip", "x lo hi"), {"hi": np.float32(1)}, opset=13, x=x, lo=np.array(0.25, np.float32))
+    check(tmp_path, [node("Shape", "x", "s"), node("Clip", "s lo hi", "t"), node("Reshape", "x t")], {"lo": np.array(2), "hi": np.array(60)}, opset=13, x=real(2, 60))
 
 
 @pytest.mark.parametrize("shape,axis", [((2, 3, 4, 5), None), ((2, 3, 4, 5), 1), ((2, 3, 4, 5), 2), ((2, 3, 4, 5), -1), ((2, 3, 4, 5), 0), ((3, 7), None), ((3, 7), 0), ((9,), 0)])
@@ -356,6 +378,9 @@ def test_squeeze_unsqueeze(tmp_path):
 def test_identity_dropout(tmp_path):
     check(tmp_path, [node("Identity", "x", "a"), node("Dropout", "a", "b", ratio=0.4), node("Relu", "b")], opset=10, x=real(1, 3, 4, 4))
     check(tmp_path, [node("Dropout", "x r t")], {"r": np.float32(0.5), "t": np.array(False)}, opset=13, x=real(1, 3, 4, 4))
+    check(tmp_path, [node("Dropout", "x", "y mask"), node("Relu", "y", "z")], opset=9, outputs=("z",), x=real(1, 3, 4, 4))
+    m = model([node("Dropout", "x r t")], {"x": real(2)}, ["y"], {"r": np.float32(0.5), "t": np.array(True)})
+    refused(m, tmp_path, "Dropout", "training mode is not supported")
 
 
 def test_pad(tmp_path):
