@@ -461,8 +461,77 @@ def softmax(node, x, table):
     return store(e.astype(F32) * (m_out / total.astype(F32)), y)
 
 
+# ---- [12] functions of one variable ----------------------------------------------------------------------------------------------
+
+
+FUNCTIONS = tuple("""sigmoid tanh elu selu celu softplus softsign hardsigmoid hardswish silu mish gelu gelu_tanh erf exp log sqrt rsqrt reciprocal sin cos
+    tan asin acos atan sinh cosh asinh acosh atanh pow""".split())
+SIDE = 1153  # entries of T for one sign
+
+
+def magnitudes():
+    """What the entries of a side stand for."""
+    i = np.arange(SIDE)
+    return np.where(i < 256, i, (128 + i % 128) << np.maximum(i // 128 - 1, 0))
+
+
+def function(node, x, table):
+    t, a = table.astype(S64), np.minimum(np.abs(x.astype(S64)), 32767)
+    h = np.maximum(np.frexp(a.astype(F64))[1] - 1 - 7, 0).astype(S64)  # frexp: a = m 2^e, 1/2 <= m < 1
+    i, f = (h << 7) + (a >> h) + np.where(x < 0, SIDE, 0), a % (1 << h)
+    return (t[i] + (((t[i + 1] - t[i]) * f + ((1 << h) >> 1)) >> h)).astype(np.int16)
+
+
+# ---- [13] two slopes -------------------------------------------------------------------------------------------------------------
+
+
+def bent(node, x, slope, t=0, above=1):
+    sx, sy = one(node.inputs[0].scale), one(node.outputs[0].scale)
+    m = np.where(x > t, F32(above) * f32(sx / sy), f32(np.asarray(slope, F64) * sx / sy))
+    return requant(x.astype(S64), m, node.outputs[0])
+
+
+def alpha(node):
+    return F64(F32(node.attr.get("alpha", 0)))
+
+
+def prelu(node, x, slope):
+    return bent(node, x, slope)
+
+
+def leakyrelu(node, x):
+    return bent(node, x, alpha(node))
+
+
+def thresholdedrelu(node, x):
+    return bent(node, x, 0, np.floor(alpha(node) / one(node.inputs[0].scale)))
+
+
+def absolute(node, x):
+    return bent(node, x, -1)
+
+
+def neg(node, x):
+    return bent(node, x, -1, 0, -1)
+
+
+# ---- [14] whole numbers ----------------------------------------------------------------------------------------------------------
+
+
+def whole(which):
+    def op(node, x):
+        v, y = node.inputs[0], node.outputs[0]
+        if one(v.scale) > 64 and which is not None:
+            return requant(x.astype(S64), f32(one(v.scale) / one(y.scale)), y)
+        r = np.sign(x).astype(F32) if which is None else which(x.astype(F32) * f32(one(v.scale)))
+        return store(r * f32(1 / one(y.scale)), y)
+    return op
+
+
 OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, deconv, depthwise, dequantize, div, fc, maxpool, mul, pad, quantize, reshape, softmax, transpose)}
-OPS.update(min=minimum, max=maximum, sub=sub)
+OPS.update(min=minimum, max=maximum, sub=sub, prelu=prelu, leakyrelu=leakyrelu, thresholdedrelu=thresholdedrelu, abs=absolute, neg=neg)
+OPS.update(floor=whole(np.floor), ceil=whole(np.ceil), round=whole(np.rint), sign=whole(None))
+OPS.update((name, function) for name in FUNCTIONS)
 
 
 # ---- running ---------------------------------------------------------------------------------------------------------------------

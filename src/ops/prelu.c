@@ -167,6 +167,16 @@ static sgs_status spelled_out(sgs_import *im, const sgs_source_node *s, sgs_valu
     return sgs_emit(im, s, &sgs_op_add, 2, in, NULL, y, d);
 }
 
+static sgs_status emit_prelu(sgs_import *im, const sgs_source_node *s, sgs_value **in, sgs_diag *d)
+{
+    sgs_value *y;
+    if (in[1]->data || im->as_is)
+        SGS_TRY(sgs_emit(im, s, &sgs_op_prelu, 2, in, NULL, &y, d));
+    else
+        SGS_TRY(spelled_out(im, s, in[0], in[1], &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
 /* Before opset 7 a list of slopes belongs to axis 1. */
 static sgs_status along_channels(sgs_import *im, const sgs_source_node *s, sgs_value **in, sgs_diag *d)
 {
@@ -176,18 +186,22 @@ static sgs_status along_channels(sgs_import *im, const sgs_source_node *s, sgs_v
     return sgs_emit(im, s, &sgs_op_reshape, 1, &in[1], &shape, &in[1], d);
 }
 
-static sgs_status prelu_from(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+static sgs_status from_onnx_prelu(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
-    sgs_value *in[2], *y;
+    sgs_value *in[2];
     for (int i = 0; i < 2; i++)
         SGS_TRY(sgs_src_in(im, s, i, &in[i], d));
-    if (s->opset && s->opset < 7 && in[1]->rank == 1 && in[0]->rank > 2)
+    if (s->opset < 7 && in[1]->rank == 1 && in[0]->rank > 2)
         SGS_TRY(along_channels(im, s, in, d));
-    if (in[1]->data || im->as_is)
-        SGS_TRY(sgs_emit(im, s, &sgs_op_prelu, 2, in, NULL, &y, d));
-    else
-        SGS_TRY(spelled_out(im, s, in[0], in[1], &y, d));
-    return sgs_src_out(im, s, 0, y, d);
+    return emit_prelu(im, s, in, d);
+}
+
+static sgs_status prelu_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *in[2];
+    for (int i = 0; i < 2; i++)
+        SGS_TRY(sgs_src_in(im, s, i, &in[i], d));
+    return emit_prelu(im, s, in, d);
 }
 
 /* ---- .sim
@@ -335,7 +349,7 @@ const sgs_op sgs_op_neg = { .name = "neg", .eval = abs_neg_eval, LINE };
 static const sgs_op *const ops[] = { &sgs_op_prelu, &sgs_op_leakyrelu, &sgs_op_thresholdedrelu,
                                      &sgs_op_abs,   &sgs_op_neg,       NULL };
 static const sgs_from onnx[] = {
-    { "PRelu", prelu_from, 1 },
+    { "PRelu", from_onnx_prelu, 1 },
     { "LeakyRelu", from_onnx_leakyrelu, 1 },
     { "ThresholdedRelu", from_onnx_thresholdedrelu, 10 },
     { "Abs", from_onnx_abs, 1 },
@@ -343,8 +357,10 @@ static const sgs_from onnx[] = {
     { NULL, NULL, 0 },
 };
 static const sgs_from tflite[] = {
-    { "PRELU", prelu_from, 0 },  { "LEAKY_RELU", leakyrelu_from_tflite, 0 },
-    { "ABS", from_onnx_abs, 0 }, { "NEG", from_onnx_neg, 0 },
+    { "PRELU", prelu_from_tflite, 0 },
+    { "LEAKY_RELU", leakyrelu_from_tflite, 0 },
+    { "ABS", from_onnx_abs, 0 },
+    { "NEG", from_onnx_neg, 0 },
     { NULL, NULL, 0 },
 };
 const sgs_family sgs_family_prelu = { "prelu", ops, onnx, tflite };

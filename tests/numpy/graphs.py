@@ -7,6 +7,8 @@ import dataclasses
 
 import numpy as np
 
+import numpy_model
+
 REACH = {"u8": (0, 255), "s16": (-32767, 32767)}
 WEIGHT = {"u8": ("s8", 127, "s32"), "s16": ("s16", 32767, "s64")}  # by type of the input: weights, their reach, bias
 
@@ -321,5 +323,56 @@ def make_softmax(g):
     g.emit("softmax", g.tensor("s16", x.dims, [2.0**-15]), [logits.number, g.const("s16", table)], "axis=%d" % axis)
 
 
+def make_function(g):
+    """Any table; the arguments of the function are in it."""
+    x = g.find(("s16",))
+    op = numpy_model.FUNCTIONS[g.int(0, len(numpy_model.FUNCTIONS) - 1)]
+    wild = g.rng.integers(-32767, 32768, 2 * numpy_model.SIDE)
+    smooth = np.rint(32767 * np.sin(np.arange(2 * numpy_model.SIDE) / g.int(20, 900))).astype(int)
+    attr = "alpha=1.5" if op in ("elu", "selu", "celu", "silu", "pow") else ""
+    g.emit(op, g.tensor("s16", x.dims), [x.number, g.const("s16", g.pick(wild, smooth))], attr)
+
+
+def bent(g, op, x, inputs=(), attr=""):
+    g.emit(op, g.tensor("s16", x.dims, [x.scale[0] * g.pick(0.3, 1, 1, 2)]), [x.number, *inputs], attr)
+
+
+def make_prelu(g):
+    """A slope for all, one a channel, or any that repeats to the input's shape."""
+    x = g.find(("s16",))
+    dims = g.pick((), x.dims[-1:], tuple(1 if g.chance(0.5) else d for d in x.dims))
+    bent(g, "prelu", x, [g.const("f32", g.rng.uniform(-1.5, 1.5, dims).astype(np.float32))])
+
+
+def make_leakyrelu(g):
+    bent(g, "leakyrelu", g.find(("s16",)), attr="alpha=%.7g" % g.rng.uniform(-1, 1))
+
+
+def make_thresholdedrelu(g):
+    x = g.find(("s16",))
+    bent(g, "thresholdedrelu", x, attr="alpha=%.7g" % (g.rng.uniform(-1.2, 1) * x.scale[0] * 32767))
+
+
+def make_abs(g):
+    bent(g, "abs", g.find(("s16",)))
+
+
+def make_neg(g):
+    bent(g, "neg", g.find(("s16",)))
+
+
+def whole(op):
+    """Of numbers with fractions and, beyond a step of 64, without."""
+    def make(g):
+        x = g.find(("s16",))
+        if g.chance(0.3):
+            x = g.tensor("s16", x.dims, [g.pick(0.03125, 64, 70)])
+            g.inputs.append(x)
+        reach = 1 if op == "sign" else max(x.scale[0] * 32767, 1) * g.pick(0.5, 1, 2)
+        g.emit(op, g.tensor("s16", x.dims, [reach / 32767]), [x.number])
+    return make
+
+
 MAKERS = {name[5:]: f for name, f in list(globals().items()) if name.startswith("make_")}
 MAKERS.update((op, pair(op)) for op in PAIRS)
+MAKERS.update((op, whole(op)) for op in ("floor", "ceil", "round", "sign"))
