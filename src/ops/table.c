@@ -7,7 +7,7 @@
 #define FAMILIES(X)  \
     X(arith) X(batchnorm) X(clamp) X(concat) X(conv) X(deconv) X(depthwise) X(expand) \
     X(fc) X(gather) X(lut) X(matmul) X(pad) X(pool) X(prelu) X(quantize) \
-    X(reshape) X(round) X(shape) X(slice) X(softmax) X(transpose)
+    X(reshape) X(resize) X(round) X(shape) X(slice) X(softmax) X(transpose)
 
 #define X(family) extern const sgs_family sgs_family_##family;
 FAMILIES(X)

@@ -35,6 +35,7 @@ typedef struct ca {
         ipu_lut lut;
         ipu_prelu prelu;
         ipu_round round;
+        ipu_resize resize;
     } rec;
     ca_operand operand[CA_OPERANDS];
     const ipu_kernels *kernels;
@@ -100,6 +101,8 @@ void ca_softmax(ca *t, ipu_kind kind);
 void ca_softmax_bench(ca *t, ipu_kind kind);
 void ca_move(ca *t, ipu_kind kind);
 void ca_move_bench(ca *t, ipu_kind kind);
+void ca_resize(ca *t, ipu_kind kind);
+void ca_resize_bench(ca *t, ipu_kind kind);
 void ca_quantize(ca *t, ipu_kind kind);
 void ca_quantize_bench(ca *t, ipu_kind kind);
 
