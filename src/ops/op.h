@@ -124,6 +124,7 @@ typedef struct sgs_deconv_attr {  /* deconv: transposed convolution, w [co][kh][
 typedef struct sgs_pool_attr {
     int64_t kernel[2], stride[2], pad[4];
     int64_t count_pad;            /* average: padding counts */
+    int64_t dilation[2];          /* 0: 1 */
 } sgs_pool_attr;
 typedef struct sgs_act_attr {     /* clip: y = min(max(x, lo), hi); infinities allowed */
     float lo, hi;
@@ -146,6 +147,10 @@ typedef struct sgs_slice_attr {   /* slice, resolved: y[i] = x[start + i * step]
     int64_t n, start[SGS_MAX_RANK], size[SGS_MAX_RANK], step[SGS_MAX_RANK];
 } sgs_slice_attr;
 
+typedef struct sgs_reduce_attr {  /* reduce_*: axes in growing order */
+    int64_t n, axis[SGS_MAX_RANK];
+} sgs_reduce_attr;
+
 typedef struct sgs_bn_attr {      /* batchnorm: inputs x, scale, bias, mean, var; channels are the last axis */
     float epsilon;
 } sgs_bn_attr;
@@ -157,6 +162,8 @@ bool sgs_permute_axis(const sgs_node *n, const int64_t *perm, int rank, void *at
 extern const sgs_op sgs_op_conv, sgs_op_depthwise, sgs_op_fc;           /* conv.c, depthwise.c, fc.c */
 extern const sgs_op sgs_op_deconv;                                      /* deconv.c */
 extern const sgs_op sgs_op_add, sgs_op_sub, sgs_op_mul, sgs_op_div, sgs_op_min, sgs_op_max; /* arith.c */
+extern const sgs_op sgs_op_reduce_sum, sgs_op_reduce_mean, sgs_op_reduce_max, sgs_op_reduce_min, sgs_op_reduce_prod; /* reduce.c */
+extern const sgs_op sgs_op_argmax, sgs_op_argmin;                       /* argmax.c */
 extern const sgs_op sgs_op_maxpool, sgs_op_avgpool;                     /* pool.c */
 extern const sgs_op sgs_op_softmax, sgs_op_clip;                        /* softmax.c, clamp.c */
 extern const sgs_op sgs_op_concat, sgs_op_reshape, sgs_op_transpose;    /* concat.c, reshape.c, transpose.c */

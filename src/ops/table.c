@@ -4,9 +4,28 @@
 #include "ops/op.h"
 
 /* Rows stand in alphabetical order. */
-#define FAMILIES(X)  \
-    X(arith) X(batchnorm) X(clamp) X(concat) X(conv) X(deconv) X(depthwise) X(expand) X(fc) X(gather) \
-    X(matmul) X(pad) X(pool) X(quantize) X(reshape) X(shape) X(slice) X(softmax) X(transpose)
+#define FAMILIES(X) \
+    X(argmax) \
+    X(arith) \
+    X(batchnorm) \
+    X(clamp) \
+    X(concat) \
+    X(conv) \
+    X(deconv) \
+    X(depthwise) \
+    X(expand) \
+    X(fc) \
+    X(gather) \
+    X(matmul) \
+    X(pad) \
+    X(pool) \
+    X(quantize) \
+    X(reduce) \
+    X(reshape) \
+    X(shape) \
+    X(slice) \
+    X(softmax) \
+    X(transpose)
 
 #define X(family) extern const sgs_family sgs_family_##family;
 FAMILIES(X)

@@ -32,6 +32,8 @@ typedef struct ca {
         ipu_clamp clamp;
         ipu_quantize quantize;
         ipu_pad pad;
+        ipu_reduce reduce;
+        ipu_argmax argmax;
     } rec;
     ca_operand operand[CA_OPERANDS];
     const ipu_kernels *kernels;
@@ -97,5 +99,9 @@ void ca_move(ca *t, ipu_kind kind);
 void ca_move_bench(ca *t, ipu_kind kind);
 void ca_quantize(ca *t, ipu_kind kind);
 void ca_quantize_bench(ca *t, ipu_kind kind);
+void ca_reduce(ca *t, ipu_kind kind);
+void ca_reduce_bench(ca *t, ipu_kind kind);
+void ca_argmax(ca *t, ipu_kind kind);
+void ca_argmax_bench(ca *t, ipu_kind kind);
 
 #endif
