@@ -216,6 +216,24 @@ typedef struct ipu_resize {
 #define IPU_RESIZE_SHIFT 8
 #define IPU_RESIZE_TAPS 4    /* at most */
 
+/* IPU_REDUCE_SUM_S16: y = clamp(narrow(sum of x, shift) * m), S16.  IPU_REDUCE_MAX, IPU_REDUCE_MIN: the largest, smallest
+ * integer of x, U8 or S16; shift, m and out are 0.  y's n, h, w and c are x's, or 1 where the axis is gathered. */
+typedef struct ipu_reduce {
+    ipu_rec head;            /* nref 2 */
+    ipu_ref y, x;
+    int32_t shift;
+    float m;
+    ipu_out out;
+} ipu_reduce;
+
+/* IPU_ARGMAX: y S32 [n][h][w][1], the index of the largest (sign 1) or smallest (sign -1) channel of x, U8 or S16; the first of
+ * equals, or with `last` the last. */
+typedef struct ipu_argmax {
+    ipu_rec head;            /* nref 2 */
+    ipu_ref y, x;
+    int32_t sign, last;
+} ipu_argmax;
+
 /* One line an operation: kind, family (its file, its check), C kernel.  Everything that lists operations includes this. */
 #define IPU_KINDS(X)                                   \
     X(IPU_CONV_U8, conv, ipu_conv_u8_c)                \
@@ -239,7 +257,11 @@ typedef struct ipu_resize {
     X(IPU_PRELU_S16, prelu, ipu_prelu_s16_c)           \
     X(IPU_ROUND_S16, round, ipu_round_s16_c) \
     X(IPU_RESIZE_NEAREST, resize, ipu_resize_nearest_c) \
-    X(IPU_RESIZE_S16, resize, ipu_resize_s16_c)
+    X(IPU_RESIZE_S16, resize, ipu_resize_s16_c) \
+    X(IPU_REDUCE_SUM_S16, reduce, ipu_reduce_sum_s16_c) \
+    X(IPU_REDUCE_MAX, reduce, ipu_reduce_max_c)        \
+    X(IPU_REDUCE_MIN, reduce, ipu_reduce_min_c)        \
+    X(IPU_ARGMAX, argmax, ipu_argmax_c)
 
 /* Operands of a family's record (struct ipu_<family>).  Operand 0 is written, IPU_CONV_Y2 too; no other ever is. */
 enum {
@@ -256,6 +278,8 @@ enum {
     IPU_NREF_prelu = 3,
     IPU_NREF_round = 2,
     IPU_NREF_resize = 6,
+    IPU_NREF_reduce = 2,
+    IPU_NREF_argmax = 2,
     IPU_MAX_REF = 8,
     IPU_CONV_ADD = 6,        /* operand numbers of ipu_conv */
     IPU_CONV_Y2 = 7,
@@ -277,5 +301,6 @@ _Static_assert(sizeof(ipu_conv) == 8 + 8 * 40 + 36 + 12 + 8 + 12 + 4 + 12 && siz
 _Static_assert(sizeof(ipu_arith) == 148 && sizeof(ipu_pool) == 168 && sizeof(ipu_softmax) == 148 && sizeof(ipu_copy) == 88, "image layout");
 _Static_assert(sizeof(ipu_clamp) == 96 && sizeof(ipu_quantize) == 180 && sizeof(ipu_pad) == 136 && sizeof(ipu_resize) == 268, "image layout");
 _Static_assert(sizeof(ipu_lut) == 128 && sizeof(ipu_prelu) == 148 && sizeof(ipu_round) == 112, "image layout");
+_Static_assert(sizeof(ipu_reduce) == 108 && sizeof(ipu_argmax) == 96, "image layout");
 
 #endif

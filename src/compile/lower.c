@@ -231,6 +231,20 @@ ipu_ref sgs_lower_window(sgs_lowering *l, const sgs_value *v, int64_t off, const
     return r;
 }
 
+ipu_ref sgs_lower_temp(sgs_lowering *l, const ipu_ref *like)
+{
+    const int64_t each = ipu_type_bytes(like->type), row = each * like->c * like->w, img = row * like->h;
+    ipu_ref r = *like;
+    r.space = IPU_ARENA;
+    r.index = (uint16_t)new_buffer(l, IPU_ARENA, 0, img * like->n);
+    r.off = 0;
+    r.step = (int32_t)each;
+    r.pix = narrow(l, each * like->c);
+    r.row = narrow(l, row);
+    r.img = narrow(l, img);
+    return r;
+}
+
 ipu_ref sgs_lower_const(sgs_lowering *l, ipu_type t, const void *data, int64_t count)
 {
     sgs_program *p = l->p;

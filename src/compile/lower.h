@@ -37,6 +37,8 @@ ipu_ref sgs_lower_window(sgs_lowering *l, const sgs_value *v, int64_t off, const
 ipu_ref sgs_lower_const(sgs_lowering *l, ipu_type t, const void *data, int64_t count);
 /* Emits a record (copied).  `layer`: whose cost and name it carries. */
 sgs_status sgs_lower_emit(sgs_lowering *l, const ipu_rec *rec, const sgs_node *layer, int64_t mac, sgs_diag *d);
+/* A buffer between two records of one node: the shape and type of a window, dense. */
+ipu_ref sgs_lower_temp(sgs_lowering *l, const ipu_ref *like);
 /* A COPY; equal shapes and types. */
 sgs_status sgs_lower_copy(sgs_lowering *l, const ipu_ref *y, const ipu_ref *x, const sgs_node *layer, sgs_diag *d);
 /* Movement of elements, as COPY records (move.c).  For index i of y's axis k, i < count[k]: y at to[k] + i is x at from[axis[k]] + i * step[k];
@@ -88,6 +90,10 @@ ipu_ref sgs_sums_mult(sgs_lowering *l, const sgs_sums *s, int64_t first, int64_t
 ipu_ref sgs_lower_zeros(sgs_lowering *l, const sgs_value *x, int64_t first, int64_t count);
 /* A window on some channels of an operand. */
 ipu_ref sgs_ref_channels(ipu_ref r, int64_t first, int64_t count);
+/* The same window with axis 0..3 (n, h, w, c) as its channels, the others in their order; and back.  What comes out may be the source of a
+ * COPY alone, unless it has one channel. */
+ipu_ref sgs_ref_turned(ipu_ref r, int axis);
+ipu_ref sgs_ref_turned_back(ipu_ref r, int axis);
 
 /* Scale and zero point of channel c; 1 and 0 without quantization. */
 static inline double sgs_scale(const sgs_value *v, int64_t c)

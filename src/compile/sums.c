@@ -137,6 +137,33 @@ ipu_ref sgs_lower_zeros(sgs_lowering *l, const sgs_value *x, int64_t first, int6
     return sgs_lower_const(l, u8 ? IPU_U8 : IPU_S16, zero, count);
 }
 
+/* Axis `from` of a window moves to place `to`; those between make room. */
+static ipu_ref moved(ipu_ref r, int from, int to)
+{
+    int32_t dim[4] = { r.n, r.h, r.w, r.c }, stride[4] = { r.img, r.row, r.pix, r.step };
+    const int32_t d = dim[from], s = stride[from];
+    for (int i = from; i != to; i += to > from ? 1 : -1) {
+        dim[i] = dim[i + (to > from ? 1 : -1)];
+        stride[i] = stride[i + (to > from ? 1 : -1)];
+    }
+    dim[to] = d;
+    stride[to] = s;
+    r.n = dim[0], r.h = dim[1], r.w = dim[2], r.c = dim[3];
+    r.img = stride[0], r.row = stride[1], r.pix = stride[2], r.step = stride[3];
+    r.step = r.c == 1 ? ipu_type_bytes(r.type) : r.step;
+    return r;
+}
+
+ipu_ref sgs_ref_turned(ipu_ref r, int axis)
+{
+    return moved(r, axis, 3);
+}
+
+ipu_ref sgs_ref_turned_back(ipu_ref r, int axis)
+{
+    return moved(r, 3, axis);
+}
+
 ipu_ref sgs_ref_channels(ipu_ref r, int64_t first, int64_t count)
 {
     r.off += (uint32_t)(first * r.step);

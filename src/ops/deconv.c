@@ -343,17 +343,12 @@ typedef struct line {
     int64_t outputs;
 } line;
 
-static int64_t common_divisor(int64_t a, int64_t b)
-{
-    return b ? common_divisor(b, a % b) : a;
-}
-
 static line line_of(const sgs_deconv_attr *a, const sgs_node *n, int axis, int64_t p)
 {
     const sgs_conv_attr *c = &a->conv;
     const int64_t stride = c->stride[axis], dilation = c->dilation[axis], kernel = n->in[1]->dim[1 + axis],
                   from = p + c->pad[axis];
-    line l = { .step = stride / common_divisor(stride, dilation),
+    line l = { .step = stride / sgs_common_divisor(stride, dilation),
                .dilation = 1,
                .outputs = (n->out[0]->dim[1 + axis] - 1 - p) / stride + 1 };
     while (l.first < kernel && l.first < l.step && (l.first * dilation - from) % stride)

@@ -282,14 +282,15 @@ sgs_status sgs_dnnl_run_fc(const sgs_tensor *in, bool bias, sgs_tensor *y, const
 static sgs_status pool_build(const sgs_tensor *x, const sgs_tensor *y, const sgs_pool_attr *a, bool max, state *s, sgs_diag *d)
 {
     dnnl_memory_desc_t in, out;
-    dnnl_pooling_desc_t op;
+    dnnl_pooling_v2_desc_t op;
     dnnl_primitive_desc_t pd;
     dnnl_dims_t kernel = { a->kernel[0], a->kernel[1] }, strides = { a->stride[0], a->stride[1] };
     dnnl_dims_t before = { a->pad[0], a->pad[1] }, after = { a->pad[2], a->pad[3] };
+    dnnl_dims_t between = { a->dilation[0] ? a->dilation[0] - 1 : 0, a->dilation[1] ? a->dilation[1] - 1 : 0 };
     dnnl_alg_kind_t alg = max ? dnnl_pooling_max : a->count_pad ? dnnl_pooling_avg_include_padding : dnnl_pooling_avg_exclude_padding;
     DNNL_TRY("shapes", picture(&in, x));
     DNNL_TRY("shapes", picture(&out, y));
-    DNNL_TRY("shapes", dnnl_pooling_forward_desc_init(&op, dnnl_forward_inference, alg, &in, &out, strides, kernel, before, after));
+    DNNL_TRY("shapes", dnnl_pooling_v2_forward_desc_init(&op, dnnl_forward_inference, alg, &in, &out, strides, kernel, between, before, after));
     SGS_TRY(make_primitive(s, &op, NULL, &pd, d));
     dnnl_primitive_desc_destroy(pd);
     return add_operands(s, &in, &out, NULL, NULL, d);

@@ -124,6 +124,7 @@ typedef struct sgs_deconv_attr {  /* deconv: transposed convolution, w [co][kh][
 typedef struct sgs_pool_attr {
     int64_t kernel[2], stride[2], pad[4];
     int64_t count_pad;            /* average: padding counts */
+    int64_t dilation[2];          /* 0: 1 */
 } sgs_pool_attr;
 typedef struct sgs_act_attr {     /* clip: y = min(max(x, lo), hi); infinities allowed */
     float lo, hi;
@@ -161,6 +162,10 @@ typedef struct sgs_resize_attr {  /* resize_nearest, resize */
     int64_t exclude_outside;      /* cubic: pixels outside take no part; else the border goes on */
 } sgs_resize_attr;
 
+typedef struct sgs_reduce_attr {  /* reduce_*: axes in growing order */
+    int64_t n, axis[SGS_MAX_RANK];
+} sgs_reduce_attr;
+
 typedef struct sgs_bn_attr {      /* batchnorm: inputs x, scale, bias, mean, var; channels are the last axis */
     float epsilon;
 } sgs_bn_attr;
@@ -188,6 +193,8 @@ extern const sgs_op sgs_op_add, sgs_op_sub, sgs_op_mul, sgs_op_div, sgs_op_min, 
 extern const sgs_op SGS_LUT_OPS(X) sgs_op_prelu, sgs_op_leakyrelu, sgs_op_thresholdedrelu, sgs_op_abs, sgs_op_neg; /* prelu.c */
 #undef X
 extern const sgs_op sgs_op_floor, sgs_op_ceil, sgs_op_round, sgs_op_sign; /* round.c */
+extern const sgs_op sgs_op_reduce_sum, sgs_op_reduce_mean, sgs_op_reduce_max, sgs_op_reduce_min, sgs_op_reduce_prod; /* reduce.c */
+extern const sgs_op sgs_op_argmax, sgs_op_argmin;                       /* argmax.c */
 extern const sgs_op sgs_op_maxpool, sgs_op_avgpool;                     /* pool.c */
 extern const sgs_op sgs_op_softmax, sgs_op_clip;                        /* softmax.c, clamp.c */
 extern const sgs_op sgs_op_concat, sgs_op_reshape, sgs_op_transpose;    /* concat.c, reshape.c, transpose.c */

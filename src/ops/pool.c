@@ -10,10 +10,31 @@
 
 static const sgs_attr pool_attrs[] = {
     SGS_ATTR_V(sgs_pool_attr, kernel, 2), SGS_ATTR_V(sgs_pool_attr, stride, 2), SGS_ATTR_V(sgs_pool_attr, pad, 4),
-    SGS_ATTR_I(sgs_pool_attr, count_pad), SGS_ATTR_END,
+    SGS_ATTR_I(sgs_pool_attr, count_pad), SGS_ATTR_V(sgs_pool_attr, dilation, 2), SGS_ATTR_END,
 };
 
 /* ---- shapes ------------------------------------------------------------------------------------------------------- */
+
+static int64_t dilation_of(const sgs_pool_attr *a, int i)
+{
+    return a->dilation[i] ? a->dilation[i] : 1;
+}
+
+/* Does the window of output q meet a pixel of x? */
+static bool meets(const sgs_pool_attr *a, int i, int64_t q, int64_t size)
+{
+    const int64_t d = dilation_of(a, i), at = q * a->stride[i] - a->pad[i], first = at < 0 ? (-at + d - 1) / d : 0;
+    return first < a->kernel[i] && at + first * d < size;
+}
+
+/* A window that begins inside x does. */
+static bool all_meet(const sgs_pool_attr *a, int i, int64_t outputs, int64_t size)
+{
+    for (int64_t q = 0; q < outputs && q * a->stride[i] < a->pad[i]; q++)
+        if (!meets(a, i, q, size))
+            return false;
+    return meets(a, i, outputs - 1, size);
+}
 
 static sgs_status pool_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
 {
@@ -23,12 +44,14 @@ static sgs_status pool_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, s
     SGS_TRY(sgs_need_rank(x, 4, "input", d));
     sgs_shape_like(out, x);
     for (int i = 0; i < 2; i++) {
-        SGS_TRY(sgs_window(x->dim[1 + i], a->kernel[i], a->stride[i], 1, a->pad[i] + a->pad[2 + i], &out->dim[1 + i], i ? "width" : "height", d));
-        if (a->pad[i] < 0 || a->pad[2 + i] < 0 || a->pad[i] >= a->kernel[i] || a->pad[2 + i] >= a->kernel[i] + a->stride[i])
-            return sgs_fail(d, SGS_E_MODEL, "padding must be smaller than the kernel: kernel %lld, padding %lld and %lld", (long long)a->kernel[i],
+        SGS_TRY(sgs_window(x->dim[1 + i], a->kernel[i], a->stride[i], dilation_of(a, i), a->pad[i] + a->pad[2 + i], &out->dim[1 + i],
+                           i ? "width" : "height", d));
+        const int64_t reach = (a->kernel[i] - 1) * dilation_of(a, i) + 1;
+        if (a->pad[i] < 0 || a->pad[2 + i] < 0 || a->pad[i] >= reach || a->pad[2 + i] >= reach + a->stride[i])
+            return sgs_fail(d, SGS_E_MODEL, "padding must be smaller than the kernel: kernel %lld, padding %lld and %lld", (long long)reach,
                             (long long)a->pad[i], (long long)a->pad[2 + i]);
-        if ((out->dim[1 + i] - 1) * a->stride[i] - a->pad[i] >= x->dim[1 + i])
-            return sgs_fail(d, SGS_E_MODEL, "the last window lies wholly in the padding");
+        if (!all_meet(a, i, out->dim[1 + i], x->dim[1 + i]))
+            return sgs_fail(d, SGS_E_MODEL, "a window lies wholly in the padding");
     }
     return SGS_OK;
 }
@@ -45,9 +68,9 @@ static sgs_status pool_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor 
 static sgs_status emit_pool(sgs_import *im, const sgs_source_node *s, const sgs_op *op, sgs_value *x, const sgs_pool_attr *a, sgs_diag *d)
 {
     sgs_value *xl, *yl, *y;
-    SGS_TRY(sgs_emit_nhwc(im, s, x, &xl, d));
+    SGS_TRY(sgs_emit_picture(im, s, x, &xl, d));
     SGS_TRY(sgs_emit(im, s, op, 1, &xl, a, &yl, d));
-    SGS_TRY(sgs_emit_nchw(im, s, yl, &y, d));
+    SGS_TRY(sgs_emit_unpicture(im, s, yl, x->rank, &y, d));
     return sgs_src_out(im, s, 0, y, d);
 }
 
@@ -55,6 +78,8 @@ static sgs_status emit_pool(sgs_import *im, const sgs_source_node *s, const sgs_
 static sgs_status pad_first(sgs_import *im, const sgs_source_node *s, const sgs_window2d *w, sgs_pool_attr *a, sgs_value **x, sgs_diag *d)
 {
     sgs_pad_attr p = { .n = 4, .before = { 0, 0, w->pad[0], w->pad[1] }, .after = { 0, 0, w->pad[2] - w->extra[0], w->pad[3] - w->extra[1] } };
+    if ((*x)->rank == 3)
+        p = (sgs_pad_attr){ .n = 3, .before = { 0, 0, w->pad[1] }, .after = { 0, 0, w->pad[3] - w->extra[1] } };
     const int64_t rest[4] = { 0, 0, w->extra[0], w->extra[1] };
     memcpy(a->pad, rest, sizeof rest);
     a->count_pad = 0;
@@ -67,8 +92,8 @@ static sgs_status from_onnx_pool(sgs_import *im, const sgs_source_node *s, const
     int64_t ceil_mode = 0, order = 0;
     sgs_pool_attr a = { 0 };
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
-    if (x->rank != 4)
-        return sgs_src_refuse(im, s, d, "only 2-D pooling is supported: expected an input of 4 dimensions, found %d", x->rank);
+    if (x->rank != 3 && x->rank != 4)
+        return sgs_src_refuse(im, s, d, "only 1-D and 2-D pooling is supported: expected an input of 3 or 4 dimensions, found %d", x->rank);
     if (!sgs_src_find(s, "kernel_shape"))
         return sgs_src_fail(im, s, d, "kernel_shape is missing");
     SGS_TRY(sgs_src_int(s, "ceil_mode", &ceil_mode, d));
@@ -78,8 +103,8 @@ static sgs_status from_onnx_pool(sgs_import *im, const sgs_source_node *s, const
         return sgs_src_refuse(im, s, d, "the second output (indices of the maxima) is not supported");
     sgs_window2d w = { 0 };
     SGS_TRY(sgs_src_window(im, s, x, &w, ceil_mode != 0, d));
-    if (w.dilation[0] != 1 || w.dilation[1] != 1)
-        return sgs_src_refuse(im, s, d, "dilated pooling is not supported: dilations %lld and %lld", (long long)w.dilation[0], (long long)w.dilation[1]);
+    for (int i = 0; i < 2; i++)
+        a.dilation[i] = w.dilation[i] == 1 ? 0 : w.dilation[i];
     memcpy(a.kernel, w.kernel, sizeof a.kernel);
     memcpy(a.stride, w.stride, sizeof a.stride);
     memcpy(a.pad, w.pad, sizeof a.pad);
@@ -92,10 +117,17 @@ static sgs_status from_onnx_pool(sgs_import *im, const sgs_source_node *s, const
 
 static sgs_status from_onnx_global(sgs_import *im, const sgs_source_node *s, const sgs_op *op, sgs_diag *d)
 {
-    sgs_value *x;
+    sgs_value *x, *y;
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
-    if (x->rank != 4)
-        return sgs_src_refuse(im, s, d, "only 2-D pooling is supported: expected an input of 4 dimensions, found %d", x->rank);
+    if (x->rank < 3)
+        return sgs_src_fail(im, s, d, "expected an input of at least 3 dimensions, found %d", x->rank);
+    if (x->rank != 4) {
+        sgs_reduce_attr r = { 0 };
+        while (r.n < x->rank - 2)
+            r.axis[r.n] = r.n + 2, r.n++;
+        SGS_TRY(sgs_emit(im, s, op == &sgs_op_maxpool ? &sgs_op_reduce_max : &sgs_op_reduce_mean, 1, &x, &r, &y, d));
+        return sgs_src_out(im, s, 0, y, d);
+    }
     sgs_pool_attr a = { .kernel = { x->dim[2], x->dim[3] }, .stride = { 1, 1 } };
     return emit_pool(im, s, op, x, &a, d);
 }
@@ -144,7 +176,7 @@ static sgs_status pool_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag 
         sgs_tfl_same(x->dim[1 + i], a->kernel[i], a->stride[i], 1, &same[i], &same[2 + i]);
     const bool outside = any && memcmp(a->pad, same, sizeof same);
     const bool counts = !max && any && a->count_pad == 1; /* what VALID behind PAD reads back as */
-    if ((a->count_pad && !counts) || (!max && !a->count_pad && outside) || !sgs_tfl_fits(a->stride, 2))
+    if (dilation_of(a, 0) > 1 || dilation_of(a, 1) > 1 || (a->count_pad && !counts) || (!max && !a->count_pad && outside) || !sgs_tfl_fits(a->stride, 2))
         return sgs_tfl_custom(w, n);
     int in = sgs_tfl_padded(w, x, a->pad, counts ? never : same, max ? lowest(x->type) : NULL, &padding);
     const sgs_tfl_option o[] = {
@@ -197,11 +229,80 @@ static ipu_ref multipliers(sgs_lowering *l, const sgs_value *x, const sgs_value 
     return sgs_lower_const(l, IPU_F32, m, most + 1);
 }
 
+/* One axis of what a dilated pool does to the pixels of one phase: outputs t, t + step, ... read every dilation-th pixel of x. */
+typedef struct line {
+    int64_t first, pixels;  /* of x: the first, and how many */
+    int64_t outputs, step;  /* of y */
+    int64_t pad, stride;    /* of the plain pool over those pixels */
+} line;
+
+static line line_of(const sgs_node *n, int i, int64_t t)
+{
+    const sgs_pool_attr *a = n->attr;
+    const int64_t d = dilation_of(a, i), s = a->stride[i], from = t * s - a->pad[i], size = n->in[0]->dim[1 + i];
+    line l = { .step = d / sgs_common_divisor(d, s), .stride = s / sgs_common_divisor(d, s) };
+    l.pad = from < 0 ? (-from + d - 1) / d : 0;
+    l.first = from + l.pad * d;
+    l.pixels = l.first < size ? (size - 1 - l.first) / d + 1 : 0;
+    l.outputs = (n->out[0]->dim[1 + i] - 1 - t) / l.step + 1;
+    return l;
+}
+
+static void pick(ipu_ref *r, int axis, int64_t first, int64_t step, int64_t count)
+{
+    int32_t *const dim = axis ? &r->w : &r->h, *const stride = axis ? &r->pix : &r->row;
+    r->off += (uint32_t)(first * *stride);
+    *dim = (int32_t)count;
+    *stride = count > 1 ? (int32_t)(*stride * step) : *stride;
+}
+
+/* The plain pool r over the pixels of one phase. */
+static sgs_status emit_phase(sgs_lowering *l, const sgs_node *n, ipu_pool r, int64_t h, int64_t w, sgs_diag *d)
+{
+    const line at[2] = { line_of(n, 0, h), line_of(n, 1, w) };
+    for (int i = 0; i < 2; i++) {
+        pick(&r.x, i, at[i].first, dilation_of(n->attr, i), at[i].pixels);
+        pick(&r.y, i, i ? w : h, at[i].step, at[i].outputs);
+    }
+    r.sy = (int32_t)at[0].stride, r.sx = (int32_t)at[1].stride;
+    r.py = (int32_t)at[0].pad, r.px = (int32_t)at[1].pad;
+    return sgs_lower_emit(l, &r.head, n, 0, d);
+}
+
+static sgs_status emit_phases(sgs_lowering *l, const sgs_node *n, const ipu_pool *r, sgs_diag *d)
+{
+    const int64_t *y = n->out[0]->dim;
+    for (int64_t h = 0; h < line_of(n, 0, 0).step && h < y[1]; h++)
+        for (int64_t w = 0; w < line_of(n, 1, 0).step && w < y[2]; w++)
+            SGS_TRY(emit_phase(l, n, *r, h, w, d));
+    return SGS_OK;
+}
+
+/* A window that is all of x, and more than the pool's kernels take: the same integers from the reduction. */
+static bool is_reduction(const sgs_node *n)
+{
+    const sgs_pool_attr *a = n->attr;
+    const int64_t *x = n->in[0]->dim, *y = n->out[0]->dim;
+    return y[1] == 1 && y[2] == 1 && x[1] == a->kernel[0] && x[2] == a->kernel[1] && !a->pad[0] && !a->pad[1] && dilation_of(a, 0) == 1 &&
+           dilation_of(a, 1) == 1 && (a->kernel[0] * a->kernel[1] > 65535 || a->kernel[0] > 4096 || a->kernel[1] > 4096);
+}
+
+static sgs_status lower_reduction(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    sgs_reduce_attr a = { .n = 2, .axis = { 1, 2 } };
+    sgs_node whole = *n;
+    whole.op = n->op == &sgs_op_avgpool ? &sgs_op_reduce_mean : &sgs_op_reduce_max;
+    whole.attr = &a;
+    return whole.op->lower(l, &whole, d);
+}
+
 static sgs_status pool_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     const sgs_pool_attr *a = n->attr;
     const sgs_value *x = n->in[0], *y = n->out[0];
     bool average = n->op == &sgs_op_avgpool;
+    if (is_reduction(n))
+        return lower_reduction(l, n, d);
     if (average && (x->type != SGS_S16 || y->type != SGS_S16 || !sgs_one_scale(x) || !sgs_one_scale(y)))
         return sgs_lower_fail(l, n, d, "expected s16 in and out with one scale each");
     if (!average && (!sgs_is_activation(x) || x->type != y->type))
@@ -215,7 +316,7 @@ static sgs_status pool_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
         r.mult = multipliers(l, x, y, a->kernel[0] * a->kernel[1]);
         r.out = sgs_out_range(y, SGS_ACT_NONE, 0, 0);
     }
-    return sgs_lower_emit(l, &r.head, n, 0, d);
+    return dilation_of(a, 0) > 1 || dilation_of(a, 1) > 1 ? emit_phases(l, n, &r, d) : sgs_lower_emit(l, &r.head, n, 0, d);
 }
 
 /* ---- rows --------------------------------------------------------------------------------------------------------------- */

@@ -216,6 +216,15 @@ static sgs_status reshape_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_di
     return SGS_OK;
 }
 
+/* The second operator of one node of ours gives back the axis that the first took away. */
+static bool undoes(const sgs_import *im, const sgs_value *x, const sgs_shape_attr *a)
+{
+    const sgs_node *n = x->def;
+    if (!im->joined || !n || n != im->g->last || n->op != &sgs_op_reshape || n->in[0]->rank != a->n)
+        return false;
+    return !memcmp(n->in[0]->dim, a->dim, (size_t)a->n * sizeof *a->dim);
+}
+
 static sgs_status reshape_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     sgs_value *x, *shape;
@@ -226,6 +235,11 @@ static sgs_status reshape_from_tflite(sgs_import *im, const sgs_source_node *s, 
     SGS_TRY(sgs_src_const_ints(s, shape, a.dim, SGS_MAX_RANK, &n, d));
     a.n = n;
     SGS_TRY(resolve(im, s, x, 1, &a, d));
+    if (undoes(im, x, &a)) {
+        sgs_value *from = x->def->in[0];
+        sgs_node_remove(im->g, x->def);
+        return sgs_src_out(im, s, 0, from, d);
+    }
     return emit_reshape(im, s, x, &a, d);
 }
 

@@ -4,10 +4,32 @@
 #include "ops/op.h"
 
 /* Rows stand in alphabetical order. */
-#define FAMILIES(X)  \
-    X(arith) X(batchnorm) X(clamp) X(concat) X(conv) X(deconv) X(depthwise) X(expand) \
-    X(fc) X(gather) X(lut) X(matmul) X(pad) X(pool) X(prelu) X(quantize) \
-    X(reshape) X(resize) X(round) X(shape) X(slice) X(softmax) X(transpose)
+#define FAMILIES(X) \
+    X(argmax) \
+    X(arith) \
+    X(batchnorm) \
+    X(clamp) \
+    X(concat) \
+    X(conv) \
+    X(deconv) \
+    X(depthwise) \
+    X(expand) \
+    X(fc) \
+    X(gather) \
+    X(lut) \
+    X(matmul) \
+    X(pad) \
+    X(pool) \
+    X(prelu) \
+    X(quantize) \
+    X(reduce) \
+    X(reshape) \
+    X(resize) \
+    X(round) \
+    X(shape) \
+    X(slice) \
+    X(softmax) \
+    X(transpose)
 
 #define X(family) extern const sgs_family sgs_family_##family;
 FAMILIES(X)

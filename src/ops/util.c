@@ -72,6 +72,11 @@ int64_t sgs_tensor_count(const sgs_tensor *t)
     return n;
 }
 
+int64_t sgs_common_divisor(int64_t a, int64_t b)
+{
+    return b ? sgs_common_divisor(b, a % b) : a;
+}
+
 bool sgs_next_index(int64_t *index, int rank, const int64_t *dim)
 {
     for (int i = rank - 1; i >= 0; i--) {

@@ -27,6 +27,7 @@ sgs_status sgs_broadcast(const sgs_value *a, const sgs_value *b, sgs_tensor *out
 /* Element strides of `t` seen at out's rank: 0 along repeated axes. */
 void sgs_broadcast_strides(const sgs_tensor *t, const sgs_tensor *out, int64_t stride[SGS_MAX_RANK]);
 int64_t sgs_tensor_count(const sgs_tensor *t);
+int64_t sgs_common_divisor(int64_t a, int64_t b);
 /* Counts an index up, row-major; false after the last. */
 bool sgs_next_index(int64_t *index, int rank, const int64_t *dim);
 

@@ -11,6 +11,11 @@ bool sgs_is_conv(const sgs_node *n)
     return n->op->qrule == SGS_Q_CONV;
 }
 
+bool sgs_is_plain(const sgs_value *v)
+{
+    return v->type == SGS_S32 || v->type == SGS_S64 || v->type == SGS_BOOL;
+}
+
 int sgs_data_inputs(const sgs_node *n)
 {
     if (sgs_is_conv(n))
@@ -188,7 +193,7 @@ static sgs_status check_rules(sgs_quantizer *q, sgs_diag *d)
     for (sgs_node *n = q->g->first; n; n = n->next) {
         const char *why = n->op->qrule == SGS_Q_NONE ? "has no fixed-point form yet" : NULL;
         for (int i = 0; i < sgs_data_inputs(n) && !why; i++)
-            if (!n->in[i] || n->in[i]->type != SGS_F32)
+            if (!n->in[i] || (n->in[i]->type != SGS_F32 && !(n->op->qrule == SGS_Q_MOVE && sgs_is_plain(n->in[i]) && n->in[i]->type == n->in[0]->type)))
                 why = "works on values that are not float";
         if (sgs_is_conv(n) && !why && (!n->in[1]->data || (n->nin > 2 && n->in[2] && !n->in[2]->data)))
             why = "has weights or a bias that are known only at run time";

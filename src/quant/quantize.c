@@ -166,7 +166,7 @@ static void set_values(sgs_quantizer *q)
     for (sgs_node *n = g->first; n; n = n->next)
         if (q->image[n->out[0]->id])
             set_image(q, n->out[0]);
-        else
+        else if (!sgs_is_plain(n->out[0]))
             set_value(q, n->out[0]);
     for (int i = 0; i < g->nin; i++) {
         if (q->image[g->in[i]->id])
@@ -257,7 +257,7 @@ static sgs_value *constant(sgs_quantizer *q, const sgs_value *c, sgs_type t, sgs
 
 static void fit_inputs(sgs_quantizer *q, sgs_node *n)
 {
-    for (int i = 0; i < sgs_data_inputs(n); i++) {
+    for (int i = 0; i < sgs_data_inputs(n) && !sgs_is_plain(n->in[0]); i++) {
         sgs_value *v = n->in[i], *y = n->out[0];
         bool move = n->op->qrule == SGS_Q_MOVE;
         n->in[i] = v->data ? constant(q, v, move ? y->type : SGS_S16, move ? y->quant : NULL) : fitting(q, n, i);

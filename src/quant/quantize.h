@@ -92,6 +92,8 @@ int sgs_group_of(sgs_quantizer *q, const sgs_value *v);
 /* Number of leading inputs of a node that are activations; the others are weights, bias, tables. */
 int sgs_data_inputs(const sgs_node *n);
 bool sgs_is_conv(const sgs_node *n);
+/* Integers of the model itself, indices and the like: never scaled. */
+bool sgs_is_plain(const sgs_value *v);
 
 /* ---- for an operator's .quant: n->in[i] of its data inputs and n->out[0] have the type and quant that they keep ---- */
 

@@ -450,6 +450,10 @@ static const ca_test ca_tests[] = {
     { IPU_RESIZE_S16, ca_resize, ca_resize_bench },
     { IPU_QUANTIZE, ca_quantize, ca_quantize_bench },
     { IPU_DEQUANTIZE, ca_quantize, ca_quantize_bench },
+    { IPU_REDUCE_SUM_S16, ca_reduce, ca_reduce_bench },
+    { IPU_REDUCE_MAX, ca_reduce, ca_reduce_bench },
+    { IPU_REDUCE_MIN, ca_reduce, ca_reduce_bench },
+    { IPU_ARGMAX, ca_argmax, ca_argmax_bench },
 };
 
 static const char *const ca_names[IPU_KIND_COUNT] = {

@@ -36,6 +36,8 @@ typedef struct ca {
         ipu_prelu prelu;
         ipu_round round;
         ipu_resize resize;
+        ipu_reduce reduce;
+        ipu_argmax argmax;
     } rec;
     ca_operand operand[CA_OPERANDS];
     const ipu_kernels *kernels;
@@ -105,5 +107,9 @@ void ca_resize(ca *t, ipu_kind kind);
 void ca_resize_bench(ca *t, ipu_kind kind);
 void ca_quantize(ca *t, ipu_kind kind);
 void ca_quantize_bench(ca *t, ipu_kind kind);
+void ca_reduce(ca *t, ipu_kind kind);
+void ca_reduce_bench(ca *t, ipu_kind kind);
+void ca_argmax(ca *t, ipu_kind kind);
+void ca_argmax_bench(ca *t, ipu_kind kind);
 
 #endif

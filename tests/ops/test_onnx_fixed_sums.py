@@ -68,3 +68,58 @@ def test_rows(wide, tmp_path):
     inits = {"w": real(4, 3, 3), "b": real(4), "v": real(6, 1, 5), "d": real(4, 6, 2)}
     nodes = [node("Conv", "x w b", "c", pads=[1, 1]), node("Relu", "c", "r"), node("ConvTranspose", "r d", "t", strides=[2]), node("Conv", "t v", "y", group=6, pads=[2, 2])]
     check(tmp_path, nodes, inits, 75 if wide else 36, ["--wide"] if wide else [], x=real(2, 3, 9))
+
+
+# ---- pools ----
+
+@pytest.mark.parametrize("attrs", [{"kernel_shape": [2, 3], "dilations": [2, 3]}, {"kernel_shape": [3, 2], "dilations": [2, 3], "strides": [2, 2], "pads": [2, 1, 2, 1]},
+                                   {"kernel_shape": [3, 3], "dilations": [3, 2], "strides": [3, 1], "pads": [2, 1, 1, 2]}, {"kernel_shape": [2, 2], "dilations": [4, 5], "strides": [6, 4], "pads": [1, 1, 1, 1]}])
+@pytest.mark.parametrize("op", ["MaxPool", "AveragePool"])
+def test_dilated_pool(attrs, op, tmp_path):
+    check(tmp_path, node(op, "x", **attrs), least=80, opset=19, x=real(2, 3, 12, 13))
+
+
+@pytest.mark.parametrize("op", ["MaxPool", "AveragePool"])
+def test_pool_1d(op, tmp_path):
+    check(tmp_path, node(op, "x", kernel_shape=[3], strides=[2], pads=[1, 1]), least=80, x=real(2, 3, 12))
+
+
+@pytest.mark.parametrize("op", ["GlobalMaxPool", "GlobalAveragePool"])
+@pytest.mark.parametrize("shape", [(2, 3, 7, 9), (2, 3, 7), (2, 3, 2, 3, 4), (1, 3, 300, 301), (1, 3, 1, 5000)])
+def test_global_pool(op, shape, tmp_path):
+    check(tmp_path, node(op, "x"), least=80, x=real(*shape) + np.arange(shape[1], dtype=np.float32).reshape(-1, *[1] * (len(shape) - 2)))
+
+
+# ---- reductions ----
+
+AXES = [((2, 3, 4, 5), [2, 3]), ((2, 3, 4, 5), [1]), ((2, 3, 4, 5), [0, 3]), ((2, 3, 4, 20), [1, 2]), ((4, 5), [0]), ((1, 70000), [1]), ((2, 3, 2, 3, 2, 3), [0, 2, 4]), ((2, 3, 2, 3, 2, 3), [1, 3, 5]),
+        ((2, 3, 2, 3, 2, 3, 2), [0, 2, 4, 6]), ((3, 2, 2, 2, 2), [4])]
+
+
+@pytest.mark.parametrize("op", ["ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin"])
+@pytest.mark.parametrize("shape,axes", AXES)
+def test_reduce(op, shape, axes, tmp_path):
+    x = real(*shape) + np.linspace(-1, 1, shape[0] * shape[1], dtype=np.float32).reshape(*shape[:2], *[1] * (len(shape) - 2))
+    if shape == (1, 70000):
+        x, axes = np.concatenate([x, x + 1]), [1]
+    flat = x.reshape(shape[0], -1) if len(shape) > 6 else x  # images have inputs of six dimensions at most
+    check(tmp_path, [node("Reshape", "x s", "r"), node(op, "r", axes=axes, keepdims=0)], {"s": np.array(x.shape, np.int64)}, least=75, opset=12, x=flat)
+
+
+def test_reduce_between(tmp_path):
+    """The largest stay 8 bit between convolutions; a mean over a window of a concatenation."""
+    inits = {"w": real(4, 3, 3, 3), "v": real(5, 4, 1, 1)}
+    nodes = [node("Conv", "x w", "c"), node("ReduceMax", "c", "m", axes=[2]), node("Conv", "m v", "y")]
+    check(tmp_path, nodes, inits, 34, opset=12, x=real(1, 3, 6, 7))
+    nodes = [node("Conv", "x w", "c"), node("Relu", "c", "d"), node("Concat", "d d", "t", axis=1), node("ReduceMean", "d", "m", axes=[1]),
+             node("ReduceSum", "d", "n", axes=[2, 3])]
+    check(tmp_path, nodes, inits, 70, args=["--wide"], opset=12, outputs=("t", "m", "n"), x=real(1, 3, 6, 7))
+
+
+@pytest.mark.parametrize("op", ["ArgMax", "ArgMin"])
+@pytest.mark.parametrize("axis", [0, 1, 2, 3])
+def test_argmax(op, axis, tmp_path):
+    x = RNG.permutation(np.linspace(-2, 2, 2 * 3 * 4 * 5)).reshape(2, 3, 4, 5).astype(np.float32)
+    for keep in (0, 1):
+        check(tmp_path, node(op, "x", axis=axis, keepdims=keep), x=x)
+    check(tmp_path, [node(op, "x", "a", axis=axis), node("Transpose", "a", "b", perm=[3, 1, 0, 2]), node("Reshape", "b s")], {"s": np.array([-1], np.int64)}, x=x)

@@ -169,9 +169,75 @@ def test_averagepool(attrs, size, count, tmp_path):
     check(tmp_path, node("AveragePool", "x", count_include_pad=count, **attrs), opset=19, x=real(2, 3, *size))
 
 
+DILATED = [{"kernel_shape": [2, 3], "dilations": [2, 3]}, {"kernel_shape": [3, 2], "dilations": [2, 3], "strides": [2, 2], "pads": [2, 1, 2, 1]},
+           {"kernel_shape": [3, 3], "dilations": [3, 2], "strides": [3, 1], "pads": [2, 1, 1, 2]}, {"kernel_shape": [3, 3], "dilations": [2, 2], "strides": [3, 2], "ceil_mode": 1},
+           {"kernel_shape": [2, 2], "dilations": [4, 5], "strides": [6, 4], "pads": [1, 1, 1, 1]}]
+
+
+@pytest.mark.parametrize("attrs", DILATED)
+@pytest.mark.parametrize("op", ["MaxPool", "AveragePool"])
+def test_dilated_pool(attrs, op, tmp_path):
+    check(tmp_path, node(op, "x", **attrs), opset=19, x=real(2, 3, 12, 13))
+
+
+@pytest.mark.parametrize("attrs", [{"kernel_shape": [3]}, {"kernel_shape": [3], "strides": [2], "pads": [1, 1]}, {"kernel_shape": [2], "strides": [3], "ceil_mode": 1},
+                                   {"kernel_shape": [3], "strides": [2], "pads": [1, 0], "ceil_mode": 1}, {"kernel_shape": [4], "auto_pad": "SAME_LOWER"}])
+@pytest.mark.parametrize("op", ["MaxPool", "AveragePool"])
+def test_pool_1d(attrs, op, tmp_path):
+    check(tmp_path, node(op, "x", **attrs), opset=19, x=real(2, 3, 11))
+    if op == "AveragePool":
+        check(tmp_path, node(op, "x", count_include_pad=1, **attrs), opset=19, x=real(2, 3, 11))
+
+
 @pytest.mark.parametrize("op", ["GlobalAveragePool", "GlobalMaxPool"])
-def test_global_pool(op, tmp_path):
-    check(tmp_path, node(op, "x"), x=real(2, 5, 6, 7))
+@pytest.mark.parametrize("shape", [(2, 5, 6, 7), (2, 5, 6), (2, 3, 4, 5, 6)])
+def test_global_pool(op, shape, tmp_path):
+    check(tmp_path, node(op, "x"), x=real(*shape))
+
+
+# ---- reductions ----
+
+@pytest.mark.parametrize("op", ["ReduceSum", "ReduceMean", "ReduceMax", "ReduceMin", "ReduceProd"])
+@pytest.mark.parametrize("shape,axes", [((2, 3, 4, 5), [2, 3]), ((2, 3, 4, 5), [1]), ((2, 3, 4, 5), [-1, 0]), ((2, 3, 4, 5), None), ((3, 7), [0]), ((5,), [0]), ((2, 3, 2, 3, 2, 3), [0, 2, 4]),
+                                        ((2, 3, 2, 3, 2, 3), [1, 3, 5]), ((3, 1, 4), [1])])
+@pytest.mark.parametrize("keep", [0, 1])
+def test_reduce(op, shape, axes, keep, tmp_path):
+    x = real(*shape)
+    check(tmp_path, node(op, "x", keepdims=keep, **({} if axes is None else {"axes": axes})), opset=12, x=x)
+    if axes is None:
+        check(tmp_path, node(op, "x", keepdims=keep), opset=18, x=x)
+    else:
+        check(tmp_path, node(op, "x a", keepdims=keep), {"a": ints(*axes)}, opset=18, x=x)
+
+
+def test_reduce_forms(tmp_path):
+    x = real(2, 3, 4)
+    check(tmp_path, [node("ReduceSum", "x", "s", noop_with_empty_axes=1), node("Relu", "s")], opset=13, x=x)
+    check(tmp_path, node("ReduceMean", "x a", noop_with_empty_axes=1), {"a": ints()}, opset=18, x=x)
+    check(tmp_path, node("ReduceMean", "x a"), {"a": ints()}, opset=18, x=x)
+    for dtype in (np.int32, np.int64):
+        k = np.array([[1 << 30, 3, -5], [-7, 1 << 29, 9]], dtype)
+        for op in ("ReduceSum", "ReduceMax", "ReduceMin", "ReduceProd", "ReduceMean"):
+            inits = {"k": k[:, 1:] // 1000 if op == "ReduceProd" else k}
+            check(tmp_path, [node(op, "k", "r", axes=[1]) if op != "ReduceSum" else node(op, "k a", "r"), node("Cast", "r", "f", to=TensorProto.FLOAT), node("Add", "x f")], inits | {"a": ints(1)}, opset=13,
+                  x=real(2, 3))
+
+
+def test_reduce_shape_arithmetic(tmp_path):
+    """Flatten by a product of sizes; squeeze-and-excitation as exporters write it."""
+    nodes = [node("Shape", "x", "s"), node("Slice", "s b e", "chw"), node("ReduceProd", "chw", "p"), node("Concat", "n p", "t", axis=0), node("Reshape", "x t")]
+    check(tmp_path, nodes, {"b": ints(1), "e": ints(4), "n": ints(2)}, opset=13, x=real(2, 3, 4, 5))
+    nodes = [node("ReduceMean", "x", "m", axes=[2, 3], keepdims=1), node("Conv", "m w", "c"), node("Relu", "c", "r"), node("Mul", "x r")]
+    check(tmp_path, nodes, {"w": real(3, 3, 1, 1)}, opset=13, x=real(2, 3, 4, 5))
+
+
+@pytest.mark.parametrize("op", ["ArgMax", "ArgMin"])
+@pytest.mark.parametrize("axis", [0, 1, 2, -1])
+@pytest.mark.parametrize("last", [0, 1])
+def test_argmax(op, axis, last, tmp_path):
+    for keep in (0, 1):
+        check(tmp_path, node(op, "x", axis=axis, keepdims=keep, select_last_index=last), opset=13, x=np.round(real(2, 3, 4, 5)))
+    check(tmp_path, [node("Conv", "x w", "c"), node(op, "c", axis=1, keepdims=0)], {"w": real(5, 3, 1, 1)}, opset=13, x=real(1, 3, 4, 5))
 
 
 # ---- resizing ----

@@ -191,7 +191,7 @@ static net make(void)
     t.b1 = constant(g, SGS_S32, 1, (int64_t[]){ 6 }, 4000);
     t.y1 = node(g, &sgs_op_conv, 3, (sgs_value *[]){ t.x, t.w1, t.b1 }, &t.c1, SGS_U8, 4, (int64_t[]){ 1, 6, 5, 6 });
     set_quant(g, t.y1, 1, 0.025, 30, 0);
-    sgs_pool_attr p = { { 3, 3 }, { 1, 1 }, { 1, 1, 1, 1 }, 0 };
+    sgs_pool_attr p = { { 3, 3 }, { 1, 1 }, { 1, 1, 1, 1 }, 0, { 0, 0 } };
     t.y2 = node(g, &sgs_op_maxpool, 1, &t.y1, &p, SGS_U8, 4, t.y1->dim);
     t.y2->quant = t.y1->quant;
     sgs_axis_attr last = { 3 };
