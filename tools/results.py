@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Accuracy of float, fixed and offline on labelled pictures, into docs/RESULTS.md: `make results`.
 
-ImageNet: calibrates on calib.txt, scores val.txt of ../shared/data/imagenet_sample.  The float model is scored beside onnxruntime
-on the original file."""
+Every network of tools/networks.py goes through every stage; the float model is compared with onnxruntime on the original file, fixed with
+float, offline with fixed bit for bit."""
 import argparse
 import pathlib
 import platform
@@ -11,87 +11,73 @@ import sys
 
 import numpy as np
 
+import detect
 import toolchain as tc
+from networks import NETWORKS, pictures
 
-INI = """[INPUT_CONFIG]
-inputs=input;
-training_input_formats=RGB;
-input_formats=RGB;
-quantizations=TRUE;
-mean={mean}:{mean}:{mean};
-std_value={std};
-
-[OUTPUT_CONFIG]
-outputs=output;
-dequantizations=TRUE;
-"""
-SCRIPT = """import cv2
-import numpy as np
+LEVELS = ("L1", "L2")
 
 
-def image_preprocess(img_path, norm=True):
-    img = cv2.imread(img_path)
-    if img is None:
-        raise FileNotFoundError('No such image: {{}}'.format(img_path))
-    img = cv2.cvtColor(img, cv2.COLOR_BGR2RGB)
-    top, left = (img.shape[0] - 224) // 2, (img.shape[1] - 224) // 2
-    img = np.ascontiguousarray(img[top:top + 224, left:left + 224])[None]
-    return (img.astype(np.float32) - {mean}) / {std} if norm else img
-"""
-# name, file below ../shared/models/onnx, mean, std
-NETWORKS = [("MobileNetV1 0.25", "mobilenet_v1_0.25_224_fp32/mobilenet_v1_0.25_224_fp32.onnx", 127.5, 127.5),
-            ("MobileNetV2 1.0", "mobilenet_v2_1.0_224_fp32/mobilenet_v2_1.0_224_fp32.onnx", 128.0, 128.0)]
-
-
-def read_list(path):
-    return [line.split() for line in path.read_text().splitlines() if line.strip()]
-
-
-def onnxruntime_outputs(model, script, pictures):
+def onnxruntime_outputs(network, model, paths):
     import onnxruntime
     scope = {}
-    exec(script, scope)  # the same preprocessing, in this process
-    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    exec(network.script(), scope)  # the same preprocessing, in this process
+    quiet = onnxruntime.SessionOptions()
+    quiet.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(model), quiet, providers=["CPUExecutionProvider"])
     name = session.get_inputs()[0].name
-    return {p.name: session.run(None, {name: scope["image_preprocess"](str(p)).transpose(0, 3, 1, 2).copy()}) for p in pictures}
+    return {p.name: session.run(network.outputs.split(","), {name: scope["image_preprocess"](str(p)).transpose(0, 3, 1, 2).copy()}) for p in paths}
 
 
-def network(args, data, title, file, mean, std):
-    model = pathlib.Path(args.shared) / "models/onnx" / file
-    t = tc.Toolchain(args.build, pathlib.Path(args.work) / model.stem, model.stem)
+def channel_last(outs):
+    return [np.moveaxis(o, 1, -1) if o.ndim == 4 else o for o in outs]
+
+
+def float_error(original, ours):
+    """Largest difference, in parts of the largest value of its output and picture."""
+    return max(np.abs(a.ravel() - b.ravel()).max() / np.abs(a).max() for n in original for a, b in zip(channel_last(original[n]), ours[n]))
+
+
+def task(network, reference, got, labels):
+    if network.score == "top1":
+        return "%.2f %%" % (100 * tc.top1(got, labels))
+    if network.score == "boxes":
+        total, hits, others = detect.refound(reference, got, network.decode)
+        return "%d boxes" % total if got is reference else "%.1f %% of %d boxes, %d found" % (100 * hits / max(total, 1), total, others)
+    return "–"
+
+
+def row(network, stage, reference, got, labels, ms, size):
+    return "| %s | %s | %s | %.5f | %.1f | %.2f | %d |" % (network.title, stage, task(network, reference, got, labels), tc.cosine(reference, got), tc.sqnr_db(reference, got), ms,
+                                                          size)
+
+
+def measure(args, network):
+    data, model = pathlib.Path(args.shared) / "data", pathlib.Path(args.shared) / "models/onnx" / network.file
+    work = pathlib.Path(args.work)
+    t = tc.Toolchain(args.build, work / model.stem, model.stem)
     ini, script = t.work / "input_config.ini", t.work / "preprocess.py"
-    ini.write_text(INI.format(mean=mean, std=std))
-    text = SCRIPT.format(mean=mean, std=std)
-    script.write_text(text)
-    labels = {pathlib.Path(f).name: int(k) + 1 for f, k in read_list(data / "val.txt")}
-    pictures = [data / "images" / f for f in labels]
-    for name, files in (("calib.txt", [data / "images" / r[0] for r in read_list(data / "calib.txt")]), ("val.txt", pictures)):
+    ini.write_text(network.ini())
+    script.write_text(network.script())
+    calibrate, score = pictures(network.pictures, data, work.resolve(), args.few)
+    labels = {p.name: k for p, k in score.items()}
+    for name, files in (("calib.txt", calibrate), ("val.txt", score)):
         (t.work / name).write_text("".join("%s\n" % f for f in files))
-    t.convert(model, ini)
-    rows, runs = [], {}
-    original = onnxruntime_outputs(model, text, pictures)
-    rows.append((title, "onnxruntime", tc.top1(original, labels), float("nan"), float("nan"), float("nan"), model.stat().st_size))
-    runs["Float"] = t.simulate("Float", t.work / "val.txt", script)
-    reference = runs["Float"][0]
-    worst = max(np.abs(a[0].ravel() - b[0].ravel()).max() / np.abs(a[0]).max() for a, b in ((original[n], reference[n]) for n in original))
-    for level in ("L1", "L2"):
+    t.convert(model, ini, *(["--input_shapes", network.shapes] if network.shapes else []))
+    reference, ms = t.simulate("Float", t.work / "val.txt", script)
+    lines = [row(network, "float", reference, reference, labels, ms, t.path("Float").stat().st_size)]
+    notes = ["float against onnxruntime: largest difference %.1e of the largest value" % float_error(onnxruntime_outputs(network, model, score), reference)]
+    for level in LEVELS:
         t.calibrate(ini, t.work / "calib.txt", script, level)
         log = t.compile()
-        for stage in ("Fixed", "Offline"):
-            runs[level, stage] = t.simulate(stage, t.work / "val.txt", script)
-        runs[level, "log"] = log
-    for key, label in (("Float", "float"), (("L1", "Fixed"), "fixed L1"), (("L2", "Fixed"), "fixed L2"), (("L2", "Offline"), "offline L2")):
-        got, ms = runs[key]
-        stage = key if key == "Float" else key[1]
-        rows.append((title, label, tc.top1(got, labels), tc.cosine(reference, got), tc.sqnr_db(reference, got), ms, t.path(stage).stat().st_size))
-    notes = ["float against onnxruntime: largest difference %.1e of the largest value of its picture" % worst]
-    for level in ("L1", "L2"):
-        bad = tc.different(runs[level, "Fixed"][0], runs[level, "Offline"][0])
-        notes.append("%s: fixed and offline agree bit for bit on %d of %d pictures" % (level, len(labels) - bad, len(labels)))
-    arena = re.search(r"arena[^\n]*", runs["L2", "log"])
-    if arena:
-        notes.append(arena.group(0).strip())
-    return rows, notes
+        fixed, ms = t.simulate("Fixed", t.work / "val.txt", script)
+        lines.append(row(network, "fixed " + level, reference, fixed, labels, ms, t.path("Fixed").stat().st_size))
+        offline, ms = t.simulate("Offline", t.work / "val.txt", script)
+        same = len(score) - tc.different(fixed, offline)
+        notes.append("%s: fixed and offline agree bit for bit on %d of %d pictures" % (level, same, len(score)))
+    lines.append(row(network, "offline " + level, reference, offline, labels, ms, t.path("Offline").stat().st_size))
+    notes += re.findall(r"arena[^\n]*", log)
+    return lines, ["- %s: %s." % (network.title, "; ".join(n.strip() for n in notes))]
 
 
 def machine():
@@ -99,33 +85,48 @@ def machine():
     return "%s, one thread" % (cpu.group(1).strip() if cpu else platform.machine())
 
 
+HEAD = """# Results
+
+Made by `make results`. Machine: %s. ms: median of one inference, preprocessing not included.
+
+Pictures that calibrate are not scored. ImageNet sample: 400 pictures to score, one a class; it flatters every model (its pictures are largely training
+pictures): compare float with fixed, not with papers. CIFAR-10: 2000 pictures, recompressed. Detectors: the share of the boxes that the float model finds
+which the fixed one finds too (IoU 0.5, same class, same threshold), on half of coco128 and the demo photos; the other half calibrates.
+
+| network | stage | task | cosine | SQNR dB | ms | file bytes |
+|---|---|---:|---:|---:|---:|---:|
+"""
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", required=True)
     parser.add_argument("--shared", required=True, help="the folder with models and data")
     parser.add_argument("--work", default=str(tc.ROOT / "out/results"))
-    parser.add_argument("--out", required=True)
+    parser.add_argument("--out", help="the page to write; without it the rows are only printed")
+    parser.add_argument("--only", default="", help="networks whose title holds this text")
+    parser.add_argument("--few", action="store_true", help="few pictures: a quick look")
     args = parser.parse_args()
     args.shared = str(pathlib.Path(args.shared or "-").resolve())
-    data = pathlib.Path(args.shared) / "data/imagenet_sample"
-    if not data.is_dir():
-        sys.exit("results: the labelled pictures are not here (expected %s)" % data)
-    lines = ["# Results", "", "Made by `make results`. Machine: %s. ms: median of one inference, preprocessing not included." % machine(), "",
-             "ImageNet sample: 400 pictures to score, one a class; 100 others to calibrate. The sample flatters every model (its pictures are largely "
-             "training pictures): compare float with fixed, not with papers.", "",
-             "| network | stage | top-1 % | cosine | SQNR dB | ms | file bytes |", "|---|---|---:|---:|---:|---:|---:|"]
-    notes = []
-    for title, file, mean, std in NETWORKS:
-        rows, more = network(args, data, title, file, mean, std)
-        lines += ["| %s | %s | %.2f | %.5f | %.1f | %.2f | %d |" % (r[0], r[1], 100 * r[2], *r[3:]) for r in rows]
-        notes += ["- %s: %s." % (title, m) for m in more]
-        print("\n".join(lines[-len(rows):] + notes[-len(more):]), flush=True)
-    text = "\n".join(lines + [""] + notes) + "\n"
-    pathlib.Path(args.out).write_text(re.sub(r"\bnan\b", "–", text))
+    if not (pathlib.Path(args.shared) / "data/imagenet_sample").is_dir():
+        sys.exit("results: the labelled pictures are not here (expected %s/data)" % args.shared)
+    lines, notes, failed = [], [], False
+    for network in NETWORKS:
+        if args.only.lower() not in network.title.lower():
+            continue
+        try:
+            new, more = measure(args, network)
+        except tc.Failed as e:
+            print("%s: %s" % (network.title, e), file=sys.stderr)
+            failed = True
+            continue
+        lines += new
+        notes += more
+        print("\n".join(new + more), flush=True)
+    if args.out and not failed:
+        pathlib.Path(args.out).write_text(HEAD % machine() + "\n".join(lines + [""] + notes) + "\n")
+    return failed
 
 
 if __name__ == "__main__":
-    try:
-        main()
-    except tc.Failed as e:
-        sys.exit(str(e))
+    sys.exit(main())
