@@ -356,6 +356,20 @@ def transpose(node, x):
     return x.transpose(node.attr["perm"])
 
 
+def slices(node, x):
+    a = node.attr
+    picked = [b + np.arange(n) * s for b, n, s in zip(a["start"], a["size"], a["step"])]
+    return x[np.ix_(*picked)]
+
+
+def expand(node, x):
+    return np.broadcast_to(x, node.attr["dim"])
+
+
+def gather(node, x, index):
+    return np.take(x, index, axis=node.attr.get("axis", 0))
+
+
 def concat(node, *parts):
     return np.concatenate(parts, axis=node.attr.get("axis", 0))
 
@@ -419,7 +433,8 @@ def mul(node, a, b):
 
 def div(node, a, b):
     b = np.where(b == 0, F32(2.0**-100), b.astype(F32))
-    return store(a.astype(F32) / b * constants_of_two(node)[0], node.outputs[0])
+    with np.errstate(over="ignore"):  # infinity meets the end of the range
+        return store(a.astype(F32) / b * constants_of_two(node)[0], node.outputs[0])
 
 
 def quantize(node, x):
@@ -461,8 +476,79 @@ def softmax(node, x, table):
     return store(e.astype(F32) * (m_out / total.astype(F32)), y)
 
 
-OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, deconv, depthwise, dequantize, div, fc, maxpool, mul, pad, quantize, reshape, softmax, transpose)}
-OPS.update(min=minimum, max=maximum, sub=sub)
+# ---- [12] functions of one variable ----------------------------------------------------------------------------------------------
+
+LUTS = ("sigmoid tanh elu selu celu softplus softsign hardsigmoid hardswish silu mish gelu gelu_tanh erf exp log sqrt rsqrt reciprocal sin cos pow").split()
+SIDE = 1153  # entries of one side
+
+
+def magnitude(i):
+    """a_i"""
+    return i if i < 256 else (128 + i % 128) * 2**(i // 128 - 1)
+
+
+def lut(node, x, table):
+    x, t = x.astype(S64), table.astype(S64)
+    a = np.minimum(np.abs(x), 32767)
+    h = np.maximum(0, np.frexp(np.maximum(a, 1).astype(F64))[1] - 1 - 7)
+    i = (h << 7) + (a >> h) + np.where(x < 0, SIDE, 0)
+    half = np.where(h > 0, 1 << np.maximum(h - 1, 0), 0)
+    return (t[i] + (((t[np.minimum(i + 1, len(t) - 1)] - t[i]) * (a % (1 << h)) + half) >> h)).astype(np.int16)
+
+
+# ---- [13] two slopes -------------------------------------------------------------------------------------------------------------
+
+
+def two_slopes(node, x, slope, above=0, sign=1):
+    """x times one multiplier above a threshold, `slope` times the other at or below it."""
+    v, y = node.inputs[0], node.outputs[0]
+    s_x, s_y, x = one(v.scale), one(y.scale), x.astype(S64)
+    m = np.where(x > above, f32(sign * s_x / s_y), f32(np.asarray(slope, F64) * s_x / s_y))
+    return requant(x, m, y)
+
+
+def prelu(node, x, slope):
+    return two_slopes(node, x, slope)
+
+
+def leakyrelu(node, x):
+    return two_slopes(node, x, F32(node.attr.get("alpha", 0)))
+
+
+def absolute(node, x):
+    return two_slopes(node, x, -1)
+
+
+def neg(node, x):
+    return two_slopes(node, x, -1, sign=-1)
+
+
+def thresholdedrelu(node, x):
+    alpha = F64(F32(node.attr.get("alpha", 0)))
+    return two_slopes(node, x, 0, np.floor(alpha / one(node.inputs[0].scale)))
+
+
+# ---- [14] whole numbers ----------------------------------------------------------------------------------------------------------
+
+
+def whole(of):
+    """W of a real number, and of large ones nothing but the change of scale."""
+    def make(node, x):
+        v, y = node.inputs[0], node.outputs[0]
+        if one(v.scale) > 64:
+            return quantize(node, x)
+        return store(of(x.astype(F32) * f32(one(v.scale))) * f32(1 / one(y.scale)), y)
+    return make
+
+
+def sign(node, x):
+    return store(np.sign(x).astype(F32) * f32(1 / one(node.outputs[0].scale)), node.outputs[0])
+
+
+OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, deconv, depthwise, dequantize, div, expand, fc, gather, maxpool, mul, pad, quantize, reshape, softmax, transpose)}
+OPS.update(min=minimum, max=maximum, sub=sub, slice=slices)
+OPS.update({name: lut for name in LUTS}, prelu=prelu, leakyrelu=leakyrelu, thresholdedrelu=thresholdedrelu, abs=absolute, neg=neg)
+OPS.update(floor=whole(np.floor), ceil=whole(np.ceil), round=whole(np.rint), sign=sign)
 
 
 # ---- running ---------------------------------------------------------------------------------------------------------------------

@@ -10,9 +10,15 @@ import graphs
 import numpy_model
 from support import ROOT, SGS, SHARED, Fixed, multipliers, random_input, run, same, tool
 
-MAKERS = sorted(graphs.MAKERS)
-ROUNDS = 3
-SEEDS = range(ROUNDS * len(MAKERS))
+SEEDS = range(60)
+ROUNDS = 3  # graphs at least that have an operator
+KNOWN = set(tool("ops").split())  # of the operator table
+graphs.keep(KNOWN)
+
+
+def makers(seed):
+    """Those that a graph is bound to use."""
+    return (sorted(graphs.MAKERS) * ROUNDS)[seed::len(SEEDS)]
 
 
 @dataclasses.dataclass
@@ -28,7 +34,7 @@ def random_case(tmp_path_factory):
 
     def get(seed):
         if seed not in cases:
-            fixed = Fixed.of_text(tmp_path_factory.mktemp("random"), graphs.Graph(seed, MAKERS[seed % len(MAKERS)]).text())
+            fixed = Fixed.of_text(tmp_path_factory.mktemp("random"), graphs.Graph(seed, makers(seed)).text())
             rng = np.random.default_rng([seed, 1])
             arrays = [random_input(rng, v) for v in fixed.graph.inputs]
             cases[seed] = Case(fixed, arrays, fixed.every_tensor(arrays))
@@ -62,9 +68,8 @@ resize resize_nearest resize_linear depth_to_space space_to_depth tile matmul la
 
 
 def test_every_operator_is_here():
-    table = set(tool("ops").split()) - LATER
-    assert not table - set(numpy_model.OPS), "tests/numpy_model.py does not know these operators; for a few days they may stand in LATER"
-    assert not set(numpy_model.OPS) - table, "no fixed-point graph holds these operators"
+    assert not KNOWN - LATER - set(numpy_model.OPS), "tests/numpy_model.py does not know these operators; for a few days they may stand in LATER"
+    assert not set(numpy_model.OPS) - KNOWN - LATER, "no fixed-point graph holds these operators"
 
 
 def test_every_operator_is_tried(random_case):
@@ -75,7 +80,7 @@ def test_every_operator_is_tried(random_case):
         for node in case.fixed.graph.nodes:
             for v in node.outputs:
                 varied[node.op] = varied.get(node.op, 0) + (len(np.unique(case.truth[v.number])) > 20)
-    assert sorted(varied) == sorted(numpy_model.OPS)
+    assert not (KNOWN & set(numpy_model.OPS)) - set(varied)
     assert min(varied.values()) >= ROUNDS, varied
 
 
