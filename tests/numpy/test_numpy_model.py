@@ -63,6 +63,7 @@ def check(case):
 
 # Operators on their way here, which may come before the model knows them.
 LATER = set("""sigmoid tanh elu selu celu softplus softsign hardsigmoid hardswish silu mish gelu gelu_tanh erf exp log sqrt rsqrt reciprocal sin cos pow power
+tan asin acos atan sinh cosh asinh acosh atanh tile broadcast resize_cubic upsample where mean var groupnorm instancenorm rmsnorm lpnorm topk scatter
 prelu leakyrelu thresholdedrelu abs neg floor ceil round sign slice expand gather reduce_sum reduce_mean reduce_max reduce_min reduce_prod argmax argmin
 resize resize_nearest resize_linear depth_to_space space_to_depth tile matmul layernorm lrn cast""".split())
 
