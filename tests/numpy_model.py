@@ -356,6 +356,36 @@ def transpose(node, x):
     return x.transpose(node.attr["perm"])
 
 
+def slices(node, x):
+    a = node.attr
+    picked = [b + np.arange(n) * s for b, n, s in zip(a["start"], a["size"], a["step"])]
+    return x[np.ix_(*picked)]
+
+
+def expand(node, x):
+    return np.broadcast_to(x, node.attr["dim"])
+
+
+def gather(node, x, index):
+    return np.take(x, index, axis=node.attr.get("axis", 0))
+
+
+def extreme(of):
+    def make(node, x):
+        return of(x, axis=tuple(node.attr.get("axis", ())), keepdims=True)
+    return make
+
+
+def index_of(of):
+    """Of equals the first one, or the last."""
+    def make(node, x):
+        axis = node.attr.get("axis", 0)
+        if not node.attr.get("last"):
+            return of(x, axis=axis, keepdims=True).astype(np.int32)
+        return (x.shape[axis] - 1 - of(np.flip(x, axis), axis=axis, keepdims=True)).astype(np.int32)
+    return make
+
+
 def concat(node, *parts):
     return np.concatenate(parts, axis=node.attr.get("axis", 0))
 
@@ -419,7 +449,8 @@ def mul(node, a, b):
 
 def div(node, a, b):
     b = np.where(b == 0, F32(2.0**-100), b.astype(F32))
-    return store(a.astype(F32) / b * constants_of_two(node)[0], node.outputs[0])
+    with np.errstate(over="ignore"):  # infinity meets the end of the range
+        return store(a.astype(F32) / b * constants_of_two(node)[0], node.outputs[0])
 
 
 def quantize(node, x):
@@ -443,6 +474,18 @@ def avgpool(node, x):
     return requant(total, f32(one(v.scale) / (one(y.scale) * n)), y)
 
 
+def summed(mean):
+    """Over axes, which stay as axes of one element."""
+    def make(node, x):
+        v, y, axes = node.inputs[0], node.outputs[0], tuple(node.attr.get("axis", ()))
+        n, k = int(np.prod([x.shape[a] for a in axes])), 0
+        while ((32768 * n) >> k) + 1 > 2**31 - 1:
+            k += 1
+        total = shift_sum(x.astype(S64).sum(axis=axes, keepdims=True), k)
+        return requant(total, f32(one(v.scale) * 2.0**k / (one(y.scale) * n if mean else one(y.scale))), y)
+    return make
+
+
 # ---- [8] tables, [9] softmax -----------------------------------------------------------------------------------------------------
 
 
@@ -463,75 +506,80 @@ def softmax(node, x, table):
 
 # ---- [12] functions of one variable ----------------------------------------------------------------------------------------------
 
-
-FUNCTIONS = tuple("""sigmoid tanh elu selu celu softplus softsign hardsigmoid hardswish silu mish gelu gelu_tanh erf exp log sqrt rsqrt reciprocal sin cos
-    tan asin acos atan sinh cosh asinh acosh atanh pow""".split())
-SIDE = 1153  # entries of T for one sign
-
-
-def magnitudes():
-    """What the entries of a side stand for."""
-    i = np.arange(SIDE)
-    return np.where(i < 256, i, (128 + i % 128) << np.maximum(i // 128 - 1, 0))
+LUTS = """sigmoid tanh elu selu celu softplus softsign hardsigmoid hardswish silu mish gelu gelu_tanh erf exp log sqrt rsqrt
+reciprocal sin cos tan asin acos atan sinh cosh asinh acosh atanh pow""".split()
+SIDE = 1153  # entries of one side
 
 
-def function(node, x, table):
-    t, a = table.astype(S64), np.minimum(np.abs(x.astype(S64)), 32767)
-    h = np.maximum(np.frexp(a.astype(F64))[1] - 1 - 7, 0).astype(S64)  # frexp: a = m 2^e, 1/2 <= m < 1
-    i, f = (h << 7) + (a >> h) + np.where(x < 0, SIDE, 0), a % (1 << h)
-    return (t[i] + (((t[i + 1] - t[i]) * f + ((1 << h) >> 1)) >> h)).astype(np.int16)
+def magnitude(i):
+    """a_i"""
+    return i if i < 256 else (128 + i % 128) * 2**(i // 128 - 1)
+
+
+def lut(node, x, table):
+    x, t = x.astype(S64), table.astype(S64)
+    a = np.minimum(np.abs(x), 32767)
+    h = np.maximum(0, np.frexp(np.maximum(a, 1).astype(F64))[1] - 1 - 7)
+    i = (h << 7) + (a >> h) + np.where(x < 0, SIDE, 0)
+    half = np.where(h > 0, 1 << np.maximum(h - 1, 0), 0)
+    return (t[i] + (((t[np.minimum(i + 1, len(t) - 1)] - t[i]) * (a % (1 << h)) + half) >> h)).astype(np.int16)
 
 
 # ---- [13] two slopes -------------------------------------------------------------------------------------------------------------
 
 
-def bent(node, x, slope, t=0, above=1):
-    sx, sy = one(node.inputs[0].scale), one(node.outputs[0].scale)
-    m = np.where(x > t, F32(above) * f32(sx / sy), f32(np.asarray(slope, F64) * sx / sy))
-    return requant(x.astype(S64), m, node.outputs[0])
-
-
-def alpha(node):
-    return F64(F32(node.attr.get("alpha", 0)))
+def two_slopes(node, x, slope, above=0, sign=1):
+    """x times one multiplier above a threshold, `slope` times the other at or below it."""
+    v, y = node.inputs[0], node.outputs[0]
+    s_x, s_y, x = one(v.scale), one(y.scale), x.astype(S64)
+    m = np.where(x > above, f32(sign * s_x / s_y), f32(np.asarray(slope, F64) * s_x / s_y))
+    return requant(x, m, y)
 
 
 def prelu(node, x, slope):
-    return bent(node, x, slope)
+    return two_slopes(node, x, slope)
 
 
 def leakyrelu(node, x):
-    return bent(node, x, alpha(node))
-
-
-def thresholdedrelu(node, x):
-    return bent(node, x, 0, np.floor(alpha(node) / one(node.inputs[0].scale)))
+    return two_slopes(node, x, F32(node.attr.get("alpha", 0)))
 
 
 def absolute(node, x):
-    return bent(node, x, -1)
+    return two_slopes(node, x, -1)
 
 
 def neg(node, x):
-    return bent(node, x, -1, 0, -1)
+    return two_slopes(node, x, -1, sign=-1)
+
+
+def thresholdedrelu(node, x):
+    alpha = F64(F32(node.attr.get("alpha", 0)))
+    return two_slopes(node, x, 0, np.floor(alpha / one(node.inputs[0].scale)))
 
 
 # ---- [14] whole numbers ----------------------------------------------------------------------------------------------------------
 
 
-def whole(which):
-    def op(node, x):
+def whole(of):
+    """W of a real number, and of large ones nothing but the change of scale."""
+    def make(node, x):
         v, y = node.inputs[0], node.outputs[0]
-        if one(v.scale) > 64 and which is not None:
-            return requant(x.astype(S64), f32(one(v.scale) / one(y.scale)), y)
-        r = np.sign(x).astype(F32) if which is None else which(x.astype(F32) * f32(one(v.scale)))
-        return store(r * f32(1 / one(y.scale)), y)
-    return op
+        if one(v.scale) > 64:
+            return quantize(node, x)
+        return store(of(x.astype(F32) * f32(one(v.scale))) * f32(1 / one(y.scale)), y)
+    return make
 
 
-OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, deconv, depthwise, dequantize, div, fc, maxpool, mul, pad, quantize, reshape, softmax, transpose)}
-OPS.update(min=minimum, max=maximum, sub=sub, prelu=prelu, leakyrelu=leakyrelu, thresholdedrelu=thresholdedrelu, abs=absolute, neg=neg)
-OPS.update(floor=whole(np.floor), ceil=whole(np.ceil), round=whole(np.rint), sign=whole(None))
-OPS.update((name, function) for name in FUNCTIONS)
+def sign(node, x):
+    return store(np.sign(x).astype(F32) * f32(1 / one(node.outputs[0].scale)), node.outputs[0])
+
+
+OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, deconv, depthwise, dequantize, div, expand, fc, gather, maxpool, mul, pad, quantize, reshape, softmax, transpose)}
+OPS.update(min=minimum, max=maximum, sub=sub, slice=slices)
+OPS.update({name: lut for name in LUTS}, prelu=prelu, leakyrelu=leakyrelu, thresholdedrelu=thresholdedrelu, abs=absolute, neg=neg)
+OPS.update(reduce_sum=summed(False), reduce_mean=summed(True), reduce_max=extreme(np.max), reduce_min=extreme(np.min),
+           argmax=index_of(np.argmax), argmin=index_of(np.argmin))
+OPS.update(floor=whole(np.floor), ceil=whole(np.ceil), round=whole(np.rint), sign=sign)
 
 
 # ---- running ---------------------------------------------------------------------------------------------------------------------

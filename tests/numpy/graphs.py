@@ -35,10 +35,10 @@ class Tensor:
 
 
 class Graph:
-    def __init__(self, seed, first=None, steps=12):
+    def __init__(self, seed, first, steps=12):
         self.rng, self.lines, self.live, self.inputs, self.used, self.count = np.random.default_rng(seed), [], [], [], set(), 0
         self.extreme = seed % 4 == 3  # weights at their ends, large biases
-        for name in ([first] if first else []) + [str(n) for n in self.rng.choice(sorted(MAKERS), steps)]:
+        for name in first + [str(n) for n in self.rng.choice(sorted(MAKERS), steps - len(first))]:
             MAKERS[name](self)
 
     def text(self):
@@ -87,7 +87,7 @@ class Graph:
 
     def find(self, kinds=("u8", "s16"), rank=None, one=True, least=1):
         """A value of these types and rank; `one`: of one scale, else perhaps of one per channel; `least`: of height and width."""
-        found = [t for t in self.live[-8:] if t.type in kinds and (rank is None or len(t.dims) == rank) and t.dims[-1] < 80 and np.prod(t.dims) < 20000
+        found = [t for t in self.live[-8:] if t.type in kinds and len(t.dims) == (rank or len(t.dims) or 1) and t.dims[-1] < 80 and np.prod(t.dims) < 20000
                  and (t.one or not one and t.axis == len(t.dims) - 1) and (least == 1 or min(t.dims[1:3]) >= least)]
         if found and self.chance(0.9):
             return found[self.int(0, len(found) - 1)]
@@ -150,6 +150,10 @@ def window(g, size, deepest=5):
         before, after = g.int(0, reach - 1) // 2, g.int(0, reach - 1) // 2
         if reach <= size + before + after:
             return k, s, d, before, after, (size + before + after - reach) // s + 1
+
+
+def ints(v):
+    return "[%s]" % ",".join(map(str, v))
 
 
 def joined(*parts):
@@ -272,15 +276,49 @@ def make_reshape(g):
     x = g.find()
     total = int(np.prod(x.dims))
     first = g.pick(*[d for d in range(1, total + 1) if total % d == 0])
-    dims = g.pick((1, total), (total,), (first, total // first), (1, first, total // first), x.dims[:2] + (1, int(np.prod(x.dims[2:]))))
-    g.emit("reshape", g.like(x, dims), [x.number], "dim=[%s]" % ",".join(map(str, dims)))
+    dims = g.pick((1, total), (total,), (first, total // first), (1, first, total // first), x.dims[:2] + (1, int(np.prod(x.dims[2:]))), x.dims + (1,), (1,) + x.dims)
+    g.emit("reshape", g.like(x, dims), [x.number], "dim=" + ints(dims))
+
+
+def make_slice(g):
+    """Any step, backwards too; along the axis of its scales a value stays whole."""
+    x = g.find(one=False)
+    start, size, step = [], [], []
+    for i, d in enumerate(x.dims):
+        if i == x.axis:
+            first, n, s = 0, d, 1
+        else:
+            n, s = g.int(1, d), 1
+            if n > 1 and g.chance(0.3):
+                s = g.int(1, (d - 1) // (n - 1)) * g.pick(1, -1)
+            reach = (n - 1) * abs(s)
+            first = g.int(0, d - 1 - reach) + (reach if s < 0 else 0)
+        start, size, step = start + [first], size + [n], step + [s]
+    g.emit("slice", g.like(x, size), [x.number], joined(*("%s=%s" % (k, ints(v)) for k, v in (("start", start), ("size", size), ("step", step)))))
+
+
+def make_expand(g):
+    x = g.find()
+    x = g.input(x.type, [1 if g.chance(0.5) else d for d in x.dims]) if g.chance(0.7) else x
+    dims = [g.int(1, 5) if d == 1 else d for d in x.dims]
+    g.emit("expand", g.like(x, dims), [x.number], "dim=%s" % ints(dims))
+
+
+def make_gather(g):
+    """Rows in any order, some twice, counted from the end too."""
+    x = g.find()
+    axis = g.int(0, len(x.dims) - 1)
+    dims = [g.int(1, 4) for _ in range(g.int(0, 2) if len(x.dims) < 4 else g.int(0, 1))]
+    index = g.rng.integers(-x.dims[axis], x.dims[axis], dims)
+    y = g.like(x, x.dims[:axis] + tuple(dims) + x.dims[axis + 1:])
+    g.emit("gather", y, [x.number, g.const("s32", index)], "axis=%d" % axis if axis else "")
 
 
 def make_transpose(g):
     x = g.find(one=False)
     perm = [int(p) for p in g.rng.permutation(len(x.dims))]
     y = g.like(x, [x.dims[p] for p in perm], perm.index(x.axis) if x.axis >= 0 else -1)
-    g.emit("transpose", y, [x.number], "perm=[%s]" % ",".join(map(str, perm)))
+    g.emit("transpose", y, [x.number], "perm=" + ints(perm))
 
 
 def make_pad(g):
@@ -288,7 +326,7 @@ def make_pad(g):
     before, after = [0, g.int(0, 2), g.int(0, 3), 0], [0, g.int(0, 3), g.int(0, 2), 0]
     y = g.like(x, [d + a + b for d, a, b in zip(x.dims, before, after)])
     value = g.pick("", "value=%.6g" % (g.rng.uniform(-1.5, 1.5) * max(x.scale) * REACH[x.type][1]))
-    g.emit("pad", y, [x.number], joined("before=%s, after=%s" % (str(before).replace(" ", ""), str(after).replace(" ", "")), value))
+    g.emit("pad", y, [x.number], joined("before=" + ints(before), "after=" + ints(after), value))
 
 
 def make_quantize(g):
@@ -313,66 +351,103 @@ def make_dequantize(g):
     g.emit("dequantize", g.tensor("f32", x.dims, [1], [0]), [x.number])
 
 
+def reduction(op):
+    def make(g):
+        x = g.find() if op in ("reduce_max", "reduce_min") else g.find(("s16",))
+        axes = [i for i in range(len(x.dims)) if g.chance(0.4)]
+        dims = [1 if i in axes else d for i, d in enumerate(x.dims)]
+        n = np.prod(x.dims) / np.prod(dims)
+        if op in ("reduce_max", "reduce_min"):
+            y = g.like(x, dims)
+        else:
+            y = g.tensor("s16", dims, [x.scale[0] * (np.sqrt(n) if op == "reduce_sum" else 1 / np.sqrt(n)) * g.pick(0.5, 1, 3)])
+        g.emit(op, y, [x.number], "axis=" + ints(axes) if axes else "")
+    return make
+
+
+def make_argmax(g, op="argmax"):
+    """With equals, so that the first and the last differ."""
+    x = g.find()
+    axis = g.int(0, len(x.dims) - 1)
+    if g.chance(0.5):
+        coarse = g.tensor("u8", x.dims, [max(x.scale) * REACH[x.type][1] / 3], [128])
+        g.emit("quantize", coarse, [x.number])
+        x = coarse
+    dims = [1 if i == axis else d for i, d in enumerate(x.dims)]
+    g.emit(op, g.tensor("s32", dims, [1], [0]), [x.number], joined("axis=%d" % axis if axis else "", g.pick("", "last=1")))
+
+
+def make_argmin(g):
+    make_argmax(g, "argmin")
+
+
 def make_softmax(g):
-    x = g.find(("s16",))
-    axis = len(x.dims) - 1
-    reach = g.pick(0.1, 1, 8, 100)
-    logits = g.tensor("s16", x.dims, [reach / 32767])
-    g.emit("quantize", logits, [x.number])
+    """Of logits that lie close together or far apart."""
+    step = g.pick(0.1, 1, 4, 30) / 32767
+    if g.chance(0.7):
+        logits = g.tensor("s16", [g.int(1, 6), g.int(1, 6), g.int(2, 30)][g.int(0, 2):], [step])
+        g.inputs.append(logits)
+    else:
+        x = g.find(("s16",))
+        logits = g.tensor("s16", x.dims, [step])
+        g.emit("quantize", logits, [x.number])
     table = np.rint(32767 * np.exp(-np.arange(1025) / 64)).astype(int)
-    g.emit("softmax", g.tensor("s16", x.dims, [2.0**-15]), [logits.number, g.const("s16", table)], "axis=%d" % axis)
+    g.emit("softmax", g.tensor("s16", logits.dims, [2.0**-15]), [logits.number, g.const("s16", table)], "axis=%d" % (len(logits.dims) - 1))
 
 
-def make_function(g):
-    """Any table; the arguments of the function are in it."""
-    x = g.find(("s16",))
-    op = numpy_model.FUNCTIONS[g.int(0, len(numpy_model.FUNCTIONS) - 1)]
-    wild = g.rng.integers(-32767, 32768, 2 * numpy_model.SIDE)
-    smooth = np.rint(32767 * np.sin(np.arange(2 * numpy_model.SIDE) / g.int(20, 900))).astype(int)
-    attr = "alpha=1.5" if op in ("elu", "selu", "celu", "silu", "pow") else ""
-    g.emit(op, g.tensor("s16", x.dims), [x.number, g.const("s16", g.pick(wild, smooth))], attr)
+def function(op):
+    """Any table; a smooth one half of the time."""
+    def make(g):
+        x = g.find(("s16",))
+        a = np.arange(1153)
+        a = np.where(a < 256, a, (128 + a % 128) * 2.0**(a // 128 - 1))
+        smooth = np.concatenate([np.tanh(a / 9000), -np.tanh(a / 3000)]) * 32767
+        table = np.rint(smooth).astype(int) if g.chance(0.5) else g.rng.integers(-32767, 32768, 2306)
+        g.emit(op, g.tensor("s16", x.dims), [x.number, g.const("s16", table)])
+    return make
 
 
-def bent(g, op, x, inputs=(), attr=""):
-    g.emit(op, g.tensor("s16", x.dims, [x.scale[0] * g.pick(0.3, 1, 1, 2)]), [x.number, *inputs], attr)
+def one_input(op, attr, size=None):
+    """With a scale that keeps the results in range; `size` is what x's scale shall be at most."""
+    def make(g):
+        x = g.find(("s16",))
+        if size and g.chance(0.7):
+            x = g.tensor("s16", x.dims, [g.rng.uniform(0.1, 1) * size])
+            g.inputs.append(x)
+        y = g.tensor("s16", x.dims, [x.scale[0] * g.pick(0.4, 1, 3)])
+        g.emit(op, y, [x.number], attr(g, x))
+    return make
 
 
 def make_prelu(g):
-    """A slope for all, one a channel, or any that repeats to the input's shape."""
     x = g.find(("s16",))
-    dims = g.pick((), x.dims[-1:], tuple(1 if g.chance(0.5) else d for d in x.dims))
-    bent(g, "prelu", x, [g.const("f32", g.rng.uniform(-1.5, 1.5, dims).astype(np.float32))])
+    dims = [1 if g.chance(0.3) else d for d in x.dims][g.int(0, len(x.dims) - 1):]
+    slope = g.rng.uniform(-2, 2, dims)
+    g.emit("prelu", g.tensor("s16", x.dims, [x.scale[0] * g.pick(0.4, 1, 3)]), [x.number, g.const("f32", slope)])
 
 
-def make_leakyrelu(g):
-    bent(g, "leakyrelu", g.find(("s16",)), attr="alpha=%.7g" % g.rng.uniform(-1, 1))
+def no_attr(g, x):
+    return ""
 
 
-def make_thresholdedrelu(g):
-    x = g.find(("s16",))
-    bent(g, "thresholdedrelu", x, attr="alpha=%.7g" % (g.rng.uniform(-1.2, 1) * x.scale[0] * 32767))
+def alpha(g, x):
+    return "alpha=%.6g" % g.rng.uniform(-1, 1)
 
 
-def make_abs(g):
-    bent(g, "abs", g.find(("s16",)))
-
-
-def make_neg(g):
-    bent(g, "neg", g.find(("s16",)))
-
-
-def whole(op):
-    """Of numbers with fractions and, beyond a step of 64, without."""
-    def make(g):
-        x = g.find(("s16",))
-        if g.chance(0.3):
-            x = g.tensor("s16", x.dims, [g.pick(0.03125, 64, 70)])
-            g.inputs.append(x)
-        reach = 1 if op == "sign" else max(x.scale[0] * 32767, 1) * g.pick(0.5, 1, 2)
-        g.emit(op, g.tensor("s16", x.dims, [reach / 32767]), [x.number])
-    return make
+def alpha_within(g, x):
+    return "alpha=%.6g" % (g.rng.uniform(-0.5, 0.5) * x.scale[0] * 32767)
 
 
 MAKERS = {name[5:]: f for name, f in list(globals().items()) if name.startswith("make_")}
 MAKERS.update((op, pair(op)) for op in PAIRS)
-MAKERS.update((op, whole(op)) for op in ("floor", "ceil", "round", "sign"))
+MAKERS.update((op, function(op)) for op in numpy_model.LUTS)
+MAKERS.update((op, reduction(op)) for op in ("reduce_sum", "reduce_mean", "reduce_max", "reduce_min"))
+MAKERS.update(abs=one_input("abs", no_attr), neg=one_input("neg", no_attr), leakyrelu=one_input("leakyrelu", alpha),
+              thresholdedrelu=one_input("thresholdedrelu", alpha_within))
+MAKERS.update((op, one_input(op, no_attr, 0.01)) for op in ("floor", "ceil", "round", "sign"))
+
+
+def keep(known):
+    """Makes graphs of these operators alone."""
+    for op in set(MAKERS) - set(known):
+        del MAKERS[op]
