@@ -1,8 +1,8 @@
-"""Lines of text as a camera sees them on meters, type plates, labels and displays: rendered from system fonts, slanted, blurred, unevenly
-lit, noisy, dark on light or light on dark.  Texts are made up by grammars (readings, serial numbers, plates, dates, words).
+"""Lines of text as a camera sees them on meters, type plates and labels: set in system fonts, slanted, blurred, unevenly lit, noisy, dark on
+light or light on dark.  The texts are made up: readings, serial numbers, plates, dates, addresses, words.
 
-Three sides share nothing but the grammar: `train`, `validation` (to develop the network) and `test` have fonts of their own, and the words
-of the test lines are not in the others' list."""
+`train`, `validation` (to develop the network) and `test` have fonts of their own, and the words of the test lines are not in the others'
+list; units and headings such as SN are common to all.  Every draw from the generator counts: a change anywhere changes all lines."""
 import functools
 import pathlib
 
@@ -112,6 +112,8 @@ washer waste water watt wave weight weld west wheel white width winch window wir
 """.split()
 UNITS = "kWh MWh m3 m bar mbar Pa kPa V mV kV A mA W kW VA Hz kHz MHz rpm mm cm km kg g t l ml % % % C K s min h ppm dB lx N Nm m/s km/h l/min m3/h kg/h".split()
 HEADS = "SN S/N No. Nr. ID P/N LOT REF Type Model Batch Ser. Art. IP Rev. Code".split()
+STARTS, VOWELS = "b c d f g h j k l m n p qu r s t v w x y z ch st tr pl".split() + [""], "a e i o u ee oo ai ea y".split()
+ENDS = "n r s t l m ll tt ss ff p d k x ng".split()
 PLAIN = "ABCDEFGHJKLMNPRSTUVWXYZ"             # codes leave out I, O and Q, as vehicle numbers do
 
 
@@ -148,8 +150,8 @@ def serial(rng, words):
 
 def plate(rng, words):
     a, d = lambda low, high: run(rng, PLAIN, low, high), lambda low, high: digits(rng, low, high)
-    return pick(rng, [a(1, 3) + "-" + a(1, 2) + " " + d(1, 4), a(2, 2) + d(2, 2) + " " + a(3, 3), a(2, 3) + " " + d(3, 4), d(1, 4) + " " + a(2, 3) + " " + d(2, 2),
-                      a(2, 2) + "-" + d(3, 3) + "-" + a(2, 2)])
+    return pick(rng, [a(1, 3) + "-" + a(1, 2) + " " + d(1, 4), a(2, 2) + d(2, 2) + " " + a(3, 3), a(2, 3) + " " + d(3, 4),
+                      d(1, 4) + " " + a(2, 3) + " " + d(2, 2), a(2, 2) + "-" + d(3, 3) + "-" + a(2, 2)])
 
 
 def date(rng, words):
@@ -172,22 +174,25 @@ def word(rng, words):
     """A word; in training as often one made of syllables, so that the network learns letters rather than the list."""
     if words is WORDS_OF["test"] or rng.random() < 0.5:
         return pick(rng, words)
-    syllables = rng.integers(1, 5)
-    made = "".join(pick(rng, "b c d f g h j k l m n p qu r s t v w x y z ch st tr pl".split() + [""]) + pick(rng, "a e i o u ee oo ai ea y".split()) +
-                   pick(rng, ["", "", "", pick(rng, "n r s t l m ll tt ss ff p d k x ng".split())]) for _ in range(syllables))
-    return made
+    return "".join(syllable(rng) for _ in range(rng.integers(1, 5)))
+
+
+def syllable(rng):
+    return pick(rng, STARTS) + pick(rng, VOWELS) + pick(rng, ["", "", "", pick(rng, ENDS)])
 
 
 def label(rng, words):
     kind = rng.integers(5)
-    if kind < 2:
-        return case(rng, word(rng, words))
+    first = word(rng, words)
     if kind == 2:
-        two = case(rng, word(rng, words) + " " + word(rng, words))
+        two = case(rng, first + " " + word(rng, words))
         return two.title() if two[0].isupper() and two[1].islower() and rng.random() < 0.5 else two
+    first = case(rng, first)
+    if kind < 2:
+        return first
     if kind == 3:
-        return case(rng, word(rng, words)) + pick(rng, [": ", " ", ":"]) + pick(rng, [digits(rng, 1, 4), reading(rng, words)])
-    return case(rng, word(rng, words)) + " " + pick(rng, [pick(rng, PLAIN), digits(rng, 1, 2), digits(rng, 1, 2) + pick(rng, PLAIN), pick(rng, PLAIN) + digits(rng, 1, 3)])
+        return first + pick(rng, [": ", " ", ":"]) + pick(rng, [digits(rng, 1, 4), reading(rng, words)])
+    return first + " " + pick(rng, [pick(rng, PLAIN), digits(rng, 1, 2), digits(rng, 1, 2) + pick(rng, PLAIN), pick(rng, PLAIN) + digits(rng, 1, 3)])
 
 
 GRAMMARS = (reading, reading, counter, serial, serial, plate, date, address, label, label, label, label)
@@ -287,7 +292,8 @@ def photograph(rng, mask):
     light = 1 + rng.uniform(-0.25, 0.25) * (x / w - 0.5) + rng.uniform(-0.25, 0.25) * (y / h - 0.5)
     if rng.random() < 0.15:                                            # the edge of a shadow
         light *= 1 - rng.uniform(0.1, 0.35) * (x + rng.uniform(-1, 1) * y > rng.uniform(0, w))
-    stains = np.asarray(Image.fromarray(rng.normal(0, 1, (3, 2 + w // 16)).astype(np.float32)).resize((w, h), Image.BICUBIC)) * rng.uniform(0, 0.06)
+    stains = Image.fromarray(rng.normal(0, 1, (3, 2 + w // 16)).astype(np.float32)).resize((w, h), Image.BICUBIC)
+    stains = np.asarray(stains) * rng.uniform(0, 0.06)
     image = (paper + (ink - paper) * m + stains) * light + rng.standard_normal(m.shape, np.float32) * rng.uniform(0, 0.05)
     return Image.fromarray(np.clip(np.rint(image * 64) * 4, 0, 255).astype(np.uint8))
 

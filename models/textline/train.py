@@ -13,7 +13,6 @@ import argparse
 import collections
 import copy
 import pathlib
-import sys
 
 import numpy as np
 import torch
@@ -146,7 +145,8 @@ def train(args, validation):
         average(mean, net, min(0.999, step / (step + 10)))
         loss_sum += loss.item()
         if (step + 1) % args.every == 0:
-            print("step %d loss %.4f, validation fonts: characters %.4f, lines %.4f" % (step + 1, loss_sum / args.every, *accuracy(mean, validation)), flush=True)
+            seen = (step + 1, loss_sum / args.every, *accuracy(mean, validation))
+            print("step %d: loss %.4f; validation fonts: characters %.4f, lines %.4f" % seen, flush=True)
             torch.save(mean.state_dict(), args.keep)
             loss_sum = 0.0
     return mean
@@ -168,7 +168,17 @@ def save_pictures(folder, samples):
         old.unlink()
     for i, (picture, _) in enumerate(samples):
         picture.save(folder / ("%03d.png" % i), optimize=True)
-    (folder.parent / (folder.name + ".tsv")).write_text("".join("%s/%03d.png\t%s\n" % (folder.name, i, t) for i, (_, t) in enumerate(samples)))
+    rows = ["%s/%03d.png\t%s\n" % (folder.name, i, text) for i, (_, text) in enumerate(samples)]
+    folder.with_suffix(".tsv").write_text("".join(rows))
+
+
+def write_files(net, out):
+    test = fixed_set("test", 200, SEED["test"])
+    print("test: characters %.4f, lines %.4f" % accuracy(net, test))
+    out.mkdir(parents=True, exist_ok=True)
+    export(net, out / "textline.onnx")
+    save_pictures(out / "calib", fixed_set("train", 100, SEED["calib"]))
+    save_pictures(out / "test", test)
 
 
 def main():
@@ -184,23 +194,16 @@ def main():
     torch.manual_seed(SEED["train"])
     torch.set_num_threads(1)
     for side in render.FONTS:
-        render.families(side)
+        render.families(side)                                          # says now which fonts are missing
     validation = fixed_set("validation", 400, SEED["validation"])
     net = reader()
     if args.start:
         net.load_state_dict(torch.load(args.start))
     else:
         net = train(args, validation)
-    out = pathlib.Path(args.out)
-    out.mkdir(parents=True, exist_ok=True)
     print("validation: characters %.4f, lines %.4f" % accuracy(net, validation, show=40))
-    test = fixed_set("test", 200, SEED["test"])
-    print("test: characters %.4f, lines %.4f" % accuracy(net, test))
-    export(net, out / "textline.onnx")
-    save_pictures(out / "calib", fixed_set("train", 100, SEED["calib"]))
-    save_pictures(out / "test", test)
-    return 0
+    write_files(net, pathlib.Path(args.out))
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()
