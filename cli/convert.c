@@ -13,9 +13,9 @@
 
 typedef struct args {
     const char *model, *input_config, *output, *input_shapes, *soc_version, *quant_level, *batch, *batch_mode,
-        *category, *q_mode, *quant_config;
+        *category, *kernels_file, *dump_after, *q_mode, *quant_config;
     sgs_samples_options samples;
-    bool export_models, skip_simplify, memory_saving;
+    bool export_models, skip_simplify, verify, memory_saving;
 } args;
 
 static const cli_option options[] = {
@@ -29,6 +29,8 @@ static const cli_option options[] = {
     { "--input_shapes", CLI_TEXT, offsetof(args, input_shapes), "1,3,224,224[:...]", false, "the model's",
       "shapes in the model's own layout and order" },
     { "--skip_simplify", CLI_FLAG, offsetof(args, skip_simplify), NULL, false, NULL, "only what correctness needs" },
+    { "--verify", CLI_FLAG, offsetof(args, verify), NULL, false, NULL, "check the graph after every pass" },
+    { "--dump-after", CLI_TEXT, offsetof(args, dump_after), "PASS", false, NULL, "print the graph after this pass" },
     { "--quant_level", CLI_TEXT, offsetof(args, quant_level), "L1|L2", false, "L2",
       "quantization level; L3 to L5 come with a later version" },
     { "--memory_saving", CLI_FLAG, offsetof(args, memory_saving), NULL, false, NULL,
@@ -37,6 +39,9 @@ static const cli_option options[] = {
     { "--batch_mode", CLI_TEXT, offsetof(args, batch_mode), "n_buf|one_buf", false, "n_buf", "buffers of a batch" },
     { "-c --category", CLI_TEXT, offsetof(args, category), "NAME", false, "Unknown",
       "Classification, Detection or Unknown" },
+    { "--kernels_file", CLI_TEXT, offsetof(args, kernels_file), "FILE.c", false, NULL,
+      "also list the kernels this image needs as C" },
+    { "--quant_file", CLI_REFUSED, 0, NULL, false, NULL, "comes with a later version" },
     { "-q --q_mode", CLI_TEXT, offsetof(args, q_mode), "MODE", false, NULL,
       "torch_calibrator's mode; comes with a later version" },
     { "--quant_config", CLI_TEXT, offsetof(args, quant_config), "FILE", false, NULL,
@@ -135,6 +140,8 @@ static sgs_status run_stages(const args *a, sgs_platform platform, const files *
                                           .output_file = f->float_sim,
                                           .input_shapes = a->input_shapes,
                                           .skip_simplify = a->skip_simplify,
+                                          .verify = a->verify,
+                                          .dump_after = a->dump_after,
                                           .soc_version = a->soc_version,
                                           .log = cli_log() };
     const char *soc_version = a->soc_version ? a->soc_version : "CHIP"; /* the first stage has said so */
@@ -151,9 +158,12 @@ static sgs_status run_stages(const args *a, sgs_platform platform, const files *
                                           .batch = a->batch,
                                           .batch_mode = a->batch_mode,
                                           .category = a->category,
+                                          .kernels_file = a->kernels_file,
                                           .soc_version = soc_version,
                                           .log = cli_log() };
-    sgs_status s = sgs_convert(&convert, d);
+    sgs_status s = sgs_compile_check(&compile, a->input_config, d); /* the last stage's own come after the long one */
+    if (s == SGS_OK)
+        s = sgs_convert(&convert, d);
     if (s == SGS_OK)
         s = sgs_calibrate(&calibrate, NULL, &r->quality, d);
     if (s == SGS_OK)

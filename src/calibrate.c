@@ -294,6 +294,8 @@ static void say_scales(const calibration *c)
 static sgs_status calibrate(calibration *c, sgs_diag *d)
 {
     SGS_TRY(choose_level(c, d));
+    if (c->o->memory_saving)
+        sgs_log_line(&c->o->log, "--memory_saving: L%d keeps no pictures in memory; there is nothing to save", c->level);
     c->path = result_path(c);
     SGS_TRY(open_model(c, d));
     SGS_TRY(check_quantizable(c, d));

@@ -96,14 +96,13 @@ static sgs_status check_category(const char *name, uint32_t *category, sgs_diag 
     return sgs_fail(d, SGS_E_USAGE, "expected --category Classification, Detection or Unknown, found '%s'", name);
 }
 
-static sgs_status check_category_outputs(const compilation *c, sgs_diag *d)
+static sgs_status check_category_outputs(uint32_t category, int nout, sgs_diag *d)
 {
     static const int outputs[] = { 0, 1, 4 };
-    if (!c->category || c->g->nout == outputs[c->category])
+    if (!category || nout == outputs[category])
         return SGS_OK;
-    sgs_status s =
-        sgs_fail(d, SGS_E_USAGE, "--category %s needs a model with %d output%s; this one has %d",
-                 categories[c->category], outputs[c->category], outputs[c->category] > 1 ? "s" : "", c->g->nout);
+    sgs_status s = sgs_fail(d, SGS_E_USAGE, "--category %s needs a model with %d output%s; this one has %d",
+                            categories[category], outputs[category], outputs[category] > 1 ? "s" : "", nout);
     sgs_hint(d, "write --category Unknown, or leave it out");
     return s;
 }
@@ -300,7 +299,7 @@ static sgs_status build(compilation *c, sgs_diag *d)
 {
     sgs_plan_result plan;
     SGS_TRY(read_fixed(c, d));
-    SGS_TRY(check_category_outputs(c, d));
+    SGS_TRY(check_category_outputs(c->category, c->g->nout, d));
     SGS_TRY(sgs_lower(&c->program, c->g, d));
     c->report.const_bytes = (int64_t)c->program.consts.n;
     sgs_program_fuse(&c->program);
@@ -319,16 +318,20 @@ static sgs_status build(compilation *c, sgs_diag *d)
     return prove(c, d);
 }
 
+static sgs_status check_kernels_file(const char *path, sgs_diag *d)
+{
+    const char *dot = path ? strrchr(base_name(path), '.') : NULL;
+    if (!path || (dot && !strcmp(dot, ".c")))
+        return SGS_OK;
+    return sgs_fail(d, SGS_E_USAGE, "expected a name that ends in .c for the kernel list, found '%s'", path);
+}
+
 static sgs_status write_kernels(compilation *c, sgs_diag *d)
 {
     if (!c->o->kernels_file)
         return SGS_OK;
     char *stem = sgs_strdup(c->arena, base_name(c->o->kernels_file));
-    char *dot = strrchr(stem, '.');
-    if (!dot || strcmp(dot, ".c"))
-        return sgs_fail(d, SGS_E_USAGE, "expected a name that ends in .c for the kernel list, found '%s'",
-                        c->o->kernels_file);
-    *dot = 0;
+    *strrchr(stem, '.') = 0;
     sgs_buf text = { 0 };
     sgs_emit_kernels(&c->program, stem, &text);
     sgs_status s = sgs_file_write(c->o->kernels_file, text.p, text.n, d);
@@ -364,6 +367,28 @@ static sgs_status write_out(compilation *c, char **written, sgs_diag *d)
     return SGS_OK;
 }
 
+static sgs_status check_options(const sgs_compile_options *o, const sgs_target **target, uint32_t *category, sgs_diag *d)
+{
+    SGS_TRY(sgs_target_find(o->soc_version, target, d));
+    SGS_TRY(check_batch(o, d));
+    SGS_TRY(check_category(o->category, category, d));
+    return check_kernels_file(o->kernels_file, d);
+}
+
+sgs_status sgs_compile_check(const sgs_compile_options *o, const char *input_config, sgs_diag *d)
+{
+    const sgs_target *target;
+    uint32_t category;
+    SGS_TRY(check_options(o, &target, &category, d));
+    if (!input_config)
+        return SGS_OK;
+    sgs_config *c;
+    SGS_TRY(sgs_config_read(&c, input_config, d));
+    sgs_status s = check_category_outputs(category, c->nout, d);
+    sgs_config_free(c);
+    return s;
+}
+
 sgs_status sgs_compile(const sgs_compile_options *o, char **written, sgs_compile_report *r, sgs_diag *d)
 {
     compilation c = { .o = o };
@@ -371,9 +396,7 @@ sgs_status sgs_compile(const sgs_compile_options *o, char **written, sgs_compile
         *written = NULL;
     if (!o->model)
         return sgs_fail(d, SGS_E_USAGE, "no model given: --model X_fixed.sim");
-    SGS_TRY(sgs_target_find(o->soc_version, &c.target, d));
-    SGS_TRY(check_batch(o, d));
-    SGS_TRY(check_category(o->category, &c.category, d));
+    SGS_TRY(check_options(o, &c.target, &c.category, d));
     c.arena = sgs_arena_new();
     sgs_status s = c.arena ? build(&c, d) : sgs_fail(d, SGS_E_LIMIT, "no memory");
     if (s != SGS_OK)

@@ -116,6 +116,8 @@ typedef struct sgs_compile_report {
     int nop;
 } sgs_compile_report;
 sgs_status sgs_compile(const sgs_compile_options *o, char **written, sgs_compile_report *r, sgs_diag *d);
+/* The options alone, before there is a fixed model; with the ini it will be made with (or NULL) its outputs count too. */
+sgs_status sgs_compile_check(const sgs_compile_options *o, const char *input_config, sgs_diag *d);
 
 /* ---- simulators -------------------------------------------------------------------------------------------------------------- */
 

@@ -500,6 +500,27 @@ static void remove_unused(sgs_graph *g)
     }
 }
 
+static sgs_status quantize_nodes(sgs_quantizer *q, sgs_diag *d)
+{
+    int convs = 0, done = 0;
+    for (const sgs_node *n = q->g->first; n; n = n->next)
+        convs += sgs_is_conv(n);
+    for (sgs_node *n = q->g->first, *next; n; n = next) {
+        next = n->next;
+        if (n->op == &sgs_op_quantize)
+            continue;
+        fit_inputs(q, n);
+        if (sgs_is_conv(n)) {
+            sgs_log_progress(q->o->log, "quantize layers", done++, convs);
+            quantize_conv(q, n);
+        } else if (n->op->quant) {
+            SGS_TRY(quantize_by_rule(q, n, d));
+        }
+    }
+    sgs_log_progress(q->o->log, "quantize layers", convs, convs);
+    return SGS_OK;
+}
+
 sgs_status sgs_quantize_check(sgs_graph *g, const sgs_qoptions *o, sgs_diag *d)
 {
     sgs_qoptions quiet = *o;
@@ -517,16 +538,7 @@ sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, s
     SGS_TRY(sgs_plan_types(&q, d));
     choose_scales(&q);
     set_values(&q);
-    for (sgs_node *n = g->first, *next; n; n = next) {
-        next = n->next;
-        if (n->op == &sgs_op_quantize)
-            continue;
-        fit_inputs(&q, n);
-        if (sgs_is_conv(n))
-            quantize_conv(&q, n);
-        else if (n->op->quant)
-            SGS_TRY(quantize_by_rule(&q, n, d));
-    }
+    SGS_TRY(quantize_nodes(&q, d));
     for (int i = 0; i < g->nout; i++) {
         if (g->out[i]->type != SGS_U8 && g->out[i]->type != SGS_S16)
             continue; /* integers of the model itself */

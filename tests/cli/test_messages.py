@@ -91,6 +91,15 @@ SIZES = "n_buf runs any size up to that number; for a list of sizes write --batc
     (("convert", "onnx", "-m", "model.onnx", *NETWORK, "-o", "x" * 5000), 2, "--output_file: the path is too long\n"),
     (("convert", "onnx", "-m", "none.onnx", *NETWORK, "-o", "x.img"), 1, "none.onnx: cannot open: No such file or directory\n"),
     (("convert", "onnx", "-m", "model.onnx", "--input_config", "none.ini", *NETWORK[2:], "-o", "x.img"), 1, "none.ini: cannot open: No such file or directory\n"),
+    # ... what its last stage will not take is said before the first one begins
+    (("convert", "onnx", "-m", "none.onnx", *NETWORK, "-o", "x.img", "-b", "2"), 1, "images of more than one element (--batch 2) are not built yet\n"
+     "  leave --batch out and run the image once for each element\n"),
+    (("convert", "onnx", "-m", "none.onnx", *NETWORK, "-o", "x.img", "--batch_mode", "x"), 2, "expected --batch_mode n_buf or one_buf, found 'x'\n"),
+    (("convert", "onnx", "-m", "none.onnx", *NETWORK, "-o", "x.img", "-c", "x"), 2, "expected --category Classification, Detection or Unknown, found 'x'\n"),
+    (("convert", "onnx", "-m", "none.onnx", *NETWORK, "-o", "x.img", "-c", "Detection"), 2,
+     "--category Detection needs a model with 4 outputs; this one has 1\n  write --category Unknown, or leave it out\n"),
+    (("convert", "onnx", "-m", "none.onnx", *NETWORK, "-o", "x.img", "--kernels_file", "x"), 2, "expected a name that ends in .c for the kernel list, found 'x'\n"),
+    (("convert", "onnx", "-m", "model.onnx", *NETWORK, "-o", "x.img", "--quant_file", "q.json"), 1, "--quant_file comes with a later version\n"),
     (("convert-tool", "onnx", "-m", "model.onnx", *NETWORK[:2], "-o", "x.sim", "--input_shapes", "1,3,8,8"), 2,
      "model.onnx: --input_shapes gives [1,3,8,8] for input 'data'; the model has [1,3,16,16] (-1: free)\n"),
     (("convert-tool", "onnx", "-m", "model.onnx", *NETWORK[:2], "-o", "x.sim", "--input_shapes", "1,3,x"), 2,

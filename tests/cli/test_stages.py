@@ -57,6 +57,29 @@ def test_export_models_and_summary(staged):
     assert arena >= bound > 0
 
 
+def test_every_stages_options(project, staged):
+    """SGS_converter takes them all."""
+    out = project.good("convert", "onnx", "-m", "model.onnx", "--input_config", "input_config.ini", "-i", "pics", "-n", "preprocess.py", "-o", "all.img",
+                       "--input_shapes", "1,3,16,16", "--skip_simplify", "--verify", "--dump-after", "dead", "--quant_level", "L2", "--memory_saving",
+                       "--num_process", "2", "--preprocess_timeout", "60", "-b", "1", "--batch_mode", "n_buf", "-c", "Classification", "--kernels_file", "all_kernels.c",
+                       "--soc_version", "CHIP")
+    assert ' = conv ' in out and "--memory_saving: L2 keeps no pictures in memory; there is nothing to save\n" in out
+    assert "ipu_conv_u8_c" in (project.folder / "all_kernels.c").read_text()
+    assert project.bytes("all.img")[44:48] == b"\1\0\0\0" and staged.bytes("out_offline.img")[44:48] == bytes(4)  # the category
+    assert len(project.bytes("all.img")) != len(staged.bytes("out_offline.img"))  # unsimplified it has more operations
+
+
+def test_the_calibrators_ini_rules(project):
+    """DECISIONS 10: what is not names, formats or layouts may change between the stages."""
+    project.good("convert-tool", "onnx", "-m", "model.onnx", "--input_config", "input_config.ini", "-o", "m_float.sim")
+    project.write("other.ini", INI.replace("mean=10:20:30", "mean=12:20:30").replace("dequantizations=TRUE", "dequantizations=FALSE"))
+    project.write("preprocess.py", PREPROCESS.replace("[10, 20, 30]", "[12, 20, 30]"))
+    project.good("calibrate", "-m", "m_float.sim", "--input_config", "other.ini", "-i", "pics", "-n", "preprocess.py")
+    for ini in ("other.ini", "input_config.ini"):
+        log = project.good("simulate", "-m", "m_fixed.sim", "--input_config", ini, "-i", "pics", "-n", "preprocess.py")
+    assert "  output 0: prob\n    dtype: int16 " in log and "    channel 0: scale: 0.0142857144  zero point: 30\n" in log and "zero point: 12\n" in log
+
+
 def test_without_export_models_only_the_image_stays(project, tmp_path, staged):
     before = project.files()
     scratch = tmp_path / "tmp"
