@@ -243,6 +243,12 @@ def test_integer_outputs(runs):
     assert scales["real"] == {"map": (1, 0), "row": (1, 0)} and len(seen) == 3
 
 
+def test_fix2float_stands_before_outputs_that_become_float(runs):
+    has = {kind: b"Fix2Float" in (runs.folder / kind / MODELS[1]).read_bytes() for kind in OUTPUTS}
+    assert has == {"float": True, "real": True, "wide": False, "narrow": False}
+    assert all(b"Fix2Float" not in (runs.folder / kind / MODELS[0]).read_bytes() for kind in OUTPUTS)
+
+
 def test_the_simulator_shows_what_goes_in_and_out(runs):
     log = runs.logs["wide", "net.img"]
     assert re.search(r"  input 0: a\n    dtype: uint8  layouts: NHWC  shape: \[1 8 8 3\]\n    training_input_formats: RGB  input_formats: BGR\n"
