@@ -165,6 +165,14 @@ static sgs_status check_ends(const sgs_config *c, const sgs_graph *g, sgs_diag *
     return SGS_OK;
 }
 
+static void warn_unused(const sgs_config *c, sgs_graph *g, const sgs_log *log)
+{
+    sgs_users *u = sgs_users_of(g, g->arena);
+    for (int i = 0; i < g->nin; i++)
+        if (!sgs_user_count(u, g->in[i]))
+            sgs_log_warning(log, "no output depends on input '%s'", c->in[i].name);
+}
+
 /* ---- metadata -------------------------------------------------------------------------------------------------- */
 
 /* "name HASH\n": what the result was made from; never a path, never a time. */
@@ -208,6 +216,7 @@ static sgs_status finish(sgs_graph *g, const sgs_convert_options *o, const sgs_c
     const sgs_pass_options passes = { o->skip_simplify, o->verify, o->dump_after, &o->log };
     SGS_TRY(sgs_run_passes(g, &passes, d));
     SGS_TRY(check_ends(c, g, d));
+    warn_unused(c, g, &o->log);
     SGS_TRY(add_metadata(g, o, c, d));
     return sgs_sim_write(g, o->output_file, d);
 }

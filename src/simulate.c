@@ -82,6 +82,8 @@ static sgs_status read_labels(simulation *s, sgs_diag *d)
     SGS_TRY(sgs_file_open(&f, s->o->label, d));
     const char *p = (const char *)f.data.p, *end = f.data.n ? p + f.data.n : p;
     sgs_buf labels = { 0 };
+    if (end - p >= 3 && !memcmp(p, "\xef\xbb\xbf", 3))
+        p += 3;
     while (p < end) {
         const char *nl = memchr(p, '\n', (size_t)(end - p)), *to = nl ? nl : end;
         const char *text = sgs_strndup(s->arena, p, (size_t)(to - p) - (to > p && to[-1] == '\r'));

@@ -112,6 +112,13 @@ def test_taken(project, changes, said):
     assert convert(project, ini) == "no --soc_version: CHIP, which runs everywhere\n%swrote x.sim\n" % said
 
 
+def test_an_input_that_nothing_uses(project):
+    project.write("i.ini", INI.replace("outputs=map,row", "outputs=map").replace("TRUE,TRUE\noutput", "TRUE\noutput").replace("output_layouts=NHWC,NHWC", ""))
+    r = project.sgs("convert-tool", "onnx", "-m", "m.onnx", "--input_config", "i.ini", "-o", "x.sim")
+    assert (r.returncode, r.stderr) == (0, "warning: no output depends on input 'more'\n")
+    (project.folder / "x.sim").unlink()
+
+
 @pytest.fixture(scope="module")
 def converted(project):
     project.write("i.ini", INI)

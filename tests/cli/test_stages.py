@@ -227,7 +227,7 @@ def test_fixed_equals_offline_with_every_cpu_mask_and_threads(staged, tmp_path):
 
 
 def test_classification(staged, tmp_path):
-    (tmp_path / "labels").write_text("".join("class %d\n" % i for i in range(10)))
+    (tmp_path / "labels").write_bytes(b"\xef\xbb\xbf" + b"".join(b"class %d\r\n" % i for i in range(10)))
     simulate(staged, "out_float.sim", "-c", "Classification", "-l", tmp_path / "labels", "--output_dir", tmp_path / "o", "--dump_output")
     lines = (tmp_path / "o/classification_out_float.sim_0.npy.txt").read_text().splitlines()
     scores = np.load(tmp_path / "o/0.npy.output0.npy").ravel()

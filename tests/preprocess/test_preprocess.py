@@ -286,6 +286,11 @@ def test_wrong_shape(bench, shape, hint):
                        + ("  %s\n" % hint if hint else ""))
 
 
+def test_far_too_large(bench):
+    assert bench.fails_with("return np.zeros((1 << 29) + 1)") == (
+        "bad.py: image_preprocess returned 4294967304 bytes for picture 'p.bmp': too many for this machine\n")
+
+
 def test_values_that_would_change(bench):
     what = "bad.py: image_preprocess(norm=%s): expected %s for input 'data', found %s with values from %s to %s, of which %s is no %s, for picture 'p.bmp'\n"
     integers = "  an array is converted only where no value changes\n"
