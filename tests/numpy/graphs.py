@@ -403,7 +403,7 @@ def function(op):
         a = np.where(a < 256, a, (128 + a % 128) * 2.0**(a // 128 - 1))
         smooth = np.concatenate([np.tanh(a / 9000), -np.tanh(a / 3000)]) * 32767
         table = np.rint(smooth).astype(int) if g.chance(0.5) else g.rng.integers(-32767, 32768, 2306)
-        g.emit(op, g.tensor("s16", x.dims), [x.number, g.const("s16", table)])
+        g.emit(op, g.tensor("s16", x.dims), [x.number, g.const("s16", table)], "alpha=1" if op == "celu" else "")
     return make
 
 
