@@ -174,6 +174,21 @@ typedef struct ipu_pad {
     int32_t py, px;
 } ipu_pad;
 
+/* IPU_RESIZE_NEAREST: y[h][w] = x[iy[h]][ix[w]], U8 or S16; wy and wx IPU_NONE, taps 1.
+ * IPU_RESIZE_S16, ARITHMETIC.md 12: taps 2 or 4 entries of iy and wy for each row of y, of ix and wx for each column. */
+typedef struct ipu_resize {
+    ipu_rec head;            /* nref 6 */
+    ipu_ref y, x;
+    ipu_ref iy, ix;          /* S32: rows and columns of x */
+    ipu_ref wy, wx;          /* S16: their weights, in 2^-IPU_RESIZE_BITS */
+    int32_t taps;
+    float m;                 /* IPU_RESIZE_S16 only, and */
+    ipu_out out;
+} ipu_resize;
+#define IPU_RESIZE_BITS 11
+#define IPU_RESIZE_SHIFT 8
+#define IPU_RESIZE_TAPS 4    /* at most */
+
 /* One line an operation: kind, family (its file, its check), C kernel.  Everything that lists operations includes this. */
 #define IPU_KINDS(X)                                   \
     X(IPU_CONV_U8, conv, ipu_conv_u8_c)                \
@@ -192,7 +207,9 @@ typedef struct ipu_pad {
     X(IPU_MUL_S16, arith, ipu_mul_s16_c)               \
     X(IPU_DIV_S16, arith, ipu_div_s16_c)               \
     X(IPU_MIN_S16, arith, ipu_min_s16_c)               \
-    X(IPU_MAX_S16, arith, ipu_max_s16_c)
+    X(IPU_MAX_S16, arith, ipu_max_s16_c) \
+    X(IPU_RESIZE_NEAREST, resize, ipu_resize_nearest_c) \
+    X(IPU_RESIZE_S16, resize, ipu_resize_s16_c)
 
 /* Operands of a family's record (struct ipu_<family>).  Operand 0 is written, IPU_CONV_Y2 too; no other ever is. */
 enum {
@@ -205,9 +222,12 @@ enum {
     IPU_NREF_clamp = 2,
     IPU_NREF_quantize = 4,
     IPU_NREF_pad = 3,
+    IPU_NREF_resize = 6,
     IPU_MAX_REF = 8,
     IPU_CONV_ADD = 6,        /* operand numbers of ipu_conv */
-    IPU_CONV_Y2 = 7
+    IPU_CONV_Y2 = 7,
+    IPU_RESIZE_IY = 2,       /* of ipu_resize */
+    IPU_RESIZE_IX = 3
 };
 
 typedef enum ipu_kind {
@@ -222,6 +242,6 @@ _Static_assert(sizeof(ipu_header) == 120 && sizeof(ipu_io) == 52 && sizeof(ipu_c
 _Static_assert(sizeof(ipu_ref) == 40 && sizeof(ipu_rec) == 8 && sizeof(ipu_out) == 12, "image layout");
 _Static_assert(sizeof(ipu_conv) == 8 + 8 * 40 + 36 + 12 + 8 + 12 + 4 + 12 && sizeof(ipu_depthwise) == 8 + 6 * 40 + 36 + 12, "image layout");
 _Static_assert(sizeof(ipu_arith) == 148 && sizeof(ipu_pool) == 168 && sizeof(ipu_softmax) == 148 && sizeof(ipu_copy) == 88, "image layout");
-_Static_assert(sizeof(ipu_clamp) == 96 && sizeof(ipu_quantize) == 180 && sizeof(ipu_pad) == 136, "image layout");
+_Static_assert(sizeof(ipu_clamp) == 96 && sizeof(ipu_quantize) == 180 && sizeof(ipu_pad) == 136 && sizeof(ipu_resize) == 268, "image layout");
 
 #endif

@@ -281,9 +281,27 @@ static int optional(const ipu_rec *rec, int i)
         return i == IPU_CONV_ADD || i == IPU_CONV_Y2;
     case IPU_MAXPOOL:
         return i == 2;
+    case IPU_RESIZE_NEAREST:
+        return i > IPU_RESIZE_IX;
     default:
         return 0;
     }
+}
+
+/* Rows and columns that a resize reads lie in x; the family's check proved that iy and ix are S32 arrays. */
+static int indices_ok(const ipu_header *h, const ipu_rec *rec)
+{
+    if (rec->kind != IPU_RESIZE_NEAREST && rec->kind != IPU_RESIZE_S16)
+        return 1;
+    const ipu_resize *o = (const void *)rec;
+    const int32_t *iy = ipu_at(h, h->consts, o->iy.off), *ix = ipu_at(h, h->consts, o->ix.off);
+    for (int32_t i = 0; i < o->iy.c; i++)
+        if (iy[i] < 0 || iy[i] >= o->x.h)
+            return 0;
+    for (int32_t i = 0; i < o->ix.c; i++)
+        if (ix[i] < 0 || ix[i] >= o->x.w)
+            return 0;
+    return 1;
 }
 
 /* ---- records ----------------------------------------------------------------------------------------------------- */
@@ -311,7 +329,9 @@ static ipu_status record_check(const ipu_header *h, const ipu_rec *rec, const ip
         return IPU_E_IMAGE;
     if (!kernels->row[rec->kind].run || !kernels->row[rec->kind].check)
         return IPU_E_KERNEL;
-    return kernels->row[rec->kind].check(rec) ? IPU_OK : IPU_E_IMAGE;
+    if (!kernels->row[rec->kind].check(rec) || !indices_ok(h, rec))
+        return IPU_E_IMAGE;
+    return IPU_OK;
 }
 
 static ipu_status records_check(const ipu_header *h, const ipu_kernels *kernels)

@@ -25,6 +25,7 @@
     [IPU_AVGPOOL_S16] = { ipu_pool_check, ipu_avgpool_s16_avx2 },  \
     [IPU_COPY] = { ipu_copy_check, ipu_copy_avx2 },                \
     [IPU_CLAMP] = { ipu_clamp_check, ipu_clamp_avx2 },             \
+    [IPU_RESIZE_S16] = { ipu_resize_check, ipu_resize_s16_avx2 },  \
     [IPU_QUANTIZE] = { ipu_quantize_check, ipu_quantize_avx2 },    \
     [IPU_DEQUANTIZE] = { ipu_quantize_check, ipu_dequantize_avx2 },
 

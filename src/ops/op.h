@@ -145,6 +145,21 @@ typedef struct sgs_pad_attr {     /* pad: before[i], after[i] per axis, constant
 typedef struct sgs_slice_attr {   /* slice, resolved: y[i] = x[start + i * step], i < size */
     int64_t n, start[SGS_MAX_RANK], size[SGS_MAX_RANK], step[SGS_MAX_RANK];
 } sgs_slice_attr;
+typedef enum sgs_coord { /* where pixel o of n lies among m pixels; ONNX's words */
+    SGS_COORD_ASYMMETRIC, SGS_COORD_HALF_PIXEL, SGS_COORD_ALIGN_CORNERS, SGS_COORD_PYTORCH_HALF_PIXEL, SGS_COORD_HALF_PIXEL_SYMMETRIC,
+    SGS_COORD_TF_HALF_PIXEL_FOR_NN
+} sgs_coord;
+typedef enum sgs_round { SGS_ROUND_FLOOR, SGS_ROUND_PREFER_CEIL, SGS_ROUND_PREFER_FLOOR, SGS_ROUND_CEIL, SGS_ROUND_SIMPLE } sgs_round;
+typedef enum sgs_filter { SGS_FILTER_LINEAR, SGS_FILTER_CUBIC } sgs_filter;
+typedef struct sgs_resize_attr {  /* resize_nearest, resize */
+    int64_t size[2];              /* height and width of the result */
+    float scale_h, scale_w;       /* size / input as the coordinates see it; 0: from the sizes */
+    int64_t coord;                /* sgs_coord */
+    int64_t round;                /* resize_nearest: sgs_round */
+    int64_t filter;               /* resize: sgs_filter */
+    float cubic;                  /* coefficient a of the cubic filter */
+    int64_t exclude_outside;      /* cubic: pixels outside take no part; else the border goes on */
+} sgs_resize_attr;
 
 typedef struct sgs_bn_attr {      /* batchnorm: inputs x, scale, bias, mean, var; channels are the last axis */
     float epsilon;
@@ -161,6 +176,7 @@ extern const sgs_op sgs_op_maxpool, sgs_op_avgpool;                     /* pool.
 extern const sgs_op sgs_op_softmax, sgs_op_clip;                        /* softmax.c, clamp.c */
 extern const sgs_op sgs_op_concat, sgs_op_reshape, sgs_op_transpose;    /* concat.c, reshape.c, transpose.c */
 extern const sgs_op sgs_op_pad;                                         /* pad.c */
+extern const sgs_op sgs_op_resize_nearest, sgs_op_resize;               /* resize.c */
 extern const sgs_op sgs_op_batchnorm, sgs_op_matmul;                    /* batchnorm.c (folded or made depthwise), matmul.c (becomes fc) */
 extern const sgs_op sgs_op_quantize, sgs_op_dequantize;                 /* quantize.c */
 extern const sgs_op sgs_op_slice, sgs_op_expand, sgs_op_gather;         /* slice.c, expand.c, gather.c */

@@ -6,7 +6,7 @@
 /* Rows stand in alphabetical order. */
 #define FAMILIES(X)  \
     X(arith) X(batchnorm) X(clamp) X(concat) X(conv) X(deconv) X(depthwise) X(expand) X(fc) X(gather) \
-    X(matmul) X(pad) X(pool) X(quantize) X(reshape) X(shape) X(slice) X(softmax) X(transpose)
+    X(matmul) X(pad) X(pool) X(quantize) X(reshape) X(resize) X(shape) X(slice) X(softmax) X(transpose)
 
 #define X(family) extern const sgs_family sgs_family_##family;
 FAMILIES(X)

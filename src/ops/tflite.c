@@ -26,6 +26,7 @@ static const sgs_tfl_schema schema[] = {
     { "TILE", 69, 51, { { NULL, 0, 0, 0 } } },
     { "SLICE", 65, 48, { { NULL, 0, 0, 0 } } },
     { "STRIDED_SLICE", 45, 32, { { "begin_mask", 0, 'i', 0 }, { "end_mask", 1, 'i', 0 }, { "ellipsis_mask", 2, 'i', 0 }, { "new_axis_mask", 3, 'i', 0 }, { "shrink_axis_mask", 4, 'i', 0 } } },
+    { "RESIZE_BILINEAR", 23, 15, { { "align_corners", 2, 'b', 0 }, { "half_pixel_centers", 3, 'b', 0 } } },
     { "SOFTMAX", 25, 9, { { "beta", 0, 'f', 0 } } },
     { "PAD", 34, 22, { { NULL, 0, 0, 0 } } },
     { "TRANSPOSE", 39, 26, { { NULL, 0, 0, 0 } } },
@@ -35,6 +36,7 @@ static const sgs_tfl_schema schema[] = {
     { "MINIMUM", 57, 39, { { NULL, 0, 0, 0 } } },
     { "PADV2", 60, 43, { { NULL, 0, 0, 0 } } },
     { "TRANSPOSE_CONV", 67, 49, { { "padding", 0, 'b', 0 }, { "stride_w", 1, 'i', 0 }, { "stride_h", 2, 'i', 0 }, { "fused_activation_function", 3, 'b', 0 } } },
+    { "RESIZE_NEAREST_NEIGHBOR", 97, 74, { { "align_corners", 0, 'b', 0 }, { "half_pixel_centers", 1, 'b', 0 } } },
     { "QUANTIZE", 114, 0, { { NULL, 0, 0, 0 } } },
 };
 

@@ -443,6 +443,8 @@ static const ca_test ca_tests[] = {
     { IPU_COPY, ca_move, ca_move_bench },
     { IPU_CLAMP, ca_move, ca_move_bench },
     { IPU_PAD, ca_move, ca_move_bench },
+    { IPU_RESIZE_NEAREST, ca_resize, ca_resize_bench },
+    { IPU_RESIZE_S16, ca_resize, ca_resize_bench },
     { IPU_QUANTIZE, ca_quantize, ca_quantize_bench },
     { IPU_DEQUANTIZE, ca_quantize, ca_quantize_bench },
 };

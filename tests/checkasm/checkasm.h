@@ -32,6 +32,7 @@ typedef struct ca {
         ipu_clamp clamp;
         ipu_quantize quantize;
         ipu_pad pad;
+        ipu_resize resize;
     } rec;
     ca_operand operand[CA_OPERANDS];
     const ipu_kernels *kernels;
@@ -95,6 +96,8 @@ void ca_softmax(ca *t, ipu_kind kind);
 void ca_softmax_bench(ca *t, ipu_kind kind);
 void ca_move(ca *t, ipu_kind kind);
 void ca_move_bench(ca *t, ipu_kind kind);
+void ca_resize(ca *t, ipu_kind kind);
+void ca_resize_bench(ca *t, ipu_kind kind);
 void ca_quantize(ca *t, ipu_kind kind);
 void ca_quantize_bench(ca *t, ipu_kind kind);
 

@@ -103,3 +103,21 @@ def test_gather(index, axis, tmp_path):
 def test_expand_and_tile(tmp_path):
     check(tmp_path, [node("Mul", "x x", "m"), node("Expand", "m s")], numbers(s=[2, 3, 4, 5]), x=smooth(3, 1, 5))
     check(tmp_path, [node("Mul", "x x", "m"), node("Tile", "m r")], numbers(r=[2, 1, 3]), x=smooth(3, 2, 5))
+
+
+# ---- resizing ----
+
+@pytest.mark.parametrize("coord", ["half_pixel", "align_corners", "asymmetric", "half_pixel_symmetric"])
+@pytest.mark.parametrize("mode", ["nearest", "linear", "cubic"])
+@pytest.mark.parametrize("channels", [1, 3, 8, 19])
+@pytest.mark.parametrize("size", [(12, 10), (3, 4), (7, 21)])
+def test_resize(coord, mode, channels, size, tmp_path):
+    """Nearest moves integers; the others have weights of 11 bits."""
+    resize = helper.make_node("Resize", ["x", "", "", "s"], ["y"], mode=mode, coordinate_transformation_mode=coord)
+    sizes = np.array([2, channels, *size], np.int64)
+    check(tmp_path, resize, {"s": sizes}, opset=19, enough=80 if mode == "nearest" else 60, x=smooth(2, channels, 6, 5))
+
+
+def test_resize_cubic(tmp_path):
+    resize = helper.make_node("Resize", ["x", "", "s"], ["y"], mode="cubic", cubic_coeff_a=-0.9, exclude_outside=1)
+    check(tmp_path, resize, {"s": np.array([1, 1, 1.7, 0.8], np.float32)}, opset=13, enough=60, x=smooth(1, 5, 6, 7))

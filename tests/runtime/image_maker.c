@@ -380,6 +380,30 @@ static ipu_ref padded(image_maker *m, ipu_ref x)
     return r.y;
 }
 
+static ipu_ref resized(image_maker *m, ipu_ref x, ipu_kind kind, int32_t h, int32_t w)
+{
+    int32_t index[64];
+    int16_t weight[64];
+    ipu_resize r = { .x = x, .taps = kind == IPU_RESIZE_S16 ? 2 : 1 };
+    r.y = maker_arena(m, (ipu_type)x.type, h, w, x.c);
+    for (int i = 0; i < 64; i++)
+        weight[i] = (int16_t)(i % 2 ? 2048 - weight[i - 1] : (int)maker_random(m, 2049));
+    for (int i = 0; i < r.taps * h; i++)
+        index[i] = (int32_t)maker_random(m, (uint32_t)x.h);
+    r.iy = maker_const(m, IPU_S32, index, r.taps * h);
+    for (int i = 0; i < r.taps * w; i++)
+        index[i] = (int32_t)maker_random(m, (uint32_t)x.w);
+    r.ix = maker_const(m, IPU_S32, index, r.taps * w);
+    if (kind == IPU_RESIZE_S16) {
+        r.wy = maker_const(m, IPU_S16, weight, 2 * h);
+        r.wx = maker_const(m, IPU_S16, weight, 2 * w);
+        r.m = 1.25f / (1 << (2 * IPU_RESIZE_BITS - IPU_RESIZE_SHIFT));
+        r.out = s16_out;
+    }
+    maker_record(m, kind, &r);
+    return r.y;
+}
+
 void maker_network_build(image_maker *m)
 {
     m->seed = 7;
@@ -398,7 +422,8 @@ void maker_network_build(image_maker *m)
         .y = map, .x = sum, .mult = number(m, IPU_F32, 0, 1.0f / 4096), .zero = number(m, IPU_S32, 0, 0)
     };
     maker_record(m, IPU_DEQUANTIZE, &out);
-    softmax(m, maker_conv(m, average(m, sum, 5, 4), IPU_S16, 10, 1, 1), scores);
+    ipu_ref again = resized(m, resized(m, sum, IPU_RESIZE_S16, 7, 8), IPU_RESIZE_NEAREST, 5, 4);
+    softmax(m, maker_conv(m, average(m, again, 5, 4), IPU_S16, 10, 1, 1), scores);
     ipu_ref walk = a; /* [h][w][c] -> [c][w][h] */
     walk.h = a.c, walk.row = a.step, walk.w = a.w, walk.pix = a.pix, walk.c = a.h, walk.step = a.row;
     copy(m, turned, walk);

@@ -54,7 +54,7 @@ static ipu_io *io(subject *s, int i)
     return (ipu_io *)(void *)(s->image + s->h->io.off) + i;
 }
 
-static void set_float(subject *s, uint32_t const_off, uint32_t bits)
+static void set_word(subject *s, uint32_t const_off, uint32_t bits)
 {
     memcpy(s->image + s->h->consts.off + const_off, &bits, 4);
 }
@@ -98,8 +98,8 @@ static void set_float(subject *s, uint32_t const_off, uint32_t bits)
     X(io_axis_scales, IPU_E_IMAGE, io(s, 0)->axis = 3)                                                                 \
     X(io_scale_far, IPU_E_IMAGE, io(s, 0)->scale = s->h->consts.bytes & ~3u)                                           \
     X(io_scale_odd, IPU_E_IMAGE, io(s, 0)->scale += 1)                                                                 \
-    X(io_scale_nan, IPU_E_IMAGE, set_float(s, io(s, 0)->scale, 0x7fc00000))                                            \
-    X(io_scale_zero, IPU_E_IMAGE, set_float(s, io(s, 0)->scale, 0))                                                    \
+    X(io_scale_nan, IPU_E_IMAGE, set_word(s, io(s, 0)->scale, 0x7fc00000))                                            \
+    X(io_scale_zero, IPU_E_IMAGE, set_word(s, io(s, 0)->scale, 0))                                                    \
     X(io_zero_far, IPU_E_IMAGE, io(s, 0)->zero = UINT32_MAX - 3)                                                       \
     X(cost_name, IPU_E_IMAGE, *(uint32_t *)(void *)(s->image + s->h->cost.off) = UINT32_MAX)                           \
     X(kind, IPU_E_IMAGE, record(s, IPU_CONV_U8, 0)->kind = IPU_KIND_COUNT)                                             \
@@ -124,8 +124,12 @@ static void set_float(subject *s, uint32_t const_off, uint32_t bits)
     X(ref_wrap, IPU_E_IMAGE, (CONV(1)->n = CONV(1)->img = CONV(1)->h = CONV(1)->row = INT32_MAX))                      \
     X(ref_const_far, IPU_E_IMAGE, CONV(2)->off = s->h->consts.bytes)                                                   \
     X(arena_small, IPU_E_IMAGE, s->h->arena_bytes -= IPU_ALIGN)                                                        \
-    X(mult_inf, IPU_E_IMAGE, set_float(s, CONV(4)->off, 0x7f800000))                                                   \
+    X(mult_inf, IPU_E_IMAGE, set_word(s, CONV(4)->off, 0x7f800000))                                                   \
     X(mult_2d, IPU_E_IMAGE, (CONV(4)->w = 2, CONV(4)->c = 16, CONV(4)->pix = 64))                                      \
+    X(index_row, IPU_E_IMAGE, set_word(s, operand(s, IPU_RESIZE_S16, 0, IPU_RESIZE_IY)->off, 5))                      \
+    X(index_column, IPU_E_IMAGE, set_word(s, operand(s, IPU_RESIZE_S16, 0, IPU_RESIZE_IX)->off + 60, 4))              \
+    X(index_negative, IPU_E_IMAGE, set_word(s, operand(s, IPU_RESIZE_NEAREST, 0, IPU_RESIZE_IX)->off + 12, UINT32_MAX)) \
+    X(weights_none, IPU_E_IMAGE, operand(s, IPU_RESIZE_S16, 0, 4)->space = IPU_NONE)                                   \
     X(write_const, IPU_E_IMAGE, (CONV(0)->space = IPU_CONST, CONV(0)->off = 0, CONV(0)->c = 1))                        \
     X(write_input, IPU_E_IMAGE, *CONV(0) = *CONV(1))                                                                   \
     X(write_none, IPU_E_IMAGE, CONV(0)->space = IPU_NONE)                                                              \

@@ -94,7 +94,7 @@ def test_network(network, limit, tmp_path):
     assert not [op for op in operators(sim) if op.lower() == op], "an ordinary network needs no operator of our own"
 
 
-@pytest.mark.parametrize("name", ["windows", "rest", "arith", "deconv", "parts"])
+@pytest.mark.parametrize("name", ["windows", "rest", "arith", "deconv", "parts", "resize"])
 @pytest.mark.parametrize("limit", [None, 16])
 def test_operators(name, limit, tmp_path):
     """Every operator that TFLite has, with every kind of padding, from the text form."""
@@ -112,7 +112,7 @@ def test_operators(name, limit, tmp_path):
         agree(o, y)
 
 
-@pytest.mark.parametrize("name", ["windows", "rest", "arith", "custom", "names", "fixed", "arith_fixed", "deconv", "deconv_custom", "parts", "parts_custom"])
+@pytest.mark.parametrize("name", ["windows", "rest", "arith", "custom", "names", "fixed", "arith_fixed", "deconv", "deconv_custom", "parts", "parts_custom", "resize", "resize_custom"])
 @pytest.mark.parametrize("limit", [None, 16])
 def test_round_trip(name, limit):
     """What is read back prints the same text, and written again gives the same bytes."""

@@ -28,6 +28,7 @@ IPU_KERNEL(ipu_min_s16_avx2);
 IPU_KERNEL(ipu_max_s16_avx2);
 IPU_KERNEL(ipu_maxpool_avx2);
 IPU_KERNEL(ipu_avgpool_s16_avx2);
+IPU_KERNEL(ipu_resize_s16_avx2);
 IPU_KERNEL(ipu_quantize_avx2);
 IPU_KERNEL(ipu_dequantize_avx2);
 IPU_KERNEL(ipu_clamp_avx2);
