@@ -370,6 +370,22 @@ def gather(node, x, index):
     return np.take(x, index, axis=node.attr.get("axis", 0))
 
 
+def extreme(of):
+    def make(node, x):
+        return of(x, axis=tuple(node.attr.get("axis", ())), keepdims=True)
+    return make
+
+
+def index_of(of):
+    """Of equals the first one, or the last."""
+    def make(node, x):
+        axis = node.attr.get("axis", 0)
+        if not node.attr.get("last"):
+            return of(x, axis=axis, keepdims=True).astype(np.int32)
+        return (x.shape[axis] - 1 - of(np.flip(x, axis), axis=axis, keepdims=True)).astype(np.int32)
+    return make
+
+
 def concat(node, *parts):
     return np.concatenate(parts, axis=node.attr.get("axis", 0))
 
@@ -458,6 +474,18 @@ def avgpool(node, x):
     return requant(total, f32(one(v.scale) / (one(y.scale) * n)), y)
 
 
+def summed(mean):
+    """Over axes, which stay as axes of one element."""
+    def make(node, x):
+        v, y, axes = node.inputs[0], node.outputs[0], tuple(node.attr.get("axis", ()))
+        n, k = int(np.prod([x.shape[a] for a in axes])), 0
+        while ((32768 * n) >> k) + 1 > 2**31 - 1:
+            k += 1
+        total = shift_sum(x.astype(S64).sum(axis=axes, keepdims=True), k)
+        return requant(total, f32(one(v.scale) * 2.0**k / (one(y.scale) * n if mean else one(y.scale))), y)
+    return make
+
+
 # ---- [8] tables, [9] softmax -----------------------------------------------------------------------------------------------------
 
 
@@ -478,7 +506,8 @@ def softmax(node, x, table):
 
 # ---- [12] functions of one variable ----------------------------------------------------------------------------------------------
 
-LUTS = ("sigmoid tanh elu selu celu softplus softsign hardsigmoid hardswish silu mish gelu gelu_tanh erf exp log sqrt rsqrt reciprocal sin cos pow").split()
+LUTS = """sigmoid tanh elu selu celu softplus softsign hardsigmoid hardswish silu mish gelu gelu_tanh erf exp log sqrt rsqrt
+reciprocal sin cos tan asin acos atan sinh cosh asinh acosh atanh pow""".split()
 SIDE = 1153  # entries of one side
 
 
@@ -548,6 +577,8 @@ def sign(node, x):
 OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, deconv, depthwise, dequantize, div, expand, fc, gather, maxpool, mul, pad, quantize, reshape, softmax, transpose)}
 OPS.update(min=minimum, max=maximum, sub=sub, slice=slices)
 OPS.update({name: lut for name in LUTS}, prelu=prelu, leakyrelu=leakyrelu, thresholdedrelu=thresholdedrelu, abs=absolute, neg=neg)
+OPS.update(reduce_sum=summed(False), reduce_mean=summed(True), reduce_max=extreme(np.max), reduce_min=extreme(np.min),
+           argmax=index_of(np.argmax), argmin=index_of(np.argmin))
 OPS.update(floor=whole(np.floor), ceil=whole(np.ceil), round=whole(np.rint), sign=sign)
 
 

@@ -7,6 +7,8 @@ import dataclasses
 
 import numpy as np
 
+import numpy_model
+
 REACH = {"u8": (0, 255), "s16": (-32767, 32767)}
 WEIGHT = {"u8": ("s8", 127, "s32"), "s16": ("s16", 32767, "s64")}  # by type of the input: weights, their reach, bias
 
@@ -349,6 +351,36 @@ def make_dequantize(g):
     g.emit("dequantize", g.tensor("f32", x.dims, [1], [0]), [x.number])
 
 
+def reduction(op):
+    def make(g):
+        x = g.find() if op in ("reduce_max", "reduce_min") else g.find(("s16",))
+        axes = [i for i in range(len(x.dims)) if g.chance(0.4)]
+        dims = [1 if i in axes else d for i, d in enumerate(x.dims)]
+        n = np.prod(x.dims) / np.prod(dims)
+        if op in ("reduce_max", "reduce_min"):
+            y = g.like(x, dims)
+        else:
+            y = g.tensor("s16", dims, [x.scale[0] * (np.sqrt(n) if op == "reduce_sum" else 1 / np.sqrt(n)) * g.pick(0.5, 1, 3)])
+        g.emit(op, y, [x.number], "axis=" + ints(axes) if axes else "")
+    return make
+
+
+def make_argmax(g, op="argmax"):
+    """With equals, so that the first and the last differ."""
+    x = g.find()
+    axis = g.int(0, len(x.dims) - 1)
+    if g.chance(0.5):
+        coarse = g.tensor("u8", x.dims, [max(x.scale) * REACH[x.type][1] / 3], [128])
+        g.emit("quantize", coarse, [x.number])
+        x = coarse
+    dims = [1 if i == axis else d for i, d in enumerate(x.dims)]
+    g.emit(op, g.tensor("s32", dims, [1], [0]), [x.number], joined("axis=%d" % axis if axis else "", g.pick("", "last=1")))
+
+
+def make_argmin(g):
+    make_argmax(g, "argmin")
+
+
 def make_softmax(g):
     """Of logits that lie close together or far apart."""
     step = g.pick(0.1, 1, 4, 30) / 32767
@@ -394,9 +426,6 @@ def make_prelu(g):
     g.emit("prelu", g.tensor("s16", x.dims, [x.scale[0] * g.pick(0.4, 1, 3)]), [x.number, g.const("f32", slope)])
 
 
-LUTS = ("sigmoid tanh elu selu celu softplus softsign hardsigmoid hardswish silu mish gelu gelu_tanh erf exp log sqrt rsqrt reciprocal sin cos pow").split()
-
-
 def no_attr(g, x):
     return ""
 
@@ -411,7 +440,8 @@ def alpha_within(g, x):
 
 MAKERS = {name[5:]: f for name, f in list(globals().items()) if name.startswith("make_")}
 MAKERS.update((op, pair(op)) for op in PAIRS)
-MAKERS.update((op, function(op)) for op in LUTS)
+MAKERS.update((op, function(op)) for op in numpy_model.LUTS)
+MAKERS.update((op, reduction(op)) for op in ("reduce_sum", "reduce_mean", "reduce_max", "reduce_min"))
 MAKERS.update(abs=one_input("abs", no_attr), neg=one_input("neg", no_attr), leakyrelu=one_input("leakyrelu", alpha),
               thresholdedrelu=one_input("thresholdedrelu", alpha_within))
 MAKERS.update((op, one_input(op, no_attr, 0.01)) for op in ("floor", "ceil", "round", "sign"))
