@@ -504,7 +504,91 @@ def softmax(node, x, table):
     return store(e.astype(F32) * (m_out / total.astype(F32)), y)
 
 
-# ---- [12] functions of one variable ----------------------------------------------------------------------------------------------
+# ---- [12] resizing ---------------------------------------------------------------------------------------------------------------
+
+
+def scale_of(attr, axis, n_in, n_out):
+    return F32(attr.get(("scale_h", "scale_w")[axis], 0)) or f32(n_out / n_in)
+
+
+def coordinates(attr, axis, n_in, n_out):
+    """u of every output row or column."""
+    coord, scale = attr.get("coord", "asymmetric"), scale_of(attr, axis, n_in, n_out)
+    o, half = np.arange(n_out, dtype=F32), F32(0.5)
+    if scale == 1 and n_in == n_out:
+        u = o
+    elif coord in ("align_corners", "pytorch_half_pixel") and n_out == 1:
+        u = 0 * o
+    elif coord == "asymmetric":
+        u = o / scale
+    elif coord in ("half_pixel", "pytorch_half_pixel"):
+        u = (o + half) / scale - half
+    elif coord == "align_corners":
+        u = o * F32(n_in - 1) / F32(n_out - 1)
+    elif coord == "tf_half_pixel_for_nn":
+        u = (o + half) / scale
+    else:
+        assert coord == "half_pixel_symmetric"
+        s = F64(scale)
+        u = f32(n_in / 2 * (1 - n_out / (s * n_in)) + (o.astype(F64) + 0.5) / s - 0.5)
+    assert u.dtype == F32
+    return np.clip(u.astype(F64), -4, n_in + 3)
+
+
+def nearest_pixels(attr, axis, n_in, n_out):
+    u, how = coordinates(attr, axis, n_in, n_out), attr.get("round", "floor")
+    if how == "simple":
+        how = "ceil" if scale_of(attr, axis, n_in, n_out) < 1 else "floor"
+    i = {"floor": np.floor, "ceil": np.ceil, "round_prefer_ceil": lambda v: np.floor(v + 0.5), "round_prefer_floor": lambda v: np.ceil(v - 0.5)}[how](u)
+    return np.clip(i, 0, n_in - 1).astype(S64)
+
+
+def resize_nearest(node, x):
+    h, w = (nearest_pixels(node.attr, i, x.shape[1 + i], node.attr["size"][i]) for i in range(2))
+    return x[:, h][:, :, w]
+
+
+def cubic_weight(t, a):
+    return ((a + 2) * t - (a + 3)) * t * t + 1 if t <= 1 else ((a * t - 5 * a) * t + 8 * a) * t - 4 * a
+
+
+def resize_weights(attr, u, n_in):
+    """(first tap, w) of one coordinate."""
+    if attr.get("filter", "linear") == "linear":
+        u = min(max(u, 0.0), n_in - 1.0)
+        i = int(np.floor(u))
+        return i, [1 - (u - i), u - i]
+    i, a = int(np.floor(u)), float(F32(attr.get("cubic", 0)))
+    f = u - i
+    w = [cubic_weight(t, a) for t in (1 + f, f, 1 - f, 2 - f)]
+    if attr.get("exclude_outside"):
+        w = [v if 0 <= i - 1 + k < n_in else 0.0 for k, v in enumerate(w)]
+        total = w[0] + w[1] + w[2] + w[3]
+        w = [v / total for v in w] if total else [0.0, 1.0, 0.0, 0.0]
+    return i - 1, w
+
+
+def resize_taps(attr, axis, n_in, n_out):
+    """Integer weights of every output row or column, and the rows or columns they stand for."""
+    pixels, weights = [], []
+    for u in coordinates(attr, axis, n_in, n_out):
+        first, w = resize_weights(attr, float(u), n_in)
+        q = np.rint(2048 * np.array(w)).astype(S64)
+        q[np.argmax(q)] += 2048 - q.sum()
+        weights.append(q)
+        pixels.append(np.clip(first + np.arange(len(w)), 0, n_in - 1))
+    return np.array(pixels), np.array(weights)
+
+
+def resize(node, x):
+    v, y = node.inputs[0], node.outputs[0]
+    (iy, wy), (ix, wx) = (resize_taps(node.attr, i, x.shape[1 + i], node.attr["size"][i]) for i in range(2))
+    rows = (x.astype(S64)[:, iy] * wy[:, :, None, None]).sum(axis=2)
+    acc = (rows[:, :, ix] * wx[:, :, None]).sum(axis=3)
+    return requant((acc + 2**7) >> 8, f32(one(v.scale) / (one(y.scale) * 2.0**14)), y)
+
+
+# ---- [13] functions of one variable ----------------------------------------------------------------------------------------------
 
 LUTS = """sigmoid tanh elu selu celu softplus softsign hardsigmoid hardswish silu mish gelu gelu_tanh erf exp log sqrt rsqrt
 reciprocal sin cos tan asin acos atan sinh cosh asinh acosh atanh pow""".split()
@@ -574,7 +658,7 @@ def sign(node, x):
     return store(np.sign(x).astype(F32) * f32(1 / one(node.outputs[0].scale)), node.outputs[0])
 
 
-OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, deconv, depthwise, dequantize, div, expand, fc, gather, maxpool, mul, pad, quantize, reshape, softmax, transpose)}
+OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, deconv, depthwise, dequantize, div, expand, fc, gather, maxpool, mul, pad, quantize, reshape, resize, resize_nearest, softmax, transpose)}
 OPS.update(min=minimum, max=maximum, sub=sub, slice=slices)
 OPS.update({name: lut for name in LUTS}, prelu=prelu, leakyrelu=leakyrelu, thresholdedrelu=thresholdedrelu, abs=absolute, neg=neg)
 OPS.update(reduce_sum=summed(False), reduce_mean=summed(True), reduce_max=extreme(np.max), reduce_min=extreme(np.min),

@@ -351,6 +351,32 @@ def make_dequantize(g):
     g.emit("dequantize", g.tensor("f32", x.dims, [1], [0]), [x.number])
 
 
+COORDS = ("asymmetric", "half_pixel", "align_corners", "pytorch_half_pixel", "half_pixel_symmetric", "tf_half_pixel_for_nn")
+
+
+def make_resize(g, nearest=False):
+    x = g.find(rank=4, one=False) if nearest else g.find(("s16",), rank=4)
+    n, h, w, c = x.dims
+    size = [g.pick(g.int(1, 20), d, 2 * d) for d in (h, w)]
+    attr = ["size=" + ints(size)]
+    for k, (d, s) in zip("hw", zip((h, w), size)):
+        if g.chance(0.3):
+            attr.append("scale_%s=%.7g" % (k, s / d * g.rng.uniform(0.7, 1.3)))
+    coord = g.pick(*COORDS)
+    attr += ["coord=" + coord] * (coord != "asymmetric")
+    if nearest:
+        attr.append(g.pick("", "round=round_prefer_ceil", "round=round_prefer_floor", "round=ceil", "round=simple"))
+        g.emit("resize_nearest", g.like(x, (n, *size, c)), [x.number], joined(*attr))
+        return
+    if g.chance(0.5):
+        attr += ["filter=cubic", "cubic=%.6g" % g.pick(-0.5, -0.75, g.rng.uniform(-1, 0)), g.pick("", "exclude_outside=1")]
+    g.emit("resize", g.tensor("s16", (n, *size, c), [x.scale[0] * g.pick(0.5, 1, 1.3)]), [x.number], joined(*attr))
+
+
+def make_resize_nearest(g):
+    make_resize(g, nearest=True)
+
+
 def reduction(op):
     def make(g):
         x = g.find() if op in ("reduce_max", "reduce_min") else g.find(("s16",))
