@@ -201,39 +201,35 @@ static int same_window(const ipu_ref *a, const ipu_ref *b)
            ipu_type_bytes(a->type) == ipu_type_bytes(b->type);
 }
 
-/* Windows that repeat with one period and take different parts of it (channel, column or row slices of one buffer)
- * never meet. `inner` is what each takes of a period, from its own offset. */
-static int interleave(const ipu_ref *a, const ipu_ref *b, uint64_t period, uint64_t inner_a, uint64_t inner_b)
+/* Seen modulo a period the axes whose steps are multiples of it vanish: bytes from the first to behind the last of what
+ * is left. */
+static uint64_t part(const ipu_ref *r, uint32_t period)
 {
-    if (!period)
-        return 0;
-    uint64_t from_a = (b->off % period + period - a->off % period) % period; /* where b's part begins, seen from a's */
-    return inner_a <= from_a && from_a + inner_b <= period;
+    const int32_t axis[4][2] = { { r->n, r->img }, { r->h, r->row }, { r->w, r->pix }, { r->c, r->step } };
+    uint64_t bytes = (uint64_t)ipu_type_bytes(r->type);
+    for (int i = 0; i < 4; i++)
+        if ((uint32_t)axis[i][1] % period)
+            bytes += (uint64_t)(axis[i][0] - 1) * (uint64_t)axis[i][1];
+    return bytes;
 }
 
-static int multiple(int32_t stride, int32_t count, int32_t period)
+/* Windows whose parts of one period lie apart (channel, column or row slices of one buffer) never meet. */
+static int interleave(const ipu_ref *a, const ipu_ref *b, uint32_t period)
 {
-    return count == 1 || (period && stride % period == 0);
+    uint64_t from_a =
+        (b->off % period + (uint64_t)period - a->off % period) % period; /* where b's part begins, seen from a's */
+    return part(a, period) <= from_a && from_a + part(b, period) <= period;
 }
 
 static int apart(const ipu_ref *a, const ipu_ref *b)
 {
+    const int32_t period[] = { a->pix, a->row, a->img, b->pix, b->row, b->img };
     if (a->off + span(a) <= b->off || b->off + span(b) <= a->off)
         return 1;
-    uint64_t in_a = (uint64_t)(a->c - 1) * (uint64_t)a->step + (uint64_t)ipu_type_bytes(a->type);
-    uint64_t in_b = (uint64_t)(b->c - 1) * (uint64_t)b->step + (uint64_t)ipu_type_bytes(b->type);
-    int32_t p = a->pix, r = a->row, i = a->img;
-    int row_p = multiple(r, a->h, p) && multiple(b->row, b->h, p),
-        img_p = multiple(i, a->n, p) && multiple(b->img, b->n, p);
-    if (p == b->pix && row_p && img_p && interleave(a, b, (uint64_t)p, in_a, in_b))
-        return 1;
-    in_a += (uint64_t)(a->w - 1) * (uint64_t)a->pix;
-    in_b += (uint64_t)(b->w - 1) * (uint64_t)b->pix;
-    if (r == b->row && multiple(i, a->n, r) && multiple(b->img, b->n, r) && interleave(a, b, (uint64_t)r, in_a, in_b))
-        return 1;
-    in_a += (uint64_t)(a->h - 1) * (uint64_t)a->row;
-    in_b += (uint64_t)(b->h - 1) * (uint64_t)b->row;
-    return i == b->img && interleave(a, b, (uint64_t)i, in_a, in_b);
+    for (size_t i = 0; i < sizeof period / sizeof *period; i++)
+        if (period[i] && interleave(a, b, (uint32_t)period[i]))
+            return 1;
+    return 0;
 }
 
 /* The in-place pairs of kernels.h. */

@@ -5,29 +5,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "compile/lower.h"
+#include "compile/place.h"
+#include "ops/util.h"
 
-typedef struct place {
-    bool set;
-    int buffer;
-    int64_t off, stride[SGS_MAX_RANK];
-} place;
-
-typedef struct const_span {
-    uint32_t off;
-    int64_t bytes;
-} const_span;
-
-struct sgs_lowering {
-    sgs_program *p;
-    sgs_graph *g;
-    place *at; /* by value id */
-    int record_cap, buffer_cap;
-    const_span *consts;
-    int nconst, const_cap;
-    bool plain;        /* no views: every value lies in a buffer of its own */
-    const char *limit; /* the first size that the image cannot express; reported by sgs_lower_emit */
-};
+static sgs_place constant_place(sgs_lowering *l, const sgs_value *v);
 
 static void *grown(sgs_arena *a, void *old, int n, int *cap, size_t each)
 {
@@ -81,9 +62,9 @@ static int new_buffer(sgs_lowering *l, ipu_space space, int index, int64_t bytes
     return p->nbuffer++;
 }
 
-static place dense_at(const sgs_value *v, int buffer, int64_t off)
+sgs_place sgs_place_dense(const sgs_value *v, int buffer, int64_t off)
 {
-    place at = { .set = true, .buffer = buffer, .off = off };
+    sgs_place at = { .set = true, .buffer = buffer, .off = off };
     int64_t stride = sgs_type_bytes(v->type);
     for (int i = v->rank - 1; i >= 0; i--) {
         at.stride[i] = stride;
@@ -92,30 +73,30 @@ static place dense_at(const sgs_value *v, int buffer, int64_t off)
     return at;
 }
 
-static bool is_dense(const sgs_value *v, const place *at)
+sgs_place sgs_place_new(sgs_lowering *l, const sgs_value *v)
 {
-    place dense = dense_at(v, at->buffer, at->off);
+    return sgs_place_dense(v, new_buffer(l, IPU_ARENA, 0, sgs_value_bytes(v)), 0);
+}
+
+sgs_place *sgs_place_of(sgs_lowering *l, const sgs_value *v)
+{
+    sgs_place *at = l->at + v->id;
+    if (!at->set)
+        *at = v->data ? constant_place(l, v) : sgs_place_new(l, v);
+    return at;
+}
+
+bool sgs_place_same(const sgs_value *v, const sgs_place *a, const sgs_place *b)
+{
+    if (!a->set || !b->set || a->buffer != b->buffer || a->off != b->off)
+        return false;
     for (int i = 0; i < v->rank; i++)
-        if (v->dim[i] != 1 && at->stride[i] != dense.stride[i])
+        if (v->dim[i] != 1 && a->stride[i] != b->stride[i])
             return false;
     return true;
 }
 
-static place new_place(sgs_lowering *l, const sgs_value *v)
-{
-    return dense_at(v, new_buffer(l, IPU_ARENA, 0, sgs_value_bytes(v)), 0);
-}
-
-static place *place_of(sgs_lowering *l, const sgs_value *v)
-{
-    place *at = l->at + v->id;
-    if (!at->set)
-        *at = new_place(l, v);
-    return at;
-}
-
-/* Made by a record of this graph and not yet given a place. */
-static bool placeable(const sgs_lowering *l, const sgs_value *v)
+bool sgs_placeable(const sgs_lowering *l, const sgs_value *v)
 {
     return v->def && !v->data && !l->at[v->id].set;
 }
@@ -154,7 +135,7 @@ static int32_t narrow(sgs_lowering *l, int64_t v)
 }
 
 /* Dimensions before the last three as one: they must lie as if they were. */
-static void fold_leading(sgs_lowering *l, const sgs_value *v, const place *at, int64_t *n, int64_t *img)
+static void fold_leading(sgs_lowering *l, const sgs_value *v, const sgs_place *at, int64_t *n, int64_t *img)
 {
     *n = 1;
     *img = 0;
@@ -169,16 +150,15 @@ static void fold_leading(sgs_lowering *l, const sgs_value *v, const place *at, i
     }
 }
 
-/* [n][h][w][c] from byte `off` of a buffer on.  Strides of axes with one element are made canonical, so that equal
- * windows are equal bytes. */
-static ipu_ref window_at(sgs_lowering *l, const sgs_value *v, int buffer, int64_t off, const int64_t dim[4],
-                         const int64_t stride[4])
+/* Strides of axes with one element are made canonical, so that equal windows are equal bytes. */
+ipu_ref sgs_place_ref(sgs_lowering *l, sgs_type t, int buffer, int64_t off, const int64_t dim[4],
+                      const int64_t stride[4])
 {
-    int64_t step = dim[3] == 1 ? sgs_type_bytes(v->type) : stride[3], pix = dim[2] == 1 ? dim[3] * step : stride[2];
+    int64_t step = dim[3] == 1 ? sgs_type_bytes(t) : stride[3], pix = dim[2] == 1 ? dim[3] * step : stride[2];
     int64_t row = dim[1] == 1 ? dim[2] * pix : stride[1], img = dim[0] == 1 ? dim[1] * row : stride[0];
-    return (ipu_ref){ .space = IPU_ARENA,
-                      .type = (uint8_t)type_of(v->type),
-                      .index = (uint16_t)buffer,
+    return (ipu_ref){ .space = buffer == SGS_CONSTANTS ? IPU_CONST : IPU_ARENA,
+                      .type = (uint8_t)type_of(t),
+                      .index = (uint16_t)(buffer == SGS_CONSTANTS ? 0 : buffer),
                       .off = (uint32_t)off,
                       .n = narrow(l, dim[0]),
                       .h = narrow(l, dim[1]),
@@ -190,7 +170,7 @@ static ipu_ref window_at(sgs_lowering *l, const sgs_value *v, int buffer, int64_
                       .step = narrow(l, step) };
 }
 
-static ipu_ref window(sgs_lowering *l, const sgs_value *v, const place *at)
+ipu_ref sgs_place_window(sgs_lowering *l, const sgs_value *v, const sgs_place *at)
 {
     int64_t dim[4] = { 1, 1, 1, 1 }, stride[4] = { 0 };
     for (int i = 0; i < 3 && i < v->rank; i++) {
@@ -198,37 +178,29 @@ static ipu_ref window(sgs_lowering *l, const sgs_value *v, const place *at)
         stride[3 - i] = at->stride[v->rank - 1 - i];
     }
     fold_leading(l, v, at, &dim[0], &stride[0]);
-    return window_at(l, v, at->buffer, at->off, dim, stride);
+    return sgs_place_ref(l, v->type, at->buffer, at->off, dim, stride);
 }
 
 ipu_ref sgs_lower_ref(sgs_lowering *l, const sgs_value *v)
 {
-    if (!v->data)
-        return window(l, v, place_of(l, v));
-    place at = dense_at(v, 0, 0);
-    ipu_ref flat = sgs_lower_const(l, type_of(v->type), v->data, sgs_value_count(v)), r = window(l, v, &at);
-    r.space = IPU_CONST;
-    r.off = flat.off;
-    return r;
+    return sgs_place_window(l, v, sgs_place_of(l, v));
 }
 
 void sgs_lower_strides(sgs_lowering *l, const sgs_value *v, int64_t stride[SGS_MAX_RANK])
 {
-    place at = v->data ? dense_at(v, 0, 0) : *place_of(l, v);
-    memcpy(stride, at.stride, sizeof at.stride);
+    memcpy(stride, sgs_place_of(l, v)->stride, SGS_MAX_RANK * sizeof *stride);
 }
 
 ipu_ref sgs_lower_window(sgs_lowering *l, const sgs_value *v, int64_t off, const int64_t dim[4],
                          const int64_t stride[4])
 {
-    if (!v->data) {
-        const place *at = place_of(l, v);
-        return window_at(l, v, at->buffer, at->off + off, dim, stride);
-    }
-    ipu_ref flat = sgs_lower_const(l, type_of(v->type), v->data, sgs_value_count(v));
-    ipu_ref r = window_at(l, v, 0, flat.off + off, dim, stride);
-    r.space = IPU_CONST;
-    return r;
+    const sgs_place *at = sgs_place_of(l, v);
+    return sgs_place_ref(l, v->type, at->buffer, at->off + off, dim, stride);
+}
+
+static sgs_place constant_place(sgs_lowering *l, const sgs_value *v)
+{
+    return sgs_place_dense(v, SGS_CONSTANTS, sgs_lower_const(l, type_of(v->type), v->data, sgs_value_count(v)).off);
 }
 
 ipu_ref sgs_lower_temp(sgs_lowering *l, const ipu_ref *like)
@@ -266,7 +238,7 @@ ipu_ref sgs_lower_const(sgs_lowering *l, ipu_type t, const void *data, int64_t c
     r.off = (uint32_t)p->consts.n;
     sgs_buf_add(&p->consts, data, (size_t)bytes);
     l->consts = grown(p->arena, l->consts, l->nconst, &l->const_cap, sizeof *l->consts);
-    l->consts[l->nconst++] = (const_span){ r.off, bytes };
+    l->consts[l->nconst++] = (sgs_const_span){ r.off, bytes };
     return r;
 }
 
@@ -292,165 +264,13 @@ sgs_status sgs_lower_copy(sgs_lowering *l, const ipu_ref *y, const ipu_ref *x, c
     return sgs_lower_emit(l, &r.head, layer, 0, d);
 }
 
-/* ---- concatenation
- * ------------------------------------------------------------------------------------------------------------ */
-
-static int axis_of(const sgs_node *n)
-{
-    const sgs_axis_attr *a = n->attr;
-    return (int)(a->axis < 0 ? a->axis + n->out[0]->rank : a->axis);
-}
-
-/* The window of input i in the result's place. */
-static place part_of(sgs_lowering *l, const sgs_node *n, int i)
-{
-    place at = *place_of(l, n->out[0]);
-    int axis = axis_of(n);
-    for (int j = 0; j < i; j++)
-        at.off += n->in[j]->dim[axis] * at.stride[axis];
-    return at;
-}
-
-/* Can an operand hold the view?  Its channels lie side by side, and its leading axes as if they were one. */
-static bool is_window(const sgs_value *v, const place *at)
-{
-    int64_t n = 1, img = 0;
-    if (v->rank && v->dim[v->rank - 1] != 1 && at->stride[v->rank - 1] != sgs_type_bytes(v->type))
-        return false;
-    for (int i = v->rank - 4; i >= 0; i--) {
-        if (v->dim[i] == 1)
-            continue;
-        if (n != 1 && at->stride[i] != n * img)
-            return false;
-        img = n == 1 ? at->stride[i] : img;
-        n *= v->dim[i];
-    }
-    return true;
-}
-
-static void place_parts(sgs_lowering *l, const sgs_node *n)
-{
-    for (int i = 0; i < n->nin; i++) {
-        place part = part_of(l, n, i);
-        if (placeable(l, n->in[i]) && is_window(n->in[i], &part))
-            l->at[n->in[i]->id] = part;
-    }
-}
-
-static bool same_place(const sgs_value *v, const place *a, const place *b)
-{
-    if (!a->set || a->buffer != b->buffer || a->off != b->off)
-        return false;
-    for (int i = 0; i < v->rank; i++)
-        if (v->dim[i] != 1 && a->stride[i] != b->stride[i])
-            return false;
-    return true;
-}
-
-static sgs_status lower_concat(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
-{
-    int axis = axis_of(n);
-    int64_t done = 0;
-    for (int i = 0; i < n->nin; done += n->in[i++]->dim[axis]) {
-        place part = part_of(l, n, i);
-        if (same_place(n->in[i], l->at + n->in[i]->id, &part))
-            continue;
-        sgs_move m;
-        sgs_move_whole(&m, n->out[0], n->in[i]);
-        m.count[axis] = n->in[i]->dim[axis];
-        m.to[axis] = done;
-        SGS_TRY(sgs_lower_move(l, n, &m, d));
-    }
-    return SGS_OK;
-}
-
-/* ---- slice
- * ------------------------------------------------------------------------------------------------------------------------ */
-
-/* The result as a view of what it was cut from. */
-static bool view_slice(sgs_lowering *l, const sgs_node *n)
-{
-    const sgs_slice_attr *a = n->attr;
-    const sgs_value *x = n->in[0], *y = n->out[0];
-    if (l->plain || x->data || l->at[y->id].set)
-        return false;
-    place at = *place_of(l, x);
-    for (int i = 0; i < y->rank; i++) {
-        if (a->step[i] < 0 && y->dim[i] > 1)
-            return false;
-        at.off += a->start[i] * at.stride[i];
-        at.stride[i] *= y->dim[i] > 1 ? a->step[i] : 1;
-    }
-    if (!is_window(y, &at))
-        return false;
-    l->at[y->id] = at;
-    return true;
-}
-
-static sgs_status lower_slice(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
-{
-    return view_slice(l, n) ? SGS_OK : n->op->lower(l, n, d);
-}
-
-/* ---- reshape
- * -----------------------------------------------------------------------------------------------------------------------
- */
-
-static void place_reshaped(sgs_lowering *l, const sgs_node *n)
-{
-    const sgs_value *x = n->in[0], *y = n->out[0];
-    const place *at = l->at + y->id;
-    if (at->set && placeable(l, x) && is_dense(y, at))
-        l->at[x->id] = dense_at(x, at->buffer, at->off);
-}
-
-/* A gap on either side is copied away with the dims of that side. */
-static sgs_status copy_reshaped(sgs_lowering *l, const sgs_node *n, const place *from, const place *to, sgs_diag *d)
-{
-    const sgs_value *x = n->in[0], *y = n->out[0];
-    place as_y = dense_at(y, from->buffer, from->off), as_x = dense_at(x, to->buffer, to->off), middle;
-    if (is_dense(x, from)) {
-        ipu_ref ry = window(l, y, to), rx = window(l, y, &as_y);
-        return sgs_lower_copy(l, &ry, &rx, n, d);
-    }
-    if (is_dense(y, to)) {
-        ipu_ref ry = window(l, x, &as_x), rx = window(l, x, from);
-        return sgs_lower_copy(l, &ry, &rx, n, d);
-    }
-    middle = new_place(l, y);
-    SGS_TRY(copy_reshaped(l, n, from, &middle, d));
-    return copy_reshaped(l, n, &middle, to, d);
-}
-
-static sgs_status lower_reshape(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
-{
-    const sgs_value *x = n->in[0], *y = n->out[0];
-    if (x->data) {
-        ipu_ref rx = sgs_lower_const(l, type_of(x->type), x->data, sgs_value_count(x)), ry = sgs_lower_ref(l, y);
-        place as_y = dense_at(y, 0, 0);
-        ipu_ref shape = window(l, y, &as_y);
-        shape.space = IPU_CONST;
-        shape.off = rx.off;
-        return sgs_lower_copy(l, &ry, &shape, n, d);
-    }
-    place *from = place_of(l, x), *to = l->at + y->id;
-    if (!to->set && is_dense(x, from) && !l->plain) {
-        *to = dense_at(y, from->buffer, from->off);
-        return SGS_OK;
-    }
-    to = place_of(l, y);
-    if (from->buffer == to->buffer && from->off == to->off && is_dense(x, from) && is_dense(y, to))
-        return SGS_OK;
-    return copy_reshaped(l, n, from, to, d);
-}
-
 /* ---- the graph's inputs and outputs
  * -------------------------------------------------------------------------------------------------- */
 
 static void place_inputs(sgs_lowering *l)
 {
     for (int i = 0; i < l->g->nin; i++)
-        l->at[l->g->in[i]->id] = dense_at(l->g->in[i], new_buffer(l, IPU_INPUT, i, 0), 0);
+        l->at[l->g->in[i]->id] = sgs_place_dense(l->g->in[i], new_buffer(l, IPU_INPUT, i, 0), 0);
 }
 
 /* The buffer number of output i is nin + i. */
@@ -459,8 +279,8 @@ static void place_outputs(sgs_lowering *l)
     for (int i = 0; i < l->g->nout; i++) {
         const sgs_value *v = l->g->out[i];
         int buffer = new_buffer(l, IPU_OUTPUT, i, 0);
-        if (placeable(l, v))
-            l->at[v->id] = dense_at(v, buffer, 0);
+        if (sgs_placeable(l, v))
+            l->at[v->id] = sgs_place_dense(v, buffer, 0);
     }
 }
 
@@ -469,10 +289,10 @@ static sgs_status copy_outputs(sgs_lowering *l, sgs_diag *d)
 {
     for (int i = 0; i < l->g->nout; i++) {
         const sgs_value *v = l->g->out[i];
-        place to = dense_at(v, l->g->nin + i, 0);
-        if (same_place(v, l->at + v->id, &to))
+        sgs_place to = sgs_place_dense(v, l->g->nin + i, 0);
+        if (sgs_place_same(v, l->at + v->id, &to))
             continue;
-        ipu_ref y = window(l, v, &to), x = sgs_lower_ref(l, v);
+        ipu_ref y = sgs_place_window(l, v, &to), x = sgs_lower_ref(l, v);
         const sgs_node *layer = v->def ? v->def : l->g->last;
         if (!layer)
             return sgs_fail(d, SGS_E_UNSUPPORTED, "the model computes nothing");
@@ -495,28 +315,27 @@ static sgs_status check_value(sgs_lowering *l, const sgs_value *v, sgs_diag *d)
     return SGS_OK;
 }
 
-static sgs_status check_node(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+static sgs_status check_values(sgs_lowering *l, sgs_diag *d)
 {
-    for (int i = 0; i < n->nin; i++)
-        if (n->in[i] && !n->in[i]->data)
-            SGS_TRY(check_value(l, n->in[i], d));
-    for (int i = 0; i < n->nout; i++)
-        SGS_TRY(check_value(l, n->out[i], d));
+    for (int i = 0; i < l->g->nin; i++)
+        SGS_TRY(check_value(l, l->g->in[i], d));
+    for (const sgs_node *n = l->g->first; n; n = n->next)
+        for (int i = 0; i < n->nout; i++) {
+            sgs_status s = check_value(l, n->out[i], d);
+            if (s != SGS_OK) {
+                sgs_fail_at(d, NULL, 0, sgs_node_label(l->g, n));
+                return s;
+            }
+        }
     return SGS_OK;
 }
 
 static sgs_status lower_node(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
-    sgs_status s = check_node(l, n, d);
-    if (s == SGS_OK && n->op == &sgs_op_concat)
-        s = lower_concat(l, n, d);
-    else if (s == SGS_OK && n->op == &sgs_op_reshape)
-        s = lower_reshape(l, n, d);
-    else if (s == SGS_OK && n->op == &sgs_op_slice)
-        s = lower_slice(l, n, d);
-    else if (s == SGS_OK && n->op->lower)
+    sgs_status s = SGS_OK;
+    if (n->op->lower)
         s = n->op->lower(l, n, d);
-    else if (s == SGS_OK)
+    else
         s = sgs_lower_fail(l, n, d, "this operator has no form on integers");
     if (s != SGS_OK)
         sgs_fail_at(d, NULL, 0, sgs_node_label(l->g, n));
@@ -528,17 +347,12 @@ static sgs_status lower_graph(sgs_program *p, sgs_graph *g, bool plain, sgs_diag
     *p = (sgs_program){ .arena = sgs_arena_new() };
     if (!p->arena)
         return sgs_fail(d, SGS_E_LIMIT, "no memory");
-    sgs_lowering l = { .p = p, .g = g, .at = SGS_NEW_N(p->arena, place, g->nvalue + 1), .plain = plain };
-    for (int i = 0; i < g->nin; i++)
-        SGS_TRY(check_value(&l, g->in[i], d));
+    sgs_lowering l = { .p = p, .g = g, .at = SGS_NEW_N(p->arena, sgs_place, g->nvalue + 1), .plain = plain };
+    SGS_TRY(check_values(&l, d));
     place_inputs(&l);
     place_outputs(&l);
-    for (const sgs_node *n = plain ? NULL : g->last; n; n = n->prev) {
-        if (n->op == &sgs_op_concat)
-            place_parts(&l, n);
-        else if (n->op == &sgs_op_reshape)
-            place_reshaped(&l, n);
-    }
+    for (const sgs_node *n = plain ? NULL : g->last; n; n = n->prev)
+        sgs_views_place(&l, n);
     for (const sgs_node *n = g->first; n; n = n->next)
         SGS_TRY(lower_node(&l, n, d));
     SGS_TRY(copy_outputs(&l, d));

@@ -2,7 +2,8 @@
  * decided later by the memory planner, so operands name buffers, not addresses.
  *
  *   program.h  what the steps below pass on: records over numbered buffers
- *   lower.c    walks the graph, calls op->lower; views: reshape, concat, split and slice become windows of one buffer
+ *   lower.c    walks the graph, calls op->lower
+ *   views.c    reshape, concat, slice, transpose: windows of one buffer where possible
  *   fuse.c     record pairs into one: residual add, second 8-bit output (never changes a bit: ARITHMETIC.md 7)
  *   inplace.c  lifetimes, buffers in each other's place;  plan.c  offsets
  *   move.c     slices, transposes, repetitions as copies of windows
@@ -51,6 +52,12 @@ typedef struct sgs_move {
 /* All of y, axis by axis from x. */
 void sgs_move_whole(sgs_move *m, const sgs_value *y, const sgs_value *x);
 sgs_status sgs_lower_move(sgs_lowering *l, const sgs_node *n, const sgs_move *m, sgs_diag *d);
+/* n's output is its input 0 from byte `off` on, walked with those strides (in bytes, negative ones too): a view of it where possible, else
+ * copies. */
+sgs_status sgs_lower_seen(sgs_lowering *l, const sgs_node *n, int64_t off, const int64_t *stride, sgs_diag *d);
+/* .lower of concat and of reshape (views.c). */
+sgs_status sgs_lower_concat(sgs_lowering *l, const sgs_node *n, sgs_diag *d);
+sgs_status sgs_lower_reshape(sgs_lowering *l, const sgs_node *n, sgs_diag *d);
 /* sgs_fail naming the node. */
 sgs_status sgs_lower_fail(sgs_lowering *l, const sgs_node *n, sgs_diag *d, const char *fmt, ...) SGS_PRINTF(4, 5);
 

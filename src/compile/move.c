@@ -1,8 +1,7 @@
 /* Movement as COPY records: any axes of x walked in any order, at any pace, some of them not at all. */
 #include <string.h>
 
-#include "compile/lower.h"
-#include "ops/nest.h"
+#include "compile/place.h"
 #include "ops/util.h"
 
 void sgs_move_whole(sgs_move *m, const sgs_value *y, const sgs_value *x)
@@ -33,7 +32,8 @@ static void walk(sgs_lowering *l, const sgs_move *m, sgs_nest *nest, int64_t off
     }
 }
 
-/* Axes that x walks backwards go in front, where each index is a record of its own: a window has no negative strides. */
+/* Axes that x walks backwards go in front, where each index is a record of its own: a window has no negative strides.
+ */
 static int backward_first(sgs_nest *n)
 {
     sgs_nest in = *n;
@@ -61,30 +61,42 @@ static void end_in_channels(sgs_nest *n, int64_t each)
     n->rank++;
 }
 
-static ipu_ref window(sgs_lowering *l, const sgs_nest *n, int k, const sgs_value *v, int64_t off, int outer)
+/* Of one operand: its window over the axes behind the outer ones. */
+static ipu_ref window(sgs_lowering *l, sgs_type t, const sgs_nest *n, int k, const sgs_place *at, int64_t off,
+                      int outer)
 {
     int64_t dim[4] = { 1, 1, 1, 1 }, stride[4] = { 0 };
     for (int i = n->rank - 1, to = 3; i >= outer; i--, to--) {
         dim[to] = n->dim[i];
         stride[to] = n->stride[k][i];
     }
-    return sgs_lower_window(l, v, off, dim, stride);
+    return sgs_place_ref(l, t, at->buffer, at->off + off, dim, stride);
+}
+
+sgs_status sgs_place_copy(sgs_lowering *l, const sgs_node *n, sgs_type t, const sgs_place *to, const sgs_place *from,
+                          const sgs_nest *over, sgs_diag *d)
+{
+    sgs_nest nest = *over;
+    int64_t index[SGS_NEST_AXES] = { 0 }, off[SGS_NEST_OPERANDS];
+    sgs_nest_merge(&nest);
+    int backward = backward_first(&nest);
+    end_in_channels(&nest, sgs_type_bytes(t));
+    int outer = nest.rank - 4 > backward ? nest.rank - 4 : backward;
+    do {
+        sgs_nest_at(&nest, outer, index, off);
+        ipu_ref y = window(l, t, &nest, 0, to, off[0], outer), x = window(l, t, &nest, 1, from, off[1], outer);
+        SGS_TRY(sgs_lower_copy(l, &y, &x, n, d));
+    } while (sgs_next_index(index, outer, nest.dim));
+    return SGS_OK;
 }
 
 sgs_status sgs_lower_move(sgs_lowering *l, const sgs_node *n, const sgs_move *m, sgs_diag *d)
 {
     sgs_nest nest;
-    int64_t start[2], index[SGS_MAX_RANK + 1] = { 0 }, off[SGS_NEST_OPERANDS];
+    int64_t start[2];
     walk(l, m, &nest, start);
-    sgs_nest_merge(&nest);
-    int backward = backward_first(&nest);
-    end_in_channels(&nest, sgs_type_bytes(m->y->type));
-    int outer = nest.rank - 4 > backward ? nest.rank - 4 : backward;
-    do {
-        sgs_nest_at(&nest, outer, index, off);
-        ipu_ref y = window(l, &nest, 0, m->y, start[0] + off[0], outer);
-        ipu_ref x = window(l, &nest, 1, m->x, start[1] + off[1], outer);
-        SGS_TRY(sgs_lower_copy(l, &y, &x, n, d));
-    } while (sgs_next_index(index, outer, nest.dim));
-    return SGS_OK;
+    sgs_place y = *sgs_place_of(l, m->y), x = *sgs_place_of(l, m->x);
+    y.off += start[0];
+    x.off += start[1];
+    return sgs_place_copy(l, n, m->y->type, &y, &x, &nest, d);
 }

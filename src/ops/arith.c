@@ -183,7 +183,7 @@ static sgs_status arith_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor
         return SGS_OK;
     sgs_nest nest = nest_of(in, out);
     int last = nest.rank - 1, each = sgs_type_bytes(out->type);
-    int64_t index[SGS_MAX_RANK + 1] = { 0 }, off[SGS_NEST_OPERANDS];
+    int64_t index[SGS_NEST_AXES] = { 0 }, off[SGS_NEST_OPERANDS];
     do {
         sgs_nest_at(&nest, last, index, off);
         const line l = { (const char *)in[0].data + off[1] * each,
@@ -389,7 +389,7 @@ static sgs_status lower_nest(sgs_lowering *l, const sgs_node *n, ipu_arith *r, s
     sgs_nest_merge(&nest);
     end_in_channels(&nest, sgs_type_bytes(v[0]->type));
     int outer = nest.rank > 4 ? nest.rank - 4 : 0;
-    int64_t index[SGS_MAX_RANK + 1] = { 0 }, off[SGS_NEST_OPERANDS];
+    int64_t index[SGS_NEST_AXES] = { 0 }, off[SGS_NEST_OPERANDS];
     do {
         sgs_nest_at(&nest, outer, index, off);
         for (int k = 0; k < 3; k++)

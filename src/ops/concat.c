@@ -1,6 +1,7 @@
 /* concat along one axis. */
 #include <string.h>
 
+#include "compile/lower.h"
 #include "ops/tflite.h"
 #include "ops/util.h"
 
@@ -96,6 +97,7 @@ static sgs_status concat_from_tflite(sgs_import *im, const sgs_source_node *s, s
 const sgs_op sgs_op_concat = {
     .name = "concat", .family = "concat", .nin_min = 1, .nin_max = -1, .nout = 1, .attr_bytes = sizeof(sgs_axis_attr), .attr = concat_attrs,
     .infer = concat_infer, .eval = concat_eval, .to_tflite = concat_to_tflite, .permute = sgs_permute_axis, .qrule = SGS_Q_MOVE, .kernel = "copy",
+    .lower = sgs_lower_concat,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_concat, NULL };

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "compile/lower.h"
+#include "ops/nest.h"
 #include "ops/tflite.h"
 #include "ops/util.h"
 
@@ -34,15 +35,11 @@ static sgs_status expand_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out,
 static sgs_status expand_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
 {
     (void)n, (void)st, (void)d;
-    int64_t index[SGS_MAX_RANK] = { 0 }, stride[SGS_MAX_RANK], count = sgs_tensor_count(out), bytes = sgs_type_bytes(out->type);
+    int64_t stride[SGS_MAX_RANK];
     sgs_broadcast_strides(in, out, stride);
-    for (int64_t i = 0; i < count; i++) {
-        int64_t at = 0;
-        for (int k = 0; k < out->rank; k++)
-            at += index[k] * stride[k];
-        memcpy((char *)out->data + i * bytes, (const char *)in->data + at * bytes, (size_t)bytes);
-        sgs_next_index(index, out->rank, out->dim);
-    }
+    for (int i = 0; i < out->rank; i++)
+        stride[i] *= sgs_type_bytes(out->type);
+    sgs_copy_seen(out, in->data, stride);
     return SGS_OK;
 }
 
@@ -70,26 +67,52 @@ static sgs_status from_onnx_expand(sgs_import *im, const sgs_source_node *s, sgs
     return sgs_src_out(im, s, 0, y, d);
 }
 
-/* x[d0, d1] tiled r0, r1 times: x as [1, d0, 1, d1], expanded to [r0, d0, r1, d1], as [r0*d0, r1*d1].  Axes that are not repeated stay whole. */
-static sgs_status emit_tile(sgs_import *im, const sgs_source_node *s, sgs_value *x, const int64_t *repeat, sgs_value **y, sgs_diag *d)
+typedef struct tiling {
+    sgs_shape_attr split, wide, back;
+} tiling;
+
+/* x[d0, d1] tiled r0, r1 times: x as [1, d0, 1, d1], expanded to [r0, d0, r1, d1], as [r0*d0, r1*d1].  Axes that are not repeated stay
+ * whole.  False: too many dimensions. */
+static bool plan_tiling(const sgs_value *x, const int64_t *repeat, tiling *t)
 {
-    sgs_shape_attr split = { 0 }, wide = { 0 }, back = { .n = x->rank };
+    *t = (tiling){ .back = { .n = x->rank } };
     for (int i = 0; i < x->rank; i++) {
         bool apart = repeat[i] != 1 && x->dim[i] != 1;
-        if (split.n + apart >= SGS_MAX_RANK)
-            return sgs_src_refuse(im, s, d, "too many repeated axes");
+        if (t->split.n + apart >= SGS_MAX_RANK)
+            return false;
         if (apart) {
-            split.dim[split.n++] = 1;
-            wide.dim[wide.n++] = repeat[i];
+            t->split.dim[t->split.n++] = 1;
+            t->wide.dim[t->wide.n++] = repeat[i];
         }
-        split.dim[split.n++] = x->dim[i];
-        wide.dim[wide.n++] = apart ? x->dim[i] : x->dim[i] * repeat[i];
-        if (repeat[i] < 0 || !sgs_mul64(x->dim[i], repeat[i], &back.dim[i]))
-            return sgs_src_fail(im, s, d, "impossible number of repeats %lld", (long long)repeat[i]);
+        t->split.dim[t->split.n++] = x->dim[i];
+        t->wide.dim[t->wide.n++] = apart ? x->dim[i] : x->dim[i] * repeat[i];
+        t->back.dim[i] = x->dim[i] * repeat[i];
     }
-    SGS_TRY(sgs_emit(im, s, &sgs_op_reshape, 1, &x, &split, &x, d));
-    SGS_TRY(sgs_emit(im, s, &sgs_op_expand, 1, &x, &wide, &x, d));
-    return sgs_emit(im, s, &sgs_op_reshape, 1, &x, &back, y, d);
+    return true;
+}
+
+/* In two turns, the first axes and the others, where one has too many dimensions. */
+static sgs_status emit_tile(sgs_import *im, const sgs_source_node *s, sgs_value *x, const int64_t *repeat, sgs_value **y, sgs_diag *d)
+{
+    int64_t now[SGS_MAX_RANK], later[SGS_MAX_RANK];
+    bool twice = false;
+    tiling t;
+    for (int i = 0; i < x->rank; i++) {
+        int64_t product;
+        if (repeat[i] < 0 || !sgs_mul64(x->dim[i], repeat[i], &product))
+            return sgs_src_fail(im, s, d, "impossible number of repeats %lld", (long long)repeat[i]);
+        now[i] = repeat[i];
+        later[i] = 1;
+    }
+    for (int i = x->rank - 1; !plan_tiling(x, now, &t); i--) { /* nothing repeated fits */
+        later[i] = now[i];
+        twice = twice || now[i] != 1;
+        now[i] = 1;
+    }
+    SGS_TRY(sgs_emit(im, s, &sgs_op_reshape, 1, &x, &t.split, &x, d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_expand, 1, &x, &t.wide, &x, d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_reshape, 1, &x, &t.back, y, d));
+    return twice ? emit_tile(im, s, *y, later, y, d) : SGS_OK;
 }
 
 static sgs_status from_onnx_tile(sgs_import *im, const sgs_source_node *s, sgs_diag *d)

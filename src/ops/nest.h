@@ -1,17 +1,18 @@
-/* Loops over operands that are repeated along some axes: what evaluation and lowering of elementwise operators share.
- */
+/* Loops over operands that walk their elements in ways of their own: what evaluation and lowering of elementwise
+ * operators and of movement share. */
 #ifndef SGS_OPS_NEST_H
 #define SGS_OPS_NEST_H
 
 #include "ops/op.h"
 
 #define SGS_NEST_OPERANDS 3
+#define SGS_NEST_AXES (2 * SGS_MAX_RANK + 1)
 
 /* Operand 0 is the result.  stride: from one index of the axis to the next, in the caller's unit; 0 where the operand
  * is repeated. */
 typedef struct sgs_nest {
     int rank, operands;
-    int64_t dim[SGS_MAX_RANK + 1], stride[SGS_NEST_OPERANDS][SGS_MAX_RANK + 1];
+    int64_t dim[SGS_NEST_AXES], stride[SGS_NEST_OPERANDS][SGS_NEST_AXES];
 } sgs_nest;
 
 /* Axes of one element go, and neighbours that all operands walk as if they were one axis become one.  Ends with rank
@@ -21,5 +22,7 @@ void sgs_nest_merge(sgs_nest *n);
 void sgs_nest_at(const sgs_nest *n, int axes, const int64_t *index, int64_t off[SGS_NEST_OPERANDS]);
 /* Operand k is v where the lowering put it: strides in bytes. */
 void sgs_nest_operand(struct sgs_lowering *l, sgs_nest *n, int k, const sgs_value *v);
+/* Fills a tensor with elements that are walked with those strides (in bytes, negative ones too) from `from` on. */
+void sgs_copy_seen(sgs_tensor *out, const void *from, const int64_t *stride);
 
 #endif

@@ -1,6 +1,7 @@
 /* reshape to a static shape: also flatten, squeeze, unsqueeze and identity. */
 #include <string.h>
 
+#include "compile/lower.h"
 #include "ops/tflite.h"
 #include "ops/util.h"
 
@@ -248,6 +249,7 @@ static sgs_status reshape_from_tflite(sgs_import *im, const sgs_source_node *s, 
 const sgs_op sgs_op_reshape = {
     .name = "reshape", .family = "reshape", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_shape_attr), .attr = reshape_attrs,
     .infer = reshape_infer, .eval = reshape_eval, .to_tflite = reshape_to_tflite, .qrule = SGS_Q_MOVE, .kernel = "copy",
+    .lower = sgs_lower_reshape,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_reshape, NULL };

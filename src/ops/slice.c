@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "compile/lower.h"
+#include "ops/nest.h"
 #include "ops/tflite.h"
 #include "ops/util.h"
 
@@ -38,18 +39,24 @@ static sgs_status slice_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, 
 
 /* ---- evaluation ----------------------------------------------------------------------------------------------------- */
 
+/* Of elements `stride` bytes apart: where the first lies; stride: now from one to the next. */
+static int64_t walk(const sgs_slice_attr *a, int64_t *stride)
+{
+    int64_t off = 0;
+    for (int i = 0; i < a->n; i++) {
+        off += a->start[i] * stride[i];
+        stride[i] *= a->size[i] > 1 ? a->step[i] : 1;
+    }
+    return off;
+}
+
 static sgs_status slice_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
 {
     (void)st, (void)d;
-    const sgs_slice_attr *a = n->attr;
-    int64_t index[SGS_MAX_RANK] = { 0 }, count = sgs_tensor_count(out), bytes = sgs_type_bytes(out->type);
-    for (int64_t i = 0; i < count; i++) {
-        int64_t at = 0;
-        for (int k = 0; k < out->rank; k++)
-            at = at * in->dim[k] + a->start[k] + index[k] * a->step[k];
-        memcpy((char *)out->data + i * bytes, (const char *)in->data + at * bytes, (size_t)bytes);
-        sgs_next_index(index, out->rank, out->dim);
-    }
+    int64_t stride[SGS_MAX_RANK];
+    sgs_dense_strides(in->rank, in->dim, sgs_type_bytes(in->type), stride);
+    int64_t off = walk(n->attr, stride);
+    sgs_copy_seen(out, (const char *)in->data + off, stride);
     return SGS_OK;
 }
 
@@ -257,15 +264,12 @@ static sgs_status strided_from_tflite(sgs_import *im, const sgs_source_node *s, 
 
 /* ---- lowering ------------------------------------------------------------------------------------------------------- */
 
-/* Where the result cannot be a view (compile/lower.c). */
 static sgs_status slice_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
-    const sgs_slice_attr *a = n->attr;
-    sgs_move m;
-    sgs_move_whole(&m, n->out[0], n->in[0]);
-    memcpy(m.from, a->start, sizeof m.from);
-    memcpy(m.step, a->step, sizeof m.step);
-    return sgs_lower_move(l, n, &m, d);
+    int64_t stride[SGS_MAX_RANK];
+    sgs_lower_strides(l, n->in[0], stride);
+    int64_t off = walk(n->attr, stride);
+    return sgs_lower_seen(l, n, off, stride, d);
 }
 
 static bool slice_permute(const sgs_node *n, const int64_t *perm, int rank, void *attr)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "compile/lower.h"
+#include "ops/nest.h"
 #include "ops/tflite.h"
 #include "ops/util.h"
 
@@ -30,35 +31,15 @@ static sgs_status transpose_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *o
 
 /* ---- evaluation ----------------------------------------------------------------------------------------------------- */
 
-static void move(void *to, const void *from, int bytes)
-{
-    switch (bytes) {
-    case 1: memcpy(to, from, 1); break;
-    case 2: memcpy(to, from, 2); break;
-    case 4: memcpy(to, from, 4); break;
-    default: memcpy(to, from, 8); break;
-    }
-}
-
 static sgs_status transpose_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
 {
     (void)st, (void)d;
     const sgs_perm_attr *a = n->attr;
-    int64_t stride[SGS_MAX_RANK], step[SGS_MAX_RANK], index[SGS_MAX_RANK] = { 0 }, s = 1, count = sgs_tensor_count(out);
-    int bytes = sgs_type_bytes(out->type);
-    for (int i = in->rank - 1; i >= 0; i--) {
-        stride[i] = s;
-        s *= in->dim[i];
-    }
+    int64_t stride[SGS_MAX_RANK], walk[SGS_MAX_RANK];
+    sgs_dense_strides(in->rank, in->dim, sgs_type_bytes(in->type), stride);
     for (int i = 0; i < out->rank; i++)
-        step[i] = stride[a->perm[i]];
-    for (int64_t i = 0; i < count; i++) {
-        int64_t at = 0;
-        for (int k = 0; k < out->rank; k++)
-            at += index[k] * step[k];
-        move((char *)out->data + i * bytes, (const char *)in->data + at * bytes, bytes);
-        sgs_next_index(index, out->rank, out->dim);
-    }
+        walk[i] = stride[a->perm[i]];
+    sgs_copy_seen(out, in->data, walk);
     return SGS_OK;
 }
 
@@ -103,15 +84,14 @@ static sgs_status transpose_from_tflite(sgs_import *im, const sgs_source_node *s
 
 /* ---- lowering ------------------------------------------------------------------------------------------------------- */
 
-/* A copy that walks x's axes in y's order. */
 static sgs_status transpose_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     const sgs_perm_attr *a = n->attr;
-    sgs_move m;
-    sgs_move_whole(&m, n->out[0], n->in[0]);
+    int64_t stride[SGS_MAX_RANK], walk[SGS_MAX_RANK];
+    sgs_lower_strides(l, n->in[0], stride);
     for (int64_t i = 0; i < a->n; i++)
-        m.axis[i] = (int)a->perm[i];
-    return sgs_lower_move(l, n, &m, d);
+        walk[i] = stride[a->perm[i]];
+    return sgs_lower_seen(l, n, 0, walk, d);
 }
 
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */

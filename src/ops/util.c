@@ -64,6 +64,14 @@ void sgs_broadcast_strides(const sgs_tensor *t, const sgs_tensor *out, int64_t s
     }
 }
 
+void sgs_dense_strides(int rank, const int64_t *dim, int64_t each, int64_t *stride)
+{
+    for (int i = rank - 1; i >= 0; i--) {
+        stride[i] = each;
+        each *= dim[i];
+    }
+}
+
 int64_t sgs_tensor_count(const sgs_tensor *t)
 {
     int64_t n = 1;

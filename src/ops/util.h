@@ -26,6 +26,8 @@ const char *sgs_dims_text(char *buf, size_t n, int rank, const int64_t *dim);
 sgs_status sgs_broadcast(const sgs_value *a, const sgs_value *b, sgs_tensor *out, sgs_diag *d);
 /* Element strides of `t` seen at out's rank: 0 along repeated axes. */
 void sgs_broadcast_strides(const sgs_tensor *t, const sgs_tensor *out, int64_t stride[SGS_MAX_RANK]);
+/* Of a dense array, from one index of an axis to the next; `each`: of the last axis. */
+void sgs_dense_strides(int rank, const int64_t *dim, int64_t each, int64_t *stride);
 int64_t sgs_tensor_count(const sgs_tensor *t);
 int64_t sgs_common_divisor(int64_t a, int64_t b);
 /* Counts an index up, row-major; false after the last. */

@@ -735,7 +735,7 @@ def test_expand(x, shape, tmp_path):
     check(tmp_path, [node("Expand", "x s", "z"), node("Identity", "z")], lists(s=shape), x=real(*x))
 
 
-@pytest.mark.parametrize("x,repeats", [((2, 3), (2, 2)), ((1, 3, 4, 5), (1, 2, 1, 3)), ((2, 3, 4), (1, 1, 1)), ((1, 1, 3, 1), (4, 2, 1, 2))])
+@pytest.mark.parametrize("x,repeats", [((2, 3), (2, 2)), ((1, 3, 4, 5), (1, 2, 1, 3)), ((2, 3, 4), (1, 1, 1)), ((1, 1, 3, 1), (4, 2, 1, 2)), ((2, 2, 2, 2, 2, 3), (2, 1, 2, 3, 1, 2)), ((), ())])
 def test_tile(x, repeats, tmp_path):
     check(tmp_path, node("Tile", "x r"), lists(r=repeats), x=real(*x))
 

@@ -66,6 +66,27 @@ def test_fixed_is_offline(fixed):
                 assert data == truth and same == io and kind == ("fixed" if model.endswith(".sim") else "offline")
 
 
+def test_views(tmp_path):
+    """An image keeps what is moved in windows of few buffers, the fixed simulator copies all of it."""
+    rng = np.random.default_rng(5)
+    (tmp_path / "net.ir").write_text(random_constants((HERE / "ir" / "views.ir").read_text(), rng))
+    tool("write", tmp_path / "net.ir", tmp_path / "net_fixed.sim")
+    tool("compile", tmp_path / "net_fixed.sim", tmp_path / "net.img")
+    x = rng.integers(-8000, 8001, (1, 4, 4, 6)).astype(np.int16)
+    x.tofile(tmp_path / "x.bin")
+    data = []
+    for model in ("net_fixed.sim", "net.img"):
+        tool("run", tmp_path / model, tmp_path / "out", tmp_path / "x.bin")
+        data.append([np.fromfile(tmp_path / f"out.{i}.bin", np.int16) for i in range(5)])
+    for a, b in zip(*data):
+        assert np.array_equal(a, b)
+    c2, _, rows, mixed, joined = data[0]
+    part, half = x[..., 1:5], x[..., 1:5].reshape(1, 8, 8)
+    assert np.array_equal(c2, np.concatenate([np.clip(x, -10000, 10000).transpose(0, 2, 1, 3), x], 3).ravel())
+    assert np.array_equal(rows, np.clip(part, -5000, 5000).ravel()) and np.array_equal(mixed, rows)
+    assert np.array_equal(joined, np.concatenate([half, half, half[..., 4:0:-1]], 2).ravel())
+
+
 def test_kind(fixed):
     assert "expected a float model, found an offline image" in tool("run", "--kind", 1, fixed / "net.img", fixed / "x", fails=True)
     assert "expected an offline image, found a fixed-point model" in tool("run", "--kind", 3, fixed / "net_fixed.sim", fixed / "x", fails=True)
