@@ -183,6 +183,47 @@ def test_outputs(tmp_path):
     refused(model(relu, {"x": (F, [4])}, ["k"], {"k": real(4)}), tmp_path, "output 'k' is constant")
 
 
+# ---- operators with other inputs, outputs, opsets ----
+
+MORE = [  # operator, inputs, shape of x, outputs, opset, initializers, attributes, what is said of the node
+    ("BatchNormalization", "x s b m v", (1, 4, 8, 8), "y m2 v2", 15, {k: np.ones(4, np.float32) for k in "sbmv"}, {"training_mode": 1}, "training mode is not supported"),
+    ("BatchNormalization", "x s b m v", (4,), "y", 15, {k: np.ones(4, np.float32) for k in "sbmv"}, {}, "expected an input of at least 2 dimensions, found 1"),
+    ("Concat", "", (4,), "y", 13, {}, {"axis": 0}, "expected inputs, found none"),
+    ("ConvTranspose", "x w", (1, 4, 8, 8), "y", 13, {"w": real(4, 2, 3, 3)}, {"kernel_shape": [2, 2]}, "kernel_shape says 2x2, the weights are 3x3"),
+    ("ConvTranspose", "x w", (1, 4, 8, 8), "y", 13, {"w": real(4, 2, 3, 3)}, {"output_shape": [16]}, "output_shape: expected 2 numbers, found 1"),
+    ("ConvTranspose", "x w", (1, 4, 8, 8), "y", 13, {"w": real(3, 2, 3, 3)}, {}, "4 input channels in 1 groups do not fit weights for 3"),
+    ("ConvTranspose", "x w", (1, 4, 8, 8), "y", 13, {"w": real(4, 2, 3, 3)}, {"output_shape": [-3, 16]}, "output_padding and output_shape must be 0 or more, found 0 and -3"),
+    ("ConvTranspose", "x w", (1, 4, 8, 8, 8), "y", 13, {"w": real(4, 2, 3, 3, 3)}, {}, "only 1-D and 2-D convolutions are supported"),
+    ("MaxPool", "x", (1, 4, 8, 8), "y i", 13, {}, {"kernel_shape": [2, 2]}, "the second output (indices of the maxima) is not supported"),
+    ("Pad", "x p v", (4,), "y", 13, {"p": ints(1, 1), "v": real(2)}, {}, "the padding value must be one constant float number"),
+    ("Pad", "x p v a", (4, 4), "y", 18, {"p": ints(1, 1, 1, 1), "v": real(), "a": ints(1, 1)}, {}, "axis 1 is given twice"),
+    ("Reshape", "x s", (4,), "y", 13, {"s": ints(*[1] * 9)}, {}, "has too many numbers"),
+    ("Unsqueeze", "x", (4,), "y", 11, {}, {}, "axes are missing"),
+    ("Cast", "x", (4,), "y", 13, {}, {"to": 3}, "cast to data type 3 is not supported"),
+]
+
+
+@pytest.mark.parametrize("op, ins, shape, outs, opset, inits, attrs, said", MORE)
+def test_more_operators(tmp_path, op, ins, shape, outs, opset, inits, attrs, said):
+    refused(one(op, ins.split(), inits, shape, opset, outs, **attrs), tmp_path, "the_node", said)
+
+
+def test_constants_that_are_none(tmp_path):
+    two = helper.make_tensor("v", F, [2], [1, 2])
+    for node, said in ((helper.make_node("ConstantOfShape", ["s"], ["c"], name="the_node", value=two), "value must be a tensor of one number"),
+                       (helper.make_node("ConstantOfShape", ["big"], ["c"], name="the_node"), "impossible shape: sizes must be 0 or more and their product below 2^32"),
+                       (helper.make_node("ConstantOfShape", ["minus"], ["c"], name="the_node"), "impossible shape"),
+                       (helper.make_node("Constant", [], ["c"], name="the_node", value_string="x"), "only dense numeric constants are supported")):
+        m = model([node, helper.make_node("Add", ["x", "c"], ["y"])], {"x": (F, [4])}, ["y"], {"s": ints(4), "big": ints(1 << 20, 1 << 20), "minus": ints(-4)})
+        refused(m, tmp_path, "the_node", said)
+
+
+def test_sparse_initializers(tmp_path):
+    m = model([helper.make_node("Add", ["x", "k"], ["y"])], {"x": (F, [4])}, ["y"], {})
+    m.graph.sparse_initializer.append(helper.make_sparse_tensor(helper.make_tensor("k", F, [1], [1.0]), helper.make_tensor("i", TensorProto.INT64, [1], [2]), [4]))
+    refused(m, tmp_path, "sparse initializers are not supported")
+
+
 # ---- inputs: shapes and cuts ----
 
 def conv_net(shape, kind=F):

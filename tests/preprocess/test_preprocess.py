@@ -108,6 +108,8 @@ def test_pictures_that_are_not_there(bench):
     assert bench.fails("l.txt") == "l.txt: expected a list of paths, found no line with one\n"
     bench.file("l.txt", b"\0\1\2")
     assert "expected a list of paths, found a zero byte" in bench.fails("l.txt")
+    bench.file("l.txt", "l.txt\n.\n")
+    assert bench.fails("l.txt") == "l.txt:2: picture '.': expected a file, found a folder\n"
     (bench.folder / "empty").mkdir()
     assert bench.fails("empty") == "empty: expected pictures, found no file in the folder\n"
 
