@@ -504,7 +504,7 @@ def softmax(node, x, table):
     return store(e.astype(F32) * (m_out / total.astype(F32)), y)
 
 
-# ---- [12] resizing ---------------------------------------------------------------------------------------------------------------
+# ---- [15] resizing ---------------------------------------------------------------------------------------------------------------
 
 
 def scale_of(attr, axis, n_in, n_out):
@@ -588,7 +588,7 @@ def resize(node, x):
     return requant((acc + 2**7) >> 8, f32(one(v.scale) / (one(y.scale) * 2.0**14)), y)
 
 
-# ---- [13] functions of one variable ----------------------------------------------------------------------------------------------
+# ---- [12] functions of one variable ----------------------------------------------------------------------------------------------
 
 LUTS = """sigmoid tanh elu selu celu softplus softsign hardsigmoid hardswish silu mish gelu gelu_tanh erf exp log sqrt rsqrt
 reciprocal sin cos tan asin acos atan sinh cosh asinh acosh atanh pow""".split()

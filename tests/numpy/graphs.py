@@ -202,21 +202,21 @@ def make_fc(g):
     g.emit("fc", y, [x.number, weights, bias], act)
 
 
-def pool(g, op, x):
-    n, h, w, c = x.dims
-    (kh, sh, _, top, bottom, oh), (kw, sw, _, left, right, ow) = window_undilated(g, h), window_undilated(g, w)
-    attr = "kernel=[%d,%d], stride=[%d,%d], pad=[%d,%d,%d,%d]" % (kh, kw, sh, sw, top, left, bottom, right)
-    if op == "avgpool" and g.chance(0.4):
-        attr += ", count_pad=1"
-    y = g.like(x, (n, oh, ow, c)) if op == "maxpool" else g.tensor("s16", (n, oh, ow, c), [x.scale[0] * g.pick(1, 0.3)])
-    g.emit(op, y, [x.number], attr)
-
-
-def window_undilated(g, size):
+def full_window(g, size):
+    """Every window sees a pixel."""
     while True:
         k, s, d, before, after, out = window(g, size, 4)
-        if d == 1:
+        if all(any(0 <= i * s - before + a * d < size for a in range(k)) for i in range(out)):
             return k, s, d, before, after, out
+
+
+def pool(g, op, x):
+    n, h, w, c = x.dims
+    (kh, sh, dh, top, bottom, oh), (kw, sw, dw, left, right, ow) = full_window(g, h), full_window(g, w)
+    attr = ["kernel=[%d,%d], stride=[%d,%d], pad=[%d,%d,%d,%d]" % (kh, kw, sh, sw, top, left, bottom, right)]
+    attr += ["dilation=[%d,%d]" % (dh, dw)] * ((dh, dw) != (1, 1)) + ["count_pad=1"] * (op == "avgpool" and g.chance(0.4))
+    y = g.like(x, (n, oh, ow, c)) if op == "maxpool" else g.tensor("s16", (n, oh, ow, c), [x.scale[0] * g.pick(1, 0.3)])
+    g.emit(op, y, [x.number], joined(*attr))
 
 
 def make_maxpool(g):
@@ -380,7 +380,7 @@ def make_resize_nearest(g):
 def reduction(op):
     def make(g):
         x = g.find() if op in ("reduce_max", "reduce_min") else g.find(("s16",))
-        axes = [i for i in range(len(x.dims)) if g.chance(0.4)]
+        axes = sorted({g.int(0, len(x.dims) - 1) for _ in range(g.int(0, 2))})
         dims = [1 if i in axes else d for i, d in enumerate(x.dims)]
         n = np.prod(x.dims) / np.prod(dims)
         if op in ("reduce_max", "reduce_min"):

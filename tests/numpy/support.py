@@ -31,12 +31,12 @@ def tool(*args, fails=False):
 
 
 def random_input(rng, v):
-    """Any numbers, the ends of the range among them."""
+    """Any numbers, the ends of the range and the zero point among them."""
     if v.type == "f32":
         return (rng.standard_normal(v.dims) * 3).astype(np.float32)
     low, high = numpy_model.RANGE[v.type]
     a = rng.integers(low, high + 1, v.dims)
-    return np.where(rng.random(v.dims) < 0.05, rng.choice([low, high], v.dims), a).astype(numpy_model.TYPES[v.type])
+    return np.where(rng.random(v.dims) < 0.05, rng.choice([low, high, int(v.zero[0])], v.dims), a).astype(numpy_model.TYPES[v.type])
 
 
 class Fixed:
