@@ -130,9 +130,9 @@ def train(args, validation):
     optimizer = torch.optim.AdamW(net.parameters(), lr=args.rate, weight_decay=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, args.rate, total_steps=args.steps, pct_start=0.1)
     loss_of, loss_sum = nn.CTCLoss(blank=ctc.BLANK, zero_infinity=True), 0.0
-    batches = torch.utils.data.DataLoader(Batches((args.steps + 7) // 8), batch_size=None, num_workers=args.workers, prefetch_factor=4)
+    batches = torch.utils.data.DataLoader(Batches((args.until + 7) // 8), batch_size=None, num_workers=args.workers, prefetch_factor=4)
     for step, (x, codes, lengths) in enumerate(batch for eight in batches for batch in eight):
-        if step == args.steps:
+        if step == args.until:
             break
         net.train()
         scores = net(x.to(memory_format=torch.channels_last))[:, :, 0].permute(2, 0, 1).log_softmax(2)
@@ -183,10 +183,11 @@ def write_files(net, out):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=8000, help="batches of %d lines" % BATCH)
+    parser.add_argument("--steps", type=int, default=8000, help="batches of %d lines over which the rate falls to nothing" % BATCH)
+    parser.add_argument("--until", type=int, default=2600, help="where to stop: the averaged weights need no low rate")
     parser.add_argument("--rate", type=float, default=3e-3)
     parser.add_argument("--workers", type=int, default=1, help="processes that render")
-    parser.add_argument("--every", type=int, default=250, help="steps between two looks at the validation fonts")
+    parser.add_argument("--every", type=int, default=200, help="steps between two looks at the validation fonts")
     parser.add_argument("--keep", default="/tmp/textline.pt", help="where the weights of the last look lie")
     parser.add_argument("--from", dest="start", help="no training: weights from this file")
     parser.add_argument("--out", default=str(HERE), help="folder for the results")
