@@ -284,9 +284,10 @@ static bool all_in(const char *p, const char *end, const char *set)
 /* One word of printable ASCII. */
 static bool is_word(const char *p, const char *end)
 {
-    while (p<end && * p> ' ' && *p < 127)
-        p++;
-    return p == end;
+    for (; p < end; p++)
+        if (p[0] <= ' ' || p[0] >= 127)
+            return false;
+    return true;
 }
 
 /* Behind the `;` of a value, where no setting follows: a comment, unless it was meant as one more entry, that is, a

@@ -289,12 +289,13 @@ static sgs_status make_inputs(sgs_onnx *o, plan *p, sgs_map *stop, sgs_diag *d)
             return SGS_E_CONFIG;
         }
         SGS_TRY(static_shape(o, p->input[i], p->given[i], &s[i], d));
-        if (o->opt->ninput && o->opt->input_channels)
+        if (o->opt->ninput && o->opt->input_channels && find_info(o->in, o->nin, name))
             find_layout(o, name, &s[i], o->opt->input_channels[i]);
     }
     for (int i = 0; i < p->ninput; i++) {
         const bool nchw = o->opt->ninput && o->opt->input_nchw && o->opt->input_nchw[i];
-        const bool last = o->channels_last && find_info(o->in, o->nin, p->input[i]->name);
+        const int channels = o->opt->ninput && o->opt->input_channels ? o->opt->input_channels[i] : 0;
+        const bool last = channels ? picture_is_last(&s[i], channels) : o->channels_last && find_info(o->in, o->nin, p->input[i]->name);
         SGS_TRY(make_input(o, p->input[i], &s[i], (layouts){ !last, nchw }, d));
         sgs_map_set(stop, p->input[i]->name, g->in[i]);
     }

@@ -326,6 +326,18 @@ def test_a_model_whose_own_layout_is_channel_last(tmp_path, layout):
     assert decibels(want, got[MODELS[1]]) > 30
 
 
+def test_a_picture_cut_out_of_the_middle(tmp_path):
+    """What such a model's first transpose reads is the picture too, though the model itself begins elsewhere."""
+    inputs, outputs, nodes, constants = channel_last_model()
+    nodes = [helper.make_node("Relu", ["before"], ["x"])] + nodes
+    x = np.random.default_rng(1).integers(0, 256, (1, 10, 9, 3)).astype(np.uint8)
+    ini = "[INPUT_CONFIG]\ninputs=x\ninput_formats=RGB\nmean=0\nstd_value=255\n[OUTPUT_CONFIG]\noutputs=c\n"
+    p = small(tmp_path, {"before": inputs["x"]}, outputs, nodes, constants, ini, "x / np.float32(255) if norm else x", [x])
+    r, got = run(p)
+    want = onnxruntime.InferenceSession(str(p.folder / "net.onnx")).run(None, {"before": x / np.float32(255)})[0]
+    assert np.abs(got[MODELS[0]] - want).max() <= 1e-4 * np.abs(want).max() and decibels(want, got[MODELS[1]]) > 30
+
+
 def test_a_model_that_takes_bytes(tmp_path):
     nodes = [helper.make_node("Cast", ["x"], ["c"], to=F), helper.make_node("Conv", ["c", "w"], ["y"], kernel_shape=[3, 3])]
     x = np.random.default_rng(1).integers(0, 256, (1, 8, 8, 3)).astype(np.uint8)
