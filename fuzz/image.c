@@ -12,9 +12,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static uint8_t *good, bad[1 << 17];
     static size_t bytes;
+    if (size < 8)
+        return 0;
     if (!good)
         good = maker_network(&bytes);
-    if (size >= 8 && !memcmp(data, IPU_IMAGE_MAGIC, 8)) {
+    if (!memcmp(data, IPU_IMAGE_MAGIC, 8)) {
         try_image(data, size, &ipu_kernels_c);
         return 0;
     }

@@ -37,7 +37,7 @@ static void walk(sgs_lowering *l, const sgs_move *m, sgs_nest *nest, int64_t off
 static int backward_first(sgs_nest *n)
 {
     sgs_nest in = *n;
-    int to = 0, backward;
+    int to = 0, backward = 0;
     for (int turn = 0; turn < 2; turn++) {
         for (int i = 0; i < in.rank; i++) {
             if ((in.stride[1][i] < 0) != (turn == 0))

@@ -332,6 +332,11 @@ typedef struct blob {
     size_t offset_at, size_at; /* of a blob behind the FlatBuffer */
 } blob;
 
+static void add_blob(blob *list, int *n, const void *p, size_t bytes)
+{
+    list[(*n)++] = (blob){ .p = p, .n = bytes };
+}
+
 /* Constants in tensor order, then the metadata. */
 static int list_blobs(sgs_tfl_writer *w, const sgs_buf *names, blob **out)
 {
@@ -344,11 +349,11 @@ static int list_blobs(sgs_tfl_writer *w, const sgs_buf *names, blob **out)
             size_t bytes = (size_t)sgs_type_bytes(w->tensor[i].type);
             for (int k = 0; k < w->tensor[i].rank; k++)
                 bytes *= (size_t)w->tensor[i].dim[k];
-            (*out)[n++] = (blob){ .p = w->tensor[i].data, .n = bytes };
+            add_blob(*out, &n, w->tensor[i].data, bytes);
         }
-    (*out)[n++] = (blob){ .p = names->p, .n = names->n };
+    add_blob(*out, &n, names->p, names->n);
     for (const sgs_meta *m = w->g->meta; m; m = m->next)
-        (*out)[n++] = (blob){ .p = m->data.p, .n = m->data.n };
+        add_blob(*out, &n, m->data.p, m->data.n);
     return n;
 }
 

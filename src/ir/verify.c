@@ -153,7 +153,7 @@ static sgs_status check_attrs(checker *c, const char *label, const sgs_node *n)
                 return wrong(c, label, "%s of %s is %lld; expected 0 to %lld", a->name, n->op->name, (long long)v,
                              (long long)count - 1);
         }
-        if (a->kind == SGS_ATTR_FLOAT && isnan(*(const float *)(base + a->offset)))
+        if (a->kind == SGS_ATTR_FLOAT && isnan(*(const float *)(const void *)(base + a->offset)))
             return wrong(c, label, "%s of %s is not a number", a->name, n->op->name);
     }
     return SGS_OK;

@@ -426,7 +426,7 @@ static bool raise(sgs_rewriter *r, sgs_node *n)
 /* w[o][k], k counting t = transpose(x) row by row behind its first axes, becomes w'[o][k'], k' counting x. */
 static sgs_value *permuted_columns(sgs_rewriter *r, const sgs_value *w, const sgs_value *x, const perm *p, int from)
 {
-    int64_t stride[SGS_MAX_RANK], index[SGS_MAX_RANK] = { 0 }, step = 1, columns = w->dim[1];
+    int64_t stride[SGS_MAX_RANK] = { 0 }, index[SGS_MAX_RANK] = { 0 }, step = 1, columns = w->dim[1];
     for (int i = p->n - 1; i >= from; i--) {
         stride[i] = step;
         step *= x->dim[i];
