@@ -520,10 +520,26 @@ static int ca_usage(void)
     return 2;
 }
 
+/* Every kernel has a test; returns the number of those without. */
+static int ca_untested(void)
+{
+    int without = 0;
+    for (int k = 0; k < IPU_KIND_COUNT; k++) {
+        size_t i = 0;
+        while (i < sizeof ca_tests / sizeof *ca_tests && ca_tests[i].kind != (ipu_kind)k)
+            i++;
+        if (i < sizeof ca_tests / sizeof *ca_tests)
+            continue;
+        fprintf(stderr, "%s has no row in ca_tests\n", ca_names[k]);
+        without++;
+    }
+    return without;
+}
+
 int main(int argc, char **argv)
 {
     const char *kernel = NULL, *mask = NULL;
-    int bench = 0, failed = 0, ran = 0;
+    int bench = 0, failed = ca_untested(), ran = 0;
     struct ca_memory memory;
 
     for (int i = 1; i < argc; i++) {

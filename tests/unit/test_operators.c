@@ -1,0 +1,123 @@
+/* test_operators SOURCES: walks the operator table and the list of kernels and names what an operator lacks. */
+#include <dirent.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/base.h"
+#include "ops/op.h"
+#include "runtime/kernels.h"
+
+static const char *root;
+static int missing;
+
+static void lacks(const char *what, const char *name, const char *part)
+{
+    fprintf(stderr, "%s %s lacks %s\n", what, name, part);
+    missing++;
+}
+
+static bool has_file(const char *folder, const char *stem)
+{
+    char path[1024];
+    struct stat st;
+    snprintf(path, sizeof path, "%s/%s/%s.c", root, folder, stem);
+    return stat(path, &st) == 0;
+}
+
+/* All of tests/sim/ir, whose files are read back and compared with LiteRT. */
+static sgs_buf read_texts(void)
+{
+    sgs_buf all = { 0 };
+    sgs_file f;
+    char path[1024];
+    snprintf(path, sizeof path, "%s/tests/sim/ir", root);
+    DIR *dir = opendir(path);
+    for (struct dirent *e; dir && (e = readdir(dir));) {
+        const char *dot = strrchr(e->d_name, '.');
+        if (!dot || strcmp(dot, ".ir"))
+            continue;
+        snprintf(path, sizeof path, "%s/tests/sim/ir/%s", root, e->d_name);
+        if (sgs_file_open(&f, path, NULL) == SGS_OK) {
+            sgs_buf_add(&all, f.data.p, f.data.n);
+            sgs_file_close(&f);
+        }
+    }
+    if (dir)
+        closedir(dir);
+    return all;
+}
+
+static bool is_tried(const char *texts, const char *name)
+{
+    char use[128];
+    snprintf(use, sizeof use, " = %s ", name);
+    return strstr(texts, use) != NULL;
+}
+
+static void check_op(const sgs_op *op, const char *texts)
+{
+    const char *kernel = op->kernel ? op->kernel : op->family;
+    if (sgs_op_find(op->name) != op)
+        lacks("op", op->name, "a name of its own");
+    if (!op->infer)
+        lacks("op", op->name, "infer");
+    if (!op->eval && !(op->lower && op->qrule == SGS_Q_NONE)) /* the quantizer's own ops are never float */
+        lacks("op", op->name, "eval");
+    if ((op->attr_bytes > 0) != (op->attr != NULL))
+        lacks("op", op->name, "attributes of the size it gives");
+    if (!has_file("src/ops", op->family))
+        lacks("op", op->name, "its family's file in src/ops");
+    if (!kernel[0])
+        return;
+    if (!has_file("runtime/kernels", kernel))
+        lacks("op", op->name, "its kernel's file in runtime/kernels");
+    if (op->eval && op->qrule == SGS_Q_NONE)
+        lacks("op", op->name, "a rule of quantization");
+    if (!op->lower)
+        lacks("op", op->name, "lower");
+    if (!is_tried(texts, op->name))
+        lacks("op", op->name, "a line in tests/sim/ir");
+}
+
+static void check_families(const char *texts)
+{
+    for (const sgs_family *const *f = sgs_families; *f; f++) {
+        if (!(*f)->ops)
+            continue;
+        for (const sgs_op *const *op = (*f)->ops; *op; op++) {
+            if (strcmp((*op)->family, (*f)->name))
+                lacks("op", (*op)->name, "the name of the family that lists it");
+            check_op(*op, texts);
+        }
+    }
+}
+
+static void check_kernels(void)
+{
+    static const struct {
+        const char *kind, *family;
+    } list[IPU_KIND_COUNT] = {
+#define X(kind, family, kernel) [kind] = { #kind, #family },
+        IPU_KINDS(X)
+#undef X
+    };
+    for (int k = 0; k < IPU_KIND_COUNT; k++) {
+        if (!ipu_kernels_c.row[k].run || !ipu_kernels_c.row[k].check)
+            lacks("kind", list[k].kind, "a C kernel and its check");
+        if (!has_file("runtime/kernels", list[k].family))
+            lacks("kind", list[k].kind, "its family's file in runtime/kernels");
+    }
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 2)
+        return 2;
+    root = argv[1];
+    sgs_buf texts = read_texts();
+    check_families(texts.p ? texts.p : "");
+    check_kernels();
+    sgs_buf_free(&texts);
+    return missing != 0;
+}
