@@ -69,7 +69,7 @@ def test_fixed_is_offline(fixed):
 def test_views(tmp_path):
     """An image keeps what is moved in windows of few buffers, the fixed simulator copies all of it."""
     rng = np.random.default_rng(5)
-    (tmp_path / "net.ir").write_text(random_constants((HERE / "ir" / "views.ir").read_text(), rng))
+    (tmp_path / "net.ir").write_text(random_constants((HERE / "ir" / "views_fixed.ir").read_text(), rng))
     tool("write", tmp_path / "net.ir", tmp_path / "net_fixed.sim")
     tool("compile", tmp_path / "net_fixed.sim", tmp_path / "net.img")
     x = rng.integers(-8000, 8001, (1, 4, 4, 6)).astype(np.int16)
