@@ -1,0 +1,141 @@
+"""docs/WALKTHROUGH.md, block by block, as a reader would; then what came of it."""
+import importlib.util
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import cv2
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("OPENIPU_BUILD", ROOT / "build"))
+TOOLS = ("aarch64-linux-gnu-gcc", "qemu-aarch64", "arm-none-eabi-gcc")
+
+FENCES = re.findall(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", (ROOT / "docs/WALKTHROUGH.md").read_text(), re.M | re.S)
+FILES = {name: text for _, name, text in FENCES if name}
+START, *COMMANDS = [text for kind, name, text in FENCES if kind == "sh"]
+
+
+def stand_in(path):
+    """What export.py makes, for machines without PyTorch: normalization is in the weights then."""
+    rng, init, nodes = np.random.default_rng(4), [], []
+
+    def weight(*shape):
+        name = "w%d" % len(init)
+        init.append(numpy_helper.from_array((rng.standard_normal(shape) * 2 / np.sqrt(np.prod(shape[1:]))).astype(np.float32), name))
+        return name
+
+    def put(op, *inputs, **attrs):
+        nodes.append(helper.make_node(op, list(inputs), ["%s_%d" % (op.lower(), len(nodes))], **attrs))
+        return nodes[-1].output[0]
+
+    init += [numpy_helper.from_array(np.float32(0), "zero"), numpy_helper.from_array(np.float32(6), "six")]
+    x = "image"
+    for i, o, stride, kernel, groups in ((3, 16, 2, 3, 1), (16, 16, 1, 3, 16), (16, 32, 1, 1, 1), (32, 32, 2, 3, 32), (32, 64, 1, 1, 1)):
+        x = put("Conv", x, weight(o, i // groups, kernel, kernel), weight(o), kernel_shape=[kernel] * 2, strides=[stride] * 2, pads=[kernel // 2] * 4, group=groups)
+        x = put("Clip", x, "zero", "six")
+    x = put("Gemm", put("Flatten", put("GlobalAveragePool", x)), weight(4, 64), weight(4), transB=1)
+    nodes.append(helper.make_node("Softmax", [x], ["scores"], axis=1))
+    graph = helper.make_graph(nodes, "net", [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 64, 64])],
+                              [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, 4])], init)
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
+
+
+def bash(folder, text):
+    env = dict(os.environ, HOME=str(folder / "home"), SGS_BIN=str(BUILD / "cli/sgs"))
+    return subprocess.run(["bash", "-eu", "-o", "pipefail", "-c", START + text], cwd=folder / "mine", env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+@pytest.fixture(scope="module")
+def reader(tmp_path_factory):
+    """A reader's folder with OpenIPU in her home, the files of the page, pictures and a network."""
+    folder = tmp_path_factory.mktemp("walk")
+    mine = folder / "mine"
+    (folder / "home").mkdir()
+    (folder / "home/OpenIPU").symlink_to(ROOT)
+    (mine / "pictures").mkdir(parents=True)
+    for name, text in FILES.items():
+        (mine / name).write_text(text)
+    rng = np.random.default_rng(5)
+    for i in range(12):
+        picture = cv2.resize(rng.integers(0, 256, (5, 6, 3), np.uint8), (96, 80), interpolation=cv2.INTER_CUBIC)
+        cv2.imwrite(str(mine / "pictures" / ("%02d.png" % i)), picture)
+    if importlib.util.find_spec("torch"):
+        done = bash(folder, "python3 export.py")
+        assert done.returncode == 0, done.stdout
+    else:
+        stand_in(mine / "net.onnx")
+    return folder
+
+
+def title(text):
+    return re.sub(r"\W+", "_", text)[:30]
+
+
+@pytest.mark.parametrize("text", COMMANDS, ids=title)
+def test_block(reader, text):
+    for tool in TOOLS:
+        if tool in text and not shutil.which(tool):
+            pytest.skip("%s is not installed" % tool)
+    done = bash(reader, text)
+    assert done.returncode == 0, text + done.stdout
+    print(done.stdout)
+
+
+def test_comparison_is_good(reader):
+    said = bash(reader, "python3 compare.py").stdout
+    pictures, agree, same = map(int, re.findall(r"\d+", said))
+    assert pictures == same == 12 and agree >= 11
+
+
+def test_the_program_says_what_the_simulator_says(reader):
+    got = [np.float32(line.split()[1]) for line in (reader / "mine/desk.txt").read_text().splitlines()]
+    first = (reader / "mine/frame.bin").read_bytes()
+    name = next(p.name[:-len(".bin")] for p in sorted((reader / "mine/raw").glob("*.bin")) if p.read_bytes() == first)
+    want = np.load(reader / "mine/out/net.img" / (name + ".output0.npy")).ravel()
+    assert np.array_equal(np.array(got, np.float32), want) and abs(want.sum() - 1) < 1e-3
+
+
+def test_the_microcontroller_needs_memory_functions_alone(reader):
+    if not (reader / "mine/net.o").exists():
+        pytest.skip("arm-none-eabi-gcc is not installed")
+    wanted = bash(reader, "arm-none-eabi-nm -u net.o").stdout.split()[1::2]
+    assert {w for w in wanted if not w.startswith("__")} <= {"memcpy", "memmove", "memset"}
+    arena = int(re.search(r"arena: (\d+) bytes", bash(reader, "python3 $S/calibrator/compiler.py -m net_fixed.sim -o again.img").stdout).group(1))
+    assert arena <= int(re.search(r"-DARENA=(\d+)", "".join(COMMANDS)).group(1))
+
+
+# ---- make install ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("installed")
+    done = subprocess.run(["meson", "install", "-C", str(BUILD), "--no-rebuild", "--destdir", str(folder)], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    assert done.returncode == 0, done.stdout
+    (prefix,) = {p.parents[1] for p in folder.rglob("bin/sgs")}
+    return prefix
+
+
+def test_installed_runtime(reader, installed):
+    """The library with its SIMD kernels gives what the C kernels gave."""
+    text = (reader / "mine/board.c").read_text().replace("&ipu_kernels_c", "ipu_kernels_for(ipu_host_cpu())").replace("openipu/ipu.h", "openipu/ipu_host.h")
+    (reader / "mine/fast.c").write_text(text)
+    (pc,) = installed.rglob("openipu.pc")
+    done = bash(reader, "cc fast.c $(PKG_CONFIG_PATH=%s pkg-config --define-variable=prefix=%s --cflags --libs openipu) -o fast && "
+                "./fast net.img frame.bin | cmp - desk.txt" % (pc.parent, installed))
+    assert done.returncode == 0, done.stdout
+
+
+def test_installed_tools(reader, installed):
+    """They find their program, from any folder."""
+    line = next(text for text in COMMANDS if "SGS_converter" in text).replace("net.img", "installed.img").replace("$S", "%s/share/openipu/SGS_IPU_Toolchain/Scripts" % installed)
+    done = bash(reader, "unset SGS_BIN\n" + line)
+    assert done.returncode == 0, done.stdout
+    for ours, theirs in (("installed.img", "net.img"), ("installed_fixed.sim", "net_fixed.sim")):
+        assert (reader / "mine" / ours).read_bytes() == (reader / "mine" / theirs).read_bytes()
