@@ -230,6 +230,28 @@ static sgs_status exponential(sgs_import *im, const sgs_source_node *s, float b,
     return sgs_emit(im, s, &sgs_op_exp, 1, y, &a, y, d);
 }
 
+static bool is_integer(const sgs_value *v)
+{
+    return v->type == SGS_S64 || v->type == SGS_S32;
+}
+
+static sgs_status cast(sgs_import *im, const sgs_source_node *s, sgs_value **v, sgs_type t, sgs_diag *d)
+{
+    const sgs_cast_attr a = { t };
+    return (*v)->type == t ? SGS_OK : sgs_emit(im, s, &sgs_op_cast, 1, v, &a, v, d);
+}
+
+/* Of a real and whole numbers: computed in real ones, given in the type of the base. */
+static sgs_status mixed_power(sgs_import *im, const sgs_source_node *s, sgs_value *x, sgs_value *e, sgs_value **y,
+                              sgs_diag *d)
+{
+    sgs_value *in[2] = { x, e };
+    for (int i = 0; i < 2; i++)
+        SGS_TRY(cast(im, s, &in[i], SGS_F32, d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_power, 2, in, NULL, y, d));
+    return cast(im, s, y, x->type, d);
+}
+
 static sgs_status from_onnx_pow(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     sgs_value *x, *e, *y;
@@ -240,6 +262,8 @@ static sgs_status from_onnx_pow(sgs_import *im, const sgs_source_node *s, sgs_di
         SGS_TRY(power(im, s, x, v, &y, d));
     else if (x->type == SGS_F32 && e->type == SGS_F32 && number(x, &v) && x->rank <= e->rank && v > 0)
         SGS_TRY(exponential(im, s, v, e, &y, d));
+    else if ((x->type == SGS_F32 && is_integer(e)) || (is_integer(x) && e->type == SGS_F32))
+        SGS_TRY(mixed_power(im, s, x, e, &y, d));
     else
         return sgs_from_onnx_arith(im, s, &sgs_op_power, d);
     return sgs_src_out(im, s, 0, y, d);

@@ -170,6 +170,9 @@ typedef struct sgs_bn_attr {      /* batchnorm: inputs x, scale, bias, mean, var
     float epsilon;
 } sgs_bn_attr;
 
+typedef struct sgs_cast_attr {
+    int64_t type;                 /* sgs_type */
+} sgs_cast_attr;
 typedef struct sgs_lut_attr {     /* lut.c: what each function makes of them stands there */
     float alpha, beta;
 } sgs_lut_attr;

@@ -4,12 +4,8 @@
 
 #include "ops/util.h"
 
-typedef struct cast_attr {
-    int64_t type; /* sgs_type */
-} cast_attr;
-
 static const char *const type_names[] = { "f32", "f64", "s64", "s32", "s16", "s8", "u8", "bool", NULL }; /* in sgs_type's order */
-static const sgs_attr cast_attrs[] = { SGS_ATTR_E(cast_attr, type, type_names), SGS_ATTR_END };
+static const sgs_attr cast_attrs[] = { SGS_ATTR_E(sgs_cast_attr, type, type_names), SGS_ATTR_END };
 
 /* ---- cast ------------------------------------------------------------------------------------------------------------ */
 
@@ -21,7 +17,7 @@ static bool castable(int64_t t)
 static sgs_status cast_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
 {
     (void)g;
-    const cast_attr *a = n->attr;
+    const sgs_cast_attr *a = n->attr;
     if (!castable(a->type) || !castable(n->in[0]->type))
         return sgs_fail(d, SGS_E_UNSUPPORTED, "cast from %s to %s is not supported", sgs_type_name(n->in[0]->type), sgs_type_name((sgs_type)a->type));
     sgs_shape_like(out, n->in[0]);
@@ -80,7 +76,7 @@ static sgs_status from_onnx_cast(sgs_import *im, const sgs_source_node *s, sgs_d
     SGS_TRY(sgs_src_int(s, "to", &to, d));
     if (to < 1 || to >= (int64_t)sizeof types || types[to] < 0)
         return sgs_src_refuse(im, s, d, "cast to data type %lld is not supported", (long long)to);
-    cast_attr a = { types[to] };
+    sgs_cast_attr a = { types[to] };
     if (a.type == (int64_t)x->type)
         y = x;
     else
@@ -159,7 +155,7 @@ static sgs_status from_onnx_constantofshape(sgs_import *im, const sgs_source_nod
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
 
 const sgs_op sgs_op_cast = {
-    .name = "cast", .family = "shape", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(cast_attr), .attr = cast_attrs,
+    .name = "cast", .family = "shape", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_cast_attr), .attr = cast_attrs,
     .infer = cast_infer, .eval = cast_eval, .permute = sgs_permute_elementwise, .kernel = "",
 };
 

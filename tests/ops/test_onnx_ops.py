@@ -440,6 +440,8 @@ def test_pow_of_two_tensors(tmp_path):
     a, b = np.abs(real(2, 3, 4, 5)) + np.float32(0.1), real(3, 1, 1)
     check(tmp_path, node("Pow", "a b"), a=a, b=b)
     check(tmp_path, node("Pow", "a b"), {"b": b}, a=a)
+    check(tmp_path, node("Pow", "a e"), a=a, e=np.array([[[1]], [[2]], [[-3]]], np.int32))
+    check(tmp_path, node("Pow", "k b"), k=np.array([1, 2, 3], np.int64), b=np.array([4, 2, 3.5], np.float32))
     check(tmp_path, [node("Shape", "x", "s"), node("Pow", "s k", "t"), node("Reshape", "x t")], {"k": ints(1, 2)}, opset=13, x=real(6, 1))
 
 
