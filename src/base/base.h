@@ -16,6 +16,9 @@
 #define SGS_PRINTF(f, a)
 #endif
 
+/* What no terminal should be given (control characters but line ends and tabs, bytes that are no UTF-8) becomes '?'. */
+void sgs_make_printable(char *text);
+
 /* ---- diagnostics: built where the fault is known, carried up unchanged -------------------------------------- */
 
 /* Fills *d (which may be NULL) and returns code.  The text says what is wrong, expected and found; no trailing period. */

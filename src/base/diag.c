@@ -50,8 +50,11 @@ int sgs_diag_format(const sgs_diag *d, char *buf, size_t n)
     if (d->line > 0)
         snprintf(line, sizeof line, ":%d", d->line);
     const bool file = d->file[0], layer = d->layer[0], hint = d->hint[0];
-    return snprintf(buf, n, "error: %s%s%s%s%s%s%s%s%s\n", d->file, line, file ? ": " : "", layer ? "layer '" : "", d->layer,
+    const int length = snprintf(buf, n, "error: %s%s%s%s%s%s%s%s%s\n", d->file, line, file ? ": " : "", layer ? "layer '" : "", d->layer,
                     layer ? "': " : "", d->text, hint ? "\n  " : "", d->hint);
+    if (n)
+        sgs_make_printable(buf);
+    return length;
 }
 
 void sgs_free(void *p)

@@ -94,6 +94,51 @@ static bool write_all(int fd, const uint8_t *p, size_t n)
     return true;
 }
 
+/* A file without a name in the folder of `path`, which the system takes away if we are killed; -1 where there is no such thing. */
+static int open_nameless(const char *path)
+{
+    char folder[PATH_MAX];
+    const char *slash = strrchr(path, '/');
+    snprintf(folder, sizeof folder, "%.*s", slash ? (int)(slash - path) + 1 : 1, slash ? path : ".");
+    return access("/proc/self/fd", X_OK) < 0 ? -1 : open(folder, O_TMPFILE | O_WRONLY | O_CLOEXEC, 0666);
+}
+
+static bool give_name(int fd, const char *name)
+{
+    char self[64];
+    snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
+    unlink(name);
+    return linkat(AT_FDCWD, self, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0;
+}
+
+/* The whole file as `tmp`; on failure errno says why. */
+static bool write_whole(const char *tmp, const void *data, size_t n)
+{
+    int fd = open_nameless(tmp);
+    const bool nameless = fd >= 0;
+    if (!nameless)
+        fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    if (fd < 0)
+        return false;
+    const bool ok = write_all(fd, data, n) && fsync(fd) == 0 && (!nameless || give_name(fd, tmp));
+    const int saved = errno;
+    if (close(fd) < 0 && ok)
+        return false;
+    errno = saved;
+    return ok;
+}
+
+/* A rename would put a file in the place of a device. */
+static sgs_status may_replace(const char *path, sgs_diag *d)
+{
+    struct stat st;
+    if (stat(path, &st) < 0 || S_ISREG(st.st_mode))
+        return SGS_OK;
+    sgs_fail(d, SGS_E_FILE, "cannot write: expected a regular file or none, found %s", S_ISDIR(st.st_mode) ? "a folder" : "something else");
+    sgs_fail_at(d, path, 0, NULL);
+    return SGS_E_FILE;
+}
+
 sgs_status sgs_file_write(const char *path, const void *data, size_t n, sgs_diag *d)
 {
     char tmp[PATH_MAX];
@@ -101,19 +146,11 @@ sgs_status sgs_file_write(const char *path, const void *data, size_t n, sgs_diag
         errno = ENAMETOOLONG;
         return file_fail(d, "write", path);
     }
-    int slot = claim(tmp);
-    int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    bool ok = fd >= 0 && write_all(fd, data, n) && fsync(fd) == 0;
-    int saved = errno;
-    if (fd >= 0 && close(fd) < 0 && ok) {
-        saved = errno;
-        ok = false;
-    }
-    if (ok && rename(tmp, path) < 0) {
-        saved = errno;
-        ok = false;
-    }
-    if (!ok && fd >= 0)
+    SGS_TRY(may_replace(path, d));
+    const int slot = claim(tmp);
+    const bool ok = write_whole(tmp, data, n) && rename(tmp, path) == 0;
+    const int saved = errno;
+    if (!ok)
         unlink(tmp);
     if (slot >= 0)
         atomic_store(&temporary[slot].used, 0);

@@ -8,6 +8,7 @@ static void text_line(const sgs_log *log, bool warning, const char *fmt, va_list
     if (!log || !log->line)
         return;
     vsnprintf(text, sizeof text, fmt, ap);
+    sgs_make_printable(text);
     log->line(log->user, warning, text);
 }
 

@@ -49,6 +49,32 @@ const char *sgs_nearest(const char *word, const char *const *names, int n)
     return best;
 }
 
+/* Bytes of the UTF-8 character at s, 0 when it is none. */
+static int utf8_bytes(const unsigned char *s)
+{
+    static const uint32_t least_code[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    const int n = s[0] < 0x80 ? 1 : (s[0] & 0xe0) == 0xc0 ? 2 : (s[0] & 0xf0) == 0xe0 ? 3 : (s[0] & 0xf8) == 0xf0 ? 4 : 0;
+    uint32_t code = n > 1 ? s[0] & (0x7fu >> n) : s[0];
+    for (int i = 1; i < n; i++) {
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+        code = code << 6 | (s[i] & 0x3f);
+    }
+    const bool surrogate = code >= 0xd800 && code < 0xe000;
+    return n && (code < least_code[n] || code > 0x10ffff || surrogate) ? 0 : n;
+}
+
+void sgs_make_printable(char *text)
+{
+    for (unsigned char *s = (unsigned char *)text; *s;) {
+        const int n = utf8_bytes(s);
+        const bool control = n == 1 ? (s[0] < 0x20 && s[0] != '\n' && s[0] != '\t') || s[0] == 0x7f : n == 2 && s[0] == 0xc2 && s[1] < 0xa0;
+        if (n == 0 || control)
+            *s = '?';
+        s += n && !control ? n : 1;
+    }
+}
+
 bool sgs_mul64(int64_t a, int64_t b, int64_t *r)
 {
     return a >= 0 && b >= 0 && !__builtin_mul_overflow(a, b, r);
