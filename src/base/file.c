@@ -107,25 +107,48 @@ static bool give_name(int fd, const char *name)
 {
     char self[64];
     snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
-    unlink(name);
     return linkat(AT_FDCWD, self, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0;
 }
 
-/* The whole file as `tmp`; on failure errno says why. */
-static bool write_whole(const char *tmp, const void *data, size_t n)
+static bool fill(int fd, const void *data, size_t n)
 {
-    int fd = open_nameless(tmp);
-    const bool nameless = fd >= 0;
-    if (!nameless)
-        fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    if (fd < 0)
-        return false;
-    const bool ok = write_all(fd, data, n) && fsync(fd) == 0 && (!nameless || give_name(fd, tmp));
+    return write_all(fd, data, n) && fsync(fd) == 0;
+}
+
+/* As errno stands after `ok` was found out. */
+static bool closed(int fd, bool ok)
+{
     const int saved = errno;
-    if (close(fd) < 0 && ok)
-        return false;
+    close(fd); /* fsync has said all there is to say */
     errno = saved;
     return ok;
+}
+
+/* The nameless file becomes `path`; a file there is replaced in one step.  False: it cannot be named on this file system. */
+static bool publish(int fd, const char *tmp, const char *path)
+{
+    if (give_name(fd, path))
+        return true;
+    if (errno != EEXIST)
+        return false;
+    unlink(tmp);
+    return give_name(fd, tmp) && rename(tmp, path) == 0;
+}
+
+static bool write_named(const char *path, const char *tmp, const void *data, size_t n)
+{
+    const int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    return fd >= 0 && closed(fd, fill(fd, data, n)) && rename(tmp, path) == 0;
+}
+
+static bool write_whole(const char *path, const char *tmp, const void *data, size_t n)
+{
+    const int fd = open_nameless(path);
+    if (fd < 0)
+        return write_named(path, tmp, data, n);
+    if (!fill(fd, data, n))
+        return closed(fd, false);
+    return closed(fd, publish(fd, tmp, path)) || write_named(path, tmp, data, n);
 }
 
 /* A rename would put a file in the place of a device. */
@@ -148,7 +171,7 @@ sgs_status sgs_file_write(const char *path, const void *data, size_t n, sgs_diag
     }
     SGS_TRY(may_replace(path, d));
     const int slot = claim(tmp);
-    const bool ok = write_whole(tmp, data, n) && rename(tmp, path) == 0;
+    const bool ok = write_whole(path, tmp, data, n);
     const int saved = errno;
     if (!ok)
         unlink(tmp);
