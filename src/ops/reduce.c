@@ -271,6 +271,45 @@ static sgs_status without_axes(sgs_import *im, const sgs_source_node *s, const s
     return sgs_emit(im, s, &sgs_op_reshape, 1, y, &r, y, d);
 }
 
+static sgs_status pair(sgs_import *im, const sgs_source_node *s, const sgs_op *op, sgs_value *a, sgs_value *b,
+                       sgs_value **y, sgs_diag *d)
+{
+    sgs_value *in[] = { a, b };
+    return sgs_emit(im, s, op, 2, in, NULL, y, d);
+}
+
+/* Sums of absolute values, of squares, and what is made of them. */
+static sgs_status from_onnx_derived(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    const bool l1 = !strcmp(s->op, "ReduceL1"), l2 = !strcmp(s->op, "ReduceL2"), log = !strcmp(s->op, "ReduceLogSum"),
+               exp = !strcmp(s->op, "ReduceLogSumExp");
+    sgs_value *x, *y, *most = NULL;
+    sgs_reduce_attr a;
+    int64_t keep = 1;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(sgs_src_int(s, "keepdims", &keep, d));
+    SGS_TRY(onnx_axes(im, s, x, &a, d));
+    if (exp) {
+        SGS_TRY(sgs_emit(im, s, &sgs_op_reduce_max, 1, &x, &a, &most, d));
+        SGS_TRY(pair(im, s, &sgs_op_sub, x, most, &y, d));
+        SGS_TRY(sgs_emit(im, s, &sgs_op_exp, 1, &y, NULL, &y, d));
+    } else if (l1) {
+        SGS_TRY(sgs_emit(im, s, &sgs_op_abs, 1, &x, NULL, &y, d));
+    } else if (log) {
+        y = x;
+    } else {
+        SGS_TRY(pair(im, s, &sgs_op_mul, x, x, &y, d));
+    }
+    SGS_TRY(sgs_emit(im, s, &sgs_op_reduce_sum, 1, &y, &a, &y, d));
+    if (l2 || log || exp)
+        SGS_TRY(sgs_emit(im, s, l2 ? &sgs_op_sqrt : &sgs_op_log, 1, &y, NULL, &y, d));
+    if (exp)
+        SGS_TRY(pair(im, s, &sgs_op_add, y, most, &y, d));
+    if (!keep)
+        SGS_TRY(without_axes(im, s, &a, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
 static sgs_status from_onnx_reduce(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     sgs_value *x, *y;
@@ -463,8 +502,17 @@ ROW(reduce_prod, SGS_Q_NONE, NULL, "");
 static const sgs_op *const ops[] = { &sgs_op_reduce_sum, &sgs_op_reduce_mean, &sgs_op_reduce_max,
                                      &sgs_op_reduce_min, &sgs_op_reduce_prod, NULL };
 static const sgs_from onnx[] = {
-    { "ReduceSum", from_onnx_reduce, 1 }, { "ReduceMean", from_onnx_reduce, 1 }, { "ReduceMax", from_onnx_reduce, 1 },
-    { "ReduceMin", from_onnx_reduce, 1 }, { "ReduceProd", from_onnx_reduce, 1 }, { NULL, NULL, 0 },
+    { "ReduceSum", from_onnx_reduce, 1 },
+    { "ReduceMean", from_onnx_reduce, 1 },
+    { "ReduceMax", from_onnx_reduce, 1 },
+    { "ReduceMin", from_onnx_reduce, 1 },
+    { "ReduceProd", from_onnx_reduce, 1 },
+    { "ReduceL1", from_onnx_derived, 1 },
+    { "ReduceL2", from_onnx_derived, 1 },
+    { "ReduceSumSquare", from_onnx_derived, 1 },
+    { "ReduceLogSum", from_onnx_derived, 1 },
+    { "ReduceLogSumExp", from_onnx_derived, 1 },
+    { NULL, NULL, 0 },
 };
 static const sgs_from tflite[] = {
     { "SUM", reduce_from_tflite, 0 },         { "MEAN", reduce_from_tflite, 0 },

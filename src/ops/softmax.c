@@ -53,6 +53,26 @@ static sgs_status softmax_eval(const sgs_node *n, const sgs_tensor *in, sgs_tens
 
 /* ---- from ONNX ------------------------------------------------------------------------------------------------------- */
 
+/* x - max - log(sum(exp(x - max))) */
+static sgs_status emit_log(sgs_import *im, const sgs_source_node *s, sgs_value *x, int64_t axis, sgs_value **y, sgs_diag *d)
+{
+    const sgs_reduce_attr one = { .n = 1, .axis = { axis } };
+    sgs_value *in[2] = { x, NULL }, *low, *sum;
+    SGS_TRY(sgs_emit(im, s, &sgs_op_reduce_max, 1, &x, &one, &in[1], d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_sub, 2, in, NULL, &low, d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_exp, 1, &low, NULL, &sum, d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_reduce_sum, 1, &sum, &one, &sum, d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_log, 1, &sum, NULL, &in[1], d));
+    in[0] = low;
+    return sgs_emit(im, s, &sgs_op_sub, 2, in, NULL, y, d);
+}
+
+static sgs_status emit_along(sgs_import *im, const sgs_source_node *s, sgs_value *x, int64_t axis, sgs_value **y, sgs_diag *d)
+{
+    const sgs_axis_attr a = { axis };
+    return !strcmp(s->op, "LogSoftmax") ? emit_log(im, s, x, axis, y, d) : sgs_emit(im, s, &sgs_op_softmax, 1, &x, &a, y, d);
+}
+
 /* Before opset 13 all axes from `axis` on are one. */
 static sgs_status flattened(sgs_import *im, const sgs_source_node *s, sgs_value *x, int64_t axis, sgs_value **y, sgs_diag *d)
 {
@@ -60,9 +80,8 @@ static sgs_status flattened(sgs_import *im, const sgs_source_node *s, sgs_value 
     for (int i = 0; i < x->rank; i++)
         flat.dim[i >= axis] *= x->dim[i];
     memcpy(back.dim, x->dim, sizeof back.dim);
-    sgs_axis_attr a = { 1 };
     SGS_TRY(sgs_emit(im, s, &sgs_op_reshape, 1, &x, &flat, &x, d));
-    SGS_TRY(sgs_emit(im, s, &sgs_op_softmax, 1, &x, &a, &x, d));
+    SGS_TRY(emit_along(im, s, x, 1, &x, d));
     return sgs_emit(im, s, &sgs_op_reshape, 1, &x, &back, y, d);
 }
 
@@ -76,7 +95,7 @@ static sgs_status from_onnx_softmax(sgs_import *im, const sgs_source_node *s, sg
     if (s->opset < 13 && a.axis != x->rank - 1)
         SGS_TRY(flattened(im, s, x, a.axis, &y, d));
     else
-        SGS_TRY(sgs_emit(im, s, &sgs_op_softmax, 1, &x, &a, &y, d));
+        SGS_TRY(emit_along(im, s, x, a.axis, &y, d));
     return sgs_src_out(im, s, 0, y, d);
 }
 
@@ -123,6 +142,18 @@ static sgs_status softmax_quant(sgs_quantizer *q, sgs_node *n, sgs_diag *d)
 
 /* ---- lowering ------------------------------------------------------------------------------------------------------- */
 
+/* The axis becomes the channels of a copy, whose softmax is copied back. */
+static sgs_status emit_turned(sgs_lowering *l, const sgs_node *n, ipu_softmax *r, int axis, sgs_diag *d)
+{
+    const ipu_ref y = r->y, from = sgs_ref_turned(r->x, axis);
+    r->x = sgs_lower_temp(l, &from);
+    r->y = sgs_lower_temp(l, &from);
+    const ipu_ref back = sgs_ref_turned_back(r->y, axis);
+    SGS_TRY(sgs_lower_copy(l, &r->x, &from, n, d));
+    SGS_TRY(sgs_lower_emit(l, &r->head, n, 0, d));
+    return sgs_lower_copy(l, &y, &back, n, d);
+}
+
 static sgs_status softmax_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     const sgs_value *x = n->in[0], *y = n->out[0], *table = n->nin > 1 ? n->in[1] : NULL;
@@ -131,12 +162,13 @@ static sgs_status softmax_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
         return sgs_lower_fail(l, n, d, "expected s16 in and out with one scale each");
     if (!table || !table->data || table->type != SGS_S16 || sgs_value_count(table) != 1025)
         return sgs_lower_fail(l, n, d, "expected a constant table of 1025 s16 entries");
-    if ((axis < 0 ? axis + x->rank : axis) != x->rank - 1)
-        return sgs_lower_fail(l, n, d, "expected the last axis, found axis %lld of %d", (long long)axis, x->rank);
+    const int turn = 3 - (x->rank - 1 - (int)axis);
+    if (turn < 0)
+        return sgs_lower_fail(l, n, d, "the axis must be one of the last four, found axis %lld of %d", (long long)axis, x->rank);
     ipu_softmax r = { .head = SGS_REC(IPU_SOFTMAX_S16, softmax), .y = sgs_lower_ref(l, y), .x = sgs_lower_ref(l, x),
                       .table = sgs_lower_const(l, IPU_S16, table->data, 1025), .m_in = (float)(sgs_scale(x, 0) * 4096),
                       .m_out = sgs_mult(1, sgs_scale(y, 0)), .out = sgs_out_range(y, SGS_ACT_NONE, 0, 0) };
-    return sgs_lower_emit(l, &r.head, n, 0, d);
+    return turn == 3 ? sgs_lower_emit(l, &r.head, n, 0, d) : emit_turned(l, n, &r, turn, d);
 }
 
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
@@ -149,6 +181,6 @@ const sgs_op sgs_op_softmax = {
 };
 
 static const sgs_op *const ops[] = { &sgs_op_softmax, NULL };
-static const sgs_from onnx[] = { { "Softmax", from_onnx_softmax, 1 }, { NULL, NULL, 0 } };
+static const sgs_from onnx[] = { { "Softmax", from_onnx_softmax, 1 }, { "LogSoftmax", from_onnx_softmax, 1 }, { NULL, NULL, 0 } };
 static const sgs_from tflite[] = { { "SOFTMAX", softmax_from_tflite, 0 }, { NULL, NULL, 0 } };
 const sgs_family sgs_family_softmax = { "softmax", ops, onnx, tflite };

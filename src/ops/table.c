@@ -18,6 +18,7 @@
     X(gather) \
     X(lut) \
     X(matmul) \
+    X(norm) \
     X(pad) \
     X(pool) \
     X(prelu) \

@@ -123,3 +123,25 @@ def test_argmax(op, axis, tmp_path):
     for keep in (0, 1):
         check(tmp_path, node(op, "x", axis=axis, keepdims=keep), x=x)
     check(tmp_path, [node(op, "x", "a", axis=axis), node("Transpose", "a", "b", perm=[3, 1, 0, 2]), node("Reshape", "b s")], {"s": np.array([-1], np.int64)}, x=x)
+
+
+# ---- made of them ----
+
+@pytest.mark.parametrize("op", ["ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp"])
+def test_derived(op, tmp_path):
+    x = np.abs(real(2, 3, 4, 5)) + np.linspace(0.5, 2, 6, dtype=np.float32).reshape(2, 3, 1, 1)
+    check(tmp_path, node(op, "x", axes=[2, 3]), least=60, opset=12, x=x)
+
+
+@pytest.mark.parametrize("op", ["Softmax", "LogSoftmax"])
+@pytest.mark.parametrize("shape,axis", [((2, 3, 4, 5), 0), ((2, 3, 4, 5), 1), ((2, 3, 4, 5), 2), ((2, 3, 4, 5), 3), ((6, 7), 0), ((2, 3, 4, 5, 6), 2)])
+def test_softmax(op, shape, axis, tmp_path):
+    check(tmp_path, node(op, "x", axis=axis), least=60, x=2 * real(*shape))
+
+
+def test_norms(tmp_path):
+    x = real(2, 6, 5, 4)
+    k = {"s": real(6) + np.float32(3), "b": real(6), "t": real(4) + np.float32(3), "c": real(4)}
+    for n in (node("LayerNormalization", "x t c"), node("InstanceNormalization", "x s b"), node("LpNormalization", "x", axis=1), node("LRN", "x", size=3, alpha=0.5)):
+        check(tmp_path, n, k, x=x)
+    check(tmp_path, node("GroupNormalization", "x s b", num_groups=3), k, opset=21, x=x)

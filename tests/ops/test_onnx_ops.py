@@ -210,6 +210,14 @@ def test_reduce(op, shape, axes, keep, tmp_path):
         check(tmp_path, node(op, "x a", keepdims=keep), {"a": ints(*axes)}, opset=18, x=x)
 
 
+@pytest.mark.parametrize("op", ["ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp"])
+@pytest.mark.parametrize("axes", [[1], [0, -1], [2, 3]])
+def test_reduce_derived(op, axes, tmp_path):
+    x = np.abs(real(2, 3, 4, 5)) + np.float32(0.1) if op == "ReduceLogSum" else real(2, 3, 4, 5)
+    check(tmp_path, node(op, "x", axes=axes, keepdims=0), opset=12, x=x)
+    check(tmp_path, node(op, "x a"), {"a": ints(*axes)}, opset=18, x=x)
+
+
 def test_reduce_forms(tmp_path):
     x = real(2, 3, 4)
     check(tmp_path, [node("ReduceSum", "x", "s", noop_with_empty_axes=1), node("Relu", "s")], opset=13, x=x)
@@ -494,6 +502,35 @@ def test_softmax(shape, axis, opset, tmp_path):
     if opset < 11 and axis is not None and axis < 0:
         pytest.skip("negative axes since opset 11")
     check(tmp_path, node("Softmax", "x", **({} if axis is None else {"axis": axis})), opset=opset, x=4 * real(*shape))
+
+
+@pytest.mark.parametrize("shape,axis", [((2, 3, 4, 5), 1), ((2, 3, 4, 5), -1), ((3, 7), 0)])
+@pytest.mark.parametrize("opset", [11, 13])
+def test_logsoftmax(shape, axis, opset, tmp_path):
+    check(tmp_path, node("LogSoftmax", "x", axis=axis), opset=opset, x=4 * real(*shape))
+
+
+@pytest.mark.parametrize("axis", [-1, 1, 2])
+@pytest.mark.parametrize("bias", [False, True])
+def test_layernorm(axis, bias, tmp_path):
+    shape = (2, 3, 4, 5)[axis:]
+    inits = {"s": real(*shape)} | ({"b": real(*shape)} if bias else {})
+    check(tmp_path, node("LayerNormalization", "x s b" if bias else "x s", axis=axis, epsilon=1e-3), inits, opset=17, x=real(2, 3, 4, 5))
+
+
+@pytest.mark.parametrize("shape", [(2, 4, 5, 6), (2, 4, 9), (1, 4, 2, 3, 4)])
+def test_other_norms(shape, tmp_path):
+    x = real(*shape)
+    check(tmp_path, node("InstanceNormalization", "x s b", epsilon=1e-2), {"s": real(4), "b": real(4)}, x=x)
+    check(tmp_path, node("GroupNormalization", "x s b", num_groups=2, epsilon=1e-2), {"s": real(4), "b": real(4)}, opset=21, x=x)
+    check(tmp_path, node("MeanVarianceNormalization", "x", axes=[0, *range(2, len(shape))]), opset=13, x=x)
+    for p in (1, 2):
+        check(tmp_path, node("LpNormalization", "x", p=p, axis=1), x=x)
+
+
+@pytest.mark.parametrize("size", [1, 3, 5])
+def test_lrn(size, tmp_path):
+    check(tmp_path, node("LRN", "x", size=size, alpha=0.5, beta=0.6, bias=1.5), opset=13, x=real(2, 7, 4, 5))
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 4, 5), (4, 6), (2, 3, 5)])

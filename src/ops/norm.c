@@ -1,0 +1,219 @@
+/* Normalizations, made of elementwise operators and reductions: LayerNormalization, InstanceNormalization,
+ * GroupNormalization, MeanVarianceNormalization, LpNormalization, LRN. */
+#include <string.h>
+
+#include "ops/util.h"
+
+/* ---- building blocks --------------------------------------------------------------------------------------------- */
+
+static sgs_status two(sgs_import *im, const sgs_source_node *s, const sgs_op *op, sgs_value *a, sgs_value *b,
+                      sgs_value **y, sgs_diag *d)
+{
+    sgs_value *in[] = { a, b };
+    return sgs_emit(im, s, op, 2, in, NULL, y, d);
+}
+
+static sgs_value *number(sgs_import *im, float v)
+{
+    return sgs_const_new(im->g, SGS_F32, 0, NULL, &v, true);
+}
+
+static sgs_status shaped(sgs_import *im, const sgs_source_node *s, sgs_value *x, int rank, const int64_t *dim,
+                         sgs_value **y, sgs_diag *d)
+{
+    sgs_shape_attr a = { .n = rank };
+    memcpy(a.dim, dim, (size_t)rank * sizeof *dim);
+    return sgs_emit(im, s, &sgs_op_reshape, 1, &x, &a, y, d);
+}
+
+static sgs_reduce_attr axes_from(int first, int rank)
+{
+    sgs_reduce_attr a = { 0 };
+    for (int i = first; i < rank; i++)
+        a.axis[a.n++] = i;
+    return a;
+}
+
+/* (x - mean) / sqrt(variance + epsilon) over the axes */
+static sgs_status normalized(sgs_import *im, const sgs_source_node *s, sgs_value *x, const sgs_reduce_attr *axes,
+                             float epsilon, sgs_value **y, sgs_diag *d)
+{
+    sgs_value *mean, *centred, *v;
+    SGS_TRY(sgs_emit(im, s, &sgs_op_reduce_mean, 1, &x, axes, &mean, d));
+    SGS_TRY(two(im, s, &sgs_op_sub, x, mean, &centred, d));
+    SGS_TRY(two(im, s, &sgs_op_mul, centred, centred, &v, d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_reduce_mean, 1, &v, axes, &v, d));
+    SGS_TRY(two(im, s, &sgs_op_add, v, number(im, epsilon), &v, d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_sqrt, 1, &v, NULL, &v, d));
+    return two(im, s, &sgs_op_div, centred, v, y, d);
+}
+
+/* y * scale + bias; bias may be NULL. */
+static sgs_status scaled(sgs_import *im, const sgs_source_node *s, sgs_value *scale, sgs_value *bias, sgs_value **y,
+                         sgs_diag *d)
+{
+    SGS_TRY(two(im, s, &sgs_op_mul, *y, scale, y, d));
+    return bias ? two(im, s, &sgs_op_add, *y, bias, y, d) : SGS_OK;
+}
+
+/* The same with numbers that belong to axis 1 of a tensor of this rank. */
+static sgs_status scaled_by_channel(sgs_import *im, const sgs_source_node *s, int rank, sgs_value **y, sgs_diag *d)
+{
+    sgs_value *v[2];
+    for (int i = 0; i < 2; i++) {
+        int64_t dim[SGS_MAX_RANK];
+        SGS_TRY(sgs_src_in(im, s, 1 + i, &v[i], d));
+        SGS_TRY(sgs_need_rank(v[i], 1, i ? "bias" : "scale", d));
+        dim[0] = v[i]->dim[0];
+        for (int k = 1; k < rank - 1; k++)
+            dim[k] = 1;
+        SGS_TRY(shaped(im, s, v[i], rank - 1, dim, &v[i], d));
+    }
+    return scaled(im, s, v[0], v[1], y, d);
+}
+
+/* ---- from ONNX --------------------------------------------------------------------------------------------------- */
+
+static sgs_status from_onnx_layernorm(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x, *scale, *y;
+    int64_t axis = -1;
+    float epsilon = 1e-5f;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(sgs_src_in(im, s, 1, &scale, d));
+    SGS_TRY(sgs_src_int(s, "axis", &axis, d));
+    SGS_TRY(sgs_src_float(s, "epsilon", &epsilon, d));
+    SGS_TRY(sgs_src_axis(im, s, &axis, x->rank, d));
+    for (int i = 1; i < s->nout; i++)
+        if (s->out[i][0])
+            return sgs_src_refuse(im, s, d, "the outputs Mean and InvStdDev are not supported");
+    const sgs_reduce_attr axes = axes_from((int)axis, x->rank);
+    SGS_TRY(normalized(im, s, x, &axes, epsilon, &y, d));
+    SGS_TRY(scaled(im, s, scale, sgs_src_opt(im, s, 2), &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
+static sgs_status from_onnx_instancenorm(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x, *y;
+    float epsilon = 1e-5f;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(sgs_src_float(s, "epsilon", &epsilon, d));
+    if (x->rank < 3)
+        return sgs_src_fail(im, s, d, "expected an input of at least 3 dimensions, found %d", x->rank);
+    const sgs_reduce_attr axes = axes_from(2, x->rank);
+    SGS_TRY(normalized(im, s, x, &axes, epsilon, &y, d));
+    SGS_TRY(scaled_by_channel(im, s, x->rank, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
+/* Before opset 21 scale and bias have one number a group, since then one a channel. */
+static sgs_status from_onnx_groupnorm(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x, *y;
+    int64_t groups = 0;
+    float epsilon = 1e-5f;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(sgs_src_float(s, "epsilon", &epsilon, d));
+    SGS_TRY(sgs_src_int(s, "num_groups", &groups, d));
+    if (x->rank < 3 || groups < 1 || x->dim[1] % groups)
+        return sgs_src_fail(im, s, d, "%lld groups do not fit the input's channels", (long long)groups);
+    const int64_t each = sgs_value_count(x) / (x->dim[0] ? x->dim[0] : 1) / groups,
+                  flat[] = { x->dim[0], groups, each };
+    const sgs_reduce_attr axes = axes_from(2, 3);
+    SGS_TRY(shaped(im, s, x, 3, flat, &y, d));
+    SGS_TRY(normalized(im, s, y, &axes, epsilon, &y, d));
+    if (s->opset < 21)
+        SGS_TRY(scaled_by_channel(im, s, 3, &y, d));
+    SGS_TRY(shaped(im, s, y, x->rank, x->dim, &y, d));
+    if (s->opset >= 21)
+        SGS_TRY(scaled_by_channel(im, s, x->rank, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
+static sgs_status from_onnx_mvn(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x, *y;
+    int64_t axis[SGS_MAX_RANK] = { 0, 2, 3 };
+    int n = 3;
+    bool gathered[SGS_MAX_RANK] = { false };
+    sgs_reduce_attr axes = { 0 };
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(sgs_src_ints(s, "axes", axis, SGS_MAX_RANK, -1, &n, d));
+    for (int i = 0; i < n; i++) {
+        SGS_TRY(sgs_src_axis(im, s, &axis[i], x->rank, d));
+        gathered[axis[i]] = true;
+    }
+    for (int i = 0; i < x->rank; i++)
+        if (gathered[i])
+            axes.axis[axes.n++] = i;
+    SGS_TRY(normalized(im, s, x, &axes, 1e-9f, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
+static sgs_status from_onnx_lpnorm(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x, *y;
+    int64_t axis = -1, p = 2;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(sgs_src_int(s, "axis", &axis, d));
+    SGS_TRY(sgs_src_int(s, "p", &p, d));
+    SGS_TRY(sgs_src_axis(im, s, &axis, x->rank, d));
+    if (p != 1 && p != 2)
+        return sgs_src_fail(im, s, d, "p must be 1 or 2, found %lld", (long long)p);
+    const sgs_reduce_attr one = { .n = 1, .axis = { axis } };
+    SGS_TRY(p == 1 ? sgs_emit(im, s, &sgs_op_abs, 1, &x, NULL, &y, d) : two(im, s, &sgs_op_mul, x, x, &y, d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_reduce_sum, 1, &y, &one, &y, d));
+    if (p == 2)
+        SGS_TRY(sgs_emit(im, s, &sgs_op_sqrt, 1, &y, NULL, &y, d));
+    SGS_TRY(two(im, s, &sgs_op_div, x, y, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
+/* The mean of v over `size` neighbouring channels: an average pool over the channels' axis as a picture's height. */
+static sgs_status channel_window(sgs_import *im, const sgs_source_node *s, int64_t size, sgs_value **v, sgs_diag *d)
+{
+    const sgs_value x = **v;
+    const int64_t rest = sgs_value_count(&x) / (x.dim[0] * x.dim[1]), picture[] = { x.dim[0], x.dim[1], rest, 1 };
+    const sgs_pool_attr a = {
+        .kernel = { size, 1 }, .stride = { 1, 1 }, .pad = { (size - 1) / 2, 0, size / 2, 0 }, .count_pad = size > 1
+    };
+    SGS_TRY(shaped(im, s, *v, 4, picture, v, d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_avgpool, 1, v, &a, v, d));
+    return shaped(im, s, *v, x.rank, x.dim, v, d);
+}
+
+/* x / (bias + alpha * mean(x * x))^beta */
+static sgs_status from_onnx_lrn(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x, *v, *y;
+    int64_t size = 0;
+    float alpha = 1e-4f, beta = 0.75f, bias = 1;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(sgs_src_int(s, "size", &size, d));
+    SGS_TRY(sgs_src_float(s, "alpha", &alpha, d));
+    SGS_TRY(sgs_src_float(s, "beta", &beta, d));
+    SGS_TRY(sgs_src_float(s, "bias", &bias, d));
+    if (x->rank < 3 || size < 1 || sgs_value_count(x) < 1)
+        return sgs_src_fail(im, s, d, "expected at least 3 dimensions and a size of 1 or more, found %d and %lld",
+                            x->rank, (long long)size);
+    SGS_TRY(two(im, s, &sgs_op_mul, x, x, &v, d));
+    SGS_TRY(channel_window(im, s, size, &v, d));
+    SGS_TRY(two(im, s, &sgs_op_mul, v, number(im, alpha), &v, d));
+    SGS_TRY(two(im, s, &sgs_op_add, v, number(im, bias), &v, d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_pow, 1, &v, &(sgs_lut_attr){ -beta, 0 }, &v, d));
+    SGS_TRY(two(im, s, &sgs_op_mul, x, v, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
+static const sgs_op *const ops[] = { NULL };
+static const sgs_from onnx[] = {
+    { "LayerNormalization", from_onnx_layernorm, 17 },
+    { "InstanceNormalization", from_onnx_instancenorm, 1 },
+    { "GroupNormalization", from_onnx_groupnorm, 18 },
+    { "MeanVarianceNormalization", from_onnx_mvn, 9 },
+    { "LpNormalization", from_onnx_lpnorm, 1 },
+    { "LRN", from_onnx_lrn, 1 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_norm = { "norm", ops, onnx, NULL };
