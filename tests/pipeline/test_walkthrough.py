@@ -21,7 +21,7 @@ FILES = {name: text for _, name, text in FENCES if name}
 START, *COMMANDS = [text for kind, name, text in FENCES if kind == "sh"]
 
 
-def stand_in(path):
+def stand_in(path, given="image", result="scores"):
     """What export.py makes, for machines without PyTorch: normalization is in the weights then."""
     rng, init, nodes = np.random.default_rng(4), [], []
 
@@ -35,14 +35,14 @@ def stand_in(path):
         return nodes[-1].output[0]
 
     init += [numpy_helper.from_array(np.float32(0), "zero"), numpy_helper.from_array(np.float32(6), "six")]
-    x = "image"
+    x = given
     for i, o, stride, kernel, groups in ((3, 16, 2, 3, 1), (16, 16, 1, 3, 16), (16, 32, 1, 1, 1), (32, 32, 2, 3, 32), (32, 64, 1, 1, 1)):
         x = put("Conv", x, weight(o, i // groups, kernel, kernel), weight(o), kernel_shape=[kernel] * 2, strides=[stride] * 2, pads=[kernel // 2] * 4, group=groups)
         x = put("Clip", x, "zero", "six")
     x = put("Gemm", put("Flatten", put("GlobalAveragePool", x)), weight(4, 64), weight(4), transB=1)
-    nodes.append(helper.make_node("Softmax", [x], ["scores"], axis=1))
-    graph = helper.make_graph(nodes, "net", [helper.make_tensor_value_info("image", TensorProto.FLOAT, [1, 3, 64, 64])],
-                              [helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, 4])], init)
+    nodes.append(helper.make_node("Softmax", [x], [result], axis=1))
+    graph = helper.make_graph(nodes, "net", [helper.make_tensor_value_info(given, TensorProto.FLOAT, [1, 3, 64, 64])],
+                              [helper.make_tensor_value_info(result, TensorProto.FLOAT, [1, 4])], init)
     onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), str(path))
 
 
@@ -108,6 +108,31 @@ def test_the_microcontroller_needs_memory_functions_alone(reader):
     assert {w for w in wanted if not w.startswith("__")} <= {"memcpy", "memmove", "memset"}
     arena = int(re.search(r"arena: (\d+) bytes", bash(reader, "python3 $S/calibrator/compiler.py -m net_fixed.sim -o again.img").stdout).group(1))
     assert arena <= int(re.search(r"-DARENA=(\d+)", "".join(COMMANDS)).group(1))
+
+
+# ---- the README's own commands ------------------------------------------------------------------------------------------------------
+
+
+def test_readme(tmp_path):
+    """Its ini and its command lines, on a small network under the names it uses."""
+    blocks = re.findall(r"(?:^    .*\n|^\n(?=    ))+", (ROOT / "README.md").read_text(), re.M)
+    commands = ["\n".join(line[4:] for line in b.splitlines()) for b in blocks if "python3 " in b]
+    (ini,) = ["\n".join(line[4:] for line in b.splitlines()) for b in blocks if "[INPUT_CONFIG]" in b]
+    assert len(commands) == 2
+    mine = tmp_path / "mine"
+    (mine / "pictures").mkdir(parents=True)
+    for shared in ("sdk", ".venv"):
+        (mine / shared).symlink_to(ROOT / shared)
+    stand_in(mine / "mobilenet_v2.onnx", "input", "output")
+    shutil.copy(mine / "mobilenet_v2.onnx", mine / "m.onnx")
+    (mine / "input_config.ini").write_text(ini)
+    (mine / "preprocess.py").write_text(FILES["preprocess.py"])
+    cv2.imwrite(str(mine / "pictures/one.png"), np.random.default_rng(1).integers(0, 256, (64, 64, 3), np.uint8))
+    env = dict(os.environ, SGS_BIN=str(BUILD / "cli/sgs"))
+    for text in commands:
+        done = subprocess.run(["bash", "-e", "-c", ". .venv/bin/activate\n" + text], cwd=mine, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert done.returncode == 0, text + done.stdout
+    assert (mine / "m.img").read_bytes() == (mine / "mobilenet_v2.img").read_bytes()
 
 
 # ---- make install ---------------------------------------------------------------------------------------------------------------
