@@ -418,7 +418,7 @@ def make_softmax(g):
         logits = g.tensor("s16", x.dims, [step])
         g.emit("quantize", logits, [x.number])
     table = np.rint(32767 * np.exp(-np.arange(1025) / 64)).astype(int)
-    g.emit("softmax", g.tensor("s16", logits.dims, [2.0**-15]), [logits.number, g.const("s16", table)], "axis=%d" % (len(logits.dims) - 1))
+    g.emit("softmax", g.tensor("s16", logits.dims, [2.0**-15]), [logits.number, g.const("s16", table)], "axis=%d" % g.int(max(0, len(logits.dims) - 4), len(logits.dims) - 1))
 
 
 def function(op):
