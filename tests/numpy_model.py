@@ -391,11 +391,25 @@ def concat(node, *parts):
 
 
 def pad(node, x):
-    y, before = node.outputs[0], node.attr["before"]
+    """[12] too."""
+    y, before, after, mode = node.outputs[0], node.attr["before"], node.attr["after"], node.attr.get("mode", "constant")
+    x = x[tuple(slice(max(-b, 0), n - max(-a, 0)) for b, a, n in zip(before, after, x.shape))]
+    if mode != "constant":
+        return x[np.ix_(*(from_inside(mode, np.arange(n) - max(b, 0), kept) for n, b, kept in zip(y.dims, before, x.shape)))]
     out = np.empty(y.dims, x.dtype)
     out[:] = np.clip(np.rint(F64(F32(node.attr.get("value", 0))) / along(y.scale, y)) + along(y.zero, y), *RANGE[y.type])
-    out[tuple(slice(b, b + n) for b, n in zip(before, x.shape))] = x
+    out[tuple(slice(max(b, 0), max(b, 0) + n) for b, n in zip(before, x.shape))] = x
     return out
+
+
+def from_inside(mode, j, n):
+    """[12] the elements of n that stand at j, inside or outside."""
+    if mode == "edge":
+        return np.clip(j, 0, n - 1)
+    if mode == "wrap":
+        return j % n
+    i = j % max(2 * (n - 1), 1)
+    return np.where(i < n, i, 2 * (n - 1) - i)
 
 
 def maxpool(node, x):

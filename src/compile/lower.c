@@ -80,7 +80,7 @@ sgs_place sgs_place_new(sgs_lowering *l, const sgs_value *v)
 
 sgs_place *sgs_place_of(sgs_lowering *l, const sgs_value *v)
 {
-    sgs_place *at = l->at + v->id;
+    sgs_place *at = v->id < 0 ? SGS_NEW(l->p->arena, sgs_place) : l->at + v->id;
     if (!at->set)
         *at = v->data ? constant_place(l, v) : sgs_place_new(l, v);
     return at;

@@ -26,7 +26,9 @@ sgs_status sgs_lower_plain(sgs_program *p, sgs_graph *g, sgs_diag *d);
 
 typedef struct sgs_lowering sgs_lowering;
 
-/* Operand of a value as [n][h][w][c]: rank 4 as it is, rank r < 4 right-aligned, higher ranks folded into n.  In the
+/* Constants that an operator makes up while it is lowered are values with id -1.
+ *
+ * Operand of a value as [n][h][w][c]: rank 4 as it is, rank r < 4 right-aligned, higher ranks folded into n.  In the
  * record, ref.index holds the buffer number until the plan fixes space and offset. */
 ipu_ref sgs_lower_ref(sgs_lowering *l, const sgs_value *v);
 /* For operators that walk a value's axes in their own way: bytes from one index of each axis to the next, and a window

@@ -138,9 +138,11 @@ typedef struct sgs_perm_attr {    /* transpose */
 typedef struct sgs_shape_attr {   /* reshape: the whole static shape, no -1 */
     int64_t n, dim[SGS_MAX_RANK];
 } sgs_shape_attr;
-typedef struct sgs_pad_attr {     /* pad: before[i], after[i] per axis, constant value */
+typedef enum sgs_pad_mode { SGS_PAD_CONSTANT, SGS_PAD_REFLECT, SGS_PAD_EDGE, SGS_PAD_WRAP } sgs_pad_mode;
+typedef struct sgs_pad_attr {     /* pad: before[i], after[i] per axis, negative ones cut off */
     int64_t n, before[SGS_MAX_RANK], after[SGS_MAX_RANK];
-    float value;
+    float value;                  /* constant only */
+    int64_t mode;                 /* sgs_pad_mode */
 } sgs_pad_attr;
 
 typedef struct sgs_slice_attr {   /* slice, resolved: y[i] = x[start + i * step], i < size */

@@ -1,4 +1,4 @@
-/* pad with a constant. */
+/* pad: with a constant, or with what lies inside, mirrored, repeated or carried on; a negative pad cuts off. */
 #include <math.h>
 #include <string.h>
 
@@ -6,11 +6,49 @@
 #include "ops/tflite.h"
 #include "ops/util.h"
 
+static const char *const mode_names[] = { "constant", "reflect", "edge", "wrap", NULL };
 static const sgs_attr pad_attrs[] = {
-    SGS_ATTR_VN(sgs_pad_attr, before, SGS_MAX_RANK, n), SGS_ATTR_VN(sgs_pad_attr, after, SGS_MAX_RANK, n), SGS_ATTR_F(sgs_pad_attr, value), SGS_ATTR_END,
+    SGS_ATTR_VN(sgs_pad_attr, before, SGS_MAX_RANK, n),
+    SGS_ATTR_VN(sgs_pad_attr, after, SGS_MAX_RANK, n),
+    SGS_ATTR_F(sgs_pad_attr, value),
+    SGS_ATTR_E(sgs_pad_attr, mode, mode_names),
+    SGS_ATTR_END,
 };
 
-/* ---- shapes ------------------------------------------------------------------------------------------------------- */
+/* ---- where an element comes from: ARITHMETIC.md 12 ---- */
+
+/* What is left of the input along one axis. */
+typedef struct kept {
+    int64_t from, n;
+} kept;
+
+static kept kept_of(const sgs_pad_attr *a, int axis, int64_t dim)
+{
+    int64_t before = a->before[axis] < 0 ? -a->before[axis] : 0, after = a->after[axis] < 0 ? -a->after[axis] : 0;
+    return (kept){ before, dim - before - after };
+}
+
+/* Index along an axis of the input of index i of the result; -1: none, the constant. */
+static int64_t source(const sgs_pad_attr *a, int axis, int64_t dim, int64_t i)
+{
+    kept k = kept_of(a, axis, dim);
+    int64_t j = i - (a->before[axis] > 0 ? a->before[axis] : 0), period = k.n > 1 ? 2 * (k.n - 1) : 1;
+    if (j >= 0 && j < k.n)
+        return k.from + j;
+    switch (a->mode) {
+    case SGS_PAD_EDGE:
+        return k.from + (j < 0 ? 0 : k.n - 1);
+    case SGS_PAD_WRAP:
+        return k.from + (j % k.n + k.n) % k.n;
+    case SGS_PAD_REFLECT:
+        j = (j % period + period) % period;
+        return k.from + (j < k.n ? j : period - j);
+    default:
+        return -1;
+    }
+}
+
+/* ---- shapes ---- */
 
 static sgs_status pad_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
 {
@@ -21,15 +59,18 @@ static sgs_status pad_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sg
         return sgs_fail(d, SGS_E_MODEL, "pads for %lld dimensions, the input has %d", (long long)a->n, x->rank);
     sgs_shape_like(out, x);
     for (int i = 0; i < x->rank; i++) {
-        if (a->before[i] < 0 || a->after[i] < 0)
-            return sgs_fail(d, SGS_E_UNSUPPORTED, "pads must be 0 or more, found %lld and %lld", (long long)a->before[i], (long long)a->after[i]);
+        bool sane = a->before[i] > -SGS_MAX_ELEMENTS && a->after[i] > -SGS_MAX_ELEMENTS;
+        if (!sane || kept_of(a, i, x->dim[i]).n < (x->dim[i] > 0))
+            return sgs_fail(d, SGS_E_MODEL, "pads of %lld and %lld leave nothing of %lld elements",
+                            (long long)a->before[i], (long long)a->after[i], (long long)x->dim[i]);
         if (!sgs_add64(out->dim[i], a->before[i], &out->dim[i]) || !sgs_add64(out->dim[i], a->after[i], &out->dim[i]))
-            return sgs_fail(d, SGS_E_LIMIT, "pads of %lld and %lld make more than 2^40 elements", (long long)a->before[i], (long long)a->after[i]);
+            return sgs_fail(d, SGS_E_LIMIT, "pads of %lld and %lld make more than 2^40 elements",
+                            (long long)a->before[i], (long long)a->after[i]);
     }
     return SGS_OK;
 }
 
-/* ---- float ---------------------------------------------------------------------------------------------------------- */
+/* ---- float ---- */
 
 static sgs_status pad_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
 {
@@ -42,8 +83,8 @@ static sgs_status pad_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *
         int64_t at = 0;
         bool inside = true;
         for (int k = 0; k < out->rank; k++) {
-            int64_t j = index[k] - a->before[k];
-            inside = inside && j >= 0 && j < in->dim[k];
+            int64_t j = source(a, k, in->dim[k], index[k]);
+            inside = inside && j >= 0;
             at = at * in->dim[k] + j;
         }
         ((float *)out->data)[i] = inside ? ((const float *)in->data)[at] : a->value;
@@ -52,7 +93,7 @@ static sgs_status pad_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *
     return SGS_OK;
 }
 
-/* ---- transposition ---------------------------------------------------------------------------------------------------- */
+/* ---- transposition ---- */
 
 static bool pad_permute(const sgs_node *n, const int64_t *perm, int rank, void *attr)
 {
@@ -65,10 +106,11 @@ static bool pad_permute(const sgs_node *n, const int64_t *perm, int rank, void *
     return true;
 }
 
-/* ---- from ONNX ------------------------------------------------------------------------------------------------------- */
+/* ---- from ONNX ---- */
 
 /* All axes, or (opset 18 on) those of the fourth input. */
-static sgs_status padded_axes(sgs_import *im, const sgs_source_node *s, const sgs_value *x, int64_t axis[SGS_MAX_RANK], int *n, sgs_diag *d)
+static sgs_status padded_axes(sgs_import *im, const sgs_source_node *s, const sgs_value *x, int64_t axis[SGS_MAX_RANK],
+                              int *n, sgs_diag *d)
 {
     const sgs_value *v = s->opset >= 18 ? sgs_src_opt(im, s, 3) : NULL;
     bool seen[SGS_MAX_RANK] = { false };
@@ -115,9 +157,7 @@ static sgs_status from_onnx_pad(sgs_import *im, const sgs_source_node *s, sgs_di
     sgs_value *x, *y;
     sgs_pad_attr a = { 0 };
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
-    const sgs_src_attr *mode = sgs_src_find(s, "mode");
-    if (mode && !(mode->kind == SGS_SRC_STRING && mode->s.n == 8 && !memcmp(mode->s.p, "constant", 8)))
-        return sgs_src_refuse(im, s, d, "only constant padding is supported, found mode '%.*s'", (int)mode->s.n, (const char *)mode->s.p);
+    SGS_TRY(sgs_src_choice(im, s, "mode", mode_names, &a.mode, d));
     SGS_TRY(pads(im, s, x, &a, d));
     SGS_TRY(sgs_src_float(s, "value", &a.value, d));
     const sgs_value *v = s->opset >= 11 ? sgs_src_opt(im, s, 2) : NULL;
@@ -125,11 +165,25 @@ static sgs_status from_onnx_pad(sgs_import *im, const sgs_source_node *s, sgs_di
         return sgs_src_fail(im, s, d, "the padding value must be one constant float number");
     if (v)
         a.value = *(const float *)v->data;
+    if (a.mode != SGS_PAD_CONSTANT)
+        a.value = 0;
     SGS_TRY(sgs_emit(im, s, &sgs_op_pad, 1, &x, &a, &y, d));
     return sgs_src_out(im, s, 0, y, d);
 }
 
-/* ---- .sim --------------------------------------------------------------------------------------------------------------- */
+/* ---- .sim ---- */
+
+/* Nothing is cut off; a mirror shows each element once at most. */
+static bool tfl_can(const sgs_value *x, const sgs_pad_attr *a)
+{
+    for (int i = 0; i < a->n; i++) {
+        bool mirrors = a->mode != SGS_PAD_REFLECT || (a->before[i] < x->dim[i] && a->after[i] < x->dim[i]);
+        if (a->before[i] < 0 || a->after[i] < 0 || !mirrors || !sgs_tfl_fits(&a->before[i], 1) ||
+            !sgs_tfl_fits(&a->after[i], 1))
+            return false;
+    }
+    return true;
+}
 
 static sgs_status pad_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag *d)
 {
@@ -137,17 +191,21 @@ static sgs_status pad_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag *
     const sgs_pad_attr *a = n->attr;
     int32_t pads[2 * SGS_MAX_RANK];
     int64_t shape[] = { a->n, 2 };
-    if (n->in[0]->type != SGS_F32 && !sgs_tfl_is(a->value, 0))
+    bool zero = sgs_tfl_is(a->value, 0), mirror = a->mode == SGS_PAD_REFLECT && zero;
+    if (!tfl_can(n->in[0], a) || !(mirror || a->mode == SGS_PAD_CONSTANT) || (n->in[0]->type != SGS_F32 && !zero))
         return sgs_tfl_custom(w, n);
     for (int i = 0; i < a->n; i++) {
         pads[2 * i] = (int32_t)a->before[i];
         pads[2 * i + 1] = (int32_t)a->after[i];
     }
     int in[3] = { sgs_tfl_value(w, n->in[0]), sgs_tfl_const(w, SGS_S32, 2, shape, pads), -1 };
-    bool zero = sgs_tfl_is(a->value, 0);
     if (!zero)
         in[2] = sgs_tfl_const(w, SGS_F32, 0, NULL, &a->value);
-    sgs_tfl_emit(w, zero ? "PAD" : "PADV2", in, zero ? 2 : 3, sgs_tfl_value(w, n->out[0]), NULL);
+    sgs_tfl_emit(w,
+                 mirror ? "MIRROR_PAD"
+                 : zero ? "PAD"
+                        : "PADV2",
+                 in, zero ? 2 : 3, sgs_tfl_value(w, n->out[0]), NULL);
     return SGS_OK;
 }
 
@@ -157,10 +215,17 @@ static bool number(const sgs_value *v, float *out)
     if (!v->data || sgs_value_count(v) != 1)
         return false;
     switch (v->type) {
-    case SGS_F32: *out = *(const float *)v->data; return true;
-    case SGS_U8: *out = *(const uint8_t *)v->data; return true;
-    case SGS_S16: *out = *(const int16_t *)v->data; return true;
-    default: return false;
+    case SGS_F32:
+        *out = *(const float *)v->data;
+        return true;
+    case SGS_U8:
+        *out = *(const uint8_t *)v->data;
+        return true;
+    case SGS_S16:
+        *out = *(const int16_t *)v->data;
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -175,6 +240,12 @@ static sgs_status pad_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_
         return sgs_src_fail(im, s, d, "expected constant paddings [%d,2] of int32", x->rank);
     if (value && !number(value, &a.value))
         return sgs_src_fail(im, s, d, "the padding value must be one constant number");
+    if (!strcmp(s->op, "MIRROR_PAD")) {
+        SGS_TRY(sgs_src_int(s, "mode", &a.mode, d));
+        if (a.mode)
+            return sgs_src_refuse(im, s, d, "mirrors that repeat the border are not supported");
+        a.mode = SGS_PAD_REFLECT;
+    }
     a.n = x->rank;
     for (int i = 0; i < x->rank; i++) {
         a.before[i] = ((const int32_t *)p->data)[2 * i];
@@ -184,48 +255,175 @@ static sgs_status pad_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_
     return sgs_src_out(im, s, 0, y, d);
 }
 
-/* ---- lowering ------------------------------------------------------------------------------------------------------- */
+/* ---- lowering ---- */
 
-/* The padding value in x's integers, one per channel. */
-static ipu_ref pad_values(sgs_lowering *l, const sgs_value *x, float value)
+/* The padding value in x's integers: one, or one per channel of its last axis. */
+static const void *pad_values(sgs_lowering *l, const sgs_value *x, float value, int64_t count)
 {
-    int64_t c = x->dim[3];
     bool u8 = x->type == SGS_U8;
     int32_t lo = u8 ? 0 : -32767, hi = u8 ? 255 : 32767;
-    uint8_t *bytes = SGS_NEW_N(sgs_lower_arena(l), uint8_t, 2 * c);
-    for (int64_t i = 0; i < c; i++) {
+    uint8_t *bytes = SGS_NEW_N(sgs_lower_arena(l), uint8_t, 2 * count);
+    for (int64_t i = 0; i < count; i++) {
         double q = rint((double)value / sgs_scale(x, i)) + sgs_zero(x, i);
         int16_t v = (int16_t)(q < lo ? lo : q > hi ? hi : q);
         memcpy(bytes + (u8 ? i : 2 * i), &v, u8 ? 1 : 2); /* little-endian, as the image */
     }
-    return sgs_lower_const(l, u8 ? IPU_U8 : IPU_S16, bytes, c);
+    return bytes;
+}
+
+/* A constant frame around rows and columns: one record. */
+static sgs_status lower_frame(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const sgs_pad_attr *a = n->attr;
+    const sgs_value *x = n->in[0];
+    kept h = kept_of(a, 1, x->dim[1]), w = kept_of(a, 2, x->dim[2]);
+    ipu_pad r = { .head = SGS_REC(IPU_PAD, pad),
+                  .y = sgs_lower_ref(l, n->out[0]),
+                  .x = sgs_lower_ref(l, x),
+                  .py = (int32_t)(a->before[1] > 0 ? a->before[1] : 0),
+                  .px = (int32_t)(a->before[2] > 0 ? a->before[2] : 0) };
+    int64_t stride[SGS_MAX_RANK], dim[4] = { x->dim[0], h.n, w.n, x->dim[3] };
+    sgs_lower_strides(l, x, stride);
+    r.x = sgs_lower_window(l, x, h.from * stride[1] + w.from * stride[2], dim, stride);
+    r.value =
+        sgs_lower_const(l, x->type == SGS_U8 ? IPU_U8 : IPU_S16, pad_values(l, x, a->value, x->dim[3]), x->dim[3]);
+    return sgs_lower_emit(l, &r.head, n, 0, d);
+}
+
+/* Rows and columns that come from others: one record. */
+static sgs_status lower_picked(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const sgs_value *x = n->in[0], *y = n->out[0];
+    ipu_resize r = {
+        .head = SGS_REC(IPU_RESIZE_NEAREST, resize), .y = sgs_lower_ref(l, y), .x = sgs_lower_ref(l, x), .taps = 1
+    };
+    ipu_ref *const index[2] = { &r.iy, &r.ix };
+    for (int k = 0; k < 2; k++) {
+        int32_t *from = SGS_NEW_N(sgs_lower_arena(l), int32_t, y->dim[1 + k]);
+        for (int64_t i = 0; i < y->dim[1 + k]; i++)
+            from[i] = (int32_t)source(n->attr, 1 + k, x->dim[1 + k], i);
+        *index[k] = sgs_lower_const(l, IPU_S32, from, y->dim[1 + k]);
+    }
+    return sgs_lower_emit(l, &r.head, n, 0, d);
+}
+
+/* Neighbours along an axis of y that come from neighbours of x, from one and the same, or from nowhere. */
+typedef struct run {
+    int64_t to, count, from, step; /* from -1: nowhere */
+} run;
+
+static int64_t runs_of(const sgs_pad_attr *a, int axis, int64_t dim, int64_t out, run *r)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < out; i++) {
+        int64_t from = source(a, axis, dim, i);
+        run *last = n ? &r[n - 1] : NULL;
+        int64_t end = last ? last->from + (last->count - 1) * last->step : 0, step = from - end;
+        bool joins = last && (from < 0) == (last->from < 0) && step >= -1 && step <= 1 &&
+                     (last->count == 1 || step == last->step);
+        if (!joins) {
+            r[n++] = (run){ i, 1, from, 0 };
+            continue;
+        }
+        last->step = step;
+        last->count++;
+    }
+    return n;
+}
+
+/* One block of y: what `run` says of each axis. */
+static sgs_status lower_block(sgs_lowering *l, const sgs_node *n, const run *const *part, const sgs_value *fill,
+                              sgs_diag *d)
+{
+    const sgs_value *x = n->in[0], *y = n->out[0];
+    sgs_move m;
+    bool nowhere = false;
+    for (int k = 0; k < y->rank; k++)
+        nowhere = nowhere || part[k]->from < 0;
+    sgs_move_whole(&m, y, nowhere ? fill : x);
+    for (int k = 0; k < y->rank; k++) {
+        m.to[k] = part[k]->to;
+        m.count[k] = part[k]->count;
+        m.axis[k] = part[k]->step ? k : -1;
+        m.from[k] = part[k]->from;
+        m.step[k] = part[k]->step;
+    }
+    if (nowhere) {
+        for (int k = 0; k < y->rank; k++) {
+            m.axis[k] = -1;
+            m.from[k] = 0;
+        }
+        if (fill->dim[0] > 1) { /* a value per channel of the last axis, all of it */
+            m.axis[y->rank - 1] = 0;
+            m.step[y->rank - 1] = 1;
+        }
+    }
+    return sgs_lower_move(l, n, &m, d);
+}
+
+/* Any axes: block by block. */
+static sgs_status lower_blocks(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const sgs_value *x = n->in[0], *y = n->out[0];
+    const sgs_pad_attr *a = n->attr;
+    run *runs[SGS_MAX_RANK];
+    int64_t count[SGS_MAX_RANK], index[SGS_MAX_RANK] = { 0 }, values = sgs_one_scale(x) ? 1 : x->quant->n;
+    const sgs_value fill = {
+        .id = -1, .type = x->type, .rank = 1, .dim = { values }, .data = pad_values(l, x, a->value, values)
+    };
+    for (int k = 0; k < y->rank; k++) {
+        runs[k] = SGS_NEW_N(sgs_lower_arena(l), run, y->dim[k]);
+        count[k] = runs_of(a, k, x->dim[k], y->dim[k], runs[k]);
+    }
+    do {
+        const run *part[SGS_MAX_RANK];
+        for (int k = 0; k < y->rank; k++)
+            part[k] = &runs[k][index[k]];
+        SGS_TRY(lower_block(l, n, part, &fill, d));
+    } while (sgs_next_index(index, y->rank, count));
+    return SGS_OK;
+}
+
+static bool is_spatial(const sgs_pad_attr *a)
+{
+    return a->n == 4 && !a->before[0] && !a->after[0] && !a->before[3] && !a->after[3];
 }
 
 static sgs_status pad_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     const sgs_pad_attr *a = n->attr;
     const sgs_value *x = n->in[0], *y = n->out[0];
-    if (!sgs_is_activation(x) || x->type != y->type || x->rank != 4)
-        return sgs_lower_fail(l, n, d, "expected u8 or s16 of four dimensions");
-    if (!sgs_one_scale(x) && x->quant->axis != 3)
-        return sgs_lower_fail(l, n, d, "scales must run along the last axis");
-    for (int i = 0; i < 4; i++)
-        if (a->before[i] < 0 || a->after[i] < 0 || (i % 3 == 0 && (a->before[i] || a->after[i])))
-            return sgs_lower_fail(l, n, d, "only rows and columns can be padded, and not by a negative number");
-    ipu_pad r = { .head = SGS_REC(IPU_PAD, pad), .y = sgs_lower_ref(l, y), .x = sgs_lower_ref(l, x), .value = pad_values(l, x, a->value),
-                  .py = (int32_t)a->before[1], .px = (int32_t)a->before[2] };
-    return sgs_lower_emit(l, &r.head, n, 0, d);
+    if (!sgs_is_activation(x) || x->type != y->type)
+        return sgs_lower_fail(l, n, d, "expected u8 or s16, the same in and out");
+    if (!sgs_one_scale(x) && (x->quant->axis != x->rank - 1 || a->before[x->rank - 1] || a->after[x->rank - 1]))
+        return sgs_lower_fail(l, n, d, "scales must run along the last axis, and that cannot be padded then");
+    if (!is_spatial(a))
+        return lower_blocks(l, n, d);
+    return a->mode == SGS_PAD_CONSTANT ? lower_frame(l, n, d) : lower_picked(l, n, d);
 }
 
-/* ---- row ---------------------------------------------------------------------------------------------------------------- */
+/* ---- row ---- */
 
 const sgs_op sgs_op_pad = {
-    .name = "pad", .family = "pad", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_pad_attr), .attr = pad_attrs,
-    .infer = pad_infer, .eval = pad_eval, .to_tflite = pad_to_tflite, .permute = pad_permute, .qrule = SGS_Q_MOVE,
+    .name = "pad",
+    .family = "pad",
+    .nin_min = 1,
+    .nin_max = 1,
+    .nout = 1,
+    .attr_bytes = sizeof(sgs_pad_attr),
+    .attr = pad_attrs,
+    .infer = pad_infer,
+    .eval = pad_eval,
+    .to_tflite = pad_to_tflite,
+    .permute = pad_permute,
+    .qrule = SGS_Q_MOVE,
     .lower = pad_lower,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_pad, NULL };
 static const sgs_from onnx[] = { { "Pad", from_onnx_pad, 1 }, { NULL, NULL, 0 } };
-static const sgs_from tflite[] = { { "PAD", pad_from_tflite, 0 }, { "PADV2", pad_from_tflite, 0 }, { NULL, NULL, 0 } };
+static const sgs_from tflite[] = { { "PAD", pad_from_tflite, 0 },
+                                   { "PADV2", pad_from_tflite, 0 },
+                                   { "MIRROR_PAD", pad_from_tflite, 0 },
+                                   { NULL, NULL, 0 } };
 const sgs_family sgs_family_pad = { "pad", ops, onnx, tflite };

@@ -25,8 +25,7 @@ static const sgs_attr resize_attrs[] = { GEOMETRY, SGS_ATTR_E(sgs_resize_attr, f
                                          SGS_ATTR_F(sgs_resize_attr, cubic),
                                          SGS_ATTR_I(sgs_resize_attr, exclude_outside), SGS_ATTR_END };
 
-/* ---- taps: ARITHMETIC.md 15
- * ---------------------------------------------------------------------------------------------- */
+/* ---- taps: ARITHMETIC.md 15 ---- */
 
 typedef struct axis {
     const sgs_resize_attr *a;
@@ -54,8 +53,8 @@ static float symmetric(double scale, int64_t in, int64_t out, int64_t at)
     return (float)(offset + ((double)at + 0.5) / scale - 0.5);
 }
 
-/* Where pixel `at` of the result lies in the input.  In binary32, as the frameworks compute it, so that what lies between two pixels falls to the
- * same side. */
+/* Where pixel `at` of the result lies in the input.  In binary32, as the frameworks compute it, so that what lies
+ * between two pixels falls to the same side. */
 static float coordinate(const axis *x, int64_t at)
 {
     float o = (float)at, in = (float)x->in, out = (float)x->out;
@@ -68,7 +67,8 @@ static float coordinate(const axis *x, int64_t at)
         return x->out == 1 ? 0 : o * (in - 1) / (out - 1);
     case SGS_COORD_PYTORCH_HALF_PIXEL:
         return x->out > 1 ? (o + 0.5f) / x->scale - 0.5f : 0;
-    case SGS_COORD_HALF_PIXEL_SYMMETRIC: return symmetric((double)x->scale, x->in, x->out, at);
+    case SGS_COORD_HALF_PIXEL_SYMMETRIC:
+        return symmetric((double)x->scale, x->in, x->out, at);
     case SGS_COORD_TF_HALF_PIXEL_FOR_NN:
         return (o + 0.5f) / x->scale;
     default:
@@ -159,8 +159,7 @@ static bool same_taps(const axis *a, const axis *b)
     return true;
 }
 
-/* ---- shapes -------------------------------------------------------------------------------------------------------
- */
+/* ---- shapes ---- */
 
 static sgs_status resize_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
 {
@@ -183,8 +182,7 @@ static sgs_status resize_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out,
     return SGS_OK;
 }
 
-/* ---- float ----------------------------------------------------------------------------------------------------------
- */
+/* ---- float ---- */
 
 static void one_pixel(const axis *ax, const float *const row[MAX_TAPS], const double wy[MAX_TAPS], int64_t at,
                       int64_t c, float *to)
@@ -241,8 +239,7 @@ static sgs_status nearest_eval(const sgs_node *n, const sgs_tensor *in, sgs_tens
     return SGS_OK;
 }
 
-/* ---- from ONNX
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- from ONNX ---- */
 
 /* What the node asks for, by axis of its input. */
 typedef struct request {
@@ -252,22 +249,6 @@ typedef struct request {
     const sgs_op *op;
     sgs_resize_attr attr;
 } request;
-
-/* The attribute as an index of `names`; absent: *v stays as it is. */
-static sgs_status choose(sgs_import *im, const sgs_source_node *s, const char *name, const char *const *names,
-                         int64_t *v, sgs_diag *d)
-{
-    const sgs_src_attr *a = sgs_src_find(s, name);
-    if (!a)
-        return SGS_OK;
-    for (int i = 0; names[i] && a->kind == SGS_SRC_STRING; i++)
-        if (a->s.n == strlen(names[i]) && !memcmp(a->s.p, names[i], a->s.n)) {
-            *v = i;
-            return SGS_OK;
-        }
-    return sgs_src_refuse(im, s, d, "%s '%.*s' is not supported", name, a->kind == SGS_SRC_STRING ? (int)a->s.n : 0,
-                          (const char *)a->s.p);
-}
 
 /* Constant floats of an input or of an attribute; *n is 0 where there are none. */
 static sgs_status scales_of(sgs_import *im, const sgs_source_node *s, int slot, float *v, int *n, sgs_diag *d)
@@ -327,7 +308,7 @@ static sgs_status read_sizes(sgs_import *im, const sgs_source_node *s, request *
     for (int i = 0; i < rank; i++)
         axes[i] = i;
     SGS_TRY(sgs_src_ints(s, "axes", axes, SGS_MAX_RANK, -1, &naxis, d));
-    SGS_TRY(choose(im, s, "keep_aspect_ratio_policy", policies, &policy, d));
+    SGS_TRY(sgs_src_choice(im, s, "keep_aspect_ratio_policy", policies, &policy, d));
     SGS_TRY(scales_of(im, s, slot, scales, &nscale, d));
     if (given)
         SGS_TRY(sgs_src_const_ints(s, given, sizes, SGS_MAX_RANK, &nsize, d));
@@ -351,14 +332,14 @@ static sgs_status read_resize(sgs_import *im, const sgs_source_node *s, request 
     int64_t mode = 2, antialias = 0;
     sgs_resize_attr *a = &q->attr;
     bool old = s->opset < 11 || !strcmp(s->op, "Upsample");
-    SGS_TRY(choose(im, s, "mode", modes, &mode, d));
+    SGS_TRY(sgs_src_choice(im, s, "mode", modes, &mode, d));
     q->op = mode == 2 ? &sgs_op_resize_nearest : &sgs_op_resize;
     a->filter = mode == 1 ? SGS_FILTER_CUBIC : SGS_FILTER_LINEAR;
     a->coord = old ? SGS_COORD_ASYMMETRIC : SGS_COORD_HALF_PIXEL;
     a->round = old ? SGS_ROUND_SIMPLE : SGS_ROUND_PREFER_FLOOR;
     a->cubic = mode == 1 ? -0.75f : 0;
-    SGS_TRY(choose(im, s, "coordinate_transformation_mode", coord_names, &a->coord, d));
-    SGS_TRY(choose(im, s, "nearest_mode", round_names, &a->round, d));
+    SGS_TRY(sgs_src_choice(im, s, "coordinate_transformation_mode", coord_names, &a->coord, d));
+    SGS_TRY(sgs_src_choice(im, s, "nearest_mode", round_names, &a->round, d));
     SGS_TRY(sgs_src_int(s, "antialias", &antialias, d));
     if (antialias)
         return sgs_src_refuse(im, s, d, "antialias is not supported");
@@ -453,8 +434,7 @@ static sgs_status from_onnx_upsample(sgs_import *im, const sgs_source_node *s, s
     return from_onnx_sized(im, s, s->opset >= 9 ? 1 : -1, d);
 }
 
-/* ---- .sim
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- .sim ---- */
 
 /* Which pixel RESIZE_NEAREST_NEIGHBOR takes. */
 static int64_t tfl_nearest(const axis *x, bool align, bool half, int64_t at)
@@ -527,8 +507,7 @@ static sgs_status bilinear_from_tflite(sgs_import *im, const sgs_source_node *s,
     return resize_from_tflite(im, s, &sgs_op_resize, d);
 }
 
-/* ---- lowering -------------------------------------------------------------------------------------------------------
- */
+/* ---- lowering ---- */
 
 /* Weights in 1/2048 that sum to 2048: what rounding leaves goes to the largest.  Returns the sum of their sizes. */
 static int64_t whole_weights(const double *w, int taps, int64_t *q)
@@ -591,8 +570,7 @@ static sgs_status resize_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     return sgs_lower_emit(l, &r.head, n, sgs_value_count(y) * ay.taps * ax.taps, d);
 }
 
-/* ---- rows
- * --------------------------------------------------------------------------------------------------------------- */
+/* ---- rows ---- */
 
 const sgs_op sgs_op_resize_nearest = {
     .name = "resize_nearest",

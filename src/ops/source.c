@@ -116,6 +116,20 @@ sgs_status sgs_src_refuse(sgs_import *im, const sgs_source_node *s, sgs_diag *d,
     return st;
 }
 
+sgs_status sgs_src_choice(sgs_import *im, const sgs_source_node *s, const char *name, const char *const *names, int64_t *v, sgs_diag *d)
+{
+    const sgs_src_attr *a = sgs_src_find(s, name);
+    if (!a)
+        return SGS_OK;
+    for (int i = 0; names[i] && a->kind == SGS_SRC_STRING; i++)
+        if (a->s.n == strlen(names[i]) && !memcmp(a->s.p, names[i], a->s.n)) {
+            *v = i;
+            return SGS_OK;
+        }
+    return sgs_src_refuse(im, s, d, "%s '%.*s' is not supported", name, a->kind == SGS_SRC_STRING ? (int)a->s.n : 0,
+                          (const char *)a->s.p);
+}
+
 /* ---- values by slot ---------------------------------------------------------------------------------------------------- */
 
 sgs_value *sgs_src_opt(sgs_import *im, const sgs_source_node *s, int i)

@@ -48,6 +48,8 @@ sgs_status sgs_src_int(const sgs_source_node *s, const char *name, int64_t *v, s
 sgs_status sgs_src_float(const sgs_source_node *s, const char *name, float *v, sgs_diag *d);
 /* *n entries copied into v[max]; absent: *n unchanged.  Another length than `want` (when >= 0) is an error. */
 sgs_status sgs_src_ints(const sgs_source_node *s, const char *name, int64_t *v, int max, int want, int *n, sgs_diag *d);
+/* A word as its place in `names`, which end with NULL; another word is refused. */
+sgs_status sgs_src_choice(sgs_import *im, const sgs_source_node *s, const char *name, const char *const *names, int64_t *v, sgs_diag *d);
 const sgs_src_attr *sgs_src_find(const sgs_source_node *s, const char *name);
 /* The constant integers of a shape-like input, S32 or S64 in the file; "not constant" is an error that says so. */
 sgs_status sgs_src_const_ints(const sgs_source_node *s, const sgs_value *v, int64_t *out, int max, int *n, sgs_diag *d);

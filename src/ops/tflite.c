@@ -61,6 +61,7 @@ static const sgs_tfl_schema schema[] = {
     { "REDUCE_PROD", 81, 27, { { "keep_dims", 0, 'b', 0 } } },
     { "REDUCE_MAX", 82, 27, { { "keep_dims", 0, 'b', 0 } } },
     { "REDUCE_MIN", 89, 27, { { "keep_dims", 0, 'b', 0 } } },
+    { "MIRROR_PAD", 100, 77, { { "mode", 0, 'b', 0 } } },
     { "QUANTIZE", 114, 0, { { NULL, 0, 0, 0 } } },
     { "ROUND", 116, 0, { { NULL, 0, 0, 0 } } },
     { "HARD_SWISH", 117, 91, { { NULL, 0, 0, 0 } } },
@@ -187,7 +188,7 @@ bool sgs_tfl_take_pad(sgs_import *im, sgs_value **x, int64_t pad[4], float value
     if (!im->joined || !n || n != im->g->last || n->op != &sgs_op_pad)
         return false;
     const sgs_pad_attr *a = n->attr;
-    if (a->n != 4 || a->before[0] || a->after[0] || a->before[3] || a->after[3] || a->value != value)
+    if (a->n != 4 || a->mode != SGS_PAD_CONSTANT || a->before[0] || a->after[0] || a->before[3] || a->after[3] || a->value != value)
         return false;
     pad[0] = a->before[1];
     pad[1] = a->before[2];

@@ -6,7 +6,8 @@
 
 static bool is_spatial(const sgs_pad_attr *p)
 {
-    return p->n == 4 && !p->before[0] && !p->after[0] && !p->before[3] && !p->after[3];
+    bool grows = p->before[1] >= 0 && p->before[2] >= 0 && p->after[1] >= 0 && p->after[2] >= 0;
+    return p->n == 4 && p->mode == SGS_PAD_CONSTANT && grows && !p->before[0] && !p->after[0] && !p->before[3] && !p->after[3];
 }
 
 static void widen(int64_t pad[4], const sgs_pad_attr *p)

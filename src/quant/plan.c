@@ -199,8 +199,6 @@ static sgs_status check_rules(sgs_quantizer *q, sgs_diag *d)
             why = "has weights or a bias that are known only at run time";
         if (n->op == &sgs_op_deconv && !why && from_image(q, n->in[0]))
             why = "reads an image directly, which has no fixed-point form yet";
-        if (n->op == &sgs_op_pad && !why && ((const sgs_pad_attr *)n->attr)->value != 0.0f)
-            why = "pads with a value other than 0, which has no fixed-point form yet";
         if (why) {
             sgs_fail(d, SGS_E_UNSUPPORTED, "operator %s %s", n->op->name, why);
             return sgs_fail_at(d, q->g->file, 0, sgs_node_label(q->g, n));

@@ -322,11 +322,43 @@ def make_transpose(g):
 
 
 def make_pad(g):
-    x = g.find(rank=4, one=False)
-    before, after = [0, g.int(0, 2), g.int(0, 3), 0], [0, g.int(0, 3), g.int(0, 2), 0]
+    """Rows and columns, now and then any axes but one with scales of its own; some pads cut off."""
+    x = g.find(rank=4 if g.chance(0.7) else None, one=g.chance(0.5))
+    spatial = len(x.dims) == 4 and g.chance(0.7)
+    mode = g.pick("constant", "constant", "reflect", "edge", "wrap")
+    before, after = [], []
+    for i, d in enumerate(x.dims):
+        free = i in (1, 2) if spatial else i != x.axis
+        before.append(g.int(-1 if d > 2 else 0, 3) if free else 0)
+        after.append(g.int(-1 if d > 2 else 0, 3) if free else 0)
     y = g.like(x, [d + a + b for d, a, b in zip(x.dims, before, after)])
-    value = g.pick("", "value=%.6g" % (g.rng.uniform(-1.5, 1.5) * max(x.scale) * REACH[x.type][1]))
-    g.emit("pad", y, [x.number], joined("before=" + ints(before), "after=" + ints(after), value))
+    value = g.pick("", "value=%.6g" % (g.rng.uniform(-1.5, 1.5) * max(x.scale) * REACH[x.type][1])) if mode == "constant" else "mode=" + mode
+    g.emit("pad", y, [x.number], joined("before=%s, after=%s" % (str(before).replace(" ", ""), str(after).replace(" ", "")), value))
+
+
+def geometry(g, x):
+    """Attributes of a resize and the result's dims."""
+    size = [d if g.chance(0.1) else g.int(1, 15) for d in x.dims[1:3]]
+    attr = "size=[%d,%d], coord=%s" % (*size, g.pick("asymmetric", "half_pixel", "align_corners", "pytorch_half_pixel", "half_pixel_symmetric", "tf_half_pixel_for_nn"))
+    scaled = g.chance(0.3)
+    for k in range(2 * scaled):
+        attr += ", scale_%s=%.7g" % ("hw"[k], size[k] / x.dims[1 + k] * g.rng.uniform(0.8, 1.25))
+    return attr, (x.dims[0], *size, x.dims[3]), scaled
+
+
+def make_resize_nearest(g):
+    x = g.find(rank=4, one=False)
+    attr, dims, _ = geometry(g, x)
+    g.emit("resize_nearest", g.like(x, dims), [x.number], attr + ", round=" + g.pick("floor", "ceil", "round_prefer_ceil", "round_prefer_floor", "simple"))
+
+
+def make_resize(g):
+    """Weights of pixels outside are left out only where the scale is the sizes' own: elsewhere what is left may sum to nothing."""
+    x = g.find(("s16",), rank=4)
+    attr, dims, scaled = geometry(g, x)
+    if g.chance(0.5):
+        attr += ", filter=cubic, cubic=%.6g, exclude_outside=%d" % (g.rng.uniform(-1, 0), not scaled and "tf_half" not in attr and g.chance(0.5))
+    g.emit("resize", g.tensor("s16", dims, [x.scale[0] * g.pick(1, 0.4)]), [x.number], attr)
 
 
 def make_quantize(g):

@@ -187,3 +187,23 @@ def test_resize(coord, mode, channels, size, tmp_path):
 def test_resize_cubic(tmp_path):
     resize = helper.make_node("Resize", ["x", "", "s"], ["y"], mode="cubic", cubic_coeff_a=-0.9, exclude_outside=1)
     check(tmp_path, resize, {"s": np.array([1, 1, 1.7, 0.8], np.float32)}, opset=13, enough=60, x=smooth(1, 5, 6, 7))
+
+
+# ---- padding ----
+
+@pytest.mark.parametrize("mode", ["constant", "reflect", "edge", "wrap"])
+@pytest.mark.parametrize("shape,pads", [((2, 3, 5, 4), (0, 0, 1, 2, 0, 0, 3, 1)), ((2, 3, 5, 4), (1, 2, 0, 3, 0, 1, 2, 0)), ((2, 3, 5, 4), (0, 0, -1, 2, 0, 0, 1, -2)), ((4, 6), (2, -1, 1, 3)),
+                                        ((7,), (3, 4)), ((2, 2, 3, 2, 3), (1, 0, 1, 0, 2, 0, 1, 1, 1, 0))])
+@pytest.mark.parametrize("value", [0.0, 1.25])
+def test_pad(mode, shape, pads, value, tmp_path):
+    """Movement: what comes out is what went in, bit for bit but for the constant's rounding."""
+    inits = numbers(p=pads) | ({"v": np.float32(value)} if mode == "constant" else {})
+    check(tmp_path, [node("Mul", "x x", "m"), node("Pad", "m p v" if mode == "constant" else "m p", mode=mode)], inits, opset=19, enough=75, x=smooth(*shape))
+
+
+@pytest.mark.parametrize("mode", ["reflect", "edge"])
+def test_pad_in_8_bit(mode, tmp_path):
+    """Between convolutions."""
+    real = lambda *shape: np.asarray(RNG.uniform(-1, 1, shape), np.float32)
+    nodes = [node("Conv", "x w", "c"), node("Relu", "c", "r"), node("Pad", "r p", "q", mode=mode), node("Conv", "q v")]
+    check(tmp_path, nodes, numbers(p=[0, 0, 2, 1, 0, 0, 1, 2]) | {"w": real(5, 3, 1, 1), "v": real(4, 5, 3, 3)}, enough=35, x=smooth(1, 3, 6, 7))

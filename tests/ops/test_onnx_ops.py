@@ -613,6 +613,20 @@ def test_pad(tmp_path):
     check(tmp_path, node("Pad", "x p"), {"p": ints(2, 1)}, opset=13, x=real(7))
 
 
+@pytest.mark.parametrize("mode", ["constant", "reflect", "edge", "wrap"])
+@pytest.mark.parametrize("shape,pads", [((2, 3, 4, 5), (0, 0, 1, 2, 0, 0, 3, 1)), ((2, 3, 4, 5), (1, 2, 0, 3, 0, 1, 2, 0)), ((2, 3, 4, 5), (0, 0, -1, 2, 0, 0, 1, -2)),
+                                        ((2, 3, 4, 5), (0, 0, -1, -2, 0, 0, 0, -1)), ((4, 6), (2, -1, 1, 3)), ((7,), (3, 4)), ((2, 4, 5), (0, 1, -2, 0, 2, 2))])
+def test_pad_modes(mode, shape, pads, tmp_path):
+    v = {"v": np.float32(0.75)} if mode == "constant" else {}
+    check(tmp_path, node("Pad", "x p v" if v else "x p", mode=mode), {"p": ints(*pads)} | v, opset=19, x=real(*shape))
+
+
+def test_pad_before_convolution(tmp_path):
+    """Mirrored and negative pads do not become a convolution's own."""
+    for mode, pads in [("reflect", (0, 0, 1, 1, 0, 0, 1, 1)), ("constant", (0, 0, -1, 0, 0, 0, 0, -1)), ("constant", (0, 0, 1, 1, 0, 0, 1, 1))]:
+        check(tmp_path, [node("Pad", "x p", "q", mode=mode), node("Conv", "q w")], {"p": ints(*pads), "w": real(4, 3, 3, 3)}, x=real(1, 3, 6, 7))
+
+
 # ---- matrices ----
 
 @pytest.mark.parametrize("a,b", [((4, 6), (6, 3)), ((2, 4, 6), (6, 3)), ((2, 4, 6), (2, 6, 3)), ((2, 1, 4, 6), (3, 6, 5)), ((1, 4, 6), (5, 6, 2)), ((6,), (6, 3)), ((4, 6), (6,)),
