@@ -8,7 +8,8 @@
 #include "openipu/ipu_host.h"
 
 #define PIECES_PER_THREAD 4
-#define SPINS 2000 /* looks at the next task before a worker sleeps: records follow each other closely */
+#define STACK_BYTES (1 << 20) /* of a worker: some systems' own is too small for the x86 kernels */
+#define SPINS 2000            /* looks at the next task before a worker sleeps: records follow each other closely */
 
 struct ipu_host_pool {
     pthread_mutex_t lock;
@@ -106,6 +107,17 @@ void ipu_host_pool_free(ipu_host_pool *p)
     free(p);
 }
 
+static int start_worker(ipu_host_pool *p)
+{
+    pthread_attr_t attr;
+
+    pthread_attr_init(&attr);
+    pthread_attr_setstacksize(&attr, STACK_BYTES);
+    const int failed = pthread_create(&p->worker[p->nworker], &attr, work, p);
+    pthread_attr_destroy(&attr);
+    return failed;
+}
+
 ipu_host_pool *ipu_host_pool_new(int threads, ipu_parallel *par)
 {
     const int most = 1024;
@@ -119,11 +131,11 @@ ipu_host_pool *ipu_host_pool_new(int threads, ipu_parallel *par)
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
     pthread_cond_init(&p->idle, NULL);
-    for (; p->nworker < threads - 1; p->nworker++) {
-        if (pthread_create(&p->worker[p->nworker], NULL, work, p)) {
-            ipu_host_pool_free(p);
-            return NULL;
-        }
+    while (p->nworker < threads - 1 && start_worker(p) == 0)
+        p->nworker++;
+    if (p->nworker < threads - 1) {
+        ipu_host_pool_free(p);
+        return NULL;
     }
     *par = (ipu_parallel){ run, p };
     return p;

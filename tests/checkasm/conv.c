@@ -168,6 +168,25 @@ static shape random_shape(ca *t)
     return s;
 }
 
+/* ci, co, size of x, kernel: weights and activations that outgrow the room a kernel has for them */
+static const int16_t longer[][4] = { { 256, 80, 3, 3 },  { 300, 33, 4, 3 },   { 512, 24, 3, 3 }, { 1025, 100, 3, 1 },
+                                     { 2304, 40, 3, 1 }, { 2309, 150, 3, 1 }, { 5000, 8, 3, 1 }, { 60, 70, 9, 6 } };
+
+static int run_longer(ca *t, ipu_kind kind)
+{
+    for (size_t i = 0; i < sizeof longer / sizeof *longer; i++) {
+        const int16_t *l = longer[i];
+        shape s = { .n = 1, .ci = l[0], .co = l[1], .h = l[2], .w = l[2], .kh = l[3], .kw = l[3] };
+        s.sy = s.sx = s.dy = s.dx = 1;
+        s.py = s.px = s.pb = s.pr = l[3] / 2;
+        s.type = i & 1 ? IPU_U8 : IPU_S16;
+        s.data = i & 2 ? CA_EXTREME : CA_ANY;
+        if (!run(t, kind, &s))
+            return 0;
+    }
+    return 1;
+}
+
 void ca_conv(ca *t, ipu_kind kind)
 {
     const shape one = { .n = 1, .h = 3, .w = 9, .kh = 1, .kw = 1, .sy = 1, .sx = 1, .dy = 1, .dx = 1 };
@@ -185,6 +204,8 @@ void ca_conv(ca *t, ipu_kind kind)
         if (!run(t, kind, &s))
             return;
     }
+    if (!run_longer(t, kind))
+        return;
     for (int i = 0; i < 1200; i++) {
         const shape s = random_shape(t);
         if (!run(t, kind, &s))

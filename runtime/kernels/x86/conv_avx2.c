@@ -1,25 +1,9 @@
 /* Convolution and fully connected with AVX2, exactly.  8 bits: both sides widened to 16 bits for vpmaddwd (vpmaddubsw
  * would saturate).  An accumulator holds two partial sums for each of four output channels; they meet at the end. */
-#include "conv.h"
+#include "conv_narrow.h"
+#include "conv_store_avx2.h"
+#include "conv_words_avx2.h"
 #include "wide_avx2.h"
-
-typedef struct conv_store {
-    f256_out out, sum, out2;
-    __m256 m_conv, m_add, m_y2;
-    __m256i zero, zero1; /* zero points of the convolution and of y, which y2 starts from */
-} conv_store;
-
-static conv_store conv_store_of(const conv_job *j)
-{
-    const ipu_conv *r = j->r;
-    conv_store s = { .out = f256_out_of(&r->out), .sum = f256_out_of(&r->sum), .out2 = f256_out_of(&r->out2) };
-    s.m_conv = _mm256_set1_ps(r->m_conv);
-    s.m_add = _mm256_set1_ps(r->m_add);
-    s.m_y2 = _mm256_set1_ps(r->m_y2);
-    s.zero = _mm256_set1_epi32(r->out.zero);
-    s.zero1 = _mm256_set1_epi32(j->add ? r->sum.zero : r->out.zero);
-    return s;
-}
 
 /* ---- sums ---- */
 
@@ -30,7 +14,7 @@ typedef union conv_acc {
 } conv_acc;
 
 /* Four bytes as words, twice in each half. */
-IPU_INLINE __m256i conv_words(int32_t four)
+IPU_INLINE __m256i conv_widen(int32_t four)
 {
     const __m256i widen =
         _mm256_broadcastsi128_si256(_mm_setr_epi8(0, -1, 1, -1, 2, -1, 3, -1, 0, -1, 1, -1, 2, -1, 3, -1));
@@ -49,7 +33,7 @@ IPU_INLINE void conv_step(conv_acc *acc, const int32_t *x, const int8_t *w, cons
 {
     __m256i xv[4];
 
-    IPU_UNROLL for (int i = 0; i < P; i++) xv[i] = type == IPU_U8 ? conv_words(x[i]) : _mm256_set1_epi32(x[i]);
+    IPU_UNROLL for (int i = 0; i < P; i++) xv[i] = type == IPU_U8 ? conv_widen(x[i]) : _mm256_set1_epi32(x[i]);
     if (type == IPU_U8) {
         IPU_UNROLL for (int v = 0; v < 4; v++)
         {
@@ -108,40 +92,6 @@ IPU_INLINE void conv_total(const conv_job *j, int32_t co, const conv_acc *acc, _
         } else {
             sum[h] = wide_narrow(&acc->eight[h], (const int64_t *)j->bias + co + 8 * h, j->block / 64, j->r->shift);
         }
-    }
-}
-
-/* ---- epilogue ---- */
-
-IPU_INLINE void conv_put(uint8_t *y, int type, int32_t co, const __m256i *v, int n)
-{
-    if (type == IPU_U8)
-        s256_put_u8(y + co, v, n);
-    else
-        s256_put_s16(y + 2 * (ptrdiff_t)co, v, n);
-}
-
-/* Pixel i of the tile: from sums to y and, where asked for, the residual and y2. */
-IPU_INLINE void conv_finish(const conv_job *j, const conv_store *s, const conv_tile *t, int i, int32_t co,
-                            const __m256i *sum, int n)
-{
-    __m256i v[2], a[2];
-
-    for (int h = 0; h < 2; h++)
-        v[h] = f256_requant(sum[h], _mm256_loadu_ps(j->mult + co + 8 * h), &s->out);
-    if (j->add) {
-        s256_get_s16(j->add + t->add[i] + 2 * (ptrdiff_t)co, n, a);
-        for (int h = 0; h < 2; h++)
-            v[h] =
-                f256_store(_mm256_add_ps(_mm256_mul_ps(_mm256_cvtepi32_ps(_mm256_sub_epi32(v[h], s->zero)), s->m_conv),
-                                         _mm256_mul_ps(_mm256_cvtepi32_ps(a[h]), s->m_add)),
-                           &s->sum);
-    }
-    conv_put(j->y + t->y[i], j->r->y.type, co, v, n);
-    if (j->y2) {
-        for (int h = 0; h < 2; h++)
-            v[h] = f256_requant(_mm256_sub_epi32(v[h], s->zero1), s->m_y2, &s->out2);
-        s256_put_u8(j->y2 + t->y2[i] + co, v, n);
     }
 }
 
@@ -227,7 +177,8 @@ IPU_KERNEL(ipu_conv_u8_avx2)
 {
     const conv_job j = conv_start(rec, p);
 
-    conv_run(&j, y0, y1);
+    if (!ipu_conv_words_avx2(&j, y0, y1))
+        conv_run(&j, y0, y1);
 }
 
 IPU_KERNEL(ipu_conv_s16_avx2)

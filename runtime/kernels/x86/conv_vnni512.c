@@ -1,6 +1,6 @@
 /* 8-bit convolution and fully connected with AVX-512 VNNI: a register tile of P pixels times NB blocks of 16 output
  * channels, one vpdpbusd for four input channels.  Sums may wrap on the way; the total is exact (ARITHMETIC.md 4). */
-#include "conv.h"
+#include "conv_narrow.h"
 #include "vnni512.h"
 
 /* What happens to finished sums; constants of one call. */

@@ -1,5 +1,6 @@
-/* Depthwise convolution with AVX2, 32 or 8 channels at a time: two taps side by side as words, one vpmaddwd for both.
- * The last channels are done as the last eight, again where needed; fewer than eight go through a copy. */
+/* Depthwise convolution with AVX2, 32, 16 or 8 channels at a time: two taps side by side as words, one vpmaddwd for
+ * both.  The last channels are done as the last eight, again where needed; fewer than eight go through a copy.  TAPS:
+ * their number where it is known at compile time, or 0. */
 #include "depthwise.h"
 #include "wide_avx2.h"
 
@@ -59,62 +60,82 @@ static __m256i dw_weights(const dw_job *j, int32_t c, int t)
     return _mm256_set_m128i(_mm_unpackhi_epi16(va, vb), _mm_unpacklo_epi16(va, vb));
 }
 
-/* Eight results to y: U8 or S16, the first n of them. */
-IPU_INLINE void dw_put(uint8_t *y, __m256i v, int type, int32_t n, const int FEW)
+/* U times eight results to y: U8 or S16, the first n of them with FEW. */
+IPU_INLINE void dw_put(uint8_t *y, const __m256i *v, int type, int32_t n, const int U, const int FEW)
 {
     uint8_t tail[16];
+    uint8_t *to = FEW ? tail : y;
 
-    if (type == IPU_U8)
-        s256_put8_u8(FEW ? tail : y, v);
-    else
-        s256_put8_s16(FEW ? tail : y, v);
+    IPU_UNROLL for (int u = 0; u < U; u += 2)
+    {
+        if (type == IPU_U8 && u + 1 < U)
+            s256_put_u8(to + 8 * u, v + u, 16);
+        else if (type == IPU_U8)
+            s256_put8_u8(to, v[u]);
+        else if (u + 1 < U)
+            s256_put_s16(to + 16 * u, v + u, 16);
+        else
+            s256_put8_s16(to, v[u]);
+    }
     if (FEW)
         memcpy(y, tail, (size_t)(n * ipu_type_bytes(type)));
 }
 
-/* One pixel of U units, U8. */
-IPU_INLINE void dw_pixel_u8(const dw_block *b, const dw_walk *k, const ptrdiff_t *off, const int U, const int FEW)
+/* Taps t and t + 1 of U units, added up. */
+IPU_INLINE void dw_step(const dw_block *b, const dw_walk *k, const ptrdiff_t *off, int t, wide *acc, const int type,
+                        const int U, const int FEW)
 {
-    const dw_job *j = b->j;
-    const int each = j->r->y.step;
-    __m256i acc[DW_UNITS];
+    const uint8_t *p = dw_at(k, off[t]), *q = dw_at(k, off[t + 1]);
+    const int unit = 8 * ipu_type_bytes(type);
 
-    IPU_UNROLL for (int u = 0; u < U; u++) acc[u] =
-        _mm256_loadu_si256((const __m256i *)(const void *)((const int32_t *)j->bias + b->c + 8 * u));
-    for (int t = 0; t < j->taps; t += 2) {
-        const uint8_t *p = dw_at(k, off[t]), *q = dw_at(k, off[t + 1]);
-        IPU_UNROLL for (int u = 0; u < U; u++) acc[u] = _mm256_add_epi32(
-            acc[u], _mm256_madd_epi16(dw_pair(p + 8 * u, q + 8 * u, b->n, IPU_U8, FEW), b->w[t / 2 * U + u]));
-    }
-    IPU_UNROLL for (int u = 0; u < U; u++)
-        dw_put(k->y + 8 * u * each, f256_requant(acc[u], _mm256_loadu_ps(j->mult + b->c + 8 * u), &b->out),
-               j->r->y.type, b->n, FEW);
-}
-
-/* The same, S16. */
-IPU_INLINE void dw_pixel_s16(const dw_block *b, const dw_walk *k, const ptrdiff_t *off, const int U, const int FEW)
-{
-    const dw_job *j = b->j;
-    const int each = j->r->y.step;
-    wide acc[DW_UNITS];
-
-    IPU_UNROLL for (int u = 0; u < U; u++) acc[u].all = acc[u].high = _mm256_setzero_si256();
-    for (int t = 0; t < j->taps; t += 2) {
-        const uint8_t *p = dw_at(k, off[t]), *q = dw_at(k, off[t + 1]);
-        IPU_UNROLL for (int u = 0; u < U; u++)
-            wide_add(&acc[u], dw_pair(p + 16 * u, q + 16 * u, b->n, IPU_S16, FEW), b->w[t / 2 * U + u]);
-    }
     IPU_UNROLL for (int u = 0; u < U; u++)
     {
-        const __m256i sum =
-            wide_narrow(&acc[u], (const int64_t *)j->bias + b->c + 8 * u, (j->taps + 1) / 2, j->r->shift);
-        dw_put(k->y + 8 * u * each, f256_requant(sum, _mm256_loadu_ps(j->mult + b->c + 8 * u), &b->out), j->r->y.type,
-               b->n, FEW);
+        const __m256i x = dw_pair(p + unit * u, q + unit * u, b->n, type, FEW), w = b->w[t / 2 * U + u];
+        if (type == IPU_U8)
+            acc[u].all = _mm256_add_epi32(acc[u].all, _mm256_madd_epi16(x, w));
+        else
+            wide_add(&acc[u], x, w);
     }
+}
+
+/* The sums of one pixel of U units; bias included. */
+IPU_INLINE void dw_sum(const dw_block *b, const dw_walk *k, const ptrdiff_t *off, __m256i *sum, const int type,
+                       const int U, const int FEW, const int TAPS)
+{
+    const int32_t *bias32 = (const int32_t *)b->j->bias + b->c;
+    const int64_t *bias64 = (const int64_t *)b->j->bias + b->c;
+    const int taps = TAPS ? TAPS : b->j->taps;
+    wide acc[DW_UNITS];
+
+    IPU_UNROLL for (int u = 0; u < U; u++)
+    {
+        acc[u].high = _mm256_setzero_si256();
+        acc[u].all = type == IPU_U8 ? _mm256_loadu_si256((const __m256i *)(const void *)(bias32 + 8 * u)) : acc[u].high;
+    }
+    if (TAPS) {
+        IPU_UNROLL for (int t = 0; t < TAPS; t += 2) dw_step(b, k, off, t, acc, type, U, FEW);
+    } else {
+        for (int t = 0; t < taps; t += 2)
+            dw_step(b, k, off, t, acc, type, U, FEW);
+    }
+    IPU_UNROLL for (int u = 0; u < U; u++) sum[u] =
+        type == IPU_U8 ? acc[u].all : wide_narrow(&acc[u], bias64 + 8 * u, (taps + 1) / 2, b->j->r->shift);
+}
+
+IPU_INLINE void dw_pixel(const dw_block *b, const dw_walk *k, const ptrdiff_t *off, const int type, const int U,
+                         const int FEW, const int TAPS)
+{
+    __m256i v[DW_UNITS];
+
+    dw_sum(b, k, off, v, type, U, FEW, TAPS);
+    IPU_UNROLL for (int u = 0; u < U; u++) v[u] =
+        f256_requant(v[u], _mm256_loadu_ps(b->j->mult + b->c + 8 * u), &b->out);
+    dw_put(k->y, v, b->j->r->y.type, b->n, U, FEW);
 }
 
 /* Rows [y0, y1) of 8 * U channels from c on. */
-IPU_INLINE void dw_channels(dw_block *b, int32_t c, int32_t y0, int32_t y1, const int type, const int U, const int FEW)
+IPU_INLINE void dw_channels(dw_block *b, int32_t c, int32_t y0, int32_t y1, const int type, const int U, const int FEW,
+                            const int TAPS)
 {
     const dw_job *j = b->j;
     const uint8_t *pad = j->pad + c * ipu_type_bytes(type);
@@ -131,32 +152,40 @@ IPU_INLINE void dw_channels(dw_block *b, int32_t c, int32_t y0, int32_t y1, cons
             const ptrdiff_t *off = dw_taps(j, &k, b->off, pad, edge);
             if (off == edge)
                 edge[j->taps] = edge[0]; /* an odd tap's partner meets zero weights; anything readable will do */
-            if (type == IPU_U8)
-                dw_pixel_u8(b, &k, off, U, FEW);
-            else
-                dw_pixel_s16(b, &k, off, U, FEW);
+            dw_pixel(b, &k, off, type, U, FEW, TAPS);
         }
     }
 }
 
+IPU_INLINE void dw_all(dw_block *b, int32_t y0, int32_t y1, const int type, const int TAPS)
+{
+    const int32_t end = b->j->r->x.c;
+    int32_t c = 0;
+
+    for (; c + 32 <= end; c += 32)
+        dw_channels(b, c, y0, y1, type, 4, 0, TAPS);
+    for (; c + 16 <= end; c += 16)
+        dw_channels(b, c, y0, y1, type, 2, 0, TAPS);
+    for (; c + 8 <= end; c += 8)
+        dw_channels(b, c, y0, y1, type, 1, 0, TAPS);
+    if (c < end && end >= 8)
+        dw_channels(b, end - 8, y0, y1, type, 1, 0, TAPS);
+    else if (c < end)
+        dw_channels(b, 0, y0, y1, type, 1, 1, TAPS);
+}
+
 IPU_INLINE void dw_run(const dw_job *j, int32_t y0, int32_t y1, const int type)
 {
-    const int32_t end = j->r->x.c;
-    int32_t c = 0;
     dw_block b;
 
     b.j = j;
     b.out = f256_out_of(&j->r->out);
-    b.n = end < 8 ? end : 8;
+    b.n = j->r->x.c < 8 ? j->r->x.c : 8;
     dw_offsets(j->r, b.off);
-    for (; c + 32 <= end; c += 32)
-        dw_channels(&b, c, y0, y1, type, DW_UNITS, 0);
-    for (; c + 8 <= end; c += 8)
-        dw_channels(&b, c, y0, y1, type, 1, 0);
-    if (c < end && end >= 8)
-        dw_channels(&b, end - 8, y0, y1, type, 1, 0);
-    else if (c < end)
-        dw_channels(&b, 0, y0, y1, type, 1, 1);
+    if (j->taps == 9)
+        dw_all(&b, y0, y1, type, 9);
+    else
+        dw_all(&b, y0, y1, type, 0);
 }
 
 IPU_KERNEL(ipu_depthwise_u8_avx2)
