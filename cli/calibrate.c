@@ -17,7 +17,7 @@ static const cli_option options[] = {
     { 0 },
 };
 static const cli_syntax syntax = { "sgs calibrate", "calibrator.py",
-                                   "A float model and pictures become a fixed-point model.", options };
+                                   "A float model and pictures become a fixed-point model.", options, false };
 
 int cli_calibrate(int argc, char **argv)
 {

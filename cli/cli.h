@@ -32,6 +32,7 @@ typedef struct cli_syntax {
     const char *tool;         /* the manual's name: "SGS_converter.py onnx" */
     const char *what;         /* one line */
     const cli_option *option; /* ends with names NULL */
+    bool plain;               /* an argument without a name is the value of option[0] */
 } cli_syntax;
 
 /* Fills the struct at args.  Returns CLI_OK, CLI_USAGE after saying what is wrong, or -1 after printing the help. */
@@ -86,6 +87,8 @@ int cli_convert_tool(int argc, char **argv);
 int cli_calibrate(int argc, char **argv);
 int cli_compile(int argc, char **argv);
 int cli_simulate(int argc, char **argv);
+int cli_check(int argc, char **argv);
+int cli_extract(int argc, char **argv);
 int cli_info(int argc, char **argv);
 
 #endif

@@ -14,7 +14,7 @@ static const cli_option options[] = {
       "also list the kernels this image needs as C" },
     { 0 },
 };
-static const cli_syntax syntax = { "sgs compile", "compiler.py", "A fixed-point model becomes an image.", options };
+static const cli_syntax syntax = { "sgs compile", "compiler.py", "A fixed-point model becomes an image.", options, false };
 
 int cli_compile(int argc, char **argv)
 {

@@ -51,7 +51,7 @@ static const cli_option options[] = {
     { 0 },
 };
 static const cli_syntax syntax = { "sgs convert onnx", "SGS_converter.py onnx",
-                                   "An ONNX model and pictures become an image.", options };
+                                   "An ONNX model and pictures become an image.", options, false };
 
 typedef struct files {
     char float_sim[PATH_MAX], fixed_sim[PATH_MAX];

@@ -23,7 +23,7 @@ static const cli_option options[] = {
     { 0 },
 };
 static const cli_syntax syntax = { "sgs convert-tool onnx", "ConvertTool.py onnx",
-                                   "An ONNX model becomes a float model (.sim).", options };
+                                   "An ONNX model becomes a float model (.sim).", options, false };
 
 int cli_convert_tool(int argc, char **argv)
 {

@@ -9,7 +9,7 @@ static const cli_option options[] = {
     { "--version", CLI_FLAG, offsetof(args, version), NULL, false, NULL, "the same text" },
     { 0 },
 };
-static const cli_syntax syntax = { "sgs info", "show_sdk_info.py", "Versions, targets, this machine.", options };
+static const cli_syntax syntax = { "sgs info", "show_sdk_info.py", "Versions, targets, this machine.", options, false };
 
 int cli_info(int argc, char **argv)
 {

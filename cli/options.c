@@ -294,9 +294,11 @@ int cli_parse(const cli_syntax *s, int argc, char **argv, void *args)
         return print_help(s), -1;
     for (; r.at < argc; r.at++) {
         const char *arg = plain_dashes(argv[r.at]);
-        if (arg[0] != '-' || !arg[1])
+        const bool named = arg[0] == '-' && arg[1];
+        if (!named && (!s->plain || r.seen[0]))
             return complain(s, "expected an option, found '%s'", arg, NULL);
-        const int e = read_option(&r, arg, args);
+        r.seen[0] = r.seen[0] || !named;
+        const int e = named ? read_option(&r, arg, args) : store(s, s->option, arg, args);
         if (e != CLI_OK)
             return e;
     }

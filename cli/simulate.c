@@ -41,7 +41,7 @@ static const cli_option options[] = {
     { 0 },
 };
 static const cli_syntax syntax = { "sgs simulate", "simulator.py", "Runs a float, fixed or offline model on pictures.",
-                                   options };
+                                   options, false };
 
 static int bad_value(const char *option, const char *known, const char *found)
 {

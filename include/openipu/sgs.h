@@ -66,6 +66,28 @@ typedef struct sgs_convert_options {
 } sgs_convert_options;
 sgs_status sgs_convert(const sgs_convert_options *o, sgs_diag *d);
 
+/* ---- before anything: what of a model can be taken ------------------------------------------------------------ */
+
+typedef struct sgs_check_options {
+    const char *model_file;
+    const char *input_config;     /* inputs and outputs where it cuts the model, or NULL: the model's own */
+    const char *input_shapes;
+    sgs_log log;
+} sgs_check_options;
+/* Log lines: inputs, outputs, a table of operators, what cannot be taken in float or in fixed point and why, the largest part
+ * that can, and an input_config.ini to start from.  SGS_E_UNSUPPORTED when something cannot be taken. */
+sgs_status sgs_check(const sgs_check_options *o, sgs_diag *d);
+
+typedef struct sgs_extract_options {
+    const char *model_file;
+    const char *output_file;      /* in the model's folder, where the model keeps data in files beside it */
+    const char *const *input, *const *output; /* tensors between which the part lies */
+    int ninput, noutput;
+    const char *input_shapes;     /* of the whole model: gives the new inputs theirs */
+} sgs_extract_options;
+/* Writes a part of an ONNX model, its nodes and weights as they are: the manual's onnx.utils.extract_model. */
+sgs_status sgs_extract(const sgs_extract_options *o, sgs_diag *d);
+
 /* ---- samples: pictures through the user's preprocess scripts ------------------------------------------------------ */
 
 typedef struct sgs_samples_options {

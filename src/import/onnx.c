@@ -338,27 +338,40 @@ static sgs_status plan_outputs(sgs_onnx *o, plan *p, sgs_diag *d)
 
 /* ---- building -------------------------------------------------------------------------------------------------------------------------- */
 
+/* The first input of a node that nothing has made, or NULL. */
+static const char *absent_input(const sgs_onnx *o, const sgs_source_node *n)
+{
+    for (int k = 0; k < n->nin; k++)
+        if (n->in[k][0] && !sgs_map_get(&o->im.values, n->in[k]))
+            return n->in[k];
+    return NULL;
+}
+
+static sgs_status fail_absent(sgs_onnx *o, const sgs_source_node *n, const char *name, sgs_diag *d)
+{
+    if (!find_info(o->in, o->nin, name))
+        return sgs_src_fail(&o->im, n, d, "input '%s' does not exist", name);
+    sgs_fail(d, SGS_E_CONFIG, "the model's input '%s' is needed, but the configuration does not list it", name);
+    at_names(o, false, d);
+    sgs_hint(d, "add '%s' to inputs= in input_config.ini", name);
+    return SGS_E_CONFIG;
+}
+
+static sgs_status build_node(sgs_onnx *o, const sgs_source_node *n, sgs_diag *d)
+{
+    const char *absent = absent_input(o, n);
+    if (absent)
+        return fail_absent(o, n, absent, d);
+    sgs_status s = sgs_onnx_importer(n)->fn(&o->im, n, d);
+    if (s != SGS_OK)
+        sgs_fail_at(d, o->file, 0, sgs_src_label(n));
+    return s;
+}
+
 static sgs_status build_nodes(sgs_onnx *o, const sgs_onnx_order *order, sgs_diag *d)
 {
-    for (int i = 0; i < order->n; i++) {
-        const sgs_source_node *n = order->node[i];
-        for (int k = 0; k < n->nin; k++) {
-            if (!n->in[k][0] || sgs_map_get(&o->im.values, n->in[k]))
-                continue;
-            if (find_info(o->in, o->nin, n->in[k])) {
-                sgs_fail(d, SGS_E_CONFIG, "the model's input '%s' is needed, but the configuration does not list it", n->in[k]);
-                at_names(o, false, d);
-                sgs_hint(d, "add '%s' to inputs= in input_config.ini", n->in[k]);
-                return SGS_E_CONFIG;
-            }
-            return sgs_src_fail(&o->im, n, d, "input '%s' does not exist", n->in[k]);
-        }
-        sgs_status s = sgs_onnx_importer(n)->fn(&o->im, n, d);
-        if (s != SGS_OK) {
-            sgs_fail_at(d, o->file, 0, sgs_src_label(n));
-            return s;
-        }
-    }
+    for (int i = 0; i < order->n; i++)
+        SGS_TRY(build_node(o, order->node[i], d));
     return SGS_OK;
 }
 
@@ -441,7 +454,80 @@ static sgs_status register_inits(sgs_onnx *o, sgs_map *stop, sgs_diag *d)
     return SGS_OK;
 }
 
-static sgs_status import(sgs_onnx *o, sgs_span model, sgs_diag *d)
+/* ---- a survey -------------------------------------------------------------------------------------------------------------------------- */
+
+static void note_refusal(sgs_onnx_survey *s, bool *refused, int i, int node, const char *why)
+{
+    s->node[i].why = why;
+    s->nrefused++;
+    refused[node] = true;
+}
+
+/* Every node that can be built is built; of what lies behind a refused one nothing is known. */
+static sgs_status survey_nodes(sgs_onnx *o, const sgs_onnx_order *order, sgs_onnx_survey *s, sgs_diag *d)
+{
+    bool *refused = sgs_alloc_n(o->a, (size_t)o->nnode + 1, sizeof *refused);
+    sgs_map lost = { .a = o->a };
+    s->nnode = order->n;
+    s->node = sgs_alloc_n(o->a, (size_t)order->n + 1, sizeof *s->node);
+    for (int i = 0; i < order->n; i++) {
+        const sgs_source_node *n = order->node[i];
+        const char *absent = absent_input(o, n);
+        bool behind = s->unshaped != NULL;
+        sgs_diag why = { 0 };
+        s->node[i] = (sgs_onnx_report){ .op = n->op, .domain = n->domain, .label = sgs_src_label(n), .place = (int)(n - o->node) };
+        for (int k = 0; k < n->nin; k++)
+            behind = behind || sgs_map_get(&lost, n->in[k]);
+        if (absent && !behind)
+            return fail_absent(o, n, absent, d);
+        if (!sgs_onnx_importer(n))
+            note_refusal(s, refused, i, (int)(n - o->node), "no such operator");
+        else if (!behind && build_node(o, n, &why) != SGS_OK)
+            note_refusal(s, refused, i, (int)(n - o->node), sgs_strndup(o->a, why.text, strlen(why.text)));
+        else if (!behind)
+            continue;
+        for (int k = 0; k < n->nout; k++)
+            sgs_map_set(&lost, n->out[k], o);
+    }
+    o->refused = refused;
+    return SGS_OK;
+}
+
+static void survey_cut(sgs_onnx *o, const sgs_onnx_order *order, const plan *p, sgs_onnx_survey *s)
+{
+    const char **names = sgs_alloc_n(o->a, (size_t)p->ninput + 1, sizeof *names);
+    sgs_onnx_names in, out;
+    for (int i = 0; i < p->ninput; i++)
+        names[i] = p->input[i]->name;
+    s->cut_nodes = sgs_onnx_cut(o, order, &(sgs_onnx_ends){ names, p->ninput, p->output, p->noutput }, &in, &out);
+    s->cut_in = in.name, s->ncut_in = in.n;
+    s->cut_out = out.name, s->ncut_out = out.n;
+}
+
+static sgs_status survey(sgs_onnx *o, const sgs_onnx_order *order, plan *p, sgs_map *stop, sgs_onnx_survey *s, sgs_diag *d)
+{
+    sgs_diag why = { 0 };
+    *s = (sgs_onnx_survey){ .producer = o->producer, .file_nodes = o->nnode, .opset = o->opset, .in = p->input, .nin = p->ninput, .out = p->output, .nout = p->noutput };
+    const sgs_status inputs = make_inputs(o, p, stop, &why);
+    if (inputs == SGS_E_MODEL) {
+        s->unshaped = sgs_format(o->a, "%s", why.text);
+    } else if (inputs != SGS_OK) {
+        *d = why;
+        return inputs;
+    }
+    s->channels_last = o->channels_last;
+    SGS_TRY(survey_nodes(o, order, s, d));
+    if (s->nrefused)
+        survey_cut(o, order, p, s);
+    if (s->nrefused || s->unshaped)
+        return SGS_OK;
+    SGS_TRY(make_outputs(o, p, d));
+    return check_constants(o, d);
+}
+
+/* ---- the whole ------------------------------------------------------------------------------------------------------------------------- */
+
+static sgs_status import(sgs_onnx *o, sgs_span model, sgs_onnx_survey *look, sgs_diag *d)
 {
     sgs_map stop = { .a = o->a };
     sgs_onnx_order order;
@@ -454,6 +540,8 @@ static sgs_status import(sgs_onnx *o, sgs_span model, sgs_diag *d)
         if (p.input[i])
             sgs_map_set(&stop, p.input[i]->name, o);
     SGS_TRY(sgs_onnx_sort(o, &stop, p.output, p.noutput, &order, d));
+    if (look)
+        return survey(o, &order, &p, &stop, look, d);
     const char **names = sgs_alloc_n(o->a, (size_t)p.ninput + 1, sizeof *names);
     for (int i = 0; i < p.ninput; i++)
         names[i] = p.input[i] ? p.input[i]->name : o->opt->input_name[i];
@@ -465,7 +553,8 @@ static sgs_status import(sgs_onnx *o, sgs_span model, sgs_diag *d)
 }
 
 /* The model is `given`, or (NULL) the file itself. */
-static sgs_status import_file(sgs_graph **out, const char *path, const sgs_span *given, const sgs_onnx_options *opt, sgs_diag *d)
+static sgs_status import_file(sgs_graph **out, const char *path, const sgs_span *given, const sgs_onnx_options *opt, sgs_onnx_survey *look,
+                              sgs_diag *d)
 {
     static const sgs_onnx_options none;
     *out = NULL;
@@ -478,7 +567,7 @@ static sgs_status import_file(sgs_graph **out, const char *path, const sgs_span 
     if (s == SGS_OK) {
         o->fair = ((size_t)1 << 29) + SGS_ONNX_GROWTH * model.n;
         sgs_arena_limit(g->arena, o->opt->memory_limit ? (size_t)o->opt->memory_limit : o->fair);
-        s = import(o, model, d);
+        s = import(o, model, look, d);
         sgs_arena_limit(g->arena, 0);
     }
     if (s != SGS_OK) {
@@ -492,10 +581,15 @@ static sgs_status import_file(sgs_graph **out, const char *path, const sgs_span 
 
 sgs_status sgs_onnx_import(sgs_graph **g, const char *path, const sgs_onnx_options *o, sgs_diag *d)
 {
-    return import_file(g, path, NULL, o, d);
+    return import_file(g, path, NULL, o, NULL, d);
 }
 
 sgs_status sgs_onnx_import_span(sgs_graph **g, const char *path, sgs_span model, const sgs_onnx_options *o, sgs_diag *d)
 {
-    return import_file(g, path, &model, o, d);
+    return import_file(g, path, &model, o, NULL, d);
+}
+
+sgs_status sgs_onnx_look(sgs_graph **g, sgs_onnx_survey *s, const char *path, const sgs_onnx_options *o, sgs_diag *d)
+{
+    return import_file(g, path, NULL, o, s, d);
 }

@@ -3,6 +3,14 @@
 
 #include "ir/ir.h"
 
+typedef struct sgs_onnx_info {   /* ValueInfoProto of an input or output */
+    const char *name;
+    int type;                    /* sgs_type, or -1: unknown or not supported */
+    int rank;                    /* -1: not given */
+    int64_t dim[SGS_MAX_RANK];   /* -1: symbolic */
+    const char *symbol[SGS_MAX_RANK];
+} sgs_onnx_info;
+
 typedef struct sgs_onnx_options {
     const char *input_shapes;          /* --input_shapes, or NULL */
     const char *const *input_name;     /* the ini's inputs and outputs: order of the graph, and where it is cut; n 0: the model's own */
@@ -22,5 +30,41 @@ typedef struct sgs_onnx_options {
 sgs_status sgs_onnx_import(sgs_graph **g, const char *path, const sgs_onnx_options *o, sgs_diag *d);
 /* The same from memory, which must outlive the graph; external data lies in the folder of `path`. */
 sgs_status sgs_onnx_import_span(sgs_graph **g, const char *path, sgs_span model, const sgs_onnx_options *o, sgs_diag *d);
+
+/* ---- what can be taken ---- */
+
+typedef struct sgs_onnx_report { /* of a node that the outputs need */
+    const char *op, *domain, *label;
+    const char *why;             /* it cannot be taken; NULL: it can, as far as is known */
+    int place;                   /* among the nodes of the file */
+} sgs_onnx_report;
+
+typedef struct sgs_onnx_survey { /* lives as long as the graph that comes with it */
+    const char *producer;
+    int64_t opset;
+    int nnode, nrefused, file_nodes; /* nodes the outputs need; of them refused; in the file */
+    sgs_onnx_report *node;
+    const sgs_onnx_info **in;    /* the model's, or those asked for */
+    const char *const *out;
+    int nin, nout;
+    bool channels_last;          /* the model's own 4-D inputs and outputs are N,H,W,C */
+    const char *unshaped;        /* why an input has no static shape: nodes were judged by their operators alone; or NULL */
+    const char *const *cut_in, *const *cut_out; /* the largest part that can be taken, where some is refused */
+    int ncut_in, ncut_out, cut_nodes;
+} sgs_onnx_survey;
+
+/* Imports as sgs_onnx_import does, but goes on behind what it cannot take.  The graph is whole where s->nrefused is 0 and s->unshaped
+ * NULL; else it only holds the survey's memory. */
+sgs_status sgs_onnx_look(sgs_graph **g, sgs_onnx_survey *s, const char *path, const sgs_onnx_options *o, sgs_diag *d);
+
+/* The nodes of a survey of the file `model` as a model of their own, appended to `to`.  Graph inputs and outputs without a description in
+ * the file take theirs from the survey and from `outputs`, [s->nout] values in the model's own layout, or NULL where they are not known. */
+typedef struct sgs_onnx_part {
+    sgs_span model;
+    const sgs_onnx_survey *s;
+    sgs_value *const *outputs;
+    bool external;               /* found: a kept initializer lies in another file */
+} sgs_onnx_part;
+sgs_status sgs_onnx_write_part(sgs_onnx_part *p, sgs_buf *to, sgs_diag *d);
 
 #endif

@@ -21,6 +21,11 @@ const sgs_from *sgs_onnx_importer(const sgs_source_node *n)
     return NULL;
 }
 
+bool sgs_onnx_takes(const sgs_onnx *o, const sgs_source_node *n)
+{
+    return sgs_onnx_importer(n) && !(o->refused && o->refused[n - o->node]);
+}
+
 /* ---- order --------------------------------------------------------------------------------------------------------------------- */
 
 /* A second origin of a tensor is an error. */
@@ -132,7 +137,7 @@ typedef struct levels {
 
 static bool taken(const levels *l, int i)
 {
-    return l->level[i] == l->best && sgs_onnx_importer(l->order->node[i]);
+    return l->level[i] == l->best && sgs_onnx_takes(l->o, l->order->node[i]);
 }
 
 static int level_of(const levels *l, const char *tensor)
@@ -152,7 +157,7 @@ static void find_levels(levels *l)
         int at = CONSTANT;
         for (int k = 0; k < s->nin; k++)
             at = level_of(l, s->in[k]) > at ? level_of(l, s->in[k]) : at;
-        bool supported = sgs_onnx_importer(s) != NULL;
+        bool supported = sgs_onnx_takes(l->o, s);
         l->level[i] = supported ? at : (at < 0 ? 0 : at) + 1;
         for (int k = 0; k < s->nout; k++)
             sgs_map_set(&l->maker, s->out[k], &l->level[i]);
@@ -163,25 +168,16 @@ static void find_levels(levels *l)
     }
 }
 
-/* A quoted list for Python, each name once. */
-typedef struct name_list {
-    sgs_map seen;
-    sgs_buf text;
-} name_list;
-
-static void add_name(name_list *l, const char *name)
+static void add_name(sgs_onnx_names *l, const char *name)
 {
     if (!name[0] || sgs_map_get(&l->seen, name))
         return;
     sgs_map_set(&l->seen, name, l);
-    sgs_buf_printf(&l->text, "%s'", l->seen.n > 1 ? ", " : "");
-    for (const char *c = name; *c; c++)
-        sgs_buf_printf(&l->text, "%s%c", *c == '\'' || *c == '\\' ? "\\" : "", *c);
-    sgs_buf_printf(&l->text, "'");
+    l->name[l->n++] = name;
 }
 
 /* Tensors that enter and leave the best part. */
-static void list_ends(const levels *l, name_list *in, name_list *out)
+static void list_ends(const levels *l, sgs_onnx_names *in, sgs_onnx_names *out)
 {
     sgs_map own = { .a = l->o->a };
     for (int i = 0; i < l->order->n; i++)
@@ -202,21 +198,48 @@ static void list_ends(const levels *l, name_list *in, name_list *out)
             add_name(out, l->ends->output[i]);
 }
 
-static void hint_cut(sgs_onnx *o, const sgs_onnx_order *order, const sgs_onnx_ends *ends, sgs_diag *d)
+int sgs_onnx_cut(sgs_onnx *o, const sgs_onnx_order *order, const sgs_onnx_ends *ends, sgs_onnx_names *in, sgs_onnx_names *out)
 {
     levels l = { .o = o, .order = order, .ends = ends, .maker = { .a = o->a }, .input = { .a = o->a } };
+    size_t most = (size_t)ends->noutput + 1;
+    for (int i = 0; i < order->n; i++)
+        most += (size_t)order->node[i]->nin;
+    *in = (sgs_onnx_names){ .name = sgs_alloc_n(o->a, most, sizeof *in->name), .seen = { .a = o->a } };
+    *out = (sgs_onnx_names){ .name = sgs_alloc_n(o->a, most, sizeof *out->name), .seen = { .a = o->a } };
     find_levels(&l);
-    if (!l.size)
+    if (l.size)
+        list_ends(&l, in, out);
+    return l.size;
+}
+
+/* A quoted list for Python. */
+static void add_quoted(sgs_buf *b, const sgs_onnx_names *l)
+{
+    for (int i = 0; i < l->n; i++) {
+        sgs_buf_printf(b, "%s'", i ? ", " : "");
+        for (const char *c = l->name[i]; *c; c++)
+            sgs_buf_printf(b, "%s%c", *c == '\'' || *c == '\\' ? "\\" : "", *c);
+        sgs_buf_printf(b, "'");
+    }
+}
+
+static void hint_cut(sgs_onnx *o, const sgs_onnx_order *order, const sgs_onnx_ends *ends, sgs_diag *d)
+{
+    sgs_onnx_names in, out;
+    sgs_buf b = { 0 };
+    const int size = sgs_onnx_cut(o, order, ends, &in, &out);
+    if (!size)
         return;
-    name_list in = { .seen = { .a = o->a } }, out = { .seen = { .a = o->a } };
-    list_ends(&l, &in, &out);
-    if (in.text.n + out.text.n < 500)
-        sgs_hint(d, "%d of %d nodes can be taken together: onnx.utils.extract_model('%s', 'cut.onnx', [%s], [%s])", l.size, order->n, o->file,
-                 in.text.p ? in.text.p : "", out.text.p ? out.text.p : "");
+    sgs_buf_printf(&b, "[");
+    add_quoted(&b, &in);
+    sgs_buf_printf(&b, "], [");
+    add_quoted(&b, &out);
+    sgs_buf_printf(&b, "]");
+    if (b.n < 500)
+        sgs_hint(d, "%d of %d nodes can be taken together: onnx.utils.extract_model('%s', 'cut.onnx', %s)", size, order->n, o->file, b.p);
     else
-        sgs_hint(d, "%d of %d nodes can be taken together, between %zu and %zu tensors", l.size, order->n, in.seen.n, out.seen.n);
-    sgs_buf_free(&in.text);
-    sgs_buf_free(&out.text);
+        sgs_hint(d, "%d of %d nodes can be taken together, between %d and %d tensors", size, order->n, in.n, out.n);
+    sgs_buf_free(&b);
 }
 
 static void add_node(sgs_buf *b, const sgs_source_node *n)

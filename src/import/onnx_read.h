@@ -6,14 +6,6 @@
 #include "import/proto.h"
 #include "ops/source.h"
 
-typedef struct sgs_onnx_info {   /* ValueInfoProto of an input or output */
-    const char *name;
-    int type;                    /* sgs_type, or -1: unknown or not supported */
-    int rank;                    /* -1: not given */
-    int64_t dim[SGS_MAX_RANK];   /* -1: symbolic */
-    const char *symbol[SGS_MAX_RANK];
-} sgs_onnx_info;
-
 #define SGS_ONNX_GROWTH 8        /* memory an honest file may take, in its own size */
 
 typedef struct sgs_onnx_init {
@@ -36,6 +28,7 @@ typedef struct sgs_onnx {
     const char *producer;
     sgs_map files;               /* of external data */
     size_t fair;                 /* the memory limit so far */
+    const bool *refused;         /* by node, of a survey; or NULL */
     bool channels_last;          /* 4-D inputs and outputs of the model itself are N,H,W,C */
 } sgs_onnx;
 

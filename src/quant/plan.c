@@ -187,24 +187,45 @@ static void choose_types(sgs_quantizer *q)
             q->type[sgs_group_of(q, q->g->in[i])] = q->o->in[i].type;
 }
 
-/* Every node must have a fixed-point rule. */
+/* Why a node has no fixed-point form, or NULL. */
+static const char *refusal(const sgs_quantizer *q, const sgs_node *n)
+{
+    if (n->op->qrule == SGS_Q_NONE)
+        return "has no fixed-point form yet";
+    for (int i = 0; i < sgs_data_inputs(n); i++)
+        if (!n->in[i] || (n->in[i]->type != SGS_F32 && !(n->op->qrule == SGS_Q_MOVE && sgs_is_plain(n->in[i]) && n->in[i]->type == n->in[0]->type)))
+            return "works on values that are not float";
+    if (sgs_is_conv(n) && (!n->in[1]->data || (n->nin > 2 && n->in[2] && !n->in[2]->data)))
+        return "has weights or a bias that are known only at run time";
+    if (n->op == &sgs_op_deconv && from_image(q, n->in[0]))
+        return "reads an image directly, which has no fixed-point form yet";
+    return NULL;
+}
+
 static sgs_status check_rules(sgs_quantizer *q, sgs_diag *d)
 {
-    for (sgs_node *n = q->g->first; n; n = n->next) {
-        const char *why = n->op->qrule == SGS_Q_NONE ? "has no fixed-point form yet" : NULL;
-        for (int i = 0; i < sgs_data_inputs(n) && !why; i++)
-            if (!n->in[i] || (n->in[i]->type != SGS_F32 && !(n->op->qrule == SGS_Q_MOVE && sgs_is_plain(n->in[i]) && n->in[i]->type == n->in[0]->type)))
-                why = "works on values that are not float";
-        if (sgs_is_conv(n) && !why && (!n->in[1]->data || (n->nin > 2 && n->in[2] && !n->in[2]->data)))
-            why = "has weights or a bias that are known only at run time";
-        if (n->op == &sgs_op_deconv && !why && from_image(q, n->in[0]))
-            why = "reads an image directly, which has no fixed-point form yet";
+    for (const sgs_node *n = q->g->first; n; n = n->next) {
+        const char *why = refusal(q, n);
         if (why) {
             sgs_fail(d, SGS_E_UNSUPPORTED, "operator %s %s", n->op->name, why);
             return sgs_fail_at(d, q->g->file, 0, sgs_node_label(q->g, n));
         }
     }
     return SGS_OK;
+}
+
+int sgs_quantize_refused(sgs_graph *g, void (*refused)(void *user, const sgs_node *n, const char *why), void *user)
+{
+    uint8_t *none = SGS_NEW_N(g->arena, uint8_t, g->nvalue + 1);
+    const sgs_quantizer q = { .g = g, .image = none };
+    int count = 0;
+    for (const sgs_node *n = g->first; n; n = n->next) {
+        const char *why = refusal(&q, n);
+        if (why)
+            refused(user, n, why);
+        count += why != NULL;
+    }
+    return count;
 }
 
 sgs_status sgs_plan_types(sgs_quantizer *q, sgs_diag *d)

@@ -78,6 +78,8 @@ typedef struct sgs_quantizer {
 
 /* Before anything is observed: whether g has a fixed-point form and the ini's names fit.  g is used up. */
 sgs_status sgs_quantize_check(sgs_graph *g, const sgs_qoptions *o, sgs_diag *d);
+/* Calls `refused` for every node that has no fixed-point form whatever the ini says; returns their number. */
+int sgs_quantize_refused(sgs_graph *g, void (*refused)(void *user, const sgs_node *n, const char *why), void *user);
 /* Rewrites g; ranges are those of its values. */
 sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, sgs_diag *d);
 

@@ -116,13 +116,14 @@ def test_the_microcontroller_needs_memory_functions_alone(reader):
 def test_readme(tmp_path):
     """Its ini and its command lines, on a small network under the names it uses."""
     blocks = re.findall(r"(?:^    .*\n|^\n(?=    ))+", (ROOT / "README.md").read_text(), re.M)
-    commands = ["\n".join(line[4:] for line in b.splitlines()) for b in blocks if "python3 " in b]
+    commands = ["\n".join(line[4:] for line in b.splitlines()) for b in blocks if "python3 " in b or "build/" in b]
     (ini,) = ["\n".join(line[4:] for line in b.splitlines()) for b in blocks if "[INPUT_CONFIG]" in b]
-    assert len(commands) == 2
+    assert len(commands) == 3
     mine = tmp_path / "mine"
     (mine / "pictures").mkdir(parents=True)
     for shared in ("sdk", ".venv"):
         (mine / shared).symlink_to(ROOT / shared)
+    (mine / "build").symlink_to(BUILD)
     stand_in(mine / "mobilenet_v2.onnx", "input", "output")
     shutil.copy(mine / "mobilenet_v2.onnx", mine / "m.onnx")
     (mine / "input_config.ini").write_text(ini)
