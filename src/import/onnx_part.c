@@ -95,41 +95,40 @@ typedef struct part {
     int place;
 } part;
 
+/* The next field of *msg; false at its end or when *s is an error. */
+static bool next_field(sgs_span *msg, sgs_field *f, sgs_status *s, sgs_diag *d)
+{
+    bool end = false;
+    *s = sgs_proto_next(msg, f, &end, d);
+    return *s == SGS_OK && !end;
+}
+
 /* The string field `number` of a message, or "". */
 static sgs_status name_of(part *k, sgs_span msg, uint32_t number, const char **name, sgs_diag *d)
 {
     sgs_field f;
-    bool end;
+    sgs_status s;
     *name = "";
-    for (;;) {
-        SGS_TRY(sgs_proto_next(&msg, &f, &end, d));
-        if (end)
-            return SGS_OK;
+    while (next_field(&msg, &f, &s, d))
         if (f.number == number && f.wire == SGS_WIRE_BYTES)
             *name = sgs_proto_string(k->a, &f);
-    }
+    return s;
 }
 
 static sgs_status has_field(sgs_span msg, uint32_t number, bool *has, sgs_diag *d)
 {
     sgs_field f;
-    bool end;
-    for (;;) {
-        SGS_TRY(sgs_proto_next(&msg, &f, &end, d));
-        if (end)
-            return SGS_OK;
+    sgs_status s;
+    while (next_field(&msg, &f, &s, d))
         *has = *has || f.number == number;
-    }
+    return s;
 }
 
 static sgs_status use_names(part *k, sgs_span node, sgs_diag *d)
 {
     sgs_field f;
-    bool end;
-    for (;;) {
-        SGS_TRY(sgs_proto_next(&node, &f, &end, d));
-        if (end)
-            return SGS_OK;
+    sgs_status s;
+    while (next_field(&node, &f, &s, d)) {
         if (f.wire == SGS_WIRE_BYTES && (f.number == NODE_INPUT || f.number == NODE_OUTPUT))
             sgs_map_set(&k->used, sgs_proto_string(k->a, &f), k);
         if (f.wire == SGS_WIRE_BYTES && f.number == NODE_ATTR) {
@@ -137,6 +136,7 @@ static sgs_status use_names(part *k, sgs_span node, sgs_diag *d)
             SGS_TRY(has_field(f.bytes, ATTR_GRAPHS, &k->all_constants, d));
         }
     }
+    return s;
 }
 
 typedef sgs_status (*field_fn)(part *k, const sgs_field *f, sgs_buf *to, sgs_diag *d);
@@ -144,13 +144,10 @@ typedef sgs_status (*field_fn)(part *k, const sgs_field *f, sgs_buf *to, sgs_dia
 static sgs_status each_field(part *k, sgs_span msg, field_fn fn, sgs_buf *to, sgs_diag *d)
 {
     sgs_field f;
-    bool end;
-    for (;;) {
-        SGS_TRY(sgs_proto_next(&msg, &f, &end, d));
-        if (end)
-            return SGS_OK;
+    sgs_status s;
+    while (next_field(&msg, &f, &s, d))
         SGS_TRY(fn(k, &f, to, d));
-    }
+    return s;
 }
 
 /* First time through: what is used, what is described. */
