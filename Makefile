@@ -8,7 +8,7 @@ fresh = [ -f $(1)/build.ninja ] || $(2) meson setup $(1) $(3) >$(1).log 2>&1 || 
 quiet = $(1) >$(2) 2>&1 || { tail -60 $(2); exit 1; }
 TESTS = meson test --print-errorlogs --no-rebuild --num-processes 2
 
-.PHONY: all demo check check-gcc check-clang check-sanitize setup setup-test fuzz format lint install results clean
+.PHONY: all demo check check-gcc check-clang check-sanitize setup setup-test fuzz format lint install results conformance clean
 
 all: setup
 	@$(call fresh,$(BUILD))
@@ -72,6 +72,12 @@ results: setup-test
 	@$(call fresh,$(BUILD))
 	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
 	@.venv/bin/python tools/results.py --build $(BUILD) --shared $(SHARED) --out docs/RESULTS.md
+
+# Cases of other projects through the float simulator: DIR is one suite's folder.
+conformance: setup-test
+	@$(call fresh,$(BUILD))
+	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
+	@.venv/bin/python tools/conformance.py --tool $(BUILD)/tests/conformance/conformance_tool $(DIR)
 
 clean:
 	rm -rf build build-* *.log out

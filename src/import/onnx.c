@@ -384,6 +384,10 @@ static sgs_status own_value(sgs_onnx *o, const sgs_source_node *here, sgs_value 
         taken = taken || g->out[i] == *v;
     if (!taken)
         return SGS_OK;
+    if ((*v)->data && o->opt->constant_outputs) {
+        *v = sgs_const_new(g, (*v)->type, (*v)->rank, (*v)->dim, (*v)->data, false);
+        return SGS_OK;
+    }
     if ((*v)->data) {
         sgs_fail(d, SGS_E_UNSUPPORTED, "output '%s' is constant: it does not depend on any input", here->out[0]);
         return sgs_fail_at(d, o->file, 0, NULL);

@@ -20,6 +20,7 @@ typedef struct sgs_onnx_options {
     const char *const *output_name;
     int noutput;
     const bool *output_nchw;
+    bool constant_outputs;             /* an output that depends on no input is a constant of the graph; else it is refused */
     const char *ini;                   /* where those names stand, for messages, or NULL */
     int inputs_line, outputs_line;
     int64_t memory_limit;              /* bytes an import may take; 0: 512 MiB and eight times the files' size */

@@ -134,7 +134,7 @@ static sgs_status read_quant(reader *r, const info *t, sgs_value *v)
 static sgs_status read_constant(reader *r, uint32_t i, const info *t, sgs_span bytes)
 {
     int64_t need = t->count * sgs_type_bytes(t->type);
-    const void *data = bytes.p;
+    const void *data = bytes.p ? bytes.p : (const uint8_t *)""; /* no elements, yet a constant */
     if ((int64_t)bytes.n < need)
         return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: tensor '%s' needs %lld bytes, its buffer has %zu", sgs_fb_string(&r->f, t->table, 3), (long long)need,
                         bytes.n);

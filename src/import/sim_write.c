@@ -414,6 +414,8 @@ static sgs_status write_nodes(sgs_tfl_writer *w, sgs_diag *d)
             return sgs_fail(d, SGS_E_INTERNAL, "%s has %d outputs", n->op->name, n->nout);
         SGS_TRY(n->op->to_tflite ? n->op->to_tflite(w, n, d) : sgs_tfl_custom(w, n));
     }
+    for (int i = 0; i < w->g->nout; i++)
+        sgs_tfl_value(w, w->g->out[i]); /* constants among them are tensors too */
     return SGS_OK;
 }
 

@@ -78,7 +78,7 @@ static sgs_status from_onnx_cast(sgs_import *im, const sgs_source_node *s, sgs_d
         return sgs_src_refuse(im, s, d, "cast to data type %lld is not supported", (long long)to);
     sgs_cast_attr a = { types[to] };
     if (a.type == (int64_t)x->type)
-        y = x;
+        SGS_TRY(sgs_emit_same(im, s, x, &y, d));
     else
         SGS_TRY(sgs_emit(im, s, &sgs_op_cast, 1, &x, &a, &y, d));
     return sgs_src_out(im, s, 0, y, d);

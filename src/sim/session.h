@@ -11,6 +11,8 @@ void sgs_session_free(sgs_session *s);
 const sgs_graph *sgs_session_graph(const sgs_session *s);
 /* Buffer of any non-constant value (inputs: write before run; others: valid after it, until the next; only with keep_all for inner ones). */
 void *sgs_session_data(sgs_session *s, const sgs_value *v);
+/* NaN and infinity may go in and come out; else they are errors. */
+void sgs_session_any_numbers(sgs_session *s);
 sgs_status sgs_session_run(sgs_session *s, sgs_diag *d);
 /* Called after each node when set, with the node's outputs still in place: the observer's hook; it works without keep_all. */
 void sgs_session_watch(sgs_session *s, void (*fn)(void *user, const sgs_node *n, const sgs_tensor *out), void *user);

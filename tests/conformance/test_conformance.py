@@ -1,0 +1,30 @@
+"""The suites of ../shared/conformance through the float simulator: what passed stays passed, and nothing crashes or is read back wrong."""
+import os
+import pathlib
+import sys
+
+import pytest
+
+pytest.importorskip("onnx")
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tools"))
+import conformance  # noqa: E402
+
+SUITES = ROOT.parent / "shared" / "conformance"
+NAMES = ["onnx_node", "onnx_node_old", "onnx_pytorch", "onnx_light", "onnx2c", "tract_onnx"]
+TOOL = os.environ.get("CONFORMANCE_TOOL", str(ROOT / "build/tests/conformance/conformance_tool"))
+SECONDS = 10 * int(os.environ.get("MESON_TEST_TIMEOUT_MULTIPLIER", "1"))
+KNOWN = {line.split("\t")[0] for line in (pathlib.Path(__file__).parent / "known.tsv").read_text(encoding="utf-8").splitlines() if not line.startswith("#")}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_suite(name):
+    if not (SUITES / name).exists():
+        pytest.skip("the suites are not here")
+    results = conformance.run_suite(SUITES / name, TOOL, SECONDS)
+    assert len(results) > 4
+    lost = [f"{c['case']}: {why}" for c, how, why in results if c["class"] == "core" and how != "passed" and f"{name}/{c['case']}" not in KNOWN]
+    assert not lost, f"{len(lost)} core cases that passed:\n" + "\n".join(lost)
+    # A refusal comes at import; what is behind it must work.
+    broken = [f"{c['case']}: {why}" for c, how, why in results if why.startswith(("crash", "timeout", "internal")) or "(passes)" in why or "(sim)" in why]
+    assert not broken, "\n".join(broken)

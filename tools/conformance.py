@@ -1,0 +1,253 @@
+#!/usr/bin/env python3
+"""Runs a suite of conformance cases through the float simulator and judges it: `make conformance DIR=<suite folder>`.
+
+A suite is a folder with index.tsv, a case a line, and cases.tar.gz; ../shared/conformance/README.md says how a case is judged.  Inputs that the index
+calls const_shape or const_param become initializers.  Integers wider than the model's (8-bit ones aside) and float32 for float16 are taken for the
+same type where they hold the same numbers.
+"""
+import argparse
+import concurrent.futures
+import pathlib
+import re
+import subprocess
+import sys
+import tarfile
+import tempfile
+
+import numpy as np
+import onnx
+from onnx import numpy_helper
+
+TYPES = {"f32": np.float32, "f64": np.float64, "s64": np.int64, "s32": np.int32, "s16": np.int16, "s8": np.int8, "u8": np.uint8, "bool": np.bool_, "u16": np.uint16,
+         "f16": np.float16}
+# What stands for a type in our graphs: at its inputs, and at its outputs besides the type itself.
+INPUT = {"int64": np.int32, "int16": np.int32, "uint16": np.int32, "uint32": np.int32, "float16": np.float32, "float64": np.float32}
+STANDS_FOR = {"int64": {"s32"}, "int16": {"s32"}, "uint16": {"s32"}, "uint32": {"s32", "s64"}, "float16": {"f32"}, "float64": {"f32"}}
+NAMES = {"f32": "float32", "f64": "float64", "s64": "int64", "s32": "int32", "s16": "int16", "s8": "int8", "u8": "uint8", "bool": "bool", "u16": "uint16", "f16": "float16"}
+
+
+class Skip(Exception):
+    """A case that cannot be fed or judged here."""
+
+
+# ---- cases ----
+
+def read_index(suite):
+    lines = (suite / "index.tsv").read_text(encoding="utf-8").splitlines()
+    keys = lines[0].split("\t")
+    return [dict(zip(keys, line.split("\t"))) for line in lines[1:] if line]
+
+
+def tensor(path):
+    try:
+        message = onnx.TensorProto.FromString(path.read_bytes())
+        x = numpy_helper.to_array(message)
+    except Exception as e:
+        raise Skip(f"{path.name} is no tensor") from e
+    if x.dtype.kind not in "fiubV" and x.dtype.name != "bfloat16":
+        raise Skip(f"{path.name} holds {x.dtype.name}")
+    return x
+
+
+def numbered(folder, stem):
+    """{number: array} of the files stem_N.pb or stem_N.npy."""
+    found = {}
+    for f in folder.glob(f"{stem}_*"):
+        m = re.fullmatch(stem + r"_(\d+)\.(pb|npy)", f.name)
+        if m:
+            found[int(m[1])] = tensor(f) if m[2] == "pb" else np.load(f)
+    return found
+
+
+def data_sets(folder):
+    """[(inputs, outputs)] of a case, each {name: array}; for protobuf files the number stands for the name."""
+    table = folder / "case.tsv"
+    if table.exists():
+        rows = [line.split("\t") for line in table.read_text(encoding="utf-8").splitlines()]
+        return [tuple({r[1]: np.load(folder / r[2]) for r in rows if r[0] == kind} for kind in ("input", "output"))]
+    sets = sorted(folder.glob("test_data_set_*"))
+    return [(numbered(s, "input"), numbered(s, "output")) for s in sets]
+
+
+def numbers(text):
+    return {int(n) for n in re.findall(r"\d+", text or "")}
+
+
+def bind(model, inputs, constants):
+    """The model with static input shapes and those inputs as initializers; returns the names of the inputs that are left."""
+    fixed = {i.name for i in model.graph.initializer}
+    free = [i for i in model.graph.input if i.name not in fixed]
+    left = []
+    for k, info in enumerate(free):
+        x = inputs.get(info.name, inputs.get(k))
+        if x is None:
+            raise Skip(f"no data for input '{info.name}'")
+        if not info.type.HasField("tensor_type"):
+            raise Skip(f"input '{info.name}' is no tensor")
+        if k in constants:
+            kind = info.type.tensor_type.elem_type
+            model.graph.initializer.append(onnx.helper.make_tensor(info.name, kind, x.shape, x.tobytes(), raw=True) if x.dtype.itemsize and kind not in (21, 22, 23, 25, 26)
+                                           else numpy_helper.from_array(x, info.name))
+            model.graph.input.remove(info)
+            continue
+        shape = info.type.tensor_type.shape
+        shape.Clear()
+        for n in x.shape:
+            shape.dim.add().dim_value = n
+        left.append((info.name, x))
+    return left
+
+
+def ours(x):
+    """As our graphs take it."""
+    if x.dtype.name in ("bfloat16",) or x.dtype.kind == "V":
+        return x.astype(np.float32)
+    to = INPUT.get(x.dtype.name, x.dtype)
+    if np.issubdtype(to, np.integer) and x.size and x.dtype.kind in "iu" and (int(x.max()) > np.iinfo(to).max or int(x.min()) < np.iinfo(to).min):
+        raise Skip("an integer input does not fit 32 bits")
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(x.astype(to))
+
+
+class Job:
+    """One data set of a case, made ready to run."""
+
+    def __init__(self, case, folder, number, data, work):
+        self.case, self.prefix = case, work / f"{number}"
+        inputs, self.want = data
+        model = onnx.load(folder / "model.onnx")
+        left = bind(model, inputs, numbers(case["const_shape"]) | numbers(case["const_param"]))
+        self.outputs = [o.name for o in model.graph.output]
+        fields = [f"{self.prefix}.onnx", str(self.prefix), str(len(left))]
+        for k, (name, x) in enumerate(left):
+            path = f"{self.prefix}.in{k}"
+            ours(x).tofile(path)
+            fields += [name, path]
+        self.want = {self.outputs[k] if isinstance(k, int) else k: v for k, v in self.want.items()}
+        self.outputs = [o for o in self.outputs if o in self.want]
+        if not self.outputs:
+            raise Skip("no expected outputs")
+        external = [t for t in model.graph.initializer if t.external_data]
+        if external:
+            raise Skip("external data")
+        pathlib.Path(fields[0]).write_bytes(model.SerializeToString())
+        self.line = "\t".join(fields + self.outputs)
+
+
+# ---- judging ----
+
+def differs(got, want, case):
+    """Why an output is not what is wanted; "" when it is.  Also whether it needed the wider tolerance."""
+    kind, got = got
+    name = want.dtype.name
+    if NAMES[kind] != name and kind not in STANDS_FOR.get(name, ()):
+        return f"wrong type: {NAMES[kind]} for {name}"
+    if got.shape != want.shape:
+        return f"wrong shape: {list(got.shape)} for {list(want.shape)}"
+    if want.dtype.kind in "iub":
+        far = np.abs(got.astype(np.int64) - want.astype(np.int64)) > float(case["atol"] if float(case["atol"]) >= 1 else 0)
+    else:
+        g, w = got.astype(np.float64), want.astype(np.float64)
+        with np.errstate(invalid="ignore"):
+            near = np.abs(g - w) <= float(case["atol"]) + float(case["rtol"]) * np.abs(w)
+        far = ~(near | (np.isnan(g) & np.isnan(w)) | (g == w))
+    if not far.any():
+        return ""
+    at = np.unravel_index(np.argmax(far), far.shape)
+    return f"wrong numbers: {int(far.sum())} of {far.size}, first {got[at]!r} for {want[at]!r} at {[int(i) for i in at]}"
+
+
+def judge(job, ended):
+    if ended != "done":
+        return f"crash: {ended}" if ended.startswith("signal") else ended
+    text = pathlib.Path(f"{job.prefix}.txt").read_text(encoding="utf-8", errors="replace")
+    if text.startswith("error"):
+        head, _, rest = text.partition("\n")
+        words = head.split()
+        rest = re.sub(r"(/\S+/)?\d+\.onnx: ", "", rest.removeprefix("error: ")).strip().replace("\n", " | ")
+        return f"{words[-1] if len(words) > 2 else 'error'} ({words[1]}): {rest}"
+    for k, line in enumerate(text.splitlines()):
+        kind, dims = line.split(" ")
+        x = np.fromfile(f"{job.prefix}.{k}.bin", TYPES[kind]).reshape([int(n) for n in re.findall(r"\d+", dims)])
+        why = differs((kind, x), job.want[job.outputs[k]], job.case)
+        if why:
+            return f"{why} ('{job.outputs[k]}')"
+    return ""
+
+
+# ---- a suite ----
+
+def run_jobs(tool, jobs, seconds):
+    """{prefix: how it ended}"""
+    done = subprocess.run([tool, str(seconds)], input="".join(j.line + "\n" for j in jobs), capture_output=True, text=True, errors="replace")
+    if done.returncode:
+        raise SystemExit(f"conformance: {done.stderr.strip()}")
+    return dict(line.split("\t") for line in done.stdout.splitlines())
+
+
+def prepare(case, folder, work, jobs):
+    """Adds the case's jobs; returns why it is skipped, or ""."""
+    try:
+        sets = data_sets(folder)
+        if not sets:
+            return "no data"
+        jobs += [Job(case, folder, len(jobs) + i, data, work) for i, data in enumerate(sets)]
+    except Skip as e:
+        return str(e)
+    return ""
+
+
+def unpack(archive, folder):
+    """Its plain files, each inside the folder."""
+    with tarfile.open(archive) as tar:
+        members = [m for m in tar.getmembers() if m.isfile() and not m.name.startswith("/") and ".." not in pathlib.PurePosixPath(m.name).parts]
+        tar.extractall(folder, members)
+
+
+def run_suite(suite, tool, seconds=10, processes=2, only=""):
+    """[(case, "passed"|"failed"|"skipped", reason)]"""
+    index = [c for c in read_index(suite) if c["format"] == "onnx" and re.search(only, c["case"])]
+    with tempfile.TemporaryDirectory(prefix="conformance.") as tmp:
+        work = pathlib.Path(tmp)
+        unpack(suite / "cases.tar.gz", work / "cases")
+        jobs, skipped = [], {}
+        for case in index:
+            skipped[case["case"]] = prepare(case, work / "cases" / suite.name / case["case"], work, jobs)
+        with concurrent.futures.ThreadPoolExecutor(processes) as pool:
+            parts = list(pool.map(lambda k: run_jobs(tool, jobs[k::processes], seconds), range(processes)))
+        ended = {prefix: how for part in parts for prefix, how in part.items()}
+        reason = {}
+        for job in jobs:
+            name = job.case["case"]
+            reason[name] = reason.get(name) or judge(job, ended[str(job.prefix)])
+    return [(c, "skipped" if skipped[c["case"]] else "failed" if reason[c["case"]] else "passed", skipped[c["case"]] or reason[c["case"]]) for c in index]
+
+
+def summary(results):
+    lines = []
+    for kind in ("core", "extended"):
+        count = {how: sum(h == how for c, h, _ in results if c["class"] == kind) for how in ("passed", "failed", "skipped")}
+        lines.append(f"{kind}: {count['passed']} passed, {count['failed']} failed, {count['skipped']} skipped")
+    return lines
+
+
+def main():
+    p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    p.add_argument("suite", type=pathlib.Path)
+    p.add_argument("--tool", required=True, help="conformance_tool of a build")
+    p.add_argument("--out", type=pathlib.Path, help="a line a case: case, class, passed|failed|skipped, reason")
+    p.add_argument("--seconds", type=int, default=10, help="a case may take")
+    p.add_argument("--only", default="", help="cases whose name holds this pattern")
+    o = p.parse_args()
+    if not (o.suite / "index.tsv").exists():
+        p.error(f"{o.suite} holds no index.tsv: it is no suite")
+    results = run_suite(o.suite.resolve(), o.tool, o.seconds, only=o.only)
+    out = o.out or pathlib.Path(f"conformance-{o.suite.resolve().name}.tsv")
+    out.write_text("".join(f"{c['case']}\t{c['class']}\t{how}\t{why}\n" for c, how, why in results), encoding="utf-8")
+    print("\n".join(summary(results)))
+    print(f"a line for each case: {out}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
