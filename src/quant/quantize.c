@@ -406,6 +406,7 @@ static void quantize_conv(sgs_quantizer *q, sgs_node *n)
     bool image = x->id < q->nrange && q->image[x->id];
     const sgs_qinput *in = image ? &q->o->in[q->image[x->id] - 1] : NULL;
     layout(n, &w);
+    w.arena = g->arena;
     w.parts = n->op == &sgs_op_deconv;
     w.wide = q->wide[n->out[0]->id];
     w.level = q->o->level;

@@ -106,6 +106,7 @@ sgs_value *sgs_q_append(sgs_quantizer *q, sgs_node *n, sgs_type t, int64_t count
 
 /* Weights, bias and their scales of one convolution, made from floats. */
 typedef struct sgs_qweights {
+    sgs_arena *arena;               /* for what is needed meanwhile */
     int64_t outputs, taps, inputs;  /* per output: taps x inputs weights */
     int64_t step_o, step_t, step_i; /* element strides of the float weights and of w */
     const float *weights, *bias;    /* bias may be NULL */
