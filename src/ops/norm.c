@@ -1,5 +1,5 @@
 /* Normalizations, made of elementwise operators and reductions: LayerNormalization, InstanceNormalization,
- * GroupNormalization, MeanVarianceNormalization, LpNormalization, LRN. */
+ * GroupNormalization, RMSNormalization, MeanVarianceNormalization, LpNormalization, LRN. */
 #include <string.h>
 
 #include "ops/util.h"
@@ -34,17 +34,30 @@ static sgs_reduce_attr axes_from(int first, int rank)
     return a;
 }
 
-/* (x - mean) / sqrt(variance + epsilon) over the axes */
+/* sqrt(mean(x * x) + epsilon) over the axes */
+static sgs_status root_mean_square(sgs_import *im, const sgs_source_node *s, sgs_value *x, const sgs_reduce_attr *axes,
+                                   float epsilon, sgs_value **y, sgs_diag *d)
+{
+    SGS_TRY(two(im, s, &sgs_op_mul, x, x, y, d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_reduce_mean, 1, y, axes, y, d));
+    SGS_TRY(two(im, s, &sgs_op_add, *y, number(im, epsilon), y, d));
+    return sgs_emit(im, s, &sgs_op_sqrt, 1, y, NULL, y, d);
+}
+
+typedef struct moments {
+    sgs_value *mean, *deviation; /* sqrt(variance + epsilon) */
+} moments;
+
+/* (x - mean) / deviation over the axes; m may be NULL. */
 static sgs_status normalized(sgs_import *im, const sgs_source_node *s, sgs_value *x, const sgs_reduce_attr *axes,
-                             float epsilon, sgs_value **y, sgs_diag *d)
+                             float epsilon, sgs_value **y, moments *m, sgs_diag *d)
 {
     sgs_value *mean, *centred, *v;
     SGS_TRY(sgs_emit(im, s, &sgs_op_reduce_mean, 1, &x, axes, &mean, d));
     SGS_TRY(two(im, s, &sgs_op_sub, x, mean, &centred, d));
-    SGS_TRY(two(im, s, &sgs_op_mul, centred, centred, &v, d));
-    SGS_TRY(sgs_emit(im, s, &sgs_op_reduce_mean, 1, &v, axes, &v, d));
-    SGS_TRY(two(im, s, &sgs_op_add, v, number(im, epsilon), &v, d));
-    SGS_TRY(sgs_emit(im, s, &sgs_op_sqrt, 1, &v, NULL, &v, d));
+    SGS_TRY(root_mean_square(im, s, centred, axes, epsilon, &v, d));
+    if (m)
+        *m = (moments){ mean, v };
     return two(im, s, &sgs_op_div, centred, v, y, d);
 }
 
@@ -84,12 +97,34 @@ static sgs_status from_onnx_layernorm(sgs_import *im, const sgs_source_node *s, 
     SGS_TRY(sgs_src_int(s, "axis", &axis, d));
     SGS_TRY(sgs_src_float(s, "epsilon", &epsilon, d));
     SGS_TRY(sgs_src_axis(im, s, &axis, x->rank, d));
-    for (int i = 1; i < s->nout; i++)
-        if (s->out[i][0])
-            return sgs_src_refuse(im, s, d, "the outputs Mean and InvStdDev are not supported");
     const sgs_reduce_attr axes = axes_from((int)axis, x->rank);
-    SGS_TRY(normalized(im, s, x, &axes, epsilon, &y, d));
+    moments m;
+    SGS_TRY(normalized(im, s, x, &axes, epsilon, &y, &m, d));
     SGS_TRY(scaled(im, s, scale, sgs_src_opt(im, s, 2), &y, d));
+    SGS_TRY(sgs_src_out(im, s, 0, y, d));
+    if (s->nout > 1 && s->out[1][0])
+        SGS_TRY(sgs_src_out(im, s, 1, m.mean, d));
+    if (s->nout < 3 || !s->out[2][0])
+        return SGS_OK;
+    SGS_TRY(sgs_emit(im, s, &sgs_op_reciprocal, 1, &m.deviation, NULL, &y, d));
+    return sgs_src_out(im, s, 2, y, d);
+}
+
+/* x / sqrt(mean(x * x) + epsilon) * scale */
+static sgs_status from_onnx_rmsnorm(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x, *scale, *y;
+    int64_t axis = -1;
+    float epsilon = 1e-5f;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(sgs_src_in(im, s, 1, &scale, d));
+    SGS_TRY(sgs_src_int(s, "axis", &axis, d));
+    SGS_TRY(sgs_src_float(s, "epsilon", &epsilon, d));
+    SGS_TRY(sgs_src_axis(im, s, &axis, x->rank, d));
+    const sgs_reduce_attr axes = axes_from((int)axis, x->rank);
+    SGS_TRY(root_mean_square(im, s, x, &axes, epsilon, &y, d));
+    SGS_TRY(two(im, s, &sgs_op_div, x, y, &y, d));
+    SGS_TRY(scaled(im, s, scale, NULL, &y, d));
     return sgs_src_out(im, s, 0, y, d);
 }
 
@@ -102,7 +137,7 @@ static sgs_status from_onnx_instancenorm(sgs_import *im, const sgs_source_node *
     if (x->rank < 3)
         return sgs_src_fail(im, s, d, "expected an input of at least 3 dimensions, found %d", x->rank);
     const sgs_reduce_attr axes = axes_from(2, x->rank);
-    SGS_TRY(normalized(im, s, x, &axes, epsilon, &y, d));
+    SGS_TRY(normalized(im, s, x, &axes, epsilon, &y, NULL, d));
     SGS_TRY(scaled_by_channel(im, s, x->rank, &y, d));
     return sgs_src_out(im, s, 0, y, d);
 }
@@ -122,7 +157,7 @@ static sgs_status from_onnx_groupnorm(sgs_import *im, const sgs_source_node *s, 
                   flat[] = { x->dim[0], groups, each };
     const sgs_reduce_attr axes = axes_from(2, 3);
     SGS_TRY(shaped(im, s, x, 3, flat, &y, d));
-    SGS_TRY(normalized(im, s, y, &axes, epsilon, &y, d));
+    SGS_TRY(normalized(im, s, y, &axes, epsilon, &y, NULL, d));
     if (s->opset < 21)
         SGS_TRY(scaled_by_channel(im, s, 3, &y, d));
     SGS_TRY(shaped(im, s, y, x->rank, x->dim, &y, d));
@@ -147,7 +182,7 @@ static sgs_status from_onnx_mvn(sgs_import *im, const sgs_source_node *s, sgs_di
     for (int i = 0; i < x->rank; i++)
         if (gathered[i])
             axes.axis[axes.n++] = i;
-    SGS_TRY(normalized(im, s, x, &axes, 1e-9f, &y, d));
+    SGS_TRY(normalized(im, s, x, &axes, 1e-9f, &y, NULL, d));
     return sgs_src_out(im, s, 0, y, d);
 }
 
@@ -209,6 +244,7 @@ static sgs_status from_onnx_lrn(sgs_import *im, const sgs_source_node *s, sgs_di
 static const sgs_op *const ops[] = { NULL };
 static const sgs_from onnx[] = {
     { "LayerNormalization", from_onnx_layernorm, 17 },
+    { "RMSNormalization", from_onnx_rmsnorm, 23 },
     { "InstanceNormalization", from_onnx_instancenorm, 1 },
     { "GroupNormalization", from_onnx_groupnorm, 18 },
     { "MeanVarianceNormalization", from_onnx_mvn, 9 },

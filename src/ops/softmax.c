@@ -23,18 +23,20 @@ static sgs_status softmax_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out
 
 /* ---- float ---------------------------------------------------------------------------------------------------------- */
 
+/* What is -infinity throughout, masked, is 0 throughout. */
 static void one(const float *x, float *y, int64_t n, int64_t step)
 {
     float best = -INFINITY;
     double sum = 0;
     for (int64_t i = 0; i < n; i++)
         best = x[i * step] > best ? x[i * step] : best;
+    const bool masked = best == -INFINITY;
     for (int64_t i = 0; i < n; i++) {
-        y[i * step] = expf(x[i * step] - best);
+        y[i * step] = masked ? 0 : expf(x[i * step] - best);
         sum += (double)y[i * step];
     }
     for (int64_t i = 0; i < n; i++)
-        y[i * step] = (float)((double)y[i * step] / sum);
+        y[i * step] = masked ? 0 : (float)((double)y[i * step] / sum);
 }
 
 static sgs_status softmax_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)

@@ -7,6 +7,7 @@
 #define FAMILIES(X) \
     X(argmax) \
     X(arith) \
+    X(attention) \
     X(batchnorm) \
     X(clamp) \
     X(concat) \

@@ -1,0 +1,54 @@
+/* Spelling a source operator out in operators of ours.  The first error stays in `status` and ends the emission: what is asked for afterwards gives
+ * back its first operand, so that a caller looks at `status` once, at the end. */
+#ifndef SGS_OPS_SPELL_H
+#define SGS_OPS_SPELL_H
+
+#include "ops/util.h"
+
+typedef struct sgs_spell {
+    sgs_import *im;
+    const sgs_source_node *s;
+    sgs_diag *d;
+    sgs_status status;
+} sgs_spell;
+
+sgs_value *sgs_sp_one(sgs_spell *p, const sgs_op *op, sgs_value *x, const void *attr);
+sgs_value *sgs_sp_two(sgs_spell *p, const sgs_op *op, sgs_value *a, sgs_value *b);
+sgs_value *sgs_sp_number(sgs_spell *p, float v);
+/* One integer of a type. */
+sgs_value *sgs_sp_integer(sgs_spell *p, sgs_type t, int64_t v);
+/* x op v */
+sgs_value *sgs_sp_by(sgs_spell *p, const sgs_op *op, sgs_value *x, float v);
+sgs_value *sgs_sp_reshape(sgs_spell *p, sgs_value *x, int rank, const int64_t *dim);
+/* x with an axis of one element before `axis`, or without that axis. */
+sgs_value *sgs_sp_unsqueeze(sgs_spell *p, sgs_value *x, int axis);
+sgs_value *sgs_sp_squeeze(sgs_spell *p, sgs_value *x, int axis);
+/* perm[rank of x] */
+sgs_value *sgs_sp_transpose(sgs_spell *p, sgs_value *x, const int64_t *perm);
+/* Elements start, start + step, ... along one axis. */
+sgs_value *sgs_sp_slice(sgs_spell *p, sgs_value *x, int axis, int64_t start, int64_t size, int64_t step);
+sgs_value *sgs_sp_concat(sgs_spell *p, int n, sgs_value *const *list, int axis);
+/* Axes of one element repeated; x has this rank. */
+sgs_value *sgs_sp_expand(sgs_spell *p, sgs_value *x, const int64_t *dim);
+/* As it is when it has the type already. */
+sgs_value *sgs_sp_cast(sgs_spell *p, sgs_value *x, sgs_type t);
+/* Over axes first .. rank - 1, which stay. */
+sgs_value *sgs_sp_reduce(sgs_spell *p, const sgs_op *op, sgs_value *x, int first);
+/* The same tensor as a value that can take another name. */
+sgs_value *sgs_sp_own(sgs_spell *p, sgs_value *x);
+/* A constant to be filled; NULL when there is no room for it. */
+sgs_value *sgs_sp_const(sgs_spell *p, sgs_type t, int rank, const int64_t *dim, void **data);
+/* sgs_src_fail, sgs_src_refuse */
+void sgs_sp_fail(sgs_spell *p, const char *fmt, ...) SGS_PRINTF(2, 3);
+void sgs_sp_refuse(sgs_spell *p, const char *fmt, ...) SGS_PRINTF(2, 3);
+
+/* Inputs and attributes; an input that is missing is an error and gives NULL, so look at `status` before using it. */
+sgs_value *sgs_sp_in(sgs_spell *p, int i);
+int64_t sgs_sp_int(sgs_spell *p, const char *name, int64_t absent);
+float sgs_sp_float(sgs_spell *p, const char *name, float absent);
+int64_t sgs_sp_axis(sgs_spell *p, const char *name, int64_t absent, int rank);
+/* Ties an output that someone wants. */
+void sgs_sp_out(sgs_spell *p, int i, sgs_value *v);
+bool sgs_sp_wants(const sgs_spell *p, int i);
+
+#endif
