@@ -55,6 +55,8 @@ typedef struct attr_lists {
     sgs_src_attr *a;
     sgs_ints ints;
     sgs_floats floats;
+    sgs_span *strings;
+    int nstrings;
     int64_t type;
     bool seen_i, seen_f, seen_s, seen_t, other;
 } attr_lists;
@@ -64,6 +66,7 @@ static sgs_status attr_field(sgs_onnx *o, void *into, const sgs_field *f, int de
     (void)depth;
     attr_lists *l = into;
     const char *name;
+    sgs_span *s;
     switch (f->number) {
     case ATTR_NAME: return string(o, f, "attribute name", &l->a->name, d);
     case ATTR_F: l->a->f = sgs_bits_f32((uint32_t)f->value); l->seen_f = true; return sgs_proto_want(f, SGS_WIRE_32, "attribute f", d);
@@ -76,8 +79,14 @@ static sgs_status attr_field(sgs_onnx *o, void *into, const sgs_field *f, int de
     case ATTR_FLOATS: return sgs_proto_floats(o->a, f, &l->floats, d);
     case ATTR_INTS: return sgs_proto_ints(o->a, f, &l->ints, d);
     case ATTR_TYPE: l->type = (int64_t)f->value; return sgs_proto_want(f, SGS_WIRE_VARINT, "attribute type", d);
-    case ATTR_G:
     case ATTR_STRINGS:
+        SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "attribute strings", d));
+        s = push(o->a, &l->strings, &l->nstrings, sizeof *s);
+        if (!s)
+            return no_room("strings", d);
+        *s = f->bytes;
+        return SGS_OK;
+    case ATTR_G:
     case ATTR_TENSORS:
     case ATTR_GRAPHS:
     case ATTR_SPARSE:
@@ -96,11 +105,12 @@ static sgs_src_kind attr_kind(const attr_lists *l)
     case KIND_TENSOR: return l->seen_t ? SGS_SRC_TENSOR : SGS_SRC_OTHER;
     case KIND_FLOATS: return SGS_SRC_FLOATS;
     case KIND_INTS: return SGS_SRC_INTS;
+    case KIND_STRINGS: return SGS_SRC_STRINGS;
     case KIND_NONE: break;
     default: return SGS_SRC_OTHER;
     }
     return l->other ? SGS_SRC_OTHER : l->seen_t ? SGS_SRC_TENSOR : l->seen_s ? SGS_SRC_STRING : l->ints.n ? SGS_SRC_INTS
-           : l->floats.n ? SGS_SRC_FLOATS : l->seen_f ? SGS_SRC_FLOAT : SGS_SRC_INT;
+           : l->floats.n ? SGS_SRC_FLOATS : l->nstrings ? SGS_SRC_STRINGS : l->seen_f ? SGS_SRC_FLOAT : SGS_SRC_INT;
 }
 
 static sgs_status read_attr(sgs_onnx *o, sgs_source_node *n, sgs_span msg, int depth, sgs_diag *d)
@@ -116,7 +126,8 @@ static sgs_status read_attr(sgs_onnx *o, sgs_source_node *n, sgs_span msg, int d
     a->kind = attr_kind(&l);
     a->ints = l.ints.v;
     a->floats = l.floats.v;
-    a->n = (int)(a->kind == SGS_SRC_FLOATS ? l.floats.n : l.ints.n);
+    a->strings = l.strings;
+    a->n = a->kind == SGS_SRC_STRINGS ? l.nstrings : (int)(a->kind == SGS_SRC_FLOATS ? l.floats.n : l.ints.n);
     return SGS_OK;
 }
 

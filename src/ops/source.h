@@ -5,16 +5,17 @@
 #include "base/map.h"
 #include "ops/op.h"
 
-typedef enum sgs_src_kind { SGS_SRC_INT, SGS_SRC_FLOAT, SGS_SRC_STRING, SGS_SRC_INTS, SGS_SRC_FLOATS, SGS_SRC_TENSOR, SGS_SRC_OTHER } sgs_src_kind;
+typedef enum sgs_src_kind { SGS_SRC_INT, SGS_SRC_FLOAT, SGS_SRC_STRING, SGS_SRC_INTS, SGS_SRC_FLOATS, SGS_SRC_STRINGS, SGS_SRC_TENSOR, SGS_SRC_OTHER } sgs_src_kind;
 typedef struct sgs_src_attr {
     const char *name;
     sgs_src_kind kind;
     int64_t i;
     float f;
     sgs_span s;                   /* STRING */
-    int n;                        /* INTS, FLOATS */
+    int n;                        /* INTS, FLOATS, STRINGS */
     const int64_t *ints;
     const float *floats;
+    const sgs_span *strings;
     sgs_value *tensor;            /* TENSOR: already a constant of the graph */
 } sgs_src_attr;
 

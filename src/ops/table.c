@@ -24,6 +24,7 @@
     X(pool) \
     X(prelu) \
     X(quantize) \
+    X(recurrent) \
     X(reduce) \
     X(reshape) \
     X(resize) \
