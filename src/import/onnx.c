@@ -130,6 +130,8 @@ static sgs_status make_input(sgs_onnx *o, const sgs_onnx_info *in, const shape *
     if (differ)
         SGS_TRY((l.own_nchw ? sgs_emit_nchw : sgs_emit_nhwc)(&o->im, &here, v, &own, d));
     sgs_map_set(&o->im.values, in->name, own);
+    if (in->narrow)
+        sgs_map_set(&o->im.narrow, in->name, (void *)(uintptr_t)in->narrow);
     return SGS_OK;
 }
 
@@ -565,7 +567,7 @@ static sgs_status import_file(sgs_graph **out, const char *path, const sgs_span 
     sgs_span model = given ? *given : (sgs_span){ 0 };
     sgs_graph *g = sgs_graph_new(path);
     sgs_onnx *o = SGS_NEW(g->arena, sgs_onnx);
-    *o = (sgs_onnx){ .im = { .g = g, .framework = "ONNX", .values = { .a = g->arena } }, .a = g->arena, .file = g->file, .opt = opt ? opt : &none,
+    *o = (sgs_onnx){ .im = { .g = g, .framework = "ONNX", .values = { .a = g->arena }, .narrow = { .a = g->arena } }, .a = g->arena, .file = g->file, .opt = opt ? opt : &none,
                      .files = { .a = g->arena } };
     sgs_status s = given ? SGS_OK : sgs_graph_map(g, path, &model, d);
     if (s == SGS_OK) {

@@ -177,11 +177,12 @@ static sgs_status shape_field(sgs_onnx *o, void *into, const sgs_field *f, int d
 
 static sgs_status tensor_type_field(sgs_onnx *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
 {
-    static const int8_t types[] = { -1, SGS_F32, SGS_U8, SGS_S8, SGS_S32, SGS_S32, SGS_S32, SGS_S64, -1, SGS_BOOL, SGS_F32, SGS_F32 };
+    static const int8_t types[] = { -1, SGS_F32, SGS_U8, SGS_S8, SGS_S32, SGS_S32, SGS_S32, SGS_S64, -1, SGS_BOOL, SGS_F32, SGS_F32, SGS_S64 };
     sgs_onnx_info *v = into;
     if (f->number == TENSOR_TYPE_ELEM) {
         SGS_TRY(sgs_proto_want(f, SGS_WIRE_VARINT, "elem_type", d));
         v->type = f->value < sizeof types ? types[f->value] : -1;
+        v->narrow = sgs_onnx_narrow((int64_t)f->value);
     } else if (f->number == TENSOR_TYPE_SHAPE) {
         SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "shape", d));
         v->rank = 0;

@@ -34,6 +34,8 @@ typedef struct sgs_onnx {
 
 /* Fills o from the file's bytes: opset, inputs, outputs, initializers (as constants of o->im.g), nodes in file order. */
 sgs_status sgs_onnx_read(sgs_onnx *o, sgs_span model, sgs_diag *d);
+/* The type of 16-bit integers, which the graph holds in 32; NULL of all others. */
+const sgs_type *sgs_onnx_narrow(int64_t data_type);
 /* One TensorProto as a constant; *name is its name, "" when it has none. */
 sgs_status sgs_onnx_tensor(sgs_onnx *o, sgs_span msg, const char **name, sgs_value **out, sgs_diag *d);
 

@@ -177,6 +177,12 @@ static int target_type(int64_t type)
     return type >= 1 && type < (int64_t)sizeof types ? types[type] : -1;
 }
 
+const sgs_type *sgs_onnx_narrow(int64_t data_type)
+{
+    static const sgs_type types[] = { SGS_U16, SGS_S16 };
+    return data_type == DATA_UINT16 ? &types[0] : data_type == DATA_INT16 ? &types[1] : NULL;
+}
+
 /* Element i of raw data, as bits. */
 static uint64_t raw_bits(const tensor *t, int64_t i)
 {
@@ -268,6 +274,8 @@ sgs_status sgs_onnx_tensor(sgs_onnx *o, sgs_span msg, const char **name, sgs_val
         s = read_field(&t, &f, d);
     }
     *name = t.name ? t.name : "";
+    if (s == SGS_OK && sgs_onnx_narrow(t.type))
+        sgs_map_set(&o->im.narrow, *name, (void *)(uintptr_t)sgs_onnx_narrow(t.type));
     if (s == SGS_OK)
         s = make(&t, out, d);
     if (s != SGS_OK)

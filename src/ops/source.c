@@ -147,6 +147,12 @@ sgs_status sgs_src_in(sgs_import *im, const sgs_source_node *s, int i, sgs_value
     return sgs_src_fail(im, s, d, "input '%s' does not exist", s->in[i]);
 }
 
+sgs_type sgs_src_type(sgs_import *im, const sgs_source_node *s, int i, const sgs_value *v)
+{
+    const sgs_type *narrow = i < s->nin ? sgs_map_get(&im->narrow, s->in[i]) : NULL;
+    return narrow ? *narrow : v->type;
+}
+
 sgs_status sgs_src_out(sgs_import *im, const sgs_source_node *s, int i, sgs_value *v, sgs_diag *d)
 {
     if (i >= s->nout || !s->out[i][0])

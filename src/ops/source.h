@@ -33,6 +33,7 @@ typedef struct sgs_source_node {
 typedef struct sgs_import {
     sgs_graph *g;
     sgs_map values;               /* source name -> value */
+    sgs_map narrow;               /* source name -> the sgs_type that the file gives a tensor that is wider here (16-bit integers) */
     bool by_number;               /* source names are the reader's numbers, not names to keep or show */
     bool as_is;                   /* nodes of constants stay nodes */
     bool joined;                  /* the source node before this one is part of the same node of ours (.sim files) */
@@ -42,6 +43,8 @@ typedef struct sgs_import {
 /* Values by slot.  An absent optional input gives NULL; a missing required one is an error that names the node. */
 sgs_status sgs_src_in(sgs_import *im, const sgs_source_node *s, int i, sgs_value **v, sgs_diag *d);
 sgs_value *sgs_src_opt(sgs_import *im, const sgs_source_node *s, int i);
+/* The type that the file gives input i, where it says one: 16-bit integers are S32 in the graph. */
+sgs_type sgs_src_type(sgs_import *im, const sgs_source_node *s, int i, const sgs_value *v);
 /* Ties output i of the source node to a value and gives it its name there. */
 sgs_status sgs_src_out(sgs_import *im, const sgs_source_node *s, int i, sgs_value *v, sgs_diag *d);
 /* Attribute access; a wrong kind is an error.  Absent: *v keeps its default. */

@@ -38,6 +38,8 @@ sgs_value *sgs_sp_reduce(sgs_spell *p, const sgs_op *op, sgs_value *x, int first
 sgs_value *sgs_sp_own(sgs_spell *p, sgs_value *x);
 /* A constant to be filled; NULL when there is no room for it. */
 sgs_value *sgs_sp_const(sgs_spell *p, sgs_type t, int rank, const int64_t *dim, void **data);
+/* Another source operator with this node's attributes and these inputs, through its own importer. */
+sgs_value *sgs_sp_call(sgs_spell *p, const char *op, int n, sgs_value *const *in);
 /* sgs_src_fail, sgs_src_refuse */
 void sgs_sp_fail(sgs_spell *p, const char *fmt, ...) SGS_PRINTF(2, 3);
 void sgs_sp_refuse(sgs_spell *p, const char *fmt, ...) SGS_PRINTF(2, 3);

@@ -23,6 +23,7 @@
     X(pad) \
     X(pool) \
     X(prelu) \
+    X(qdq) \
     X(quantize) \
     X(recurrent) \
     X(reduce) \

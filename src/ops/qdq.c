@@ -1,0 +1,244 @@
+/* ONNX's quantized operators, spelled out on whole numbers in f32: exact where sums stay below 2^24. */
+#include <string.h>
+
+#include "ops/spell.h"
+
+/* ---- scales along an axis ----------------------------------------------------------------------------------------------- */
+
+typedef struct grid { /* how scales and zero points lie on a tensor */
+    const sgs_value *x;
+    int axis;
+    int64_t block;    /* 0: one number an index of the axis */
+} grid;
+
+/* Each number for `block` elements of the axis, the last ones perhaps for fewer. */
+static sgs_value *in_blocks(sgs_spell *p, const grid *g, sgs_value *v)
+{
+    if (p->status == SGS_OK && (v->rank != g->x->rank || v->rank == SGS_MAX_RANK || v->dim[g->axis] * g->block < g->x->dim[g->axis]))
+        sgs_sp_fail(p, "scales of blocks must have the input's rank and cover its axis");
+    if (p->status != SGS_OK)
+        return v;
+    int64_t wide[SGS_MAX_RANK + 1], dim[SGS_MAX_RANK];
+    for (int i = 0; i < v->rank; i++) {
+        wide[i + (i > g->axis)] = v->dim[i];
+        dim[i] = i == g->axis ? v->dim[i] * g->block : v->dim[i];
+    }
+    wide[g->axis + 1] = g->block;
+    const int rank = v->rank;
+    v = sgs_sp_reshape(p, sgs_sp_expand(p, sgs_sp_unsqueeze(p, v, g->axis + 1), wide), rank, dim);
+    return sgs_sp_slice(p, v, g->axis, 0, g->x->dim[g->axis], 1);
+}
+
+/* As it broadcasts over x. */
+static sgs_value *along(sgs_spell *p, const grid *g, sgs_value *v)
+{
+    int64_t dim[SGS_MAX_RANK];
+    if (g->block)
+        return in_blocks(p, g, v);
+    if (v->rank != 1 || g->x->rank < 2)
+        return v;
+    for (int i = 0; i < g->x->rank; i++)
+        dim[i] = i == g->axis ? v->dim[0] : 1;
+    return sgs_sp_reshape(p, v, g->x->rank, dim);
+}
+
+static grid grid_of(sgs_spell *p, const sgs_value *x, const sgs_value *scale)
+{
+    grid g = { .x = x };
+    const bool spread = p->status == SGS_OK && scale->rank > 0 && x->rank > 0;
+    g.axis = spread ? (int)sgs_sp_axis(p, "axis", x->rank > 1 ? 1 : 0, x->rank) : 0;
+    g.block = sgs_sp_int(p, "block_size", 0);
+    return g;
+}
+
+/* Whole numbers less their zero point, which may be absent. */
+static sgs_value *centred(sgs_spell *p, sgs_value *x, sgs_value *zero)
+{
+    x = sgs_sp_cast(p, x, SGS_F32);
+    return zero ? sgs_sp_two(p, &sgs_op_sub, x, sgs_sp_cast(p, zero, SGS_F32)) : x;
+}
+
+static bool range_of(sgs_type t, sgs_act_attr *r)
+{
+    switch (t) {
+    case SGS_U8: *r = (sgs_act_attr){ 0, 255 }; return true;
+    case SGS_S8: *r = (sgs_act_attr){ -128, 127 }; return true;
+    case SGS_U16: *r = (sgs_act_attr){ 0, 65535 }; return true;
+    case SGS_S16: *r = (sgs_act_attr){ -32768, 32767 }; return true;
+    default: return false;
+    }
+}
+
+/* Real steps x to the nearest whole one, off by the zero point (or NULL), as far as the type reaches. */
+static sgs_value *stepped(sgs_spell *p, sgs_value *x, sgs_value *zero, sgs_type t)
+{
+    sgs_act_attr range = { 0, 0 };
+    if (!range_of(t, &range))
+        sgs_sp_refuse(p, "quantization to %s is not supported", sgs_type_name(t));
+    x = sgs_sp_one(p, &sgs_op_round, x, NULL);
+    if (zero)
+        x = sgs_sp_two(p, &sgs_op_add, x, sgs_sp_cast(p, zero, SGS_F32));
+    x = sgs_sp_one(p, &sgs_op_clip, x, &range);
+    return sgs_sp_cast(p, x, t == SGS_U16 || t == SGS_S16 ? SGS_S32 : t);
+}
+
+/* ---- QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear ------------------------------------------------------------------- */
+
+/* The type of the zero point, else of output_dtype. */
+static sgs_type target(sgs_spell *p, const sgs_value *zero, int input)
+{
+    static const int8_t types[] = { SGS_U8, -1, SGS_U8, SGS_S8, SGS_U16, SGS_S16 };
+    const int64_t t = sgs_sp_int(p, "output_dtype", 0);
+    if (zero)
+        return sgs_src_type(p->im, p->s, input, zero);
+    if (t < 0 || t >= (int64_t)sizeof types || types[t] < 0)
+        sgs_sp_refuse(p, "quantization to data type %lld is not supported", (long long)t);
+    return p->status == SGS_OK ? (sgs_type)types[t] : SGS_U8;
+}
+
+static sgs_status from_onnx_quantizelinear(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0), *scale = sgs_sp_in(p, 1), *zero = sgs_src_opt(im, s, 2);
+    const sgs_type t = target(p, zero, 2);
+    if (p->status != SGS_OK)
+        return p->status;
+    const grid g = grid_of(p, x, scale);
+    x = sgs_sp_two(p, &sgs_op_div, sgs_sp_cast(p, x, SGS_F32), along(p, &g, scale));
+    sgs_sp_out(p, 0, stepped(p, x, zero ? along(p, &g, zero) : NULL, t));
+    return p->status;
+}
+
+static sgs_status from_onnx_dequantizelinear(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0), *scale = sgs_sp_in(p, 1), *zero = sgs_src_opt(im, s, 2);
+    if (p->status != SGS_OK)
+        return p->status;
+    const grid g = grid_of(p, x, scale);
+    x = centred(p, x, zero ? along(p, &g, zero) : NULL);
+    sgs_sp_out(p, 0, sgs_sp_two(p, &sgs_op_mul, x, along(p, &g, scale)));
+    return p->status;
+}
+
+static sgs_value *extreme(sgs_spell *p, const sgs_op *reduce, const sgs_op *op, sgs_value *x)
+{
+    const int64_t none[1] = { 0 };
+    return sgs_sp_by(p, op, sgs_sp_reshape(p, sgs_sp_reduce(p, reduce, x, 0), 0, none), 0);
+}
+
+static sgs_status from_onnx_dynamicquantizelinear(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0);
+    if (p->status != SGS_OK)
+        return p->status;
+    sgs_value *most = extreme(p, &sgs_op_reduce_max, &sgs_op_max, x), *least = extreme(p, &sgs_op_reduce_min, &sgs_op_min, x);
+    sgs_value *scale = sgs_sp_by(p, &sgs_op_div, sgs_sp_two(p, &sgs_op_sub, most, least), 255);
+    sgs_value *down = sgs_sp_two(p, &sgs_op_sub, sgs_sp_number(p, 0), least);
+    sgs_value *zero = stepped(p, sgs_sp_two(p, &sgs_op_div, down, scale), NULL, SGS_U8);
+    sgs_sp_out(p, 0, stepped(p, sgs_sp_two(p, &sgs_op_div, x, scale), zero, SGS_U8));
+    sgs_sp_out(p, 1, scale);
+    sgs_sp_out(p, 2, zero);
+    return p->status;
+}
+
+/* ---- products ---------------------------------------------------------------------------------------------------------------------- */
+
+/* One number a row stands as a column. */
+static sgs_value *of_rows(sgs_spell *p, sgs_value *v)
+{
+    return v && v->rank == 1 && v->dim[0] > 1 ? sgs_sp_unsqueeze(p, v, 1) : v;
+}
+
+static sgs_status from_onnx_matmulinteger(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *in[] = { sgs_sp_in(p, 0), sgs_sp_in(p, 1) };
+    if (p->status != SGS_OK)
+        return p->status;
+    in[0] = centred(p, in[0], of_rows(p, sgs_src_opt(im, s, 2)));
+    in[1] = centred(p, in[1], sgs_src_opt(im, s, 3));
+    sgs_sp_out(p, 0, sgs_sp_cast(p, sgs_sp_call(p, "MatMul", 2, in), SGS_S32));
+    return p->status;
+}
+
+/* Inputs first, first + 1, ... of both operands and the result: value, scale, zero point. */
+static bool read_all(sgs_spell *p, sgs_value **v, int n)
+{
+    for (int i = 0; i < n; i++)
+        v[i] = sgs_sp_in(p, i);
+    return p->status == SGS_OK;
+}
+
+/* The step of the sums over that of the result. */
+static sgs_value *ratio(sgs_spell *p, sgs_value *a, sgs_value *b, sgs_value *y)
+{
+    return sgs_sp_two(p, &sgs_op_div, sgs_sp_two(p, &sgs_op_mul, a, b), y);
+}
+
+static sgs_status from_onnx_qlinearmatmul(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *v[8]; /* a, b, y: value, scale, zero point */
+    if (!read_all(p, v, 8))
+        return p->status;
+    sgs_value *in[] = { centred(p, v[0], of_rows(p, v[2])), centred(p, v[3], v[5]) };
+    sgs_value *y = sgs_sp_call(p, "MatMul", 2, in);
+    y = sgs_sp_two(p, &sgs_op_mul, y, ratio(p, of_rows(p, v[1]), v[4], of_rows(p, v[6])));
+    sgs_sp_out(p, 0, stepped(p, y, of_rows(p, v[7]), sgs_src_type(im, s, 7, v[7])));
+    return p->status;
+}
+
+/* One number an output channel: along the first axis of weights, the second of the result. */
+static sgs_value *of_channels(sgs_spell *p, sgs_value *v, int axis, int rank)
+{
+    int64_t dim[SGS_MAX_RANK];
+    if (!v || v->rank != 1)
+        return v;
+    for (int i = 0; i < rank; i++)
+        dim[i] = i == axis ? v->dim[0] : 1;
+    return sgs_sp_reshape(p, v, rank, dim);
+}
+
+static sgs_status from_onnx_convinteger(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *in[] = { sgs_sp_in(p, 0), sgs_sp_in(p, 1) };
+    if (p->status != SGS_OK)
+        return p->status;
+    in[0] = centred(p, in[0], sgs_src_opt(im, s, 2));
+    in[1] = centred(p, in[1], of_channels(p, sgs_src_opt(im, s, 3), 0, in[1]->rank));
+    sgs_sp_out(p, 0, sgs_sp_cast(p, sgs_sp_call(p, "Conv", 2, in), SGS_S32));
+    return p->status;
+}
+
+static sgs_status from_onnx_qlinearconv(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *v[8], *bias = sgs_src_opt(im, s, 8); /* x, w: value, scale, zero point; y: scale, zero point */
+    if (!read_all(p, v, 8))
+        return p->status;
+    sgs_value *in[] = { centred(p, v[0], v[2]), centred(p, v[3], of_channels(p, v[5], 0, v[3]->rank)), NULL };
+    in[2] = bias ? sgs_sp_cast(p, bias, SGS_F32) : NULL;
+    const int rank = v[0]->rank;
+    sgs_value *y = sgs_sp_call(p, "Conv", bias ? 3 : 2, in);
+    y = sgs_sp_two(p, &sgs_op_mul, y, ratio(p, v[1], of_channels(p, v[4], 1, rank), v[6]));
+    sgs_sp_out(p, 0, stepped(p, y, v[7], sgs_src_type(im, s, 7, v[7])));
+    return p->status;
+}
+
+/* ---- rows --------------------------------------------------------------------------------------------------------------------------- */
+
+static const sgs_op *const ops[] = { NULL };
+static const sgs_from onnx[] = {
+    { "QuantizeLinear", from_onnx_quantizelinear, 10 },
+    { "DequantizeLinear", from_onnx_dequantizelinear, 10 },
+    { "DynamicQuantizeLinear", from_onnx_dynamicquantizelinear, 11 },
+    { "MatMulInteger", from_onnx_matmulinteger, 10 },
+    { "QLinearMatMul", from_onnx_qlinearmatmul, 10 },
+    { "ConvInteger", from_onnx_convinteger, 10 },
+    { "QLinearConv", from_onnx_qlinearconv, 10 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_qdq = { "qdq", ops, onnx, NULL };
