@@ -208,6 +208,7 @@ extern const sgs_op sgs_op_resize_nearest, sgs_op_resize;               /* resiz
 extern const sgs_op sgs_op_batchnorm, sgs_op_matmul;                    /* batchnorm.c (folded or made depthwise), matmul.c (becomes fc) */
 extern const sgs_op sgs_op_quantize, sgs_op_dequantize;                 /* quantize.c */
 extern const sgs_op sgs_op_slice, sgs_op_expand, sgs_op_gather;         /* slice.c, expand.c, gather.c */
+extern const sgs_op sgs_op_gridsample, sgs_op_topk, sgs_op_topk_index, sgs_op_mod, sgs_op_fmod, sgs_op_cumsum, sgs_op_cumprod; /* gridsample.c, topk.c, mod.c, cumsum.c */
 extern const sgs_op sgs_op_cast; /* shape arithmetic: folded away at import */
 
 #endif

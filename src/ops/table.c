@@ -12,13 +12,16 @@
     X(clamp) \
     X(concat) \
     X(conv) \
+    X(cumsum) \
     X(deconv) \
     X(depthwise) \
     X(expand) \
     X(fc) \
     X(gather) \
+    X(gridsample) \
     X(lut) \
     X(matmul) \
+    X(mod) \
     X(norm) \
     X(pad) \
     X(pool) \
@@ -33,6 +36,7 @@
     X(shape) \
     X(slice) \
     X(softmax) \
+    X(topk) \
     X(transpose)
 
 #define X(family) extern const sgs_family sgs_family_##family;

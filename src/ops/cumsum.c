@@ -1,0 +1,112 @@
+/* cumsum, cumprod: each element and those before it (after it, reverse) along one axis; exclusive: without itself. */
+#include <string.h>
+
+#include "ops/spell.h"
+
+typedef struct cum_attr {
+    int64_t axis, exclusive, reverse;
+} cum_attr;
+
+static const sgs_attr cum_attrs[] = { SGS_ATTR_I(cum_attr, axis), SGS_ATTR_I(cum_attr, exclusive), SGS_ATTR_I(cum_attr, reverse), SGS_ATTR_END };
+
+static sgs_status cum_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
+{
+    (void)g;
+    const cum_attr *a = n->attr;
+    const sgs_value *x = n->in[0];
+    if (x->type != SGS_F32 && x->type != SGS_F64 && x->type != SGS_S64 && x->type != SGS_S32)
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "%s of type %s is not supported", n->op->name, sgs_type_name(x->type));
+    if (a->axis < 0 || a->axis >= x->rank || (a->exclusive | 1) != 1 || (a->reverse | 1) != 1)
+        return sgs_fail(d, SGS_E_MODEL, "axis must lie in 0..%d, exclusive and reverse be 0 or 1", x->rank - 1);
+    sgs_shape_like(out, x);
+    return SGS_OK;
+}
+
+/* ---- evaluation: reals in double, integers modulo 2^64 ---------------------------------------------------------------------------- */
+
+typedef struct acc {
+    double real;
+    uint64_t whole;
+} acc;
+
+static acc read_at(const sgs_tensor *t, int64_t i)
+{
+    switch (t->type) {
+    case SGS_F32: return (acc){ .real = (double)((const float *)t->data)[i] };
+    case SGS_F64: return (acc){ .real = ((const double *)t->data)[i] };
+    case SGS_S64: return (acc){ .whole = (uint64_t)((const int64_t *)t->data)[i] };
+    default: return (acc){ .whole = (uint64_t)((const int32_t *)t->data)[i] };
+    }
+}
+
+static void write_at(sgs_tensor *t, int64_t i, acc v)
+{
+    switch (t->type) {
+    case SGS_F32: ((float *)t->data)[i] = (float)v.real; break;
+    case SGS_F64: ((double *)t->data)[i] = v.real; break;
+    case SGS_S64: ((int64_t *)t->data)[i] = (int64_t)v.whole; break;
+    default: ((int32_t *)t->data)[i] = (int32_t)(uint32_t)v.whole; break;
+    }
+}
+
+static void one_line(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, int64_t from, int64_t step)
+{
+    const cum_attr *a = n->attr;
+    const bool product = n->op == &sgs_op_cumprod;
+    const int64_t count = in->dim[a->axis];
+    acc sum = { product, product };
+    for (int64_t k = 0; k < count; k++) {
+        const int64_t i = from + (a->reverse ? count - 1 - k : k) * step;
+        const acc v = read_at(in, i), next = product ? (acc){ sum.real * v.real, sum.whole * v.whole } : (acc){ sum.real + v.real, sum.whole + v.whole };
+        write_at(out, i, a->exclusive ? sum : next);
+        sum = next;
+    }
+}
+
+static sgs_status cum_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
+{
+    (void)st, (void)d;
+    const int64_t axis = ((const cum_attr *)n->attr)->axis;
+    int64_t step = 1, outer = 1;
+    for (int i = 0; i < in->rank; i++)
+        *(i < axis ? &outer : &step) *= i == axis ? 1 : in->dim[i];
+    for (int64_t line = 0; line < outer * step; line++)
+        one_line(n, in, out, line / step * in->dim[axis] * step + line % step, step);
+    return SGS_OK;
+}
+
+/* ---- from ONNX ------------------------------------------------------------------------------------------------------------------- */
+
+static sgs_status from_onnx_cum(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0), *axis = sgs_sp_in(p, 1);
+    cum_attr a = { 0 };
+    int n = 0;
+    if (p->status == SGS_OK)
+        p->status = sgs_src_const_ints(s, axis, &a.axis, 1, &n, d);
+    if (p->status == SGS_OK && n != 1)
+        sgs_sp_fail(p, "expected one axis");
+    if (p->status == SGS_OK)
+        p->status = sgs_src_axis(im, s, &a.axis, x->rank, d);
+    a.exclusive = sgs_sp_int(p, "exclusive", 0) != 0;
+    a.reverse = sgs_sp_int(p, "reverse", 0) != 0;
+    if (p->status != SGS_OK)
+        return p->status;
+    sgs_sp_out(p, 0, sgs_sp_one(p, !strcmp(s->op, "CumSum") ? &sgs_op_cumsum : &sgs_op_cumprod, x, &a));
+    return p->status;
+}
+
+/* ---- rows ----------------------------------------------------------------------------------------------------------------------------- */
+
+#define ROW(op)                                                                                                                             \
+    const sgs_op sgs_op_##op = {                                                                                                            \
+        .name = #op, .family = "cumsum", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(cum_attr), .attr = cum_attrs,          \
+        .infer = cum_infer, .eval = cum_eval, .permute = sgs_permute_axis, .kernel = "",                                                    \
+    }
+ROW(cumsum);
+ROW(cumprod);
+
+static const sgs_op *const ops[] = { &sgs_op_cumsum, &sgs_op_cumprod, NULL };
+static const sgs_from onnx[] = { { "CumSum", from_onnx_cum, 11 }, { "CumProd", from_onnx_cum, 26 }, { NULL, NULL, 0 } };
+const sgs_family sgs_family_cumsum = { "cumsum", ops, onnx, NULL };
