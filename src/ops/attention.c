@@ -194,9 +194,11 @@ static sgs_value *angles(sgs_spell *p, sgs_value *table, sgs_value *position, in
         sgs_value *in[] = { table, position };
         p->status = sgs_emit(p->im, p->s, &sgs_op_gather, 2, in, &rows, &table, p->d);
     }
-    if (p->status == SGS_OK && (table->rank != 3 || table->dim[2] != half))
+    if (p->status == SGS_OK && (table->rank != 3 || table->dim[2] < half))
         sgs_sp_fail(p, "expected angles of [batch, sequence, %lld]", (long long)half);
-    return sgs_sp_unsqueeze(p, table, 1);
+    if (p->status != SGS_OK)
+        return table;
+    return sgs_sp_unsqueeze(p, table->dim[2] > half ? sgs_sp_slice(p, table, 2, 0, half, 1) : table, 1);
 }
 
 /* Halves of the part that turns: side by side, or every second element. */

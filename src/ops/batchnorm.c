@@ -2,7 +2,7 @@
  * before, or becomes a 1x1 depthwise convolution. */
 #include <math.h>
 
-#include "ops/util.h"
+#include "ops/spell.h"
 
 static const sgs_attr bn_attrs[] = { SGS_ATTR_F(sgs_bn_attr, epsilon), SGS_ATTR_END };
 
@@ -61,19 +61,53 @@ static sgs_status positive_variance(sgs_import *im, const sgs_source_node *s, co
     return SGS_OK;
 }
 
+/* By the moments of what goes in, and the running ones carried on. */
+static sgs_status trained(sgs_import *im, const sgs_source_node *s, sgs_value *const in[5], float epsilon, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const float keep = sgs_sp_float(p, "momentum", 0.9f);
+    const int rank = in[0]->rank;
+    sgs_reduce_attr all = { 0 };
+    sgs_value *v[2], *moment[2];
+    int64_t wide[SGS_MAX_RANK], flat[1] = { in[0]->dim[1] };
+    for (int i = 0; i < rank; i++) {
+        wide[i] = i == 1 ? in[0]->dim[1] : 1;
+        if (i != 1)
+            all.axis[all.n++] = i;
+    }
+    for (int i = 0; i < 2; i++)
+        v[i] = sgs_sp_reshape(p, in[1 + i], rank, wide);
+    moment[0] = sgs_sp_one(p, &sgs_op_reduce_mean, in[0], &all);
+    sgs_value *x = sgs_sp_two(p, &sgs_op_sub, in[0], moment[0]);
+    moment[1] = sgs_sp_one(p, &sgs_op_reduce_mean, sgs_sp_two(p, &sgs_op_mul, x, x), &all);
+    x = sgs_sp_two(p, &sgs_op_div, x, sgs_sp_one(p, &sgs_op_sqrt, sgs_sp_by(p, &sgs_op_add, moment[1], epsilon), NULL));
+    sgs_sp_out(p, 0, sgs_sp_two(p, &sgs_op_add, sgs_sp_two(p, &sgs_op_mul, x, v[0]), v[1]));
+    for (int i = 0; i < 2; i++)
+        if (sgs_sp_wants(p, 1 + i)) {
+            sgs_value *share = sgs_sp_by(p, &sgs_op_mul, sgs_sp_reshape(p, moment[i], 1, flat), 1 - keep);
+            sgs_sp_out(p, 1 + i, sgs_sp_two(p, &sgs_op_add, share, sgs_sp_by(p, &sgs_op_mul, in[3 + i], keep)));
+        }
+    return p->status;
+}
+
 static sgs_status from_onnx_batchnorm(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     sgs_value *in[5], *y;
     sgs_bn_attr a = { 1e-5f };
-    int64_t training = 0;
+    int64_t training = 0, spatial = 1;
     for (int i = 0; i < 5; i++)
         SGS_TRY(sgs_src_in(im, s, i, &in[i], d));
     SGS_TRY(sgs_src_float(s, "epsilon", &a.epsilon, d));
     SGS_TRY(sgs_src_int(s, "training_mode", &training, d));
-    if (training || (s->nout > 1 && s->out[1][0]))
-        return sgs_src_refuse(im, s, d, "training mode is not supported");
+    SGS_TRY(sgs_src_int(s, "spatial", &spatial, d));
     if (in[0]->rank < 2)
         return sgs_src_fail(im, s, d, "expected an input of at least 2 dimensions, found %d", in[0]->rank);
+    if (training && s->opset >= 14)
+        return trained(im, s, in, a.epsilon, d);
+    if (training || (s->nout > 1 && s->out[1][0]))
+        return sgs_src_refuse(im, s, d, "training mode is not supported");
+    if (!spatial && in[0]->rank > 2)
+        return sgs_src_refuse(im, s, d, "spatial 0 is not supported");
     SGS_TRY(positive_variance(im, s, in[4], a.epsilon, d));
     sgs_perm_attr last = rotate(in[0]->rank, false), back = rotate(in[0]->rank, true);
     SGS_TRY(sgs_emit(im, s, &sgs_op_transpose, 1, &in[0], &last, &in[0], d));
@@ -90,5 +124,5 @@ const sgs_op sgs_op_batchnorm = {
 };
 
 static const sgs_op *const ops[] = { &sgs_op_batchnorm, NULL };
-static const sgs_from onnx[] = { { "BatchNormalization", from_onnx_batchnorm, 7 }, { NULL, NULL, 0 } };
+static const sgs_from onnx[] = { { "BatchNormalization", from_onnx_batchnorm, 1 }, { NULL, NULL, 0 } };
 const sgs_family sgs_family_batchnorm = { "batchnorm", ops, onnx, NULL };

@@ -126,6 +126,10 @@ typedef struct sgs_pool_attr {
     int64_t count_pad;            /* average: padding counts */
     int64_t dilation[2];          /* 0: 1 */
 } sgs_pool_attr;
+typedef struct sgs_pool_index_attr { /* maxpool_index */
+    sgs_pool_attr pool;
+    int64_t by_columns;
+} sgs_pool_index_attr;
 typedef struct sgs_act_attr {     /* clip: y = min(max(x, lo), hi); infinities allowed */
     float lo, hi;
 } sgs_act_attr;
@@ -201,6 +205,8 @@ extern const sgs_op sgs_op_floor, sgs_op_ceil, sgs_op_round, sgs_op_sign; /* rou
 extern const sgs_op sgs_op_reduce_sum, sgs_op_reduce_mean, sgs_op_reduce_max, sgs_op_reduce_min, sgs_op_reduce_prod; /* reduce.c */
 extern const sgs_op sgs_op_argmax, sgs_op_argmin;                       /* argmax.c */
 extern const sgs_op sgs_op_maxpool, sgs_op_avgpool;                     /* pool.c */
+extern const sgs_op sgs_op_maxpool_index, sgs_op_unpool;                /* unpool.c */
+sgs_status sgs_pool_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d); /* of attributes that begin with sgs_pool_attr */
 extern const sgs_op sgs_op_softmax, sgs_op_clip;                        /* softmax.c, clamp.c */
 extern const sgs_op sgs_op_concat, sgs_op_reshape, sgs_op_transpose;    /* concat.c, reshape.c, transpose.c */
 extern const sgs_op sgs_op_pad;                                         /* pad.c */
@@ -208,7 +214,7 @@ extern const sgs_op sgs_op_resize_nearest, sgs_op_resize;               /* resiz
 extern const sgs_op sgs_op_batchnorm, sgs_op_matmul;                    /* batchnorm.c (folded or made depthwise), matmul.c (becomes fc) */
 extern const sgs_op sgs_op_quantize, sgs_op_dequantize;                 /* quantize.c */
 extern const sgs_op sgs_op_slice, sgs_op_expand, sgs_op_gather;         /* slice.c, expand.c, gather.c */
-extern const sgs_op sgs_op_gridsample, sgs_op_topk, sgs_op_topk_index, sgs_op_mod, sgs_op_fmod, sgs_op_cumsum, sgs_op_cumprod; /* gridsample.c, topk.c, mod.c, cumsum.c */
+extern const sgs_op sgs_op_gridsample, sgs_op_roialign, sgs_op_topk, sgs_op_topk_index, sgs_op_mod, sgs_op_fmod, sgs_op_cumsum, sgs_op_cumprod; /* each in its file */
 extern const sgs_op sgs_op_cast; /* shape arithmetic: folded away at import */
 
 #endif

@@ -72,13 +72,45 @@ static sgs_status pad_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sg
 
 /* ---- float ---- */
 
+/* The constant as an element of a type; false: it cannot be one. */
+static bool constant_bytes(float v, sgs_type t, uint8_t to[8])
+{
+    const double real = (double)v;
+    const int64_t whole = v >= -0x1p62f && v <= 0x1p62f ? (int64_t)v : 0;
+    if (t != SGS_F32 && t != SGS_F64 && (float)whole != v)
+        return false;
+    switch (t) {
+    case SGS_F32:
+        memcpy(to, &v, 4);
+        return true;
+    case SGS_F64:
+        memcpy(to, &real, 8);
+        return true;
+    case SGS_S64:
+        memcpy(to, &whole, 8);
+        return true;
+    case SGS_S32:
+        memcpy(to, &(int32_t){ (int32_t)whole }, 4);
+        return true;
+    case SGS_S8:
+    case SGS_U8:
+    case SGS_BOOL:
+        to[0] = (uint8_t)whole;
+        return true;
+    default:
+        return false;
+    }
+}
+
 static sgs_status pad_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
 {
     (void)st;
     const sgs_pad_attr *a = n->attr;
     int64_t index[SGS_MAX_RANK] = { 0 }, count = sgs_tensor_count(out);
-    if (out->type != SGS_F32)
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "pad of type %s is not supported", sgs_type_name(out->type));
+    const size_t each = (size_t)sgs_type_bytes(out->type);
+    uint8_t outside[8] = { 0 };
+    if (!constant_bytes(a->value, out->type, outside))
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "pad of type %s with %g is not supported", sgs_type_name(out->type), (double)a->value);
     for (int64_t i = 0; i < count; i++) {
         int64_t at = 0;
         bool inside = true;
@@ -87,7 +119,7 @@ static sgs_status pad_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *
             inside = inside && j >= 0;
             at = at * in->dim[k] + j;
         }
-        ((float *)out->data)[i] = inside ? ((const float *)in->data)[at] : a->value;
+        memcpy((char *)out->data + (size_t)i * each, inside ? (const char *)in->data + (size_t)at * each : (const char *)outside, each);
         sgs_next_index(index, out->rank, out->dim);
     }
     return SGS_OK;
@@ -152,6 +184,57 @@ static sgs_status pads(sgs_import *im, const sgs_source_node *s, const sgs_value
     return SGS_OK;
 }
 
+static bool padding_value(const sgs_value *v, float *to)
+{
+    if (!v->data || sgs_value_count(v) != 1)
+        return false;
+    switch (v->type) {
+    case SGS_F32:
+        *to = *(const float *)v->data;
+        return true;
+    case SGS_S64:
+        *to = (float)*(const int64_t *)v->data;
+        return true;
+    case SGS_S32:
+        *to = (float)*(const int32_t *)v->data;
+        return true;
+    case SGS_S8:
+        *to = *(const int8_t *)v->data;
+        return true;
+    default:
+        *to = *(const uint8_t *)v->data;
+        return true;
+    }
+}
+
+/* Each axis cut or padded to its size, the middle kept; what is odd goes to the end. */
+static sgs_status from_onnx_centercroppad(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x, *shape, *y;
+    int64_t axis[SGS_MAX_RANK], size[SGS_MAX_RANK];
+    int naxis, n = 0;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(sgs_src_in(im, s, 1, &shape, d));
+    SGS_TRY(sgs_src_const_ints(s, shape, size, SGS_MAX_RANK, &n, d));
+    naxis = x->rank;
+    for (int i = 0; i < x->rank; i++)
+        axis[i] = i;
+    SGS_TRY(sgs_src_ints(s, "axes", axis, SGS_MAX_RANK, -1, &naxis, d));
+    if (n != naxis)
+        return sgs_src_fail(im, s, d, "expected %d sizes, found %d", naxis, n);
+    sgs_pad_attr a = { .n = x->rank };
+    for (int i = 0; i < n; i++) {
+        SGS_TRY(sgs_src_axis(im, s, &axis[i], x->rank, d));
+        const int64_t more = size[i] - x->dim[axis[i]];
+        if (size[i] < 1 || size[i] > SGS_MAX_ELEMENTS)
+            return sgs_src_fail(im, s, d, "impossible size %lld", (long long)size[i]);
+        a.before[axis[i]] = more / 2;
+        a.after[axis[i]] = more - more / 2;
+    }
+    SGS_TRY(sgs_emit(im, s, &sgs_op_pad, 1, &x, &a, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
 static sgs_status from_onnx_pad(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     sgs_value *x, *y;
@@ -161,10 +244,8 @@ static sgs_status from_onnx_pad(sgs_import *im, const sgs_source_node *s, sgs_di
     SGS_TRY(pads(im, s, x, &a, d));
     SGS_TRY(sgs_src_float(s, "value", &a.value, d));
     const sgs_value *v = s->opset >= 11 ? sgs_src_opt(im, s, 2) : NULL;
-    if (v && (!v->data || v->type != SGS_F32 || sgs_value_count(v) != 1))
-        return sgs_src_fail(im, s, d, "the padding value must be one constant float number");
-    if (v)
-        a.value = *(const float *)v->data;
+    if (v && !padding_value(v, &a.value))
+        return sgs_src_fail(im, s, d, "the padding value must be one constant number");
     if (a.mode != SGS_PAD_CONSTANT)
         a.value = 0;
     SGS_TRY(sgs_emit(im, s, &sgs_op_pad, 1, &x, &a, &y, d));
@@ -421,7 +502,7 @@ const sgs_op sgs_op_pad = {
 };
 
 static const sgs_op *const ops[] = { &sgs_op_pad, NULL };
-static const sgs_from onnx[] = { { "Pad", from_onnx_pad, 1 }, { NULL, NULL, 0 } };
+static const sgs_from onnx[] = { { "Pad", from_onnx_pad, 1 }, { "CenterCropPad", from_onnx_centercroppad, 18 }, { NULL, NULL, 0 } };
 static const sgs_from tflite[] = { { "PAD", pad_from_tflite, 0 },
                                    { "PADV2", pad_from_tflite, 0 },
                                    { "MIRROR_PAD", pad_from_tflite, 0 },

@@ -36,7 +36,7 @@ static bool all_meet(const sgs_pool_attr *a, int i, int64_t outputs, int64_t siz
     return meets(a, i, outputs - 1, size);
 }
 
-static sgs_status pool_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
+sgs_status sgs_pool_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
 {
     (void)g;
     const sgs_pool_attr *a = n->attr;
@@ -74,6 +74,17 @@ static sgs_status emit_pool(sgs_import *im, const sgs_source_node *s, const sgs_
     return sgs_src_out(im, s, 0, y, d);
 }
 
+/* Where the maxima stood in the model's own channel-first tensor; order 1: its columns lie side by side. */
+static sgs_status emit_index(sgs_import *im, const sgs_source_node *s, sgs_value *x, const sgs_pool_attr *a, int64_t order, sgs_diag *d)
+{
+    sgs_value *y;
+    const sgs_pool_index_attr index = { .pool = *a, .by_columns = order != 0 };
+    SGS_TRY(sgs_emit_picture(im, s, x, &y, d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_maxpool_index, 1, &y, &index, &y, d));
+    SGS_TRY(sgs_emit_unpicture(im, s, y, x->rank, &y, d));
+    return sgs_src_out(im, s, 1, y, d);
+}
+
 /* Padding counts, what ceil_mode reads past it does not: the padding becomes zeros of a node of its own. */
 static sgs_status pad_first(sgs_import *im, const sgs_source_node *s, const sgs_window2d *w, sgs_pool_attr *a, sgs_value **x, sgs_diag *d)
 {
@@ -99,8 +110,6 @@ static sgs_status from_onnx_pool(sgs_import *im, const sgs_source_node *s, const
     SGS_TRY(sgs_src_int(s, "ceil_mode", &ceil_mode, d));
     SGS_TRY(sgs_src_int(s, "storage_order", &order, d));
     SGS_TRY(sgs_src_int(s, "count_include_pad", &a.count_pad, d));
-    if (s->nout > 1 && s->out[1][0])
-        return sgs_src_refuse(im, s, d, "the second output (indices of the maxima) is not supported");
     sgs_window2d w = { 0 };
     SGS_TRY(sgs_src_window(im, s, x, &w, ceil_mode != 0, d));
     for (int i = 0; i < 2; i++)
@@ -112,7 +121,9 @@ static sgs_status from_onnx_pool(sgs_import *im, const sgs_source_node *s, const
     a.count_pad = op == &sgs_op_avgpool && a.count_pad && padded;
     if (a.count_pad && (w.extra[0] || w.extra[1]))
         SGS_TRY(pad_first(im, s, &w, &a, &x, d));
-    return emit_pool(im, s, op, x, &a, d);
+    if (s->nout > 1 && s->out[1][0])
+        SGS_TRY(emit_index(im, s, x, &a, order, d));
+    return s->out[0][0] ? emit_pool(im, s, op, x, &a, d) : SGS_OK;
 }
 
 static sgs_status from_onnx_global(sgs_import *im, const sgs_source_node *s, const sgs_op *op, sgs_diag *d)
@@ -323,12 +334,12 @@ static sgs_status pool_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 
 const sgs_op sgs_op_maxpool = {
     .name = "maxpool", .family = "pool", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_pool_attr), .attr = pool_attrs,
-    .infer = pool_infer, .eval = pool_eval, .to_tflite = pool_to_tflite, .float_only = true, .qrule = SGS_Q_MOVE,
+    .infer = sgs_pool_infer, .eval = pool_eval, .to_tflite = pool_to_tflite, .float_only = true, .qrule = SGS_Q_MOVE,
     .lower = pool_lower,
 };
 const sgs_op sgs_op_avgpool = {
     .name = "avgpool", .family = "pool", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_pool_attr), .attr = pool_attrs,
-    .infer = pool_infer, .eval = pool_eval, .to_tflite = pool_to_tflite, .float_only = true, .qrule = SGS_Q_S16,
+    .infer = sgs_pool_infer, .eval = pool_eval, .to_tflite = pool_to_tflite, .float_only = true, .qrule = SGS_Q_S16,
     .lower = pool_lower,
 };
 

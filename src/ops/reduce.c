@@ -30,7 +30,7 @@ static sgs_status reduce_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out,
     const sgs_reduce_attr *a = n->attr;
     const sgs_value *x = n->in[0];
     if (x->type != SGS_F32 && x->type != SGS_F64 && x->type != SGS_S64 && x->type != SGS_S32 && x->type != SGS_U8 &&
-        x->type != SGS_S16)
+        x->type != SGS_S16 && x->type != SGS_S8 && x->type != SGS_BOOL)
         return sgs_fail(d, SGS_E_UNSUPPORTED, "%s of type %s is not supported", n->op->name, sgs_type_name(x->type));
     sgs_shape_like(out, x);
     for (int i = 0; i < a->n; i++) {
@@ -88,7 +88,16 @@ static double real_at(const sgs_tensor *x, int64_t i)
 
 static int64_t int_at(const sgs_tensor *x, int64_t i)
 {
-    return x->type == SGS_S64 ? ((const int64_t *)x->data)[i] : ((const int32_t *)x->data)[i];
+    switch (x->type) {
+    case SGS_S64:
+        return ((const int64_t *)x->data)[i];
+    case SGS_S32:
+        return ((const int32_t *)x->data)[i];
+    case SGS_S8:
+        return ((const int8_t *)x->data)[i];
+    default:
+        return ((const uint8_t *)x->data)[i];
+    }
 }
 
 static void add_real(kind k, double *acc, double v)
@@ -171,6 +180,10 @@ static sgs_status put_int(sgs_tensor *y, int64_t i, int64_t v, sgs_diag *d)
         ((int64_t *)y->data)[i] = v;
         return SGS_OK;
     }
+    if (y->type != SGS_S32) {
+        ((uint8_t *)y->data)[i] = (uint8_t)v;
+        return SGS_OK;
+    }
     if (v < INT32_MIN || v > INT32_MAX)
         return sgs_fail(d, SGS_E_MODEL, "integer overflow");
     ((int32_t *)y->data)[i] = (int32_t)v;
@@ -197,8 +210,9 @@ static sgs_status reduce_eval(const sgs_node *n, const sgs_tensor *in, sgs_tenso
     const kind k = kind_of(n->op);
     const bool real = in->type == SGS_F32 || in->type == SGS_F64;
     const int64_t count = sgs_tensor_count(out);
-    if (!real && in->type != SGS_S64 && in->type != SGS_S32)
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "%s on %s belongs to fixed-point models", n->op->name,
+    const bool extreme = k == MAX || k == MIN;
+    if (!real && in->type != SGS_S64 && in->type != SGS_S32 && (!extreme || in->type == SGS_S16))
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "%s on %s is not supported", n->op->name,
                         sgs_type_name(in->type));
     acc *sum = malloc((size_t)(count + 1) * sizeof *sum);
     if (!sum)
@@ -335,7 +349,7 @@ static sgs_status reduce_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_dia
     const sgs_reduce_attr *a = n->attr;
     const sgs_type t = n->in[0]->type;
     const kind k = kind_of(n->op);
-    if (!a->n || t == SGS_F64 || (k == MEAN && (t == SGS_S32 || t == SGS_S64)))
+    if (!a->n || t == SGS_F64 || t == SGS_BOOL || (k == MEAN && (t == SGS_S32 || t == SGS_S64)))
         return sgs_tfl_custom(w, n);
     const int in[] = { sgs_tfl_value(w, n->in[0]), sgs_tfl_const_s32(w, a->axis, (int)a->n) };
     const sgs_tfl_option o[] = { { "keep_dims", 1 }, { NULL, 0 } };

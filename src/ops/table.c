@@ -32,12 +32,14 @@
     X(reduce) \
     X(reshape) \
     X(resize) \
+    X(roialign) \
     X(round) \
     X(shape) \
     X(slice) \
     X(softmax) \
     X(topk) \
-    X(transpose)
+    X(transpose) \
+    X(unpool)
 
 #define X(family) extern const sgs_family sgs_family_##family;
 FAMILIES(X)

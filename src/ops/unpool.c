@@ -1,0 +1,144 @@
+/* maxpool_index: where the maxima of an NHWC picture's windows stood, as numbers of the channel-first tensor; unpool: elements put where such
+ * numbers say, zeros elsewhere. */
+#include <string.h>
+
+#include "ops/spell.h"
+
+/* ---- maxpool_index ------------------------------------------------------------------------------------------------------------ */
+
+static const sgs_attr index_attrs[] = {
+    SGS_ATTR_V(sgs_pool_attr, kernel, 2), SGS_ATTR_V(sgs_pool_attr, stride, 2), SGS_ATTR_V(sgs_pool_attr, pad, 4),
+    SGS_ATTR_I(sgs_pool_attr, count_pad), SGS_ATTR_V(sgs_pool_attr, dilation, 2), SGS_ATTR_I(sgs_pool_index_attr, by_columns), SGS_ATTR_END,
+};
+
+static sgs_status index_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
+{
+    SGS_TRY(sgs_pool_infer(g, n, out, d));
+    if (sgs_value_count(n->in[0]) > INT32_MAX)
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "indices of more than 2^31 elements are not supported");
+    out->type = SGS_S32;
+    return SGS_OK;
+}
+
+/* The best pixel of the window at row q, column r: its number in the picture. */
+static int64_t best_pixel(const sgs_pool_attr *a, const sgs_tensor *x, const float *image, int64_t channel, int64_t q, int64_t r)
+{
+    const int64_t h = x->dim[1], w = x->dim[2], c = x->dim[3];
+    int64_t best = -1;
+    for (int64_t i = 0; i < a->kernel[0]; i++)
+        for (int64_t j = 0; j < a->kernel[1]; j++) {
+            const int64_t y = q * a->stride[0] - a->pad[0] + i * (a->dilation[0] ? a->dilation[0] : 1);
+            const int64_t z = r * a->stride[1] - a->pad[1] + j * (a->dilation[1] ? a->dilation[1] : 1);
+            if (y < 0 || y >= h || z < 0 || z >= w)
+                continue;
+            if (best < 0 || image[(y * w + z) * c + channel] > image[best * c + channel])
+                best = y * w + z;
+        }
+    return best;
+}
+
+static sgs_status index_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
+{
+    (void)st, (void)d;
+    const sgs_pool_index_attr *a = n->attr;
+    const int64_t h = in->dim[1], w = in->dim[2], c = in->dim[3];
+    int32_t *to = out->data;
+    for (int64_t b = 0; b < out->dim[0]; b++)
+        for (int64_t q = 0; q < out->dim[1]; q++)
+            for (int64_t r = 0; r < out->dim[2]; r++)
+                for (int64_t k = 0; k < c; k++) {
+                    const int64_t at = best_pixel(&a->pool, in, (const float *)in->data + b * h * w * c, k, q, r);
+                    const int64_t pixel = a->by_columns ? at % w * h + at / w : at;
+                    *to++ = (int32_t)((b * c + k) * h * w + pixel);
+                }
+    return SGS_OK;
+}
+
+/* ---- unpool -------------------------------------------------------------------------------------------------------------------------- */
+
+static const sgs_attr unpool_attrs[] = { SGS_ATTR_VN(sgs_shape_attr, dim, SGS_MAX_RANK, n), SGS_ATTR_END };
+
+static sgs_status unpool_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
+{
+    (void)g;
+    const sgs_shape_attr *a = n->attr;
+    int64_t count = 1;
+    if (sgs_value_count(n->in[0]) != sgs_value_count(n->in[1]) || n->in[1]->type != SGS_S32)
+        return sgs_fail(d, SGS_E_MODEL, "expected as many indices as elements, of type s32");
+    out->type = n->in[0]->type;
+    out->rank = (int)a->n;
+    for (int i = 0; i < out->rank; i++) {
+        out->dim[i] = a->dim[i];
+        if (a->dim[i] < 0 || !sgs_mul64(count, a->dim[i], &count) || count > SGS_MAX_ELEMENTS)
+            return sgs_fail(d, SGS_E_MODEL, "impossible output shape");
+    }
+    return SGS_OK;
+}
+
+static sgs_status unpool_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
+{
+    (void)n, (void)st;
+    const size_t each = (size_t)sgs_type_bytes(out->type);
+    const int64_t count = sgs_tensor_count(out), given = sgs_tensor_count(in);
+    memset(out->data, 0, (size_t)count * each);
+    for (int64_t i = 0; i < given; i++) {
+        const int64_t at = ((const int32_t *)in[1].data)[i];
+        if (at < 0 || at >= count)
+            return sgs_fail(d, SGS_E_DATA, "index %lld lies outside %lld elements", (long long)at, (long long)count);
+        memcpy((char *)out->data + (size_t)at * each, (const char *)in->data + (size_t)i * each, each);
+    }
+    return SGS_OK;
+}
+
+/* ---- from ONNX ------------------------------------------------------------------------------------------------------------------------- */
+
+/* What the windows cover, or output_shape, of which what the windows do not reach at the end is zeros; the indices are those of the former. */
+static sgs_status from_onnx_unpool(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *in[2] = { sgs_sp_in(p, 0), sgs_sp_in(p, 1) }, *given = sgs_src_opt(im, s, 2), *y;
+    int64_t wanted[SGS_MAX_RANK] = { 0 };
+    int n = 0;
+    if (p->status == SGS_OK && in[0]->rank != 3 && in[0]->rank != 4)
+        sgs_sp_refuse(p, "expected 3 or 4 dimensions, found %d", in[0]->rank);
+    if (p->status != SGS_OK)
+        return p->status;
+    sgs_shape_attr a = { .n = in[0]->rank };
+    sgs_window2d w = { 0 };
+    SGS_TRY(sgs_src_window(im, s, in[0], &w, false, d));
+    memcpy(a.dim, in[0]->dim, sizeof a.dim);
+    const int axes = in[0]->rank - 2;
+    for (int i = 0; i < axes; i++) {
+        const int k = i + 2 - axes;
+        a.dim[2 + i] = (in[0]->dim[2 + i] - 1) * w.stride[k] + w.kernel[k] - w.pad[k] - w.pad[2 + k];
+    }
+    in[1] = sgs_sp_cast(p, in[1], SGS_S32);
+    if (given) {
+        SGS_TRY(sgs_src_const_ints(s, given, wanted, SGS_MAX_RANK, &n, d));
+        if (n != a.n)
+            sgs_sp_fail(p, "output_shape: expected %d sizes, found %d", (int)a.n, n);
+    }
+    if (p->status != SGS_OK)
+        return p->status;
+    SGS_TRY(sgs_emit(im, s, &sgs_op_unpool, 2, in, &a, &y, d));
+    sgs_pad_attr more = { .n = a.n };
+    for (int i = 0; i < n; i++)
+        more.after[i] = wanted[i] - a.dim[i];
+    sgs_sp_out(p, 0, n ? sgs_sp_one(p, &sgs_op_pad, y, &more) : y);
+    return p->status;
+}
+
+/* ---- rows ---------------------------------------------------------------------------------------------------------------------------- */
+
+const sgs_op sgs_op_maxpool_index = {
+    .name = "maxpool_index", .family = "unpool", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_pool_index_attr), .attr = index_attrs,
+    .infer = index_infer, .eval = index_eval, .float_only = true, .kernel = "",
+};
+const sgs_op sgs_op_unpool = {
+    .name = "unpool", .family = "unpool", .nin_min = 2, .nin_max = 2, .nout = 1, /* x, indices -> y */ .attr_bytes = sizeof(sgs_shape_attr),
+    .attr = unpool_attrs, .infer = unpool_infer, .eval = unpool_eval, .kernel = "",
+};
+
+static const sgs_op *const ops[] = { &sgs_op_maxpool_index, &sgs_op_unpool, NULL };
+static const sgs_from onnx[] = { { "MaxUnpool", from_onnx_unpool, 9 }, { NULL, NULL, 0 } };
+const sgs_family sgs_family_unpool = { "unpool", ops, onnx, NULL };
