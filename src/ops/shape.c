@@ -11,7 +11,7 @@ static const sgs_attr cast_attrs[] = { SGS_ATTR_E(sgs_cast_attr, type, type_name
 
 static bool castable(int64_t t)
 {
-    return t == SGS_F32 || t == SGS_F64 || t == SGS_S64 || t == SGS_S32 || t == SGS_U8 || t == SGS_BOOL;
+    return t == SGS_F32 || t == SGS_F64 || t == SGS_S64 || t == SGS_S32 || t == SGS_S8 || t == SGS_U8 || t == SGS_BOOL;
 }
 
 static sgs_status cast_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
@@ -30,6 +30,7 @@ static int64_t get_int(const sgs_tensor *t, int64_t i)
     switch (t->type) {
     case SGS_S64: return ((const int64_t *)t->data)[i];
     case SGS_S32: return ((const int32_t *)t->data)[i];
+    case SGS_S8: return ((const int8_t *)t->data)[i];
     default: return ((const uint8_t *)t->data)[i];
     }
 }
@@ -66,22 +67,75 @@ static sgs_status cast_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor 
 
 /* ---- from ONNX ------------------------------------------------------------------------------------------------------- */
 
-static sgs_status from_onnx_cast(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+static sgs_status emit_cast(sgs_import *im, const sgs_source_node *s, sgs_value *x, sgs_type t, sgs_diag *d)
 {
-    /* TensorProto.DataType; half and double become f32 like every float of the model */
-    static const int8_t types[] = { -1, SGS_F32, SGS_U8, -1, -1, -1, SGS_S32, SGS_S64, -1, SGS_BOOL, SGS_F32, SGS_F32 };
-    sgs_value *x, *y;
-    int64_t to = 0;
-    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
-    SGS_TRY(sgs_src_int(s, "to", &to, d));
-    if (to < 1 || to >= (int64_t)sizeof types || types[to] < 0)
-        return sgs_src_refuse(im, s, d, "cast to data type %lld is not supported", (long long)to);
-    sgs_cast_attr a = { types[to] };
-    if (a.type == (int64_t)x->type)
+    const sgs_cast_attr a = { (int64_t)t };
+    sgs_value *y;
+    if (t == x->type)
         SGS_TRY(sgs_emit_same(im, s, x, &y, d));
     else
         SGS_TRY(sgs_emit(im, s, &sgs_op_cast, 1, &x, &a, &y, d));
     return sgs_src_out(im, s, 0, y, d);
+}
+
+/* The number of a data type; before opset 6 its name. */
+static sgs_status cast_target(sgs_import *im, const sgs_source_node *s, int64_t *to, sgs_diag *d)
+{
+    static const char *const names[] = { "UNDEFINED", "FLOAT", "UINT8", "INT8", "UINT16", "INT16", "INT32", "INT64", "STRING", "BOOL", "FLOAT16",
+                                         "DOUBLE", "UINT32", NULL };
+    return s->opset < 6 || (sgs_src_find(s, "to") && sgs_src_find(s, "to")->kind == SGS_SRC_STRING) ? sgs_src_choice(im, s, "to", names, to, d)
+                                                                                                    : sgs_src_int(s, "to", to, d);
+}
+
+static sgs_status from_onnx_cast(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    /* TensorProto.DataType; half and double become f32 like every float of the model, integers of 16 bits s32 */
+    static const int8_t types[] = { -1, SGS_F32, SGS_U8, SGS_S8, SGS_S32, SGS_S32, SGS_S32, SGS_S64, -1, SGS_BOOL, SGS_F32, SGS_F32, SGS_S64 };
+    sgs_value *x;
+    int64_t to = 0;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(cast_target(im, s, &to, d));
+    if (to < 1 || to >= (int64_t)sizeof types || types[to] < 0)
+        return sgs_src_refuse(im, s, d, "cast to data type %lld is not supported", (long long)to);
+    return emit_cast(im, s, x, (sgs_type)types[to], d);
+}
+
+static sgs_status from_onnx_castlike(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x, *like;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(sgs_src_in(im, s, 1, &like, d));
+    return emit_cast(im, s, x, like->type, d);
+}
+
+/* start, start + step, ... below limit, of constants. */
+static sgs_status from_onnx_range(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *in[3];
+    sgs_tensor t[3];
+    for (int i = 0; i < 3; i++) {
+        SGS_TRY(sgs_src_in(im, s, i, &in[i], d));
+        if (!in[i]->data || sgs_value_count(in[i]) != 1)
+            return sgs_src_refuse(im, s, d, "'%s' is not one constant number", s->in[i]);
+        t[i] = (sgs_tensor){ .type = in[i]->type, .data = (void *)(uintptr_t)in[i]->data };
+    }
+    const bool real = t[0].type == SGS_F32 || t[0].type == SGS_F64;
+    const double steps = ceil((get_real(&t[1], 0) - get_real(&t[0], 0)) / get_real(&t[2], 0));
+    if (!(steps < 0x1p31))
+        return sgs_src_fail(im, s, d, "impossible range");
+    const int64_t n = steps > 0 ? (int64_t)steps : 0, first = real ? 0 : get_int(&t[0], 0), step = real ? 0 : get_int(&t[2], 0);
+    const sgs_type type = real ? SGS_F32 : t[0].type;
+    char *data = sgs_try_alloc(im->g->arena, (size_t)(n + 1) * 8);
+    if (!data || (!real && type != SGS_S64 && type != SGS_S32))
+        return sgs_src_refuse(im, s, d, "%lld elements of type %s are not supported", (long long)n, sgs_type_name(type));
+    for (int64_t i = 0; i < n; i++)
+        if (real)
+            ((float *)data)[i] = (float)(get_real(&t[0], 0) + (double)i * get_real(&t[2], 0));
+        else if (type == SGS_S64)
+            ((int64_t *)data)[i] = first + i * step;
+        else
+            ((int32_t *)data)[i] = (int32_t)(first + i * step);
+    return sgs_src_out(im, s, 0, sgs_const_new(im->g, type, 1, &n, data, false), d);
 }
 
 static sgs_status from_onnx_constant(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
@@ -162,6 +216,7 @@ const sgs_op sgs_op_cast = {
 static const sgs_op *const ops[] = { &sgs_op_cast, NULL };
 static const sgs_from onnx[] = {
     { "Constant", from_onnx_constant, 1 }, { "Shape", from_onnx_shape, 1 }, { "Size", from_onnx_size, 1 },
-    { "ConstantOfShape", from_onnx_constantofshape, 9 }, { "Cast", from_onnx_cast, 6 }, { NULL, NULL, 0 },
+    { "ConstantOfShape", from_onnx_constantofshape, 9 }, { "Cast", from_onnx_cast, 1 },
+    { "CastLike", from_onnx_castlike, 15 }, { "Range", from_onnx_range, 11 }, { NULL, NULL, 0 },
 };
 const sgs_family sgs_family_shape = { "shape", ops, onnx, NULL };

@@ -116,6 +116,27 @@ sgs_value *sgs_sp_reduce(sgs_spell *p, const sgs_op *op, sgs_value *x, int first
     return sgs_sp_one(p, op, x, &a);
 }
 
+sgs_value *sgs_sp_choose(sgs_spell *p, sgs_value *condition, sgs_value *a, sgs_value *b)
+{
+    sgs_value *in[] = { condition, a, b };
+    for (int i = 1; i < 3; i++) /* constants in 64 bits follow integers that came in with 32 */
+        if (in[i]->type == SGS_S64 && in[3 - i]->type == SGS_S32)
+            in[i] = sgs_sp_cast(p, in[i], SGS_S32);
+    return emit(p, &sgs_op_where, 3, in, NULL);
+}
+
+sgs_value *sgs_sp_count(sgs_spell *p, sgs_type t, int64_t n)
+{
+    void *data;
+    sgs_value *v = sgs_sp_const(p, t, 1, &n, &data);
+    for (int64_t i = 0; i < n && v; i++)
+        if (t == SGS_F32)
+            ((float *)data)[i] = (float)i;
+        else
+            ((int32_t *)data)[i] = (int32_t)i;
+    return v;
+}
+
 sgs_value *sgs_sp_own(sgs_spell *p, sgs_value *x)
 {
     return sgs_sp_reshape(p, x, x->rank, x->dim);

@@ -32,6 +32,10 @@ sgs_value *sgs_sp_concat(sgs_spell *p, int n, sgs_value *const *list, int axis);
 sgs_value *sgs_sp_expand(sgs_spell *p, sgs_value *x, const int64_t *dim);
 /* As it is when it has the type already. */
 sgs_value *sgs_sp_cast(sgs_spell *p, sgs_value *x, sgs_type t);
+/* a where the condition holds, else b. */
+sgs_value *sgs_sp_choose(sgs_spell *p, sgs_value *condition, sgs_value *a, sgs_value *b);
+/* 0, 1, ... n - 1 as f32 or s32. */
+sgs_value *sgs_sp_count(sgs_spell *p, sgs_type t, int64_t n);
 /* Over axes first .. rank - 1, which stay. */
 sgs_value *sgs_sp_reduce(sgs_spell *p, const sgs_op *op, sgs_value *x, int first);
 /* The same tensor as a value that can take another name. */

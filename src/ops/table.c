@@ -10,6 +10,7 @@
     X(attention) \
     X(batchnorm) \
     X(clamp) \
+    X(compare) \
     X(concat) \
     X(conv) \
     X(cumsum) \

@@ -1,0 +1,220 @@
+/* equal, less, greater, lessequal, greaterequal; and, or, xor, not; where: truth values, elementwise with numpy broadcasting. */
+#include <math.h>
+#include <string.h>
+
+#include "ops/arith.h"
+#include "ops/spell.h"
+
+static const struct compare {
+    const sgs_op *op;
+    const char *onnx;
+} table[] = {
+    { &sgs_op_equal, "Equal" },      { &sgs_op_less, "Less" },
+    { &sgs_op_greater, "Greater" },  { &sgs_op_lessequal, "LessOrEqual" },
+    { &sgs_op_greaterequal, "GreaterOrEqual" }, { &sgs_op_and, "And" },
+    { &sgs_op_or, "Or" },            { &sgs_op_xor, "Xor" },
+};
+
+/* ---- shapes --------------------------------------------------------------------------------------------------------------- */
+
+static bool is_logic(const sgs_op *op)
+{
+    return op == &sgs_op_and || op == &sgs_op_or || op == &sgs_op_xor;
+}
+
+static bool known_type(sgs_type t)
+{
+    return t == SGS_F32 || t == SGS_F64 || t == SGS_S64 || t == SGS_S32 || t == SGS_S8 || t == SGS_U8 || t == SGS_BOOL;
+}
+
+static sgs_status compare_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
+{
+    (void)g;
+    const sgs_type t = n->in[0]->type;
+    if (is_logic(n->op) ? t != SGS_BOOL : !known_type(t))
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "%s of type %s is not supported", n->op->name, sgs_type_name(t));
+    SGS_TRY(sgs_need_type(n->in[1], t, "second input", d));
+    SGS_TRY(sgs_broadcast(n->in[0], n->in[1], out, d));
+    out->type = SGS_BOOL;
+    return SGS_OK;
+}
+
+static sgs_status not_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
+{
+    (void)g;
+    sgs_shape_like(out, n->in[0]);
+    return sgs_need_type(n->in[0], SGS_BOOL, "input", d);
+}
+
+/* Condition, then, else. */
+static sgs_status where_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
+{
+    (void)g;
+    sgs_value both = { 0 };
+    SGS_TRY(sgs_need_type(n->in[0], SGS_BOOL, "condition", d));
+    SGS_TRY(sgs_need_type(n->in[2], n->in[1]->type, "third input", d));
+    SGS_TRY(sgs_broadcast(n->in[1], n->in[2], out, d));
+    both.rank = out->rank;
+    memcpy(both.dim, out->dim, sizeof both.dim);
+    SGS_TRY(sgs_broadcast(&both, n->in[0], out, d));
+    out->type = n->in[1]->type;
+    return SGS_OK;
+}
+
+/* ---- evaluation --------------------------------------------------------------------------------------------------------------- */
+
+/* Numbers of any type as doubles and, where those are not exact, as integers. */
+typedef struct number {
+    double real;
+    int64_t whole;
+} number;
+
+static number number_at(const sgs_tensor *t, int64_t i)
+{
+    switch (t->type) {
+    case SGS_F32: return (number){ .real = (double)((const float *)t->data)[i] };
+    case SGS_F64: return (number){ .real = ((const double *)t->data)[i] };
+    case SGS_S64: return (number){ .whole = ((const int64_t *)t->data)[i] };
+    case SGS_S32: return (number){ .whole = ((const int32_t *)t->data)[i] };
+    case SGS_S8: return (number){ .whole = ((const int8_t *)t->data)[i] };
+    default: return (number){ .whole = ((const uint8_t *)t->data)[i] };
+    }
+}
+
+static bool holds(const sgs_op *op, number a, number b)
+{
+    const bool equal = a.real == b.real && a.whole == b.whole, less = a.real < b.real || a.whole < b.whole, greater = a.real > b.real || a.whole > b.whole;
+    if (op == &sgs_op_equal)
+        return equal;
+    if (op == &sgs_op_less || op == &sgs_op_lessequal)
+        return less || (op == &sgs_op_lessequal && equal);
+    if (op == &sgs_op_greater || op == &sgs_op_greaterequal)
+        return greater || (op == &sgs_op_greaterequal && equal);
+    return op == &sgs_op_and ? a.whole && b.whole : op == &sgs_op_or ? a.whole || b.whole : !a.whole != !b.whole;
+}
+
+/* Where element `index` of the result lies in an operand. */
+static int64_t element(const int64_t *stride, const int64_t *index, int rank)
+{
+    int64_t at = 0;
+    for (int k = 0; k < rank; k++)
+        at += stride[k] * index[k];
+    return at;
+}
+
+static sgs_status compare_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
+{
+    (void)st, (void)d;
+    int64_t sa[SGS_MAX_RANK], sb[SGS_MAX_RANK], index[SGS_MAX_RANK] = { 0 }, count = sgs_tensor_count(out);
+    sgs_broadcast_strides(&in[0], out, sa);
+    sgs_broadcast_strides(&in[1], out, sb);
+    for (int64_t i = 0; i < count; i++) {
+        const number a = number_at(&in[0], element(sa, index, out->rank)), b = number_at(&in[1], element(sb, index, out->rank));
+        ((uint8_t *)out->data)[i] = holds(n->op, a, b);
+        sgs_next_index(index, out->rank, out->dim);
+    }
+    return SGS_OK;
+}
+
+static sgs_status not_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
+{
+    (void)n, (void)st, (void)d;
+    const int64_t count = sgs_tensor_count(out);
+    for (int64_t i = 0; i < count; i++)
+        ((uint8_t *)out->data)[i] = !((const uint8_t *)in->data)[i];
+    return SGS_OK;
+}
+
+static sgs_status where_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
+{
+    (void)n, (void)st, (void)d;
+    int64_t stride[3][SGS_MAX_RANK], index[SGS_MAX_RANK] = { 0 }, count = sgs_tensor_count(out);
+    const size_t each = (size_t)sgs_type_bytes(out->type);
+    for (int i = 0; i < 3; i++)
+        sgs_broadcast_strides(&in[i], out, stride[i]);
+    for (int64_t i = 0; i < count; i++) {
+        const int k = ((const uint8_t *)in[0].data)[element(stride[0], index, out->rank)] ? 1 : 2;
+        memcpy((char *)out->data + (size_t)i * each, (const char *)in[k].data + (size_t)element(stride[k], index, out->rank) * each, each);
+        sgs_next_index(index, out->rank, out->dim);
+    }
+    return SGS_OK;
+}
+
+/* ---- from ONNX ------------------------------------------------------------------------------------------------------------------- */
+
+static sgs_status from_onnx_compare(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    const struct compare *c = table;
+    while (strcmp(c->onnx, s->op))
+        c++;
+    return sgs_from_onnx_arith(im, s, c->op, d);
+}
+
+static sgs_status from_onnx_not(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0);
+    if (x)
+        sgs_sp_out(p, 0, sgs_sp_one(p, &sgs_op_not, x, NULL));
+    return p->status;
+}
+
+static sgs_status from_onnx_where(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *c = sgs_sp_in(p, 0), *a = sgs_sp_in(p, 1), *b = sgs_sp_in(p, 2);
+    if (p->status == SGS_OK)
+        sgs_sp_out(p, 0, sgs_sp_choose(p, c, a, b));
+    return p->status;
+}
+
+/* NaN is not equal to itself. */
+static sgs_status from_onnx_isnan(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0);
+    if (x)
+        sgs_sp_out(p, 0, sgs_sp_one(p, &sgs_op_not, sgs_sp_two(p, &sgs_op_equal, x, x), NULL));
+    return p->status;
+}
+
+static sgs_status from_onnx_isinf(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0);
+    if (!x)
+        return p->status;
+    const bool above = sgs_sp_int(p, "detect_positive", 1) != 0, below = sgs_sp_int(p, "detect_negative", 1) != 0;
+    if (above && below)
+        x = sgs_sp_one(p, &sgs_op_abs, x, NULL);
+    sgs_value *far = sgs_sp_number(p, above ? INFINITY : -INFINITY), *y = sgs_sp_two(p, &sgs_op_equal, x, far);
+    sgs_sp_out(p, 0, above || below ? y : sgs_sp_two(p, &sgs_op_less, far, far));
+    return p->status;
+}
+
+/* ---- rows ----------------------------------------------------------------------------------------------------------------------------- */
+
+#define ROW(op, inputs, rule, evaluation)                                                                                                   \
+    const sgs_op sgs_op_##op = {                                                                                                            \
+        .name = #op, .family = "compare", .nin_min = inputs, .nin_max = inputs, .nout = 1, .infer = rule, .eval = evaluation,               \
+        .permute = sgs_permute_elementwise, .kernel = "",                                                                                   \
+    }
+ROW(equal, 2, compare_infer, compare_eval);
+ROW(less, 2, compare_infer, compare_eval);
+ROW(greater, 2, compare_infer, compare_eval);
+ROW(lessequal, 2, compare_infer, compare_eval);
+ROW(greaterequal, 2, compare_infer, compare_eval);
+ROW(and, 2, compare_infer, compare_eval);
+ROW(or, 2, compare_infer, compare_eval);
+ROW(xor, 2, compare_infer, compare_eval);
+ROW(not, 1, not_infer, not_eval);
+ROW(where, 3, where_infer, where_eval);
+
+static const sgs_op *const ops[] = { &sgs_op_equal, &sgs_op_less, &sgs_op_greater, &sgs_op_lessequal, &sgs_op_greaterequal, &sgs_op_and,
+                                     &sgs_op_or, &sgs_op_xor, &sgs_op_not, &sgs_op_where, NULL };
+static const sgs_from onnx[] = {
+    { "Equal", from_onnx_compare, 1 }, { "Less", from_onnx_compare, 1 }, { "Greater", from_onnx_compare, 1 }, { "LessOrEqual", from_onnx_compare, 12 },
+    { "GreaterOrEqual", from_onnx_compare, 12 }, { "And", from_onnx_compare, 1 }, { "Or", from_onnx_compare, 1 }, { "Xor", from_onnx_compare, 1 },
+    { "Not", from_onnx_not, 1 }, { "Where", from_onnx_where, 9 }, { "IsNaN", from_onnx_isnan, 9 }, { "IsInf", from_onnx_isinf, 10 }, { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_compare = { "compare", ops, onnx, NULL };
