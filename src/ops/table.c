@@ -20,10 +20,12 @@
     X(fc) \
     X(gather) \
     X(gridsample) \
+    X(index) \
     X(lut) \
     X(matmul) \
     X(mod) \
     X(norm) \
+    X(onehot) \
     X(pad) \
     X(pool) \
     X(prelu) \

@@ -1,0 +1,228 @@
+/* gather_elements, gather_nd, scatter_elements, scatter_nd: single elements or slices taken from, or put where, run-time indices point. */
+#include <string.h>
+
+#include "ops/spell.h"
+
+typedef struct index_attr {
+    int64_t axis;   /* of the elements; gather_nd: leading axes that both have in common */
+    int64_t reduce; /* scatter: what happens to the element that is there */
+} index_attr;
+
+enum { REPLACE, ADD, MUL, MAX, MIN };
+static const char *const reduce_names[] = { "none", "add", "mul", "max", "min", NULL };
+static const sgs_attr index_attrs[] = { SGS_ATTR_I(index_attr, axis), SGS_ATTR_E(index_attr, reduce, reduce_names), SGS_ATTR_END };
+
+/* ---- shapes --------------------------------------------------------------------------------------------------------------- */
+
+static sgs_status check_index(const sgs_value *v, sgs_diag *d)
+{
+    return v->type == SGS_S32 || v->type == SGS_S64 ? SGS_OK : sgs_fail(d, SGS_E_MODEL, "indices: expected integers, found %s", sgs_type_name(v->type));
+}
+
+/* Indices within x but for one axis. */
+static sgs_status check_elements(const sgs_value *x, const sgs_value *i, int64_t axis, sgs_diag *d)
+{
+    bool fits = i->rank == x->rank && axis >= 0 && axis < x->rank;
+    for (int k = 0; k < x->rank && fits; k++)
+        fits = k == axis || i->dim[k] <= x->dim[k];
+    return fits ? check_index(i, d) : sgs_fail(d, SGS_E_MODEL, "the indices' shape does not fit the input's along axis %lld", (long long)axis);
+}
+
+static sgs_status elements_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
+{
+    (void)g;
+    const sgs_value *x = n->in[0], *i = n->in[1];
+    SGS_TRY(check_elements(x, i, ((const index_attr *)n->attr)->axis, d));
+    sgs_shape_like(out, n->op == &sgs_op_gather_elements ? i : x);
+    out->type = x->type;
+    if (n->op == &sgs_op_gather_elements)
+        return SGS_OK;
+    SGS_TRY(sgs_need_type(n->in[2], x->type, "updates", d));
+    bool same = n->in[2]->rank == i->rank;
+    for (int k = 0; k < i->rank && same; k++)
+        same = n->in[2]->dim[k] == i->dim[k];
+    return same ? SGS_OK : sgs_fail(d, SGS_E_MODEL, "updates and indices have different shapes");
+}
+
+static sgs_status gather_nd_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
+{
+    (void)g;
+    const sgs_value *x = n->in[0], *i = n->in[1];
+    const int64_t batch = ((const index_attr *)n->attr)->axis, depth = i->rank ? i->dim[i->rank - 1] : 0;
+    SGS_TRY(check_index(i, d));
+    if (batch < 0 || batch >= i->rank || depth < 1 || batch + depth > x->rank)
+        return sgs_fail(d, SGS_E_MODEL, "indices of %lld numbers after %lld common axes do not fit %d dimensions", (long long)depth, (long long)batch, x->rank);
+    if (i->rank - 1 + x->rank - batch - depth > SGS_MAX_RANK)
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "at most %d dimensions are supported", SGS_MAX_RANK);
+    out->type = x->type;
+    out->rank = 0;
+    for (int k = 0; k < i->rank - 1; k++) {
+        if (k < batch && i->dim[k] != x->dim[k])
+            return sgs_fail(d, SGS_E_MODEL, "common axis %d has %lld and %lld elements", k, (long long)x->dim[k], (long long)i->dim[k]);
+        out->dim[out->rank++] = i->dim[k];
+    }
+    for (int k = (int)(batch + depth); k < x->rank; k++)
+        out->dim[out->rank++] = x->dim[k];
+    return SGS_OK;
+}
+
+static sgs_status scatter_nd_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
+{
+    (void)g;
+    const sgs_value *x = n->in[0], *i = n->in[1], *u = n->in[2];
+    const int64_t depth = i->rank ? i->dim[i->rank - 1] : 0;
+    SGS_TRY(check_index(i, d));
+    SGS_TRY(sgs_need_type(u, x->type, "updates", d));
+    bool fits = depth >= 1 && depth <= x->rank && u->rank == i->rank - 1 + x->rank - depth;
+    for (int k = 0; k < u->rank && fits; k++)
+        fits = u->dim[k] == (k < i->rank - 1 ? i->dim[k] : x->dim[k - (i->rank - 1) + depth]);
+    sgs_shape_like(out, x);
+    return fits ? SGS_OK : sgs_fail(d, SGS_E_MODEL, "the shapes of input, indices and updates do not fit each other");
+}
+
+/* ---- evaluation --------------------------------------------------------------------------------------------------------------- */
+
+static sgs_status index_at(const sgs_tensor *t, int64_t k, int64_t size, int64_t *at, sgs_diag *d)
+{
+    const int64_t i = t->type == SGS_S64 ? ((const int64_t *)t->data)[k] : ((const int32_t *)t->data)[k];
+    if (i < -size || i >= size)
+        return sgs_fail(d, SGS_E_DATA, "index %lld lies outside %lld elements", (long long)i, (long long)size);
+    *at = i < 0 ? i + size : i;
+    return SGS_OK;
+}
+
+#define MEET(T)                                                                                                                             \
+    for (int64_t i = 0; i < n; i++) {                                                                                                       \
+        T *y = (T *)to + i;                                                                                                                 \
+        const T u = ((const T *)from)[i];                                                                                                   \
+        *y = (T)(how == ADD ? *y + u : how == MUL ? *y * u : how == MAX ? (u > *y ? u : *y) : (u < *y ? u : *y));                           \
+    }
+
+/* n elements meet those that are there; false: not of this type. */
+static bool meet(sgs_type t, int64_t how, void *to, const void *from, int64_t n)
+{
+    if (how == REPLACE) {
+        memcpy(to, from, (size_t)(n * sgs_type_bytes(t)));
+        return true;
+    }
+    switch (t) {
+    case SGS_F32: MEET(float) return true;
+    case SGS_F64: MEET(double) return true;
+    case SGS_S64: MEET(int64_t) return true;
+    case SGS_S32: MEET(int32_t) return true;
+    case SGS_S8: MEET(int8_t) return true;
+    case SGS_U8: MEET(uint8_t) return true;
+    default: return false;
+    }
+}
+
+/* Along one axis; of the indices' elements, in[0]'s is read or, scattering, out's written. */
+static sgs_status elements_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
+{
+    (void)st;
+    const index_attr *a = n->attr;
+    const bool gather = n->op == &sgs_op_gather_elements;
+    const int64_t each = sgs_type_bytes(out->type), count = sgs_tensor_count(&in[1]);
+    int64_t stride[SGS_MAX_RANK], index[SGS_MAX_RANK] = { 0 };
+    sgs_dense_strides(in->rank, in->dim, 1, stride);
+    if (!gather)
+        memcpy(out->data, in->data, (size_t)(sgs_tensor_count(in) * each));
+    for (int64_t i = 0; i < count; i++) {
+        int64_t at = 0, row = 0;
+        SGS_TRY(index_at(&in[1], i, in->dim[a->axis], &row, d));
+        for (int k = 0; k < in->rank; k++)
+            at += (k == a->axis ? row : index[k]) * stride[k];
+        if (gather)
+            memcpy((char *)out->data + i * each, (const char *)in->data + at * each, (size_t)each);
+        else if (!meet(out->type, a->reduce, (char *)out->data + at * each, (const char *)in[2].data + i * each, 1))
+            return sgs_fail(d, SGS_E_UNSUPPORTED, "%s of type %s is not supported", n->op->name, sgs_type_name(out->type));
+        sgs_next_index(index, in[1].rank, in[1].dim);
+    }
+    return SGS_OK;
+}
+
+/* Where the slice lies that `depth` numbers from `from` on point to, after `batch` axes. */
+static sgs_status slice_at(const sgs_tensor *x, const sgs_tensor *i, int64_t from, int64_t batch, int64_t depth, int64_t *at, sgs_diag *d)
+{
+    *at = 0;
+    for (int64_t k = 0; k < depth; k++) {
+        int64_t row = 0;
+        SGS_TRY(index_at(i, from + k, x->dim[batch + k], &row, d));
+        *at = *at * x->dim[batch + k] + row;
+    }
+    return SGS_OK;
+}
+
+static int64_t product(const int64_t *dim, int64_t from, int64_t to)
+{
+    int64_t n = 1;
+    for (int64_t k = from; k < to; k++)
+        n *= dim[k];
+    return n;
+}
+
+static sgs_status nd_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
+{
+    (void)st;
+    const index_attr *a = n->attr;
+    const bool gather = n->op == &sgs_op_gather_nd;
+    const int64_t batch = gather ? a->axis : 0, depth = in[1].dim[in[1].rank - 1], each = sgs_type_bytes(out->type);
+    const int64_t slice = product(in->dim, batch + depth, in->rank), whole = product(in->dim, batch, in->rank);
+    const int64_t count = product(in[1].dim, 0, in[1].rank - 1), batches = product(in[1].dim, 0, batch);
+    if (!gather)
+        memcpy(out->data, in->data, (size_t)(sgs_tensor_count(in) * each));
+    for (int64_t i = 0; i < count; i++) {
+        int64_t at = 0;
+        SGS_TRY(slice_at(in, &in[1], i * depth, batch, depth, &at, d));
+        at = (at * slice + (batch ? i / (count / batches) * whole : 0)) * each;
+        if (gather)
+            memcpy((char *)out->data + i * slice * each, (const char *)in->data + at, (size_t)(slice * each));
+        else if (!meet(out->type, a->reduce, (char *)out->data + at, (const char *)in[2].data + i * slice * each, slice))
+            return sgs_fail(d, SGS_E_UNSUPPORTED, "%s of type %s is not supported", n->op->name, sgs_type_name(out->type));
+    }
+    return SGS_OK;
+}
+
+/* ---- from ONNX ------------------------------------------------------------------------------------------------------------------- */
+
+static sgs_status from_onnx_index(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const bool nd = strstr(s->op, "ND") != NULL, scatter = s->op[0] == 'S';
+    sgs_value *in[] = { sgs_sp_in(p, 0), sgs_sp_in(p, 1), scatter ? sgs_sp_in(p, 2) : NULL }, *y;
+    index_attr a = { 0 };
+    if (p->status != SGS_OK)
+        return p->status;
+    a.axis = nd ? sgs_sp_int(p, "batch_dims", 0) : sgs_sp_axis(p, "axis", 0, in[0]->rank);
+    if (p->status == SGS_OK && scatter)
+        p->status = sgs_src_choice(im, s, "reduction", reduce_names, &a.reduce, d);
+    if (p->status != SGS_OK)
+        return p->status;
+    const sgs_op *op = nd ? (scatter ? &sgs_op_scatter_nd : &sgs_op_gather_nd) : scatter ? &sgs_op_scatter_elements : &sgs_op_gather_elements;
+    if (scatter && in[2]->type == SGS_S64 && in[0]->type == SGS_S32)
+        in[2] = sgs_sp_cast(p, in[2], SGS_S32);
+    if (scatter && in[2]->type == SGS_S32 && in[0]->type == SGS_S64)
+        in[0] = sgs_sp_cast(p, in[0], SGS_S32);
+    SGS_TRY(p->status);
+    SGS_TRY(sgs_emit(im, s, op, scatter ? 3 : 2, in, &a, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
+/* ---- rows ----------------------------------------------------------------------------------------------------------------------------- */
+
+#define ROW(op, inputs, rule, evaluation)                                                                                                   \
+    const sgs_op sgs_op_##op = {                                                                                                            \
+        .name = #op, .family = "index", .nin_min = inputs, .nin_max = inputs, .nout = 1, .attr_bytes = sizeof(index_attr),                  \
+        .attr = index_attrs, .infer = rule, .eval = evaluation, .kernel = "",                                                               \
+    }
+ROW(gather_elements, 2, elements_infer, elements_eval);
+ROW(scatter_elements, 3, elements_infer, elements_eval);
+ROW(gather_nd, 2, gather_nd_infer, nd_eval);
+ROW(scatter_nd, 3, scatter_nd_infer, nd_eval);
+
+static const sgs_op *const ops[] = { &sgs_op_gather_elements, &sgs_op_scatter_elements, &sgs_op_gather_nd, &sgs_op_scatter_nd, NULL };
+static const sgs_from onnx[] = {
+    { "GatherElements", from_onnx_index, 11 }, { "GatherND", from_onnx_index, 11 }, { "Scatter", from_onnx_index, 9 },
+    { "ScatterElements", from_onnx_index, 11 }, { "ScatterND", from_onnx_index, 11 }, { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_index = { "index", ops, onnx, NULL };
