@@ -120,42 +120,12 @@ static sgs_status open_model(calibration *c, sgs_diag *d)
 
 /* ---- the ini as the quantizer wants it ------------------------------------------------------------------------------------------------- */
 
-static sgs_type raw_type(sgs_data_format f)
-{
-    return f == SGS_FMT_RAW_U8 ? SGS_U8 : f == SGS_FMT_RAW_S16 ? SGS_S16 : SGS_F32;
-}
-
-static bool is_bgr(sgs_data_format f)
-{
-    return f == SGS_FMT_BGR || f == SGS_FMT_BGRA;
-}
-
-/* mean and std of the ini are R, G, B; the network's channel 0 is blue when it was trained on BGR.  What the model takes
- * as integers has no scale. */
-static sgs_qinput describe_input(const sgs_input_config *in, const sgs_value *v)
-{
-    sgs_qinput q = { .image = !sgs_format_raw(in->training), .type = raw_type(in->input), .scaled = in->quantize && v->type == SGS_F32,
-                     .swap = sgs_channels_reversed(in->training, in->input), .channel_axis = in->nchw ? 1 : 3 };
-    for (int k = 0; k < 3 && q.image; k++) {
-        int from = is_bgr(in->training) ? 2 - k : k;
-        q.mean[k] = in->mean[in->nmean == 3 ? from : 0];
-        q.std[k] = in->std[in->nstd == 3 ? from : 0];
-    }
-    return q;
-}
-
 static sgs_qoptions quantizer_options(const calibration *c)
 {
-    const sgs_config *i = c->config;
-    sgs_qinput *in = SGS_NEW_N(c->arena, sgs_qinput, i->nin + 1);
-    sgs_qoutput *out = SGS_NEW_N(c->arena, sgs_qoutput, i->nout + 1);
-    for (int k = 0; k < i->nin; k++)
-        in[k] = describe_input(&i->in[k], c->g->in[k]);
-    for (int k = 0; k < i->nout; k++)
-        out[k] = (sgs_qoutput){ raw_type(i->out[k].format), i->out[k].dequantize };
-    return (sgs_qoptions){ .level = c->level, .in = in, .out = out, .conv_format = (int)i->conv_format, .tensor_arrays = i->tensor_arrays,
-                           .ntensor_arrays = i->ntensor_arrays, .ini = i->file, .tensor_arrays_line = sgs_config_line(i, SGS_KEY_TENSOR_ARRAYS),
-                           .log = &c->o->log };
+    sgs_qoptions o = sgs_qoptions_from(c->config, c->g);
+    o.level = c->level;
+    o.log = &c->o->log;
+    return o;
 }
 
 /* What cannot be quantized is said before the long step, on a graph of its own. */

@@ -34,3 +34,9 @@ sgs_status sgs_show_info(const sgs_log *log)
     show_machine(log);
     return SGS_OK;
 }
+
+sgs_status sgs_check_soc_version(const char *soc_version, sgs_diag *d)
+{
+    const sgs_target *target;
+    return sgs_target_find(soc_version, &target, d);
+}

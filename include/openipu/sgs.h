@@ -182,6 +182,37 @@ sgs_status sgs_simulator_invoke(sgs_simulator *s, sgs_diag *d);
 /* Valid until the next invoke or close; NULL before the first invoke. */
 const void *sgs_simulator_get_output(const sgs_simulator *s, int i);
 
+typedef struct sgs_tensor_info {
+    const char *name;             /* the user's, or "%N" of a tensor without one */
+    const char *dtype;            /* "FLOAT32", "UINT8", "INT8", "INT16", "INT32", "INT64", ... */
+    const char *qtype;            /* of a float model: the type that the ini it was converted with and the default rule give it in
+                                   * fixed point, "" where the model has no fixed-point form; "" in other models */
+    int rank;
+    int32_t dim[8];
+    bool constant;
+    int nrange;                   /* what calibration saw: 0, 1 or one a channel */
+    const float *lo, *hi;
+    int nscale;                   /* 0: not quantized; else 1 or one a channel */
+    const float *scale;
+    const int32_t *zero;
+} sgs_tensor_info;
+
+typedef struct sgs_op_info {
+    const char *name;             /* the user's, or what stands for it in messages */
+    const char *op;               /* "conv", "add", ... */
+    int nin, nout;
+    const int *in, *out;          /* places in the list of tensors; -1: an optional input that is absent */
+} sgs_op_info;
+
+typedef struct sgs_details {
+    int ntensor, nop;
+    const sgs_tensor_info *tensor; /* in order of their names' bytes */
+    const sgs_op_info *op;         /* in the order they run */
+} sgs_details;
+/* Every tensor and operator of a .sim; of an image, which holds neither by name, the inputs and outputs alone.  Made at the first call,
+ * the simulator's own until it closes; not while it runs. */
+sgs_status sgs_simulator_details(sgs_simulator *s, const sgs_details **details, sgs_diag *d);
+
 typedef struct sgs_simulate_options {
     const char *model;
     const char *input_config;     /* optional; when given it must agree with the model */
@@ -205,6 +236,8 @@ sgs_status sgs_simulate(const sgs_simulate_options *o, sgs_diag *d);
 
 /* The tool version, targets and this machine's CPU features as text lines through log. */
 sgs_status sgs_show_info(const sgs_log *log);
+/* Whether we compile for that chip; NULL is the generic one. */
+sgs_status sgs_check_soc_version(const char *soc_version, sgs_diag *d);
 void sgs_free(void *p);
 /* Removes unfinished output files and ends child processes; async-signal-safe, for a program's SIGINT and SIGTERM handlers. */
 void sgs_cleanup(void);

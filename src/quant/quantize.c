@@ -522,14 +522,57 @@ static sgs_status quantize_nodes(sgs_quantizer *q, sgs_diag *d)
     return SGS_OK;
 }
 
+/* The plan alone, of a graph that nobody has run. */
+static sgs_status plan_unseen(sgs_quantizer *q, sgs_graph *g, const sgs_qoptions *quiet, sgs_diag *d)
+{
+    sgs_range *none = SGS_NEW_N(g->arena, sgs_range, g->nvalue + 1);
+    sgs_integers_as_real(g, none);
+    *q = (sgs_quantizer){ .g = g, .range = none, .nrange = g->nvalue, .o = quiet };
+    return sgs_plan_types(q, d);
+}
+
 sgs_status sgs_quantize_check(sgs_graph *g, const sgs_qoptions *o, sgs_diag *d)
 {
     sgs_qoptions quiet = *o;
+    sgs_quantizer q;
     quiet.log = NULL; /* the run proper will say it */
-    sgs_range *none = SGS_NEW_N(g->arena, sgs_range, g->nvalue + 1);
-    sgs_integers_as_real(g, none);
-    sgs_quantizer q = { .g = g, .range = none, .nrange = g->nvalue, .o = &quiet };
-    return sgs_plan_types(&q, d);
+    return plan_unseen(&q, g, &quiet, d);
+}
+
+static sgs_type planned(sgs_quantizer *q, const sgs_value *v)
+{
+    if (sgs_is_plain(v))
+        return v->type;
+    return q->image[v->id] ? SGS_U8 : q->type[sgs_group_of(q, v)];
+}
+
+/* A constant in slot i of n. */
+static sgs_type planned_const(sgs_quantizer *q, const sgs_node *n, int i)
+{
+    const bool wide = sgs_is_conv(n) && q->wide[n->out[0]->id];
+    if (n->in[i]->type != SGS_F32)
+        return n->in[i]->type;
+    if (sgs_is_conv(n) && i > 0)
+        return i == 1 ? (wide ? SGS_S16 : SGS_S8) : wide ? SGS_S64 : SGS_S32;
+    return n->op->qrule == SGS_Q_MOVE ? planned(q, n->out[0]) : SGS_S16;
+}
+
+sgs_status sgs_quantize_types(sgs_graph *g, const sgs_qoptions *o, sgs_type *type, sgs_diag *d)
+{
+    sgs_qoptions quiet = *o;
+    sgs_quantizer q;
+    quiet.log = NULL;
+    SGS_TRY(plan_unseen(&q, g, &quiet, d));
+    for (int i = 0; i < g->nin; i++)
+        type[g->in[i]->id] = planned(&q, g->in[i]);
+    for (const sgs_node *n = g->first; n; n = n->next) {
+        for (int i = 0; i < n->nout; i++)
+            type[n->out[i]->id] = planned(&q, n->out[i]);
+        for (int i = 0; i < n->nin; i++)
+            if (n->in[i] && n->in[i]->data)
+                type[n->in[i]->id] = planned_const(&q, n, i);
+    }
+    return SGS_OK;
 }
 
 sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, sgs_diag *d)

@@ -3,6 +3,7 @@
  *   observe.c    runs the float graph over samples: ranges per channel, the same in any order
  *   weights.c    L1 max-abs, L2 clip search per output channel; integer weights and biases with the proof of ARITHMETIC.md 4
  *   integers.c   integer inputs, whose numbers go in as they are
+ *   options.c    what the ini says
  *   plan.c       which values are U8, which S16: conv bits, groups that share one quantization
  *   quantize.c   rewrites the graph: QUANTIZE, DEQUANTIZE, constants
  *   (src/calibrate.c, the stage: reads .sim and ini, drives the above, writes _fixed.sim)
@@ -80,6 +81,8 @@ typedef struct sgs_quantizer {
 sgs_status sgs_quantize_check(sgs_graph *g, const sgs_qoptions *o, sgs_diag *d);
 /* Calls `refused` for every node that has no fixed-point form whatever the ini says; returns their number. */
 int sgs_quantize_refused(sgs_graph *g, void (*refused)(void *user, const sgs_node *n, const char *why), void *user);
+/* type[id] of every value of g: what it becomes, weights and biases too.  g is used up; values that end on the way keep what type holds. */
+sgs_status sgs_quantize_types(sgs_graph *g, const sgs_qoptions *o, sgs_type *type, sgs_diag *d);
 /* Rewrites g; ranges are those of its values. */
 sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, sgs_diag *d);
 
@@ -87,6 +90,12 @@ sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, s
 
 /* Takes conversions of integer inputs to float away, where nothing else reads those integers: then they are float values, and whole. */
 void sgs_integers_as_real(sgs_graph *g, sgs_range *range);
+
+/* ---- options.c ---- */
+
+struct sgs_config;
+/* Of a float graph whose inputs and outputs are the ini's, in its order: level 1, no log.  In the graph's memory; the ini must outlive it. */
+sgs_qoptions sgs_qoptions_from(const struct sgs_config *c, sgs_graph *g);
 
 /* ---- plan.c ---- */
 sgs_status sgs_plan_types(sgs_quantizer *q, sgs_diag *d);

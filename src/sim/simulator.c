@@ -8,6 +8,7 @@
 #include "openipu/ipu_host.h"
 #include "sim/fixed.h"
 #include "sim/session.h"
+#include "sim/simulator.h"
 
 struct sgs_simulator {
     sgs_arena *arena;
@@ -27,6 +28,7 @@ struct sgs_simulator {
     sgs_io_info *in, *out;
     void **to, **from; /* where inputs go; copies of the outputs */
     bool *given, ran;
+    const sgs_details *details; /* NULL: not asked for yet */
 };
 
 static const char *raw_name(sgs_dtype t)
@@ -367,6 +369,11 @@ const sgs_io_info *sgs_simulator_input(const sgs_simulator *s, int i)
 const sgs_io_info *sgs_simulator_output(const sgs_simulator *s, int i)
 {
     return i >= 0 && i < s->nout ? s->out + i : NULL;
+}
+
+sgs_opened sgs_simulator_opened(sgs_simulator *s)
+{
+    return (sgs_opened){ s->arena, s->path, s->g, s->config, &s->details };
 }
 
 /* ---- running --------------------------------------------------------------------------------------------------- */

@@ -1,0 +1,136 @@
+"""Models as objects: the simulators of a float model, a fixed-point model and an image."""
+import operator
+import os
+
+import numpy as np
+
+from ._load import sgs
+
+FLOAT, FIXED, OFFLINE = 1, 2, 3
+
+
+def _path(path):
+    if not isinstance(path, (str, bytes, os.PathLike)):
+        raise TypeError("expected the path of a model, found %s" % type(path).__name__)
+    return os.fspath(path)
+
+
+def _dtype(name):
+    return getattr(np, "bool_" if name == "bool" else name)
+
+
+def _io(details, *leave_out):
+    """numpy's types in the place of the extension's."""
+    for d in details:
+        d["shape"] = np.array(d["shape"], np.int32)
+        d["dtype"] = _dtype(d["dtype"])
+        for key in leave_out:
+            del d[key]
+    return details
+
+
+class _Model:
+    """What all models have in common.  One thread at a time may use a model."""
+
+    def __init__(self, model):
+        self._model = model
+        self._in = _io(model.inputs())
+        self._out = _io(model.outputs())
+
+    @staticmethod
+    def _pick(what, details, index):
+        try:
+            i = operator.index(index)
+        except TypeError:
+            raise TypeError("expected the index of an %s, found %s" % (what, type(index).__name__)) from None
+        if not 0 <= i < len(details):
+            raise IndexError("expected the index of an %s, 0 to %d, found %d" % (what, len(details) - 1, i))
+        return i, details[i]
+
+    def get_input_details(self):
+        """A list with a dictionary for each input, in the order of the ini:
+
+        index; shape (numpy.ndarray of int32); name; dtype (a numpy type); layouts ('NHWC', 'NCHW'); training_input_formats,
+        input_formats; input_width_alignment, input_height_alignment (0 where the input is no image); quantization, a list of
+        (scale, zero point), one for all or one a channel, empty where the input is not quantized."""
+        return _io(self._model.inputs())
+
+    def get_output_details(self):
+        """A list with a dictionary for each output, in the order of the ini: index, shape, name, dtype, layouts, quantization as
+        those of the inputs; output_formats."""
+        details = self._model.outputs()
+        for d in details:
+            d["output_formats"] = d.pop("input_formats")
+        return _io(details, "training_input_formats", "input_width_alignment", "input_height_alignment")
+
+    def set_input(self, index, data):
+        """Copies an array into input `index`.  It must have the input's shape and dtype: TypeError, ValueError or IndexError say what
+        was expected and what was found."""
+        i, want = self._pick("input", self._in, index)
+        what = "input %d '%s'" % (i, want["name"])
+        if not isinstance(data, np.ndarray):
+            raise TypeError("%s: expected a numpy.ndarray, found %s" % (what, type(data).__name__))
+        if data.dtype != np.dtype(want["dtype"]):
+            raise TypeError("%s: expected dtype %s, found %s" % (what, np.dtype(want["dtype"]), data.dtype))
+        if data.shape != tuple(want["shape"]):
+            raise ValueError("%s: expected shape %s, found %s" % (what, tuple(int(n) for n in want["shape"]), data.shape))
+        dense = np.ascontiguousarray(data)
+        interface = dense.__array_interface__
+        self._model.set_input(i, interface["data"][0], dense.nbytes)
+
+    def invoke(self):
+        """Runs the model once on the inputs that were set."""
+        self._model.invoke()
+
+    def get_output(self, index):
+        """Output `index` of the last invoke(), as an array of the caller's own."""
+        i, want = self._pick("output", self._out, index)
+        result = np.empty(tuple(want["shape"]), want["dtype"])
+        self._model.get_output(i, result.__array_interface__["data"][0], result.nbytes)
+        return result
+
+    def get_tensor_details(self):
+        """A list with a dictionary for each tensor, in order of name."""
+        raise NotImplementedError
+
+    def get_op_details(self):
+        """A list with a dictionary for each operator, in the order they run: index, name, op_name, and the names of the tensors it
+        reads and makes, inputs (None: an optional one that is absent) and outputs.  An image keeps no operators: its list is empty."""
+        return self._model.operators()
+
+    def _tensors(self, *keys):
+        return [{k: np.array(t[k], np.int32) if k == "shape" else t[k] for k in keys} for t in self._model.tensors()]
+
+
+class float_simulator(_Model):
+    """Runs NAME_float.sim, in float32."""
+
+    def __init__(self, model_path):
+        super().__init__(sgs.Model(_path(model_path), FLOAT, 1))
+
+    def get_tensor_details(self):
+        """A list with a dictionary for each tensor, in order of name: dtype ('FLOAT32', ...); name; shape; qtype, the type that the
+        model's ini gives it in fixed point ('UINT8', 'INT8', 'INT16', ...; '' where it has none)."""
+        return self._tensors("dtype", "name", "qtype", "shape")
+
+
+class _Quantized(_Model):
+    def get_tensor_details(self):
+        """A list with a dictionary for each tensor, in order of name: name; shape; dtype ('UINT8', 'INT16', ...); min and max, lists of
+        what calibration saw, empty where that is not kept; quantization, a list of (scale, zero point), one for all or one a channel.
+        Of an image, which keeps no others by name: of its inputs and outputs."""
+        return self._tensors("name", "shape", "min", "max", "quantization", "dtype")
+
+
+class fixed_simulator(_Quantized):
+    """Runs NAME_fixed.sim, in integers: the bytes that a board gives."""
+
+    def __init__(self, model_path):
+        super().__init__(sgs.Model(_path(model_path), FIXED, 1))
+
+
+class offline_simulator(_Quantized):
+    """Runs NAME.img with the runtime that boards run it with."""
+
+    def __init__(self, model_path):
+        super().__init__(sgs.Model(_path(model_path), OFFLINE, 1))

@@ -1,0 +1,4 @@
+"""The version of the tools."""
+from ._load import sgs
+
+VERSION = sgs.VERSION

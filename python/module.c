@@ -1,0 +1,380 @@
+/* calibrator_custom._sgs: models of sgs.h as Python objects, on CPython's limited API of 3.8, without numpy's headers.
+ *
+ * Private to calibrator_custom, which checks arrays and hands over the address and the number of bytes of contiguous
+ * ones; those two are the only arguments that are trusted.  What belongs to numpy (shapes, dtypes) is made there too.
+ * The interpreter's lock is free while a model opens, runs or is written; a model that one thread is using refuses
+ * others.                                                                                                       */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "openipu/sgs.h"
+
+typedef struct model {
+    PyObject_HEAD sgs_simulator *s;
+    int busy; /* a thread is inside, without the interpreter's lock */
+} model;
+
+/* ---- errors ---------------------------------------------------------------------------------------------------- */
+
+static PyObject *exception_for(sgs_status s)
+{
+    switch (s) {
+    case SGS_E_FILE:
+        return PyExc_OSError;
+    case SGS_E_UNSUPPORTED:
+        return PyExc_NotImplementedError;
+    case SGS_E_LIMIT:
+        return PyExc_MemoryError;
+    case SGS_E_INTERNAL:
+        return PyExc_RuntimeError;
+    default:
+        return PyExc_ValueError;
+    }
+}
+
+/* Raises what the diagnostic says; always NULL. */
+static PyObject *raise(const sgs_diag *d)
+{
+    char text[4096];
+    static const char prefix[] = "error: ";
+    sgs_diag_format(d, text, sizeof text);
+    const char *from = strncmp(text, prefix, sizeof prefix - 1) ? text : text + sizeof prefix - 1;
+    size_t n = strlen(from);
+    while (n && from[n - 1] == '\n')
+        n--;
+    PyObject *message = PyUnicode_DecodeUTF8(from, (Py_ssize_t)n, "replace");
+    if (message)
+        PyErr_SetObject(exception_for(d->code), message);
+    Py_XDECREF(message);
+    return NULL;
+}
+
+/* The model is there and nobody else's; else false and an exception. */
+static int ready(const model *m)
+{
+    if (!m->s)
+        PyErr_SetString(PyExc_ValueError, "the model was not opened");
+    else if (m->busy)
+        PyErr_SetString(PyExc_RuntimeError,
+                        "another thread is using this model; one at a time, or a model for each thread");
+    return m->s && !m->busy;
+}
+
+/* ---- small values ---------------------------------------------------------------------------------------------- */
+
+static PyObject *text(const char *s)
+{
+    return PyUnicode_DecodeUTF8(s, (Py_ssize_t)strlen(s), "replace");
+}
+
+/* Adds value, which it takes over, to a dictionary; false: an exception is set. */
+static int put(PyObject *dict, const char *key, PyObject *value)
+{
+    const int ok = value && PyDict_SetItemString(dict, key, value) == 0;
+    Py_XDECREF(value);
+    return ok;
+}
+
+static PyObject *int_tuple(const int32_t *v, int n)
+{
+    PyObject *t = PyTuple_New(n);
+    for (int i = 0; t && i < n; i++) {
+        PyObject *x = PyLong_FromLong(v[i]);
+        if (!x || PyTuple_SetItem(t, i, x) < 0)
+            Py_CLEAR(t);
+    }
+    return t;
+}
+
+static PyObject *float_list(const float *v, int n)
+{
+    PyObject *list = PyList_New(n);
+    for (int i = 0; list && i < n; i++) {
+        PyObject *x = PyFloat_FromDouble((double)v[i]);
+        if (!x || PyList_SetItem(list, i, x) < 0)
+            Py_CLEAR(list);
+    }
+    return list;
+}
+
+static PyObject *scale_list(const float *scale, const int32_t *zero, int n)
+{
+    PyObject *list = PyList_New(n);
+    for (int i = 0; list && i < n; i++) {
+        PyObject *x = Py_BuildValue("(di)", (double)scale[i], (int)zero[i]);
+        if (!x || PyList_SetItem(list, i, x) < 0)
+            Py_CLEAR(list);
+    }
+    return list;
+}
+
+/* A list of n dictionaries that make(i) describes. */
+static PyObject *dict_list(int n, PyObject *(*make)(const void *from, int i), const void *from)
+{
+    PyObject *list = PyList_New(n);
+    for (int i = 0; list && i < n; i++) {
+        PyObject *x = make(from, i);
+        if (!x || PyList_SetItem(list, i, x) < 0)
+            Py_CLEAR(list);
+    }
+    return list;
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------------ */
+
+static int model_init(PyObject *self, PyObject *args, PyObject *kw)
+{
+    model *m = (model *)self;
+    PyObject *path = NULL;
+    int kind = 0, threads = 0;
+    sgs_diag d = { 0 };
+    if (m->s || m->busy) {
+        PyErr_SetString(PyExc_RuntimeError, "the model is open already");
+        return -1;
+    }
+    if (!PyArg_ParseTuple(args, "O&ii", PyUnicode_FSConverter, &path, &kind, &threads))
+        return -1;
+    const sgs_simulator_options o = { .kind = (sgs_kind)kind, .threads = threads };
+    const char *name = PyBytes_AsString(path);
+    sgs_simulator *s = NULL;
+    sgs_status status;
+    m->busy = 1;
+    Py_BEGIN_ALLOW_THREADS status = sgs_simulator_open(&s, name, &o, &d);
+    Py_END_ALLOW_THREADS m->busy = 0;
+    m->s = s;
+    Py_DECREF(path);
+    if (status != SGS_OK)
+        raise(&d);
+    return status == SGS_OK ? 0 : -1;
+}
+
+static void model_dealloc(PyObject *self)
+{
+    PyTypeObject *type = Py_TYPE(self);
+    freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
+    sgs_simulator_close(((model *)self)->s);
+    release(self);
+    Py_DECREF((PyObject *)type); /* an object of a heap type holds it */
+}
+
+/* ---- what the model is ----------------------------------------------------------------------------------------- */
+
+static PyObject *io_dict(const sgs_io_info *io, int index)
+{
+    static const char *const dtype[] = {
+        [SGS_DT_FLOAT32] = "float32", [SGS_DT_UINT8] = "uint8", [SGS_DT_INT16] = "int16",
+        [SGS_DT_UINT16] = "uint16",   [SGS_DT_INT32] = "int32", [SGS_DT_BOOL] = "bool"
+    };
+    PyObject *d = PyDict_New();
+    if (d && put(d, "index", PyLong_FromLong(index)) && put(d, "shape", int_tuple(io->dim, io->rank)) &&
+        put(d, "name", text(io->name)) && put(d, "dtype", text(dtype[io->dtype])) &&
+        put(d, "layouts", text(io->layout)) && put(d, "training_input_formats", text(io->training_format)) &&
+        put(d, "input_formats", text(io->format)) &&
+        put(d, "input_width_alignment", PyLong_FromLong(io->width_align)) &&
+        put(d, "input_height_alignment", PyLong_FromLong(io->height_align)) &&
+        put(d, "quantization", scale_list(io->scale, io->zero, io->nscale)))
+        return d;
+    Py_XDECREF(d);
+    return NULL;
+}
+
+static PyObject *input_dict(const void *s, int i)
+{
+    return io_dict(sgs_simulator_input(s, i), i);
+}
+
+static PyObject *output_dict(const void *s, int i)
+{
+    return io_dict(sgs_simulator_output(s, i), i);
+}
+
+static PyObject *model_inputs(PyObject *self, PyObject *unused)
+{
+    model *m = (model *)self;
+    return ready(m) ? dict_list(sgs_simulator_inputs(m->s), input_dict, m->s) : NULL;
+}
+
+static PyObject *model_outputs(PyObject *self, PyObject *unused)
+{
+    model *m = (model *)self;
+    return ready(m) ? dict_list(sgs_simulator_outputs(m->s), output_dict, m->s) : NULL;
+}
+
+static PyObject *tensor_dict(const void *from, int i)
+{
+    const sgs_tensor_info *t = &((const sgs_details *)from)->tensor[i];
+    PyObject *d = PyDict_New();
+    if (d && put(d, "dtype", text(t->dtype)) && put(d, "name", text(t->name)) && put(d, "qtype", text(t->qtype)) &&
+        put(d, "shape", int_tuple(t->dim, t->rank)) && put(d, "min", float_list(t->lo, t->nrange)) &&
+        put(d, "max", float_list(t->hi, t->nrange)) &&
+        put(d, "quantization", scale_list(t->scale, t->zero, t->nscale)) &&
+        put(d, "constant", PyBool_FromLong(t->constant)))
+        return d;
+    Py_XDECREF(d);
+    return NULL;
+}
+
+/* Names of tensors; None for an optional input that is absent. */
+static PyObject *names(const sgs_details *details, const int *at, int n)
+{
+    PyObject *list = PyList_New(n);
+    for (int i = 0; list && i < n; i++) {
+        PyObject *x = at[i] < 0 ? Py_BuildValue("") : text(details->tensor[at[i]].name);
+        if (!x || PyList_SetItem(list, i, x) < 0)
+            Py_CLEAR(list);
+    }
+    return list;
+}
+
+static PyObject *operator_dict(const void *from, int i)
+{
+    const sgs_details *details = from;
+    const sgs_op_info *op = &details->op[i];
+    PyObject *d = PyDict_New();
+    if (d && put(d, "index", PyLong_FromLong(i)) && put(d, "name", text(op->name)) && put(d, "op_name", text(op->op)) &&
+        put(d, "inputs", names(details, op->in, op->nin)) && put(d, "outputs", names(details, op->out, op->nout)))
+        return d;
+    Py_XDECREF(d);
+    return NULL;
+}
+
+static const sgs_details *details_of(model *m)
+{
+    const sgs_details *details = NULL;
+    sgs_diag d = { 0 };
+    if (ready(m) && sgs_simulator_details(m->s, &details, &d) != SGS_OK)
+        raise(&d);
+    return details;
+}
+
+static PyObject *model_tensors(PyObject *self, PyObject *unused)
+{
+    const sgs_details *details = details_of((model *)self);
+    return details ? dict_list(details->ntensor, tensor_dict, details) : NULL;
+}
+
+static PyObject *model_operators(PyObject *self, PyObject *unused)
+{
+    const sgs_details *details = details_of((model *)self);
+    return details ? dict_list(details->nop, operator_dict, details) : NULL;
+}
+
+/* ---- running --------------------------------------------------------------------------------------------------- */
+
+static PyObject *model_set_input(PyObject *self, PyObject *args)
+{
+    model *m = (model *)self;
+    sgs_diag d = { 0 };
+    int i;
+    unsigned long long address;
+    Py_ssize_t bytes;
+    if (!PyArg_ParseTuple(args, "iKn", &i, &address, &bytes) || !ready(m))
+        return NULL;
+    if (bytes < 0 || (bytes && !address)) {
+        PyErr_SetString(PyExc_ValueError, "expected the address of an array and its bytes");
+        return NULL;
+    }
+    if (sgs_simulator_set_input(m->s, i, (const void *)(uintptr_t)address, (size_t)bytes, &d) != SGS_OK)
+        return raise(&d);
+    Py_RETURN_NONE;
+}
+
+static PyObject *model_invoke(PyObject *self, PyObject *unused)
+{
+    model *m = (model *)self;
+    sgs_diag d = { 0 };
+    sgs_status status;
+    if (!ready(m))
+        return NULL;
+    m->busy = 1;
+    Py_BEGIN_ALLOW_THREADS status = sgs_simulator_invoke(m->s, &d);
+    Py_END_ALLOW_THREADS m->busy = 0;
+    if (status != SGS_OK)
+        return raise(&d);
+    Py_RETURN_NONE;
+}
+
+static PyObject *model_get_output(PyObject *self, PyObject *args)
+{
+    model *m = (model *)self;
+    int i;
+    unsigned long long address;
+    Py_ssize_t bytes;
+    if (!PyArg_ParseTuple(args, "iKn", &i, &address, &bytes) || !ready(m))
+        return NULL;
+    const sgs_io_info *io = sgs_simulator_output(m->s, i);
+    const void *from = sgs_simulator_get_output(m->s, i);
+    if (!io || bytes < 0 || (size_t)bytes != io->bytes || (bytes && !address)) {
+        PyErr_SetString(PyExc_ValueError, "expected an output's number, and the address and bytes of an array for it");
+        return NULL;
+    }
+    if (!from) {
+        PyErr_SetString(PyExc_ValueError, "the model has not run: call invoke() first");
+        return NULL;
+    }
+    memcpy((void *)(uintptr_t)address, from, (size_t)bytes);
+    Py_RETURN_NONE;
+}
+
+/* ---- the module ------------------------------------------------------------------------------------------------ */
+
+static PyMethodDef model_methods[] = {
+    { "inputs", model_inputs, METH_NOARGS, "A dictionary for each input." },
+    { "outputs", model_outputs, METH_NOARGS, "A dictionary for each output." },
+    { "tensors", model_tensors, METH_NOARGS, "A dictionary for each tensor." },
+    { "operators", model_operators, METH_NOARGS, "A dictionary for each operator." },
+    { "set_input", model_set_input, METH_VARARGS, "(index, address, bytes): copies a contiguous array in." },
+    { "invoke", model_invoke, METH_NOARGS, "Runs the model." },
+    { "get_output", model_get_output, METH_VARARGS, "(index, address, bytes): copies an output out." },
+    { NULL, NULL, 0, NULL },
+};
+
+static PyType_Slot model_slots[] = {
+    { Py_tp_doc, (void *)"(path, kind, threads): an open model; kind 1 float, 2 fixed, 3 offline." },
+    { Py_tp_init, (void *)model_init },
+    { Py_tp_dealloc, (void *)model_dealloc },
+    { Py_tp_methods, model_methods },
+    { 0, NULL },
+};
+
+static PyType_Spec model_spec = { "calibrator_custom._sgs.Model", sizeof(model), 0, Py_TPFLAGS_DEFAULT, model_slots };
+
+static PyObject *check_soc_version(PyObject *self, PyObject *args)
+{
+    const char *name;
+    sgs_diag d = { 0 };
+    if (!PyArg_ParseTuple(args, "s", &name))
+        return NULL;
+    if (sgs_check_soc_version(name, &d) != SGS_OK)
+        return raise(&d);
+    Py_RETURN_NONE;
+}
+
+static PyMethodDef functions[] = {
+    { "check_soc_version", check_soc_version, METH_VARARGS, "(name): raises where we compile for no such chip." },
+    { NULL, NULL, 0, NULL },
+};
+
+static int module_exec(PyObject *module)
+{
+    PyObject *type = PyType_FromSpec(&model_spec);
+    if (!type || PyModule_AddStringConstant(module, "VERSION", SGS_VERSION) < 0 ||
+        PyModule_AddObject(module, "Model", type) < 0) {
+        Py_XDECREF(type);
+        return -1;
+    }
+    return 0;
+}
+
+static PyModuleDef_Slot module_slots[] = { { Py_mod_exec, (void *)module_exec }, { 0, NULL } };
+static struct PyModuleDef module_def = {
+    .m_base = PyModuleDef_HEAD_INIT, .m_name = "_sgs", .m_methods = functions, .m_slots = module_slots
+};
+
+PyMODINIT_FUNC PyInit__sgs(void);
+PyMODINIT_FUNC PyInit__sgs(void)
+{
+    return PyModuleDef_Init(&module_def);
+}

@@ -1,0 +1,17 @@
+/* What an open simulator (sgs.h) stands on, for what describes it. */
+#ifndef SGS_SIMULATOR_H
+#define SGS_SIMULATOR_H
+
+#include "config/config.h"
+#include "ir/ir.h"
+
+typedef struct sgs_opened {
+    sgs_arena *arena;
+    const char *path;
+    sgs_graph *g;             /* NULL: an image */
+    const sgs_config *config; /* NULL: the model carries none */
+    const sgs_details **details;
+} sgs_opened;
+sgs_opened sgs_simulator_opened(sgs_simulator *s);
+
+#endif
