@@ -109,19 +109,22 @@ static sgs_status from_onnx_gemm(sgs_import *im, const sgs_source_node *s, sgs_d
     float alpha = 1, beta = 1;
     int64_t turn[2] = { 0, 0 };
     sgs_perm_attr p = { .n = 2, .perm = { 1, 0 } };
+    const sgs_conv_attr plain = { 0 };
+    const sgs_value *weights = sgs_src_opt(im, s, 1);
     SGS_TRY(sgs_src_float(s, "alpha", &alpha, d));
     SGS_TRY(sgs_src_float(s, "beta", &beta, d));
     SGS_TRY(sgs_src_int(s, "transA", &turn[0], d));
     SGS_TRY(sgs_src_int(s, "transB", &turn[1], d));
+    const bool rows = turn[1] && weights && weights->data && weights->type == SGS_F32; /* large ones are not turned to and fro */
     for (int i = 0; i < 2; i++) {
         SGS_TRY(sgs_src_in(im, s, i, &in[i], d));
         if (in[i]->rank != 2)
             return sgs_src_fail(im, s, d, "Gemm takes matrices: expected 2 dimensions, found %d", in[i]->rank);
-        if (turn[i])
+        if (turn[i] && !(i && rows))
             SGS_TRY(sgs_emit(im, s, &sgs_op_transpose, 1, &in[i], &p, &in[i], d));
     }
     SGS_TRY(scaled(im, s, in[1], alpha, &in[1], d));
-    SGS_TRY(sgs_emit(im, s, &sgs_op_matmul, 2, in, NULL, &y, d));
+    SGS_TRY(sgs_emit(im, s, rows ? &sgs_op_fc : &sgs_op_matmul, 2, in, rows ? &plain : NULL, &y, d));
     if (c && beta != 0.0f) {
         sgs_value *sum[] = { y, NULL };
         SGS_TRY(scaled(im, s, c, beta, &sum[1], d));
