@@ -73,10 +73,17 @@ def numbers(text):
     return {int(n) for n in re.findall(r"\d+", text or "")}
 
 
-def bind(model, inputs, constants):
-    """The model with static input shapes and those inputs as initializers; returns the names of the inputs that are left."""
+def only_a_size(case, free, inputs):
+    """Whether all that could be a run-time input is one size that a generator makes a shape of: then the graph may fold to a constant."""
+    x = inputs.get(free[0].name, inputs.get(0)) if len(free) == 1 else None
+    return x is not None and x.dtype.kind == "i" and x.ndim < 2 and bool({"Range", "ConstantOfShape"} & set(case["operators"].split(",")))
+
+
+def bind(model, inputs, case):
+    """The model with static input shapes and the case's constant inputs as initializers; returns the names of the inputs that are left."""
     fixed = {i.name for i in model.graph.initializer}
     free = [i for i in model.graph.input if i.name not in fixed]
+    constants = numbers(case["const_shape"]) | numbers(case["const_param"]) | ({0} if only_a_size(case, free, inputs) else set())
     left = []
     for k, info in enumerate(free):
         x = inputs.get(info.name, inputs.get(k))
@@ -116,7 +123,7 @@ class Job:
         self.case, self.prefix = case, work / f"{number}"
         inputs, self.want = data
         model = onnx.load(folder / "model.onnx")
-        left = bind(model, inputs, numbers(case["const_shape"]) | numbers(case["const_param"]))
+        left = bind(model, inputs, case)
         self.outputs = [o.name for o in model.graph.output]
         fields = [f"{self.prefix}.onnx", str(self.prefix), str(len(left))]
         for k, (name, x) in enumerate(left):
