@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "compile/lower.h"
+#include "ops/resample.h"
 #include "ops/tflite.h"
 #include "ops/util.h"
 
@@ -248,6 +249,7 @@ typedef struct request {
     float scale[SGS_MAX_RANK]; /* 0: size / dim */
     const sgs_op *op;
     sgs_resize_attr attr;
+    bool antialias, crop;
 } request;
 
 /* Constant floats of an input or of an attribute; *n is 0 where there are none. */
@@ -328,7 +330,10 @@ static sgs_status read_sizes(sgs_import *im, const sgs_source_node *s, request *
 
 static sgs_status read_resize(sgs_import *im, const sgs_source_node *s, request *q, sgs_diag *d)
 {
+    enum { CROP = SGS_COORD_TF_HALF_PIXEL_FOR_NN + 1 };
     static const char *const modes[] = { "linear", "cubic", "nearest", "bilinear", NULL };
+    static const char *const all_coords[] = { "asymmetric",           "half_pixel",         "align_corners", "pytorch_half_pixel", "half_pixel_symmetric",
+                                              "tf_half_pixel_for_nn", "tf_crop_and_resize", NULL };
     int64_t mode = 2, antialias = 0;
     sgs_resize_attr *a = &q->attr;
     bool old = s->opset < 11 || !strcmp(s->op, "Upsample");
@@ -338,11 +343,12 @@ static sgs_status read_resize(sgs_import *im, const sgs_source_node *s, request 
     a->coord = old ? SGS_COORD_ASYMMETRIC : SGS_COORD_HALF_PIXEL;
     a->round = old ? SGS_ROUND_SIMPLE : SGS_ROUND_PREFER_FLOOR;
     a->cubic = mode == 1 ? -0.75f : 0;
-    SGS_TRY(sgs_src_choice(im, s, "coordinate_transformation_mode", coord_names, &a->coord, d));
+    SGS_TRY(sgs_src_choice(im, s, "coordinate_transformation_mode", all_coords, &a->coord, d));
+    q->crop = a->coord == CROP;
+    a->coord = q->crop ? 0 : a->coord;
     SGS_TRY(sgs_src_choice(im, s, "nearest_mode", round_names, &a->round, d));
     SGS_TRY(sgs_src_int(s, "antialias", &antialias, d));
-    if (antialias)
-        return sgs_src_refuse(im, s, d, "antialias is not supported");
+    q->antialias = antialias && mode != 2;
     if (mode != 2)
         a->round = 0;
     if (mode != 1)
@@ -405,23 +411,64 @@ static bool keeps(const request *q, int k)
     return q->size[k] == q->x->dim[k] && (q->scale[k] == 0 || q->scale[k] == 1);
 }
 
+/* The crop's first places of all axes, then its last ones. */
+static sgs_status read_crop(sgs_import *im, const sgs_source_node *s, const request *q, float crop[2 * SGS_MAX_RANK], sgs_diag *d)
+{
+    const sgs_value *v = sgs_src_opt(im, s, 1);
+    int64_t axes[SGS_MAX_RANK];
+    int rank = q->x->rank, n = rank;
+    for (int i = 0; i < rank; i++) {
+        axes[i] = i;
+        crop[i] = 0;
+        crop[rank + i] = 1;
+    }
+    SGS_TRY(sgs_src_ints(s, "axes", axes, SGS_MAX_RANK, -1, &n, d));
+    if (!v || !v->data || v->type != SGS_F32 || sgs_value_count(v) != 2 * n)
+        return sgs_src_fail(im, s, d, "the crop must be %d constant numbers", 2 * n);
+    for (int i = 0; i < n; i++) {
+        SGS_TRY(sgs_src_axis(im, s, &axes[i], rank, d));
+        if (q->scale[axes[i]] > 0)
+            return sgs_src_refuse(im, s, d, "a crop with scales is not supported");
+        crop[axes[i]] = ((const float *)v->data)[i];
+        crop[rank + axes[i]] = ((const float *)v->data)[n + i];
+    }
+    return SGS_OK;
+}
+
+/* What taps of height and width do not cover. */
+static sgs_status emit_by_matrices(sgs_import *im, const sgs_source_node *s, const request *q, sgs_diag *d)
+{
+    sgs_spell p = { .im = im, .s = s, .d = d };
+    float crop[2 * SGS_MAX_RANK];
+    const bool nearest = q->op == &sgs_op_resize_nearest;
+    sgs_resample r = { .kernel = nearest ? SGS_KERNEL_NEAREST : q->attr.filter == SGS_FILTER_CUBIC ? SGS_KERNEL_CUBIC : SGS_KERNEL_LINEAR,
+                       .coord = q->attr.coord, .round = q->attr.round, .cubic = q->attr.cubic, .antialias = q->antialias,
+                       .exclude_outside = q->attr.exclude_outside != 0 };
+    if (q->crop)
+        SGS_TRY(read_crop(im, s, q, crop, d));
+    r.crop = q->crop ? crop : NULL;
+    r.outside = sgs_sp_float(&p, "extrapolation_value", 0);
+    sgs_sp_out(&p, 0, sgs_emit_resampled(&p, &r, q->x, q->size, q->scale));
+    return p.status;
+}
+
 static sgs_status from_onnx_sized(sgs_import *im, const sgs_source_node *s, int slot, sgs_diag *d)
 {
     request q = { .op = NULL };
-    char from[128], to[128];
     SGS_TRY(sgs_src_in(im, s, 0, &q.x, d));
     int rank = q.x->rank;
     memcpy(q.size, q.x->dim, sizeof q.size);
     SGS_TRY(read_sizes(im, s, &q, slot, d));
     SGS_TRY(read_resize(im, s, &q, d));
+    if (q.antialias || q.crop)
+        return emit_by_matrices(im, s, &q, d);
     if (rank == 3 && keeps(&q, 0) && keeps(&q, 1))
         return emit_resize(im, s, &q, (int[2]){ -1, 2 }, d);
     if (rank == 4 && keeps(&q, 0) && keeps(&q, 1))
         return emit_resize(im, s, &q, (int[2]){ 2, 3 }, d);
     if (rank == 4 && keeps(&q, 0) && keeps(&q, 3))
         return emit_resize(im, s, &q, (int[2]){ 1, 2 }, d);
-    return sgs_src_refuse(im, s, d, "only height and width can be resized: found %s to %s",
-                          sgs_dims_text(from, sizeof from, rank, q.x->dim), sgs_dims_text(to, sizeof to, rank, q.size));
+    return emit_by_matrices(im, s, &q, d);
 }
 
 static sgs_status from_onnx_resize(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
