@@ -25,6 +25,7 @@ typedef struct check {
     int nrow;
     sgs_buf fixed; /* what has no fixed-point form, a line each */
     int nfixed;
+    sgs_map without; /* their labels */
 } check;
 
 static row *find_row(check *c, const sgs_onnx_report *n)
@@ -39,7 +40,7 @@ static row *find_row(check *c, const sgs_onnx_report *n)
 static void fill_rows(check *c)
 {
     c->row = SGS_NEW_N(c->g->arena, row, c->s.nnode + 1);
-    c->row_of.a = c->g->arena;
+    c->row_of.a = c->without.a = c->g->arena;
     for (int i = 0; i < c->s.nnode; i++) {
         row *r = find_row(c, &c->s.node[i]);
         r->count++;
@@ -80,7 +81,7 @@ static void show_rows(check *c)
         const int unfixed = r->refused + r->unfixed < r->count ? r->refused + r->unfixed : r->count;
         sgs_log_line(log, "  %-28s %6d  %-8s %-8s%s", name, r->count, count_text(a, r->refused, r->count),
                      c->s.unshaped && !r->refused ? "?" : count_text(a, unfixed, r->count),
-                     r->refused && is_postprocessing(r->op) ? " post-processing: the board's CPU does it, after the cut"
+                     unfixed && is_postprocessing(r->op) ? " post-processing: the board's CPU does it, after the cut"
                                                             : "");
     }
 }
@@ -237,8 +238,10 @@ static void note_unfixed(void *user, const sgs_node *n, const char *why)
 {
     check *c = user;
     row *r = sgs_map_get(&c->row_of, sgs_node_label(c->g, n));
-    if (r)
+    if (r) {
         r->unfixed++;
+        sgs_map_set(&c->without, sgs_node_label(c->g, n), (void *)(uintptr_t)"it has no fixed-point form");
+    }
     if (c->nfixed++ < MOST_SHOWN)
         sgs_buf_printf(&c->fixed, "  %s '%s' %s\n", n->op->name, sgs_node_label(c->g, n), why);
 }
@@ -338,6 +341,22 @@ static sgs_status verdict(const check *c, sgs_diag *d)
     return sgs_fail_at(d, c->o->model_file, 0, NULL);
 }
 
+/* Nodes without fixed-point form are cut off as refused ones are. */
+static sgs_status show_fixed_part(const check *c, const sgs_onnx_options *whole, sgs_diag *d)
+{
+    sgs_onnx_options o = *whole;
+    check part = { .o = c->o };
+    o.without = &c->without;
+    const sgs_status s = sgs_onnx_look(&part.g, &part.s, c->o->model_file, &o, d);
+    if (s == SGS_OK && part.s.cut_nodes)
+        show_part(&part, whole);
+    else if (s == SGS_OK)
+        show_ini(c, c->s.in, c->s.nin, c->s.out, c->s.nout);
+    if (part.g)
+        sgs_graph_free(part.g);
+    return s;
+}
+
 static sgs_status look(check *c, const sgs_onnx_options *o, sgs_diag *d)
 {
     const sgs_log *log = &c->o->log;
@@ -354,6 +373,8 @@ static sgs_status look(check *c, const sgs_onnx_options *o, sgs_diag *d)
     show_unfixed(c);
     if (c->s.nrefused)
         show_part(c, o);
+    else if (c->without.n)
+        SGS_TRY(show_fixed_part(c, o, d));
     else
         show_ini(c, c->s.in, c->s.nin, c->s.out, c->s.nout);
     return verdict(c, d);

@@ -486,8 +486,9 @@ static sgs_status survey_nodes(sgs_onnx *o, const sgs_onnx_order *order, sgs_onn
             behind = behind || sgs_map_get(&lost, n->in[k]);
         if (absent && !behind)
             return fail_absent(o, n, absent, d);
-        if (!sgs_onnx_importer(n))
-            note_refusal(s, refused, i, (int)(n - o->node), "no such operator");
+        const char *unwanted = o->opt->without ? sgs_map_get(o->opt->without, s->node[i].label) : NULL;
+        if (!sgs_onnx_importer(n) || unwanted)
+            note_refusal(s, refused, i, (int)(n - o->node), unwanted ? unwanted : "no such operator");
         else if (!behind && build_node(o, n, &why) != SGS_OK)
             note_refusal(s, refused, i, (int)(n - o->node), sgs_strndup(o->a, why.text, strlen(why.text)));
         else if (!behind)

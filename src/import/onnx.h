@@ -24,6 +24,7 @@ typedef struct sgs_onnx_options {
     bool constant_outputs;             /* an output that depends on no input is a constant of the graph; else it is refused */
     const char *ini;                   /* where those names stand, for messages, or NULL */
     int inputs_line, outputs_line;
+    const struct sgs_map *without;     /* sgs_onnx_look: nodes that count as refused, label -> why; or NULL */
     int64_t memory_limit;              /* bytes an import may take; 0: 512 MiB and eight times the files' size */
     const sgs_log *log;                /* what was decided on the user's behalf, or NULL */
 } sgs_onnx_options;

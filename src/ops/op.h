@@ -214,7 +214,7 @@ extern const sgs_op sgs_op_resize_nearest, sgs_op_resize;               /* resiz
 extern const sgs_op sgs_op_batchnorm, sgs_op_matmul;                    /* batchnorm.c (folded or made depthwise), matmul.c (becomes fc) */
 extern const sgs_op sgs_op_quantize, sgs_op_dequantize;                 /* quantize.c */
 extern const sgs_op sgs_op_slice, sgs_op_expand, sgs_op_gather;         /* slice.c, expand.c, gather.c */
-extern const sgs_op sgs_op_gridsample, sgs_op_roialign, sgs_op_topk, sgs_op_topk_index, sgs_op_mod, sgs_op_fmod, sgs_op_cumsum, sgs_op_cumprod; /* each in its file */
+extern const sgs_op sgs_op_gridsample, sgs_op_roialign, sgs_op_nms, sgs_op_topk, sgs_op_topk_index, sgs_op_mod, sgs_op_fmod, sgs_op_cumsum, sgs_op_cumprod; /* each in its file */
 extern const sgs_op sgs_op_equal, sgs_op_less, sgs_op_greater, sgs_op_lessequal, sgs_op_greaterequal, sgs_op_and, sgs_op_or, sgs_op_xor, sgs_op_not,
     sgs_op_where; /* compare.c */
 extern const sgs_op sgs_op_gather_elements, sgs_op_scatter_elements, sgs_op_gather_nd, sgs_op_scatter_nd; /* index.c */

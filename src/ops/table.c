@@ -24,6 +24,7 @@
     X(lut) \
     X(matmul) \
     X(mod) \
+    X(nms) \
     X(norm) \
     X(onehot) \
     X(pad) \
