@@ -75,7 +75,7 @@ static float coordinate(const line *l, float at)
         x = rintf(x);
     if (isnan(x))
         return -4;
-    if (l->a->outside == BORDER && (x < l->lo || x > l->hi))
+    if (l->a->outside == BORDER && l->a->filter != CUBIC && (x < l->lo || x > l->hi)) /* a cubic filter's pixels are brought inside one by one */
         x = x < 0 ? 0 : n - 1;
     if (l->a->outside == REFLECTION && isfinite(x))
         x = reflected(l, x);
@@ -141,12 +141,11 @@ static sgs_status grid_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor 
     (void)st;
     const int axes = in->rank - 2;
     const int64_t c = in->dim[in->rank - 1];
-    int64_t points = 1, pixels = 1;
+    int64_t points = 1;
     line l[3];
     for (int i = 0; i < axes; i++) {
         l[i] = line_of(n->attr, in->dim[1 + i]);
         points *= out->dim[1 + i];
-        pixels *= in->dim[1 + i];
     }
     double *sum = malloc((size_t)(c + 1) * sizeof *sum);
     if (!sum)
@@ -158,7 +157,7 @@ static sgs_status grid_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor 
         for (int k = 0; k < axes; k++)
             t[k] = taps_at(&l[k], at[axes - 1 - k]); /* x, the last axis, comes first */
         memset(sum, 0, (size_t)c * sizeof *sum);
-        add_pixels(l, t, axes, (const float *)in->data, i / points * pixels, 1, c, sum);
+        add_pixels(l, t, axes, in->data, i / points, 1, c, sum);
         for (int64_t k = 0; k < c; k++)
             to[k] = (float)sum[k];
     }
