@@ -12,8 +12,10 @@
 #include "openipu/sgs.h"
 
 typedef struct model {
-    PyObject_HEAD sgs_simulator *s;
-    int busy; /* a thread is inside, without the interpreter's lock */
+    PyObject_HEAD
+    sgs_simulator *s;
+    sgs_calibrator *c; /* owns s; NULL: a simulator */
+    int busy;          /* a thread is inside, without the interpreter's lock */
 } model;
 
 /* ---- errors ---------------------------------------------------------------------------------------------------- */
@@ -124,27 +126,44 @@ static PyObject *dict_list(int n, PyObject *(*make)(const void *from, int i), co
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
+/* What opens: a simulator of that kind, with an ini a calibrator. */
+typedef struct request {
+    PyObject *path, *ini;
+    int kind, threads;
+    const char *soc;
+} request;
+
+static sgs_status open_model(model *m, const request *r, sgs_diag *d)
+{
+    const sgs_simulator_options o = { .kind = (sgs_kind)r->kind, .threads = r->threads };
+    const char *path = PyBytes_AsString(r->path), *ini = r->ini ? PyBytes_AsString(r->ini) : NULL;
+    sgs_status status;
+    m->busy = 1;
+    Py_BEGIN_ALLOW_THREADS
+    status = ini ? sgs_calibrator_open(&m->c, path, ini, r->soc, d) : sgs_simulator_open(&m->s, path, &o, d);
+    Py_END_ALLOW_THREADS
+    m->busy = 0;
+    if (m->c)
+        m->s = sgs_calibrator_model(m->c);
+    return status;
+}
+
 static int model_init(PyObject *self, PyObject *args, PyObject *kw)
 {
     model *m = (model *)self;
-    PyObject *path = NULL;
-    int kind = 0, threads = 0;
+    request r = { 0 };
     sgs_diag d = { 0 };
     if (m->s || m->busy) {
         PyErr_SetString(PyExc_RuntimeError, "the model is open already");
         return -1;
     }
-    if (!PyArg_ParseTuple(args, "O&ii", PyUnicode_FSConverter, &path, &kind, &threads))
+    /* A converter that succeeded is cleaned up by the parser itself where a later one fails. */
+    if (!PyArg_ParseTuple(args, "O&ii|O&z", PyUnicode_FSConverter, &r.path, &r.kind, &r.threads, PyUnicode_FSConverter,
+                          &r.ini, &r.soc))
         return -1;
-    const sgs_simulator_options o = { .kind = (sgs_kind)kind, .threads = threads };
-    const char *name = PyBytes_AsString(path);
-    sgs_simulator *s = NULL;
-    sgs_status status;
-    m->busy = 1;
-    Py_BEGIN_ALLOW_THREADS status = sgs_simulator_open(&s, name, &o, &d);
-    Py_END_ALLOW_THREADS m->busy = 0;
-    m->s = s;
-    Py_DECREF(path);
+    const sgs_status status = open_model(m, &r, &d);
+    Py_DECREF(r.path);
+    Py_XDECREF(r.ini);
     if (status != SGS_OK)
         raise(&d);
     return status == SGS_OK ? 0 : -1;
@@ -154,7 +173,11 @@ static void model_dealloc(PyObject *self)
 {
     PyTypeObject *type = Py_TYPE(self);
     freefunc release = (freefunc)PyType_GetSlot(type, Py_tp_free);
-    sgs_simulator_close(((model *)self)->s);
+    model *m = (model *)self;
+    if (m->c)
+        sgs_calibrator_close(m->c);
+    else
+        sgs_simulator_close(m->s);
     release(self);
     Py_DECREF((PyObject *)type); /* an object of a heap type holds it */
 }
@@ -289,8 +312,10 @@ static PyObject *model_invoke(PyObject *self, PyObject *unused)
     if (!ready(m))
         return NULL;
     m->busy = 1;
-    Py_BEGIN_ALLOW_THREADS status = sgs_simulator_invoke(m->s, &d);
-    Py_END_ALLOW_THREADS m->busy = 0;
+    Py_BEGIN_ALLOW_THREADS
+    status = m->c ? sgs_calibrator_invoke(m->c, &d) : sgs_simulator_invoke(m->s, &d);
+    Py_END_ALLOW_THREADS
+    m->busy = 0;
     if (status != SGS_OK)
         return raise(&d);
     Py_RETURN_NONE;
@@ -318,6 +343,124 @@ static PyObject *model_get_output(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+/* ---- log lines: kept while the interpreter's lock is free, a list of (is a warning, text) afterwards
+ * ------------------ */
+
+typedef struct lines {
+    char *p; /* each "w" or " ", its text, a NUL */
+    size_t n;
+} lines;
+
+static void keep_line(void *user, bool warning, const char *line)
+{
+    lines *l = user;
+    const size_t n = strlen(line) + 2;
+    char *p = realloc(l->p, l->n + n);
+    if (!p)
+        return; /* the result matters more than what is said of it */
+    p[l->n] = warning ? 'w' : ' ';
+    memcpy(p + l->n + 1, line, n - 1);
+    l->p = p;
+    l->n += n;
+}
+
+/* The list; frees l. */
+static PyObject *line_list(lines *l)
+{
+    PyObject *list = PyList_New(0);
+    for (size_t at = 0; list && at < l->n; at += strlen(l->p + at) + 1) {
+        PyObject *line = text(l->p + at + 1),
+                 *pair = line ? Py_BuildValue("(ON)", l->p[at] == 'w' ? Py_True : Py_False, line) : NULL;
+        if (!pair || PyList_Append(list, pair) < 0)
+            Py_CLEAR(list);
+        Py_XDECREF(pair);
+    }
+    free(l->p);
+    *l = (lines){ 0 };
+    return list;
+}
+
+/* (path, lines) of a stage that wrote `path`, which is freed; or its failure. */
+static PyObject *written(sgs_status status, const sgs_diag *d, char *path, lines *l)
+{
+    PyObject *said = line_list(l), *result = NULL;
+    if (status != SGS_OK)
+        raise(d);
+    else if (!path)
+        PyErr_NoMemory();
+    else if (said)
+        result = Py_BuildValue("(NO)", PyUnicode_DecodeFSDefault(path), said);
+    Py_XDECREF(said);
+    sgs_free(path);
+    return result;
+}
+
+/* ---- calibration ----------------------------------------------------------------------------------------------- */
+
+static int is_calibrator(const model *m)
+{
+    if (!ready(m))
+        return 0;
+    if (!m->c)
+        PyErr_SetString(PyExc_TypeError, "expected a calibrator, found a simulator");
+    return m->c != NULL;
+}
+
+static PyObject *model_take(PyObject *self, PyObject *unused)
+{
+    model *m = (model *)self;
+    sgs_diag d = { 0 };
+    void *data;
+    size_t n;
+    if (!is_calibrator(m))
+        return NULL;
+    if (sgs_calibrator_take(m->c, &data, &n, &d) != SGS_OK)
+        return raise(&d);
+    PyObject *bytes = PyBytes_FromStringAndSize(data, (Py_ssize_t)n);
+    sgs_free(data);
+    return bytes;
+}
+
+static PyObject *model_add(PyObject *self, PyObject *args)
+{
+    model *m = (model *)self;
+    sgs_diag d = { 0 };
+    const char *data;
+    Py_ssize_t n;
+    if (!PyArg_ParseTuple(args, "y#", &data, &n) || !is_calibrator(m))
+        return NULL;
+    if (sgs_calibrator_add(m->c, data, (size_t)n, &d) != SGS_OK)
+        return raise(&d);
+    Py_RETURN_NONE;
+}
+
+static PyObject *model_write(PyObject *self, PyObject *args)
+{
+    model *m = (model *)self;
+    PyObject *output = NULL;
+    const char *level = NULL;
+    char *path = NULL;
+    lines said = { 0 };
+    sgs_diag d = { 0 };
+    sgs_status status;
+    if (!PyArg_ParseTuple(args, "O&z", PyUnicode_FSConverter, &output, &level))
+        return NULL;
+    if (!is_calibrator(m)) {
+        Py_DECREF(output);
+        return NULL;
+    }
+    const sgs_calibrator_options o = { .output = PyBytes_AsString(output),
+                                       .quant_level = level,
+                                       .log = { .line = keep_line, .user = &said } };
+    m->busy = 1;
+    Py_BEGIN_ALLOW_THREADS
+    status = sgs_calibrator_write(m->c, &o, &path, &d);
+    Py_END_ALLOW_THREADS
+    m->busy = 0;
+    Py_DECREF(output);
+    return written(status, &d, path, &said);
+}
+
 /* ---- the module ------------------------------------------------------------------------------------------------ */
 
 static PyMethodDef model_methods[] = {
@@ -328,11 +471,15 @@ static PyMethodDef model_methods[] = {
     { "set_input", model_set_input, METH_VARARGS, "(index, address, bytes): copies a contiguous array in." },
     { "invoke", model_invoke, METH_NOARGS, "Runs the model." },
     { "get_output", model_get_output, METH_VARARGS, "(index, address, bytes): copies an output out." },
+    { "take", model_take, METH_NOARGS, "Of a calibrator: the statistics of its runs since the last call, as bytes." },
+    { "add", model_add, METH_VARARGS, "(bytes): statistics, to those that the fixed-point model is made from." },
+    { "write", model_write, METH_VARARGS, "(output, level): the fixed-point model; (path, [(is a warning, text)])." },
     { NULL, NULL, 0, NULL },
 };
 
 static PyType_Slot model_slots[] = {
-    { Py_tp_doc, (void *)"(path, kind, threads): an open model; kind 1 float, 2 fixed, 3 offline." },
+    { Py_tp_doc, (void *)"(path, kind, threads[, ini, soc_version]): an open model; kind 1 float, 2 fixed, 3 offline, "
+                         "with an ini a calibrator." },
     { Py_tp_init, (void *)model_init },
     { Py_tp_dealloc, (void *)model_dealloc },
     { Py_tp_methods, model_methods },
@@ -352,7 +499,30 @@ static PyObject *check_soc_version(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+static PyObject *compile_model(PyObject *self, PyObject *args)
+{
+    PyObject *model_path = NULL, *output = NULL;
+    char *path = NULL;
+    lines said = { 0 };
+    sgs_compile_options o = { .log = { .line = keep_line, .user = &said } };
+    sgs_diag d = { 0 };
+    sgs_status status;
+    if (!PyArg_ParseTuple(args, "O&zzzz|O&", PyUnicode_FSConverter, &model_path, &o.batch, &o.batch_mode, &o.category,
+                          &o.soc_version, PyUnicode_FSConverter, &output))
+        return NULL;
+    o.model = PyBytes_AsString(model_path);
+    o.output = output ? PyBytes_AsString(output) : NULL;
+    Py_BEGIN_ALLOW_THREADS
+    status = sgs_compile(&o, &path, NULL, &d);
+    Py_END_ALLOW_THREADS
+    Py_DECREF(model_path);
+    Py_XDECREF(output);
+    return written(status, &d, path, &said);
+}
+
 static PyMethodDef functions[] = {
+    { "compile", compile_model, METH_VARARGS,
+      "(model, batch, batch_mode, category, soc_version[, output]): as Model.write." },
     { "check_soc_version", check_soc_version, METH_VARARGS, "(name): raises where we compile for no such chip." },
     { NULL, NULL, 0, NULL },
 };

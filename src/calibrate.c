@@ -1,21 +1,17 @@
 /* Stage 2: NAME_float.sim and pictures become NAME_fixed.sim. */
 #include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/log.h"
 #include "compile/target.h"
 #include "config/config.h"
 #include "import/sim.h"
 #include "preprocess/preprocess.h"
-#include "quant/quantize.h"
+#include "quant/model.h"
 #include "runtime/sha256.h"
 #include "sim/quality.h"
 #include "sim/session.h"
 
-#define HIGHEST_LEVEL 2
 #define FEW_PICTURES 10
 
 typedef struct calibration {
@@ -27,79 +23,14 @@ typedef struct calibration {
     sgs_graph *g;
     sgs_session *session;
     sgs_samples *samples;
-    sgs_observer observer;
+    sgs_observer observer, now; /* all samples; the one that runs */
     sgs_want *want;            /* [inputs] */
     sgs_quality *quality;
     sgs_calibrate_report report;
-    ipu_sha256 list;           /* over the arrays that calibrated */
+    ipu_sha256 list;           /* over the hashes of the samples that calibrated */
 } calibration;
 
-/* ---- options -------------------------------------------------------------------------------------------------------------------- */
-
-static sgs_status choose_level(calibration *c, sgs_diag *d)
-{
-    const char *level = c->o->quant_level;
-    if (!level) {
-        c->level = HIGHEST_LEVEL;
-        sgs_log_line(&c->o->log, "no --quant_level: L%d, the highest level there is", c->level);
-        return SGS_OK;
-    }
-    if ((level[0] != 'L' && level[0] != 'l') || level[1] < '1' || level[1] > '5' || level[2])
-        return sgs_fail(d, SGS_E_USAGE, "expected --quant_level L1 to L5, found '%s'", level);
-    c->level = level[1] - '0';
-    if (c->level <= HIGHEST_LEVEL)
-        return SGS_OK;
-    sgs_fail(d, SGS_E_UNSUPPORTED, "--quant_level L%d comes with a later version", c->level);
-    sgs_hint(d, "leave it out to take the highest level there is, L%d", HIGHEST_LEVEL);
-    return SGS_E_UNSUPPORTED;
-}
-
-static const char *base_name(const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
-static bool ends_with(const char *s, const char *end)
-{
-    size_t n = strlen(s), k = strlen(end);
-    return n >= k && !strcmp(s + n - k, end);
-}
-
-/* X_float.sim -> X_fixed.sim, any other X.sim -> X_fixed.sim; beside the model, in the folder given, or the file given. */
-static const char *result_path(calibration *c)
-{
-    const char *model = c->o->model, *out = c->o->output, *base = base_name(model);
-    struct stat st;
-    bool folder = out && *out && stat(out, &st) == 0 && S_ISDIR(st.st_mode);
-    if (out && *out && !folder)
-        return out;
-    size_t cut = ends_with(base, "_float.sim") ? 10 : ends_with(base, ".sim") ? 4 : 0;
-    const char *stem = sgs_strndup(c->arena, base, strlen(base) - cut);
-    if (folder)
-        return sgs_format(c->arena, "%s%s%s_fixed.sim", out, out[strlen(out) - 1] == '/' ? "" : "/", stem);
-    return sgs_format(c->arena, "%.*s%s_fixed.sim", (int)(base - model), model, stem);
-}
-
 /* ---- the ini and the model ------------------------------------------------------------------------------------------------------ */
-
-static sgs_status check_config(const calibration *c, sgs_diag *d)
-{
-    const sgs_meta *meta = sgs_meta_get(c->g, "sgs.config");
-    if (sgs_meta_get(c->g, "sgs.fixed")) {
-        sgs_fail(d, SGS_E_USAGE, "expected a float model, found a fixed-point one");
-        return sgs_fail_at(d, c->o->model, 0, NULL);
-    }
-    if (!meta) {
-        sgs_fail(d, SGS_E_FORMAT, "the model carries no configuration: it was not written by ConvertTool");
-        return sgs_fail_at(d, c->o->model, 0, NULL);
-    }
-    sgs_config *m;
-    SGS_TRY(sgs_config_parse(&m, c->o->model, meta->data, d));
-    sgs_status s = sgs_config_compare(c->config, m, d);
-    sgs_config_free(m);
-    return s;
-}
 
 static sgs_status open_model(calibration *c, sgs_diag *d)
 {
@@ -109,7 +40,7 @@ static sgs_status open_model(calibration *c, sgs_diag *d)
         sgs_log_line(&c->o->log, "no --soc_version: %s, which runs everywhere", target->name);
     SGS_TRY(sgs_config_read(&c->config, c->o->input_config, d));
     SGS_TRY(sgs_sim_read(&c->g, c->o->model, d));
-    SGS_TRY(check_config(c, d));
+    SGS_TRY(sgs_float_model_check(c->g, c->o->model, c->config, d));
     c->want = SGS_NEW_N(c->arena, sgs_want, c->g->nin + 1);
     for (int i = 0; i < c->g->nin; i++) {
         const sgs_value *v = c->g->in[i];
@@ -128,17 +59,6 @@ static sgs_qoptions quantizer_options(const calibration *c)
     return o;
 }
 
-/* What cannot be quantized is said before the long step, on a graph of its own. */
-static sgs_status check_quantizable(const calibration *c, sgs_diag *d)
-{
-    sgs_graph *g;
-    const sgs_qoptions o = quantizer_options(c);
-    SGS_TRY(sgs_sim_read(&g, c->o->model, d));
-    sgs_status s = sgs_quantize_check(g, &o, d);
-    sgs_graph_free(g);
-    return s;
-}
-
 /* ---- ranges -------------------------------------------------------------------------------------------------------------------------- */
 
 static void watch(void *user, const sgs_node *n, const sgs_tensor *out)
@@ -149,21 +69,27 @@ static void watch(void *user, const sgs_node *n, const sgs_tensor *out)
 static sgs_status bad_value(const calibration *c, int sample, sgs_diag *d)
 {
     sgs_fail(d, SGS_E_DATA, "with picture '%s' the tensor '%s' holds NaN or infinity", sgs_samples_path(c->samples, sample, 0),
-             sgs_value_label(c->g, c->observer.bad));
-    return sgs_fail_at(d, c->o->model, 0, c->observer.bad->def ? sgs_node_label(c->g, c->observer.bad->def) : NULL);
+             sgs_value_label(c->g, c->now.bad));
+    return sgs_fail_at(d, c->o->model, 0, c->now.bad->def ? sgs_node_label(c->g, c->now.bad->def) : NULL);
 }
 
 static sgs_status one_sample(calibration *c, int sample, const sgs_array *array, sgs_diag *d)
 {
+    uint8_t hash[32];
+    ipu_sha256 arrays;
+    ipu_sha256_init(&arrays);
     for (int i = 0; i < c->g->nin; i++) {
         void *to = sgs_session_data(c->session, c->g->in[i]);
         SGS_TRY(sgs_samples_take(c->samples, i, &array[i], &c->want[i], to, d));
-        ipu_sha256_add(&c->list, to, (size_t)sgs_value_bytes(c->g->in[i]));
-        sgs_observe(&c->observer, c->g->in[i], to);
+        ipu_sha256_add(&arrays, to, (size_t)sgs_value_bytes(c->g->in[i]));
+        sgs_observe(&c->now, c->g->in[i], to);
     }
     sgs_status s = sgs_session_run(c->session, d);
-    if (c->observer.bad)
+    if (c->now.bad)
         return bad_value(c, sample, d);
+    sgs_observer_fold(&c->observer, &c->now);
+    ipu_sha256_end(&arrays, hash);
+    ipu_sha256_add(&c->list, hash, sizeof hash);
     if (s == SGS_OK)
         sgs_quality_keep(c->quality, sample, c->session);
     return s;
@@ -176,7 +102,7 @@ static sgs_status observe_all(calibration *c, sgs_diag *d)
     if (n < FEW_PICTURES)
         sgs_log_warning(&c->o->log, "%d picture%s to calibrate with; about 100 give better ranges", n, n == 1 ? "" : "s");
     sgs_log_line(&c->o->log, "Start to analysis images...");
-    sgs_session_watch(c->session, watch, &c->observer);
+    sgs_session_watch(c->session, watch, &c->now);
     for (int i = 0; i < n; i++) {
         bool end;
         sgs_log_progress(&c->o->log, "calibrate", i, n);
@@ -194,6 +120,7 @@ static sgs_status gather(calibration *c, sgs_diag *d)
     SGS_TRY(sgs_samples_open(&c->samples, &c->o->samples, c->g->nin, true, d));
     SGS_TRY(sgs_session_new(&c->session, c->g, false, d));
     sgs_observer_init(&c->observer, c->g);
+    sgs_observer_init(&c->now, c->g);
     c->quality = sgs_quality_new(c->arena, c->g, c->config, sgs_samples_count(c->samples));
     ipu_sha256_init(&c->list);
     return observe_all(c, d);
@@ -201,34 +128,13 @@ static sgs_status gather(calibration *c, sgs_diag *d)
 
 /* ---- quantization ---------------------------------------------------------------------------------------------------------------------- */
 
-static void add_metadata(calibration *c)
-{
-    sgs_graph *g = c->g;
-    uint8_t hash[32];
-    sgs_buf b = { 0 };
-    sgs_buf_printf(&b, "level L%d\nevaluator %s\n", c->level, sgs_session_identity());
-    sgs_meta_set(g, "sgs.fixed", b.p, b.n);
-    b.n = 0;
-    sgs_config_print(c->config, &b);
-    sgs_meta_set(g, "sgs.config", b.p, b.n);
-    b.n = 0;
-    const sgs_meta *origin = sgs_meta_get(g, "sgs.provenance");
-    if (origin)
-        sgs_buf_add(&b, origin->data.p, origin->data.n);
-    ipu_sha256_end(&c->list, hash);
-    sgs_buf_printf(&b, "calibration ");
-    for (int i = 0; i < 32; i++)
-        sgs_buf_printf(&b, "%02x", hash[i]);
-    sgs_buf_printf(&b, "\n");
-    sgs_meta_set(g, "sgs.provenance", b.p, b.n);
-    sgs_buf_free(&b);
-}
-
 static sgs_status quantize(calibration *c, sgs_diag *d)
 {
     const sgs_qoptions o = quantizer_options(c);
+    uint8_t hash[32];
     SGS_TRY(sgs_quantize(c->g, c->observer.range, &o, d));
-    add_metadata(c);
+    ipu_sha256_end(&c->list, hash);
+    sgs_fixed_mark(c->g, c->config, c->level, hash);
     return sgs_graph_verify(c->g, d);
 }
 
@@ -263,12 +169,13 @@ static void say_scales(const calibration *c)
 
 static sgs_status calibrate(calibration *c, sgs_diag *d)
 {
-    SGS_TRY(choose_level(c, d));
+    SGS_TRY(sgs_level_find(c->o->quant_level, &c->o->log, &c->level, d));
     if (c->o->memory_saving)
         sgs_log_line(&c->o->log, "--memory_saving: L%d keeps no pictures in memory; there is nothing to save", c->level);
-    c->path = result_path(c);
+    c->path = sgs_fixed_path(c->arena, c->o->model, c->o->output);
     SGS_TRY(open_model(c, d));
-    SGS_TRY(check_quantizable(c, d));
+    const sgs_qoptions o = quantizer_options(c);
+    SGS_TRY(sgs_float_model_plan(c->o->model, &o, d));
     SGS_TRY(gather(c, d));
     sgs_session_free(c->session);
     c->session = NULL;

@@ -232,6 +232,29 @@ typedef struct sgs_simulate_options {
 } sgs_simulate_options;
 sgs_status sgs_simulate(const sgs_simulate_options *o, sgs_diag *d);
 
+/* ---- stage 2 by hand: arrays in the place of pictures, models that call one another, several processes ---------------------------- */
+
+typedef struct sgs_calibrator sgs_calibrator;
+sgs_status sgs_calibrator_open(sgs_calibrator **c, const char *model, const char *input_config, const char *soc_version, sgs_diag *d);
+void sgs_calibrator_close(sgs_calibrator *c);
+/* The float model: what it takes and gives, its inputs and outputs.  The calibrator's own. */
+sgs_simulator *sgs_calibrator_model(sgs_calibrator *c);
+/* Runs the model on the inputs that were set; statistics of every tensor are kept apart until they are taken. */
+sgs_status sgs_calibrator_invoke(sgs_calibrator *c, sgs_diag *d);
+/* The statistics of the runs since the last call, as bytes that sgs_calibrator_add takes here or in another process of the same program;
+ * to be freed with sgs_free.  *n 0, *data NULL: there were none. */
+sgs_status sgs_calibrator_take(sgs_calibrator *c, void **data, size_t *n, sgs_diag *d);
+/* Adds to what the fixed-point model will be made from.  The same bytes in the same order give the same model. */
+sgs_status sgs_calibrator_add(sgs_calibrator *c, const void *data, size_t n, sgs_diag *d);
+
+typedef struct sgs_calibrator_options {
+    const char *output;           /* a file, an existing folder, or NULL (DECISIONS 7) */
+    const char *quant_level;      /* as sgs_calibrate_options */
+    sgs_log log;
+} sgs_calibrator_options;
+/* The fixed-point model from all that was added; *written as in sgs_calibrate. */
+sgs_status sgs_calibrator_write(const sgs_calibrator *c, const sgs_calibrator_options *o, char **written, sgs_diag *d);
+
 /* ---- information ---------------------------------------------------------------------------------------------------------------- */
 
 /* The tool version, targets and this machine's CPU features as text lines through log. */

@@ -1,17 +1,19 @@
 """Models as objects: the simulators of a float model, a fixed-point model and an image."""
+import itertools
 import operator
 import os
 
 import numpy as np
 
+from . import _settings
 from ._load import sgs
 
 FLOAT, FIXED, OFFLINE = 1, 2, 3
 
 
-def _path(path):
+def _path(path, what="a model"):
     if not isinstance(path, (str, bytes, os.PathLike)):
-        raise TypeError("expected the path of a model, found %s" % type(path).__name__)
+        raise TypeError("expected the path of %s, found %s" % (what, type(path).__name__))
     return os.fspath(path)
 
 
@@ -134,3 +136,48 @@ class offline_simulator(_Quantized):
 
     def __init__(self, model_path):
         super().__init__(sgs.Model(_path(model_path), OFFLINE, 1))
+
+
+class calibrator(_Model):
+    """A float model that keeps statistics while it runs, for SIM_Calibrator.convert to make its fixed-point model from."""
+
+    _made = itertools.count()
+
+    def __init__(self, model_path, input_config):
+        """model_path: NAME_float.sim; input_config: the ini, whose names, formats and layouts must be those of the model."""
+        super().__init__(sgs.Model(_path(model_path), FLOAT, 1, _path(input_config, "an input_config.ini"), _settings.soc_version))
+        self._number = next(self._made)
+
+    get_tensor_details = float_simulator.get_tensor_details
+
+    def get_input_details(self):
+        """As of float_simulator, of the float model: what set_input takes."""
+        return super().get_input_details()
+
+
+class compiler:
+    """Makes an image from a fixed-point model."""
+
+    def __init__(self, model_path):
+        """model_path: NAME_fixed.sim."""
+        self._path = _path(model_path)
+        self._model = fixed_simulator(self._path)
+
+    def get_input_details(self):
+        """As of fixed_simulator."""
+        return self._model.get_input_details()
+
+    def get_output_details(self):
+        """As of fixed_simulator."""
+        return self._model.get_output_details()
+
+    def compile(self, output=None, batch="1", batch_mode="n_buf", category="Unknown"):
+        """Writes the image; its path.  output: a file or an existing folder; None: NAME_fixed.sim_sgsimg.img beside the model.  The others
+        are compiler.py's options."""
+        for name, value in (("batch", batch), ("batch_mode", batch_mode), ("category", category)):
+            if not isinstance(value, str) and not (name == "batch" and type(value) is int):
+                raise TypeError("%s: expected a str, found %s" % (name, type(value).__name__))
+        where = () if output is None else (_path(output, "an image"),)
+        path, lines = sgs.compile(self._path, str(batch), batch_mode, category, _settings.soc_version, *where)
+        _settings.say(lines)
+        return path

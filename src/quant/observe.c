@@ -3,9 +3,21 @@
 
 #include "quant/quantize.h"
 
+/* Channels of each value by id; 0: never observed. */
+static int64_t *channels_of(const sgs_graph *g)
+{
+    int64_t *n = SGS_NEW_N(g->arena, int64_t, g->nvalue + 1);
+    for (int i = 0; i < g->nin; i++)
+        n[g->in[i]->id] = g->in[i]->rank ? g->in[i]->dim[g->in[i]->rank - 1] : 1;
+    for (const sgs_node *node = g->first; node; node = node->next)
+        n[node->out[0]->id] = node->out[0]->rank ? node->out[0]->dim[node->out[0]->rank - 1] : 1;
+    return n;
+}
+
 void sgs_observer_init(sgs_observer *o, sgs_graph *g)
 {
     o->g = g;
+    o->channels = channels_of(g);
     o->range = SGS_NEW_N(g->arena, sgs_range, g->nvalue + 1);
     o->bad = NULL;
 }
@@ -43,6 +55,94 @@ void sgs_observe(sgs_observer *o, sgs_value *v, const void *data)
     r->count += count / channels;
     if (!(zero == 0.0f) && !o->bad)
         o->bad = v;
+}
+
+static void empty(sgs_range *r)
+{
+    for (int64_t c = 0; c < r->channels; c++) {
+        r->lo[c] = INFINITY;
+        r->hi[c] = -INFINITY;
+        r->sum[c] = 0;
+    }
+    r->count = 0;
+}
+
+static void fold(sgs_range *to, const sgs_range *from)
+{
+    for (int64_t c = 0; c < from->channels; c++) {
+        to->lo[c] = fminf(to->lo[c], from->lo[c]);
+        to->hi[c] = fmaxf(to->hi[c], from->hi[c]);
+        to->sum[c] += from->sum[c];
+    }
+    to->count += from->count;
+}
+
+void sgs_observer_fold(sgs_observer *to, sgs_observer *from)
+{
+    for (int i = 0; i < from->g->nvalue; i++) {
+        sgs_range *f = &from->range[i], *t = &to->range[i];
+        if (!f->count)
+            continue;
+        if (!t->channels)
+            start(t, to->g, f->channels);
+        fold(t, f);
+        empty(f);
+    }
+    from->bad = NULL;
+}
+
+/* For each value that was seen: id, channels, count; lo, hi, sum of each channel. */
+void sgs_observer_pack(sgs_observer *o, sgs_buf *out)
+{
+    for (int i = 0; i < o->g->nvalue; i++) {
+        sgs_range *r = &o->range[i];
+        const int64_t head[3] = { i, r->channels, r->count };
+        if (!r->count)
+            continue;
+        sgs_buf_add(out, head, sizeof head);
+        sgs_buf_add(out, r->lo, (size_t)r->channels * sizeof *r->lo);
+        sgs_buf_add(out, r->hi, (size_t)r->channels * sizeof *r->hi);
+        sgs_buf_add(out, r->sum, (size_t)r->channels * sizeof *r->sum);
+        empty(r);
+    }
+    o->bad = NULL;
+}
+
+static bool take(sgs_span *from, void *to, size_t n)
+{
+    if (n > from->n)
+        return false;
+    memcpy(to, from->p, n);
+    from->p += n;
+    from->n -= n;
+    return true;
+}
+
+/* One value's part. */
+static bool unpack(sgs_observer *o, sgs_span *bytes)
+{
+    int64_t head[3];
+    if (!take(bytes, head, sizeof head) || head[0] < 0 || head[0] >= o->g->nvalue || head[1] < 1 || head[1] != o->channels[head[0]] || head[2] < 1)
+        return false;
+    sgs_range *r = &o->range[head[0]];
+    const size_t n = (size_t)head[1];
+    if (bytes->n / (sizeof(float) * 2 + sizeof(double)) < n)
+        return false;
+    if (!r->channels)
+        start(r, o->g, head[1]);
+    r->count = head[2];
+    return take(bytes, r->lo, n * sizeof *r->lo) && take(bytes, r->hi, n * sizeof *r->hi) && take(bytes, r->sum, n * sizeof *r->sum);
+}
+
+sgs_status sgs_observer_unpack(sgs_observer *o, sgs_span bytes, sgs_diag *d)
+{
+    while (bytes.n)
+        if (!unpack(o, &bytes)) {
+            for (int i = 0; i < o->g->nvalue; i++)
+                empty(&o->range[i]);
+            return sgs_fail(d, SGS_E_DATA, "these are not the statistics of this model");
+        }
+    return SGS_OK;
 }
 
 void sgs_range_all(const sgs_range *r, float *lo, float *hi)

@@ -16,7 +16,7 @@
 /* ---- observe.c ---------------------------------------------------------------------------------------------------------------- */
 
 /* Statistics of one float value over all samples, per channel (last dimension).  Ranges are exact in any order of samples; sums are
- * made in the samples' order. */
+ * made sample by sample, and those folded in the samples' order: the same, whoever ran which sample. */
 typedef struct sgs_range {
     int64_t channels;      /* 0: never seen */
     float *lo, *hi;        /* [channels] */
@@ -26,12 +26,19 @@ typedef struct sgs_range {
 
 typedef struct sgs_observer {
     sgs_graph *g;
+    const int64_t *channels; /* by value id; 0: never observed */
     sgs_range *range;      /* by value id */
     sgs_value *bad;        /* a value that held NaN or infinity, or NULL */
 } sgs_observer;
 
 void sgs_observer_init(sgs_observer *o, sgs_graph *g);
 void sgs_observe(sgs_observer *o, sgs_value *v, const void *data);
+/* Adds what `from` has seen, and empties it; both of graphs of one file. */
+void sgs_observer_fold(sgs_observer *to, sgs_observer *from);
+/* What o has seen as bytes, which empties it; bytes into an o that is empty, and stays so where they are not of this graph.  From one
+ * process to another of the same program. */
+void sgs_observer_pack(sgs_observer *o, sgs_buf *out);
+sgs_status sgs_observer_unpack(sgs_observer *o, sgs_span bytes, sgs_diag *d);
 /* Over all channels. */
 void sgs_range_all(const sgs_range *r, float *lo, float *hi);
 

@@ -373,7 +373,7 @@ const sgs_io_info *sgs_simulator_output(const sgs_simulator *s, int i)
 
 sgs_opened sgs_simulator_opened(sgs_simulator *s)
 {
-    return (sgs_opened){ s->arena, s->path, s->g, s->config, &s->details };
+    return (sgs_opened){ s->arena, s->path, s->g, s->config, s->session, &s->details };
 }
 
 /* ---- running --------------------------------------------------------------------------------------------------- */

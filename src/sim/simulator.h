@@ -3,13 +3,14 @@
 #define SGS_SIMULATOR_H
 
 #include "config/config.h"
-#include "ir/ir.h"
+#include "sim/session.h"
 
 typedef struct sgs_opened {
     sgs_arena *arena;
     const char *path;
     sgs_graph *g;             /* NULL: an image */
     const sgs_config *config; /* NULL: the model carries none */
+    sgs_session *session;     /* NULL: no float model */
     const sgs_details **details;
 } sgs_opened;
 sgs_opened sgs_simulator_opened(sgs_simulator *s);

@@ -1,0 +1,113 @@
+"""Networks of one or several models, run by a `forward` of the user's: SIM_Calibrator makes their fixed-point models, SIM_Simulator runs them."""
+import operator
+
+from . import _pool, _settings
+from .models import _path, calibrator
+
+
+def _processes(num_process):
+    try:
+        n = operator.index(num_process)
+    except TypeError:
+        raise TypeError("num_process: expected a whole number, found %s" % type(num_process).__name__) from None
+    if not 1 <= n <= 1024:
+        raise ValueError("num_process: expected 1 to 1024, found %d" % n)
+    return n
+
+
+class _Net:
+    def forward(self, *inputs):
+        """Runs the network on one item of img_gen: yours to write."""
+        raise NotImplementedError("%s has no method forward" % type(self).__name__)
+
+    def _forward(self, item):
+        if not isinstance(item, (list, tuple)):
+            raise TypeError("img_gen: expected items that are lists, an array for each parameter of forward, found %s" % type(item).__name__)
+        return self.forward(*item)
+
+
+class SIM_Simulator(_Net):
+    """Derive from it; make simulators in __init__, write forward.
+
+        class Net(calibrator_custom.SIM_Simulator):
+            def __init__(self, path):
+                super().__init__()
+                self.model = calibrator_custom.fixed_simulator(path)
+            def forward(self, x):
+                self.model.set_input(0, x)
+                self.model.invoke()
+                return self.model.get_output(0)
+        results = Net(path)(img_gen, num_process=2)
+    """
+
+    def __call__(self, img_gen, num_process=1):
+        """forward for each item of img_gen (a list of arrays, one for each of its parameters): a list of the results, in order.  With several
+        processes items and results travel between them, pickled."""
+        return list(_pool.run(self._forward, img_gen, _processes(num_process)))
+
+
+def _calibrators(value, found, depth=0):
+    """All of them in a network's attributes, also inside lists, tuples and dictionaries."""
+    if isinstance(value, calibrator):
+        found[value._number] = value
+    elif isinstance(value, dict) and depth < 4:
+        for v in value.values():
+            _calibrators(v, found, depth + 1)
+    elif isinstance(value, (list, tuple)) and depth < 4:
+        for v in value:
+            _calibrators(v, found, depth + 1)
+
+
+class SIM_Calibrator(_Net):
+    """Derive from it; make calibrators in __init__, write forward, call convert.
+
+        class Net(calibrator_custom.SIM_Calibrator):
+            def __init__(self, path, ini):
+                super().__init__()
+                self.model = calibrator_custom.calibrator(path, ini)
+            def forward(self, x):
+                self.model.set_input(0, x)
+                self.model.invoke()
+                return [self.model.get_output(0)]
+        Net('net_float.sim', 'input_config.ini').convert(img_gen, fix_model=['net_fixed.sim'])
+    """
+
+    def _models(self):
+        """In the order they were made."""
+        found = {}
+        _calibrators(self.__dict__, found)
+        if not found:
+            raise ValueError("%s made no calibrator in __init__" % type(self).__name__)
+        return [found[k] for k in sorted(found)]
+
+    def _observe(self, item):
+        """forward once: the statistics that each model gathered."""
+        models = self._models()
+        for m in models:
+            m._model.take()  # of runs that nobody counts
+        self._forward(item)
+        return [m._model.take() for m in models]
+
+    def convert(self, img_gen, num_process=1, quant_level=None, quant_param=None, fix_model=()):
+        """Runs forward for each item of img_gen (a list of arrays, one for each of its parameters) and writes the fixed-point model of each
+        calibrator, in the order __init__ made them, to the paths fix_model.  The models are the same bytes whatever num_process is.
+        quant_level: 'L1', 'L2'; None: the highest there is.  quant_param: not there yet."""
+        models, n = self._models(), _processes(num_process)
+        if isinstance(fix_model, (str, bytes)) or not hasattr(fix_model, "__len__"):
+            raise TypeError("fix_model: expected a list of paths, found %s" % type(fix_model).__name__)
+        if len(fix_model) != len(models):
+            raise ValueError("fix_model: expected a path for each of the %d models that __init__ made, found %d" % (len(models), len(fix_model)))
+        if quant_param is not None:
+            raise NotImplementedError("quant_param comes with a later version")
+        if quant_level is not None and not isinstance(quant_level, str):
+            raise TypeError("quant_level: expected 'L1' or 'L2', found %s" % type(quant_level).__name__)
+        paths, items = [_path(p, "a fixed-point model") for p in fix_model], 0
+        for part in _pool.run(self._observe, img_gen, n):
+            items += 1
+            for m, statistics in zip(models, part):
+                if statistics:
+                    m._model.add(statistics)
+        if not items:
+            raise ValueError("img_gen: expected items to calibrate with, found none")
+        for m, path in zip(models, paths):
+            _settings.say(m._model.write(path, quant_level)[1])

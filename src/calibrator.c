@@ -1,0 +1,187 @@
+/* Stage 2 driven by the caller: a float model that keeps statistics while it runs. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "compile/target.h"
+#include "import/sim.h"
+#include "quant/model.h"
+#include "runtime/sha256.h"
+#include "sim/simulator.h"
+
+struct sgs_calibrator {
+    sgs_simulator *model;
+    sgs_opened m;
+    const char *path;
+    sgs_config *ini;
+    sgs_observer now, all; /* since the last take; what was added */
+    bool ran;
+    ipu_sha256 arrays, list; /* the arrays of `now`; the hashes of what was added */
+    int added;
+};
+
+/* ---- life ------------------------------------------------------------------------------------------------------ */
+
+static void watch(void *user, const sgs_node *n, const sgs_tensor *out)
+{
+    sgs_observe(user, n->out[0], out[0].data);
+}
+
+static sgs_status open_model(sgs_calibrator *c, const char *soc_version, const char *input_config, sgs_diag *d)
+{
+    const sgs_target *target;
+    const sgs_simulator_options o = { .kind = SGS_FLOAT };
+    SGS_TRY(sgs_target_find(soc_version, &target, d));
+    SGS_TRY(sgs_config_read(&c->ini, input_config, d));
+    SGS_TRY(sgs_simulator_open(&c->model, c->path, &o, d));
+    c->m = sgs_simulator_opened(c->model);
+    SGS_TRY(sgs_float_model_check(c->m.g, c->path, c->ini, d));
+    const sgs_qoptions q = sgs_qoptions_from(c->ini, c->m.g);
+    SGS_TRY(sgs_float_model_plan(c->path, &q, d));
+    sgs_observer_init(&c->now, c->m.g);
+    sgs_observer_init(&c->all, c->m.g);
+    sgs_session_watch(c->m.session, watch, &c->now);
+    ipu_sha256_init(&c->arrays);
+    ipu_sha256_init(&c->list);
+    return SGS_OK;
+}
+
+sgs_status sgs_calibrator_open(sgs_calibrator **out, const char *model, const char *input_config,
+                               const char *soc_version, sgs_diag *d)
+{
+    sgs_calibrator *c = calloc(1, sizeof *c);
+    char *path = strdup(model);
+    *out = NULL;
+    if (!c || !path) {
+        free(c);
+        free(path);
+        return sgs_fail(d, SGS_E_LIMIT, "out of memory");
+    }
+    c->path = path;
+    const sgs_status s = open_model(c, soc_version, input_config, d);
+    if (s == SGS_OK)
+        *out = c;
+    else
+        sgs_calibrator_close(c);
+    return s;
+}
+
+void sgs_calibrator_close(sgs_calibrator *c)
+{
+    if (!c)
+        return;
+    sgs_simulator_close(c->model);
+    sgs_config_free(c->ini);
+    free((void *)(uintptr_t)c->path);
+    free(c);
+}
+
+sgs_simulator *sgs_calibrator_model(sgs_calibrator *c)
+{
+    return c->model;
+}
+
+/* ---- statistics ------------------------------------------------------------------------------------------------ */
+
+static sgs_status bad_value(const sgs_calibrator *c, sgs_diag *d)
+{
+    const sgs_value *v = c->now.bad;
+    sgs_fail(d, SGS_E_DATA, "the tensor '%s' holds NaN or infinity", sgs_value_label(c->m.g, v));
+    return sgs_fail_at(d, c->path, 0, v->def ? sgs_node_label(c->m.g, v->def) : NULL);
+}
+
+/* Forgets the runs since the last take. */
+static void drop(sgs_calibrator *c)
+{
+    sgs_buf none = { 0 };
+    sgs_observer_pack(&c->now, &none);
+    sgs_buf_free(&none);
+    ipu_sha256_init(&c->arrays);
+    c->ran = false;
+}
+
+sgs_status sgs_calibrator_invoke(sgs_calibrator *c, sgs_diag *d)
+{
+    const sgs_status s = sgs_simulator_invoke(c->model, d);
+    for (int i = 0; s == SGS_OK && i < c->m.g->nin; i++) {
+        const void *data = sgs_session_data(c->m.session, c->m.g->in[i]);
+        ipu_sha256_add(&c->arrays, data, (size_t)sgs_value_bytes(c->m.g->in[i]));
+        sgs_observe(&c->now, c->m.g->in[i], data);
+    }
+    const sgs_status whole = c->now.bad ? bad_value(c, d) : s;
+    c->ran |= whole == SGS_OK;
+    if (whole != SGS_OK)
+        drop(c);
+    return whole;
+}
+
+/* Hash of the arrays, then the observer's own bytes. */
+sgs_status sgs_calibrator_take(sgs_calibrator *c, void **data, size_t *n, sgs_diag *d)
+{
+    uint8_t hash[32];
+    sgs_buf b = { 0 };
+    *data = NULL;
+    *n = 0;
+    if (!c->ran)
+        return SGS_OK;
+    ipu_sha256_end(&c->arrays, hash);
+    sgs_buf_add(&b, hash, sizeof hash);
+    sgs_observer_pack(&c->now, &b);
+    drop(c);
+    *data = b.p;
+    *n = b.n;
+    return SGS_OK;
+}
+
+sgs_status sgs_calibrator_add(sgs_calibrator *c, const void *data, size_t n, sgs_diag *d)
+{
+    if (c->ran)
+        return sgs_fail(d, SGS_E_USAGE, "there are statistics that were not taken yet");
+    if (n < 32)
+        return sgs_fail(d, SGS_E_DATA, "these are not the statistics of this model");
+    SGS_TRY(sgs_observer_unpack(&c->now, (sgs_span){ (const uint8_t *)data + 32, n - 32 }, d));
+    sgs_observer_fold(&c->all, &c->now);
+    ipu_sha256_add(&c->list, data, 32);
+    c->added++;
+    return SGS_OK;
+}
+
+/* ---- the fixed-point model ------------------------------------------------------------------------------------- */
+
+/* Ranges are by value id: of `all`'s graph and of any other graph of the same file.  The table is used up. */
+static sgs_status quantize(const sgs_calibrator *c, sgs_graph *g, int level, const sgs_log *log, sgs_diag *d)
+{
+    uint8_t hash[32];
+    ipu_sha256 list = c->list;
+    sgs_range *range = SGS_NEW_N(g->arena, sgs_range, g->nvalue + 1);
+    memcpy(range, c->all.range, (size_t)g->nvalue * sizeof *range);
+    sgs_qoptions o = sgs_qoptions_from(c->ini, g);
+    o.level = level;
+    o.log = log;
+    SGS_TRY(sgs_quantize(g, range, &o, d));
+    ipu_sha256_end(&list, hash);
+    sgs_fixed_mark(g, c->ini, level, hash);
+    return sgs_graph_verify(g, d);
+}
+
+sgs_status sgs_calibrator_write(const sgs_calibrator *c, const sgs_calibrator_options *o, char **written, sgs_diag *d)
+{
+    int level;
+    sgs_graph *g;
+    if (written)
+        *written = NULL;
+    SGS_TRY(sgs_level_find(o->quant_level, &o->log, &level, d));
+    if (!c->added) {
+        sgs_fail(d, SGS_E_USAGE, "nothing has run: there are no statistics to make a fixed-point model from");
+        return sgs_fail_at(d, c->path, 0, NULL);
+    }
+    const char *path = sgs_fixed_path(c->m.arena, c->path, o->output);
+    SGS_TRY(sgs_sim_read(&g, c->path, d));
+    sgs_status s = quantize(c, g, level, &o->log, d);
+    if (s == SGS_OK)
+        s = sgs_sim_write(g, path, d);
+    sgs_graph_free(g);
+    if (s == SGS_OK && written)
+        *written = strdup(path);
+    return s;
+}

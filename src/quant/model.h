@@ -1,0 +1,21 @@
+/* What the stages that calibrate share: a float model before, a fixed-point model after. */
+#ifndef SGS_QUANT_MODEL_H
+#define SGS_QUANT_MODEL_H
+
+#include "config/config.h"
+#include "quant/quantize.h"
+
+/* "L1" to "L5"; NULL: the highest there is, and a log line says which. */
+sgs_status sgs_level_find(const char *quant_level, const sgs_log *log, int *level, sgs_diag *d);
+/* X_float.sim -> X_fixed.sim, any other X.sim -> X_fixed.sim; beside the model, in the folder `out`, or the file `out`.
+ */
+const char *sgs_fixed_path(sgs_arena *a, const char *model, const char *out);
+/* Whether g, read from `path`, is a float model that ConvertTool made with an ini of the same names, formats and
+ * layouts. */
+sgs_status sgs_float_model_check(const sgs_graph *g, const char *path, const sgs_config *ini, sgs_diag *d);
+/* Whether it has a fixed-point form, on a graph of its own; o is of another one of the same file. */
+sgs_status sgs_float_model_plan(const char *path, const sgs_qoptions *o, sgs_diag *d);
+/* Notes in g, by now fixed, what made it; `list` is of the arrays that calibrated. */
+void sgs_fixed_mark(sgs_graph *g, const sgs_config *ini, int level, const uint8_t list[32]);
+
+#endif

@@ -1,0 +1,332 @@
+"""calibrator, compiler, SIM_Calibrator, SIM_Simulator, utils: the same bytes as the tools, in one process and in many; what is said of misuse."""
+import logging
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
+import calibrator_custom as cc  # noqa: E402
+from support import Project, save_model  # noqa: E402
+from onnx import TensorProto, helper  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    p = Project(tmp_path_factory.mktemp("calibrators") / "p", pictures=7)
+    p.good("convert-tool", "onnx", "--model_file", "model.onnx", "--input_config", "input_config.ini", "--output_file", "net_float.sim")
+    p.pictures = [np.load(f) for f in sorted((p.folder / "pics").iterdir())]
+    p.script = cc.utils.image_preprocess_func(str(p.folder / "preprocess.py"))
+    p.arrays = [p.script(f) for f in sorted((p.folder / "pics").iterdir())]
+    return p
+
+
+class Net(cc.SIM_Calibrator):
+    def __init__(self, project):
+        super().__init__()
+        self.model = cc.calibrator(project.folder / "net_float.sim", project.folder / "input_config.ini")
+
+    def forward(self, x):
+        self.model.set_input(0, x)
+        self.model.invoke()
+        return [self.model.get_output(i) for i in range(len(self.model.get_output_details()))]
+
+
+def converted(project, tmp_path, net=Net, items=None, **options):
+    items = [[a] for a in project.arrays] if items is None else items
+    net(project).convert((i for i in items), fix_model=[str(tmp_path / "x_fixed.sim")], **options)
+    return (tmp_path / "x_fixed.sim").read_bytes()
+
+
+def test_calibrator_is_a_float_model(project):
+    model, simulator = Net(project).model, cc.float_simulator(project.folder / "net_float.sim")
+    for m in (model, simulator):
+        m.set_input(0, project.arrays[0])
+        m.invoke()
+    assert model.get_output(0).tobytes() == simulator.get_output(0).tobytes()
+    assert [t["name"] for t in model.get_tensor_details()] == [t["name"] for t in simulator.get_tensor_details()]
+    assert model.get_op_details() == simulator.get_op_details()
+
+
+def test_the_tools_own_bytes(project, tmp_path):
+    """What calibrator.py makes of the same pictures."""
+    project.good("calibrate", "-m", "net_float.sim", "--input_config", "input_config.ini", "-i", "pics", "-n", "preprocess.py", "--quant_level", "L1",
+                 "-o", "tool_fixed.sim")
+    assert converted(project, tmp_path, quant_level="L1") == project.bytes("tool_fixed.sim")
+
+
+@pytest.mark.parametrize("level", ["L1", None])
+def test_processes(project, tmp_path, level):
+    alone = converted(project, tmp_path, quant_level=level)
+    for n in (2, 3, 10):
+        assert converted(project, tmp_path, quant_level=level, num_process=n) == alone
+    backwards = converted(project, tmp_path, quant_level=level, items=[[a] for a in reversed(project.arrays)])
+    assert backwards != alone, "the model says which samples in which order made it"
+
+
+class Twice(Net):
+    """Models in a list; one of them runs twice for each item, and on what the other made."""
+
+    def __init__(self, project):
+        self.models = [cc.calibrator(project.folder / "net_float.sim", project.folder / "input_config.ini") for _ in range(2)]
+
+    def forward(self, x, bias):
+        (y,) = self.run(0, x)
+        self.run(1, x + y.reshape(-1)[:1])
+        return self.run(1, x * 2 + bias)
+
+    def run(self, k, x):
+        self.models[k].set_input(0, x)
+        self.models[k].invoke()
+        return [self.models[k].get_output(0)]
+
+
+def test_several_models(project, tmp_path):
+    r = np.random.default_rng(3)
+    items = [[a, r.standard_normal((1, 1, 1, 3)).astype(np.float32)] for a in project.arrays]
+    made = []
+    for n in (1, 2, 4):
+        paths = [tmp_path / ("%d_%d.sim" % (n, k)) for k in range(2)]
+        Twice(project).convert(items, fix_model=paths, num_process=n)
+        made.append([p.read_bytes() for p in paths])
+    assert made[0] == made[1] == made[2] and made[0][0] != made[0][1]
+    assert made[0][0] == converted(project, tmp_path), "the first saw what a network of its own would have seen"
+    ranges = [{t["name"]: t for t in cc.fixed_simulator(p).get_tensor_details()} for p in paths]
+    assert ranges[0]["r1"]["max"] < ranges[1]["r1"]["max"], "the second one saw larger numbers"
+
+
+def test_runs_outside_do_not_count(project, tmp_path):
+    net = Net(project)
+    net.forward(project.arrays[0] * 100)
+    net.convert([[a] for a in project.arrays], fix_model=[tmp_path / "y.sim"])
+    assert (tmp_path / "y.sim").read_bytes() == converted(project, tmp_path)
+
+
+def test_two_inputs(tmp_path):
+    """forward with two parameters, one model of two inputs."""
+    one = (TensorProto.FLOAT, [1, 4])
+    save_model(tmp_path / "m.onnx", {"a": one, "b": one}, {"y": one}, [helper.make_node("Add", ["a", "b"], ["y"])], {})
+    (tmp_path / "i.ini").write_text("[INPUT_CONFIG]\ninputs=a,b;\ninput_formats=RAWDATA_F32_NHWC,RAWDATA_S16_NHWC;\n"
+                                    "[OUTPUT_CONFIG]\noutputs=y;\ndequantizations=FALSE;\n")
+    done = subprocess.run([os.environ["SGS_BIN"], "convert-tool", "onnx", "--model_file", "m.onnx", "--input_config", "i.ini", "--output_file", "m_float.sim"],
+                          cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+    class Sum(cc.SIM_Calibrator):
+        def __init__(self):
+            self.model = cc.calibrator(tmp_path / "m_float.sim", tmp_path / "i.ini")
+
+        def forward(self, a, b):
+            self.model.set_input(0, a)
+            self.model.set_input(1, b)
+            self.model.invoke()
+
+    items = [[np.full((1, 4), k, np.float32), np.full((1, 4), -3 * k, np.float32)] for k in range(5)]
+    Sum().convert(items, num_process=2, fix_model=[tmp_path / "m_fixed.sim"])
+    fixed = cc.fixed_simulator(tmp_path / "m_fixed.sim")
+    a, b = fixed.get_input_details()
+    (y,) = fixed.get_output_details()
+    assert a["dtype"] is np.float32 and b["dtype"] is np.int16 and y["dtype"] is np.int16
+    assert b["quantization"] == [(pytest.approx(12 / 32767), 0)] and y["quantization"] == [(pytest.approx(8 / 32767), 0)]
+    fixed.set_input(0, np.full((1, 4), 2, np.float32))
+    fixed.set_input(1, np.full((1, 4), -9000, np.int16))
+    fixed.invoke()
+    assert np.abs(fixed.get_output(0) * y["quantization"][0][0] - (2 - 9000 * 12 / 32767)).max() < 2e-3
+    with pytest.raises(TypeError, match="input 1 'b': expected dtype int16, found float32"):
+        fixed.set_input(1, np.zeros((1, 4), np.float32))
+
+
+# ---- what goes wrong ---------------------------------------------------------------------------------------------------------
+
+
+def test_forward_fails(project, tmp_path):
+    class Odd(ValueError):
+        def __init__(self, a, b):
+            super().__init__("%s and %s" % (a, b))  # cannot be unpickled
+
+    class Bad(Net):
+        def forward(self, x, what):
+            if what == "odd":
+                raise Odd("this", "that")
+            if what == "end":
+                os._exit(3)
+            return super().forward(x * what)
+
+    for n in (1, 2):
+        with pytest.raises(ZeroDivisionError):
+            converted(project, tmp_path, Bad, ([a, 1 // (i < 3)] for i, a in enumerate(project.arrays)), num_process=n)
+        with pytest.raises(ValueError if n == 1 else RuntimeError, match="this and that"):
+            converted(project, tmp_path, Bad, [[project.arrays[0], "odd"]], num_process=n)
+        with pytest.raises(ValueError, match="'data' holds NaN or infinity"):
+            converted(project, tmp_path, Bad, [[a, np.float32("nan")] for a in project.arrays], num_process=n)
+        with pytest.raises(TypeError, match="forward"):
+            converted(project, tmp_path, Bad, [[project.arrays[0]]], num_process=n)
+    with pytest.raises(RuntimeError, match="process 2 of 2 ended with 3"):
+        converted(project, tmp_path, Bad, [[a, 1 if i != 1 else "end"] for i, a in enumerate(project.arrays)], num_process=2)
+    assert not (tmp_path / "x_fixed.sim").exists()
+
+
+def test_misuse(project, tmp_path):
+    net, items, path = Net(project), [[project.arrays[0]]], str(tmp_path / "x.sim")
+
+    def said(error, text, items=items, net=net, **options):
+        with pytest.raises(error, match=text):
+            net.convert(items, **dict(dict(fix_model=[path]), **options))
+    said(ValueError, "expected a path for each of the 1 models that __init__ made, found 0", fix_model=[])
+    said(ValueError, "1 models that __init__ made, found 2", fix_model=[path, path])
+    said(TypeError, "fix_model: expected a list of paths, found str", fix_model=path)
+    said(TypeError, "expected the path of a fixed-point model, found int", fix_model=[3])
+    said(ValueError, "expected items to calibrate with, found none", items=[])
+    said(TypeError, "expected items that are lists, an array for each parameter of forward, found ndarray", items=project.arrays)
+    said(NotImplementedError, "quant_param comes with a later version", quant_param="p.json")
+    said(NotImplementedError, "L5 comes with a later version", quant_level="L5")
+    said(ValueError, "expected --quant_level L1 to L5, found 'high'", quant_level="high")
+    said(TypeError, "quant_level: expected 'L1' or 'L2', found int", quant_level=1)
+    for n in (0, -1, 5000):
+        said(ValueError, "num_process: expected 1 to 1024, found %d" % n, num_process=n)
+    said(TypeError, "num_process: expected a whole number, found float", num_process=2.0)
+    said(OSError, "x.sim", fix_model=[str(tmp_path / "absent/x.sim")])
+    said(NotImplementedError, "has no method forward", net=type("N", (cc.SIM_Calibrator,), {"__init__": lambda s: s.__dict__.update(m=net.model)})())
+    said(ValueError, "made no calibrator in __init__", net=type("N", (cc.SIM_Calibrator,), {})())
+    with pytest.raises(TypeError, match="expected the path of an input_config.ini, found NoneType"):
+        cc.calibrator(project.folder / "net_float.sim", None)
+    with pytest.raises(OSError, match="absent.ini"):
+        cc.calibrator(project.folder / "net_float.sim", tmp_path / "absent.ini")
+    (tmp_path / "other.ini").write_text((project.folder / "input_config.ini").read_text().replace("BGR", "RGB"))
+    with pytest.raises(ValueError, match="other.ini.*RGB"):
+        cc.calibrator(project.folder / "net_float.sim", tmp_path / "other.ini")
+
+
+def test_any_arguments(project, tmp_path):
+    r = random.Random(5)
+    net = Net(project)
+    inner = net.model._model
+    net.forward(project.arrays[0])
+    statistics = inner.take()
+    values = [None, 0, -1, 2**40, "", "L1", str(tmp_path / "z.sim"), b"", statistics, [], {}, object(), project.arrays[0], cc]
+    for _ in range(300):  # a damaged message is refused or, where only numbers changed, taken
+        bad = bytearray(statistics)
+        for _ in range(r.randrange(4)):
+            bad[r.randrange(len(bad))] ^= 1 << r.randrange(8)
+        values.append(bytes(bad[:r.randrange(len(bad) + 1)]))
+    for wrong in (b"", statistics[:31], statistics + b"x", statistics[:-1]):
+        with pytest.raises(ValueError, match="not the statistics of this model"):
+            inner.add(wrong)
+    calls = [inner.take, inner.add, inner.write, inner.invoke, net.model.invoke, net.convert, cc.compiler, cc.calibrator, cc.utils.image_preprocess_func,
+             cc.utils.convert_to_input_formats, cc.compiler(made(project)).compile, cc.SIM_Simulator(), cc._settings.sgs.compile, cc._settings.sgs.Model]
+    for _ in range(3000):
+        call = r.choice(calls)
+        try:
+            call(*[r.choice(values) for _ in range(r.randrange(5))])
+        except Exception as e:
+            assert not isinstance(e, (SystemError, MemoryError)), e
+    assert net.forward(project.arrays[0])[0].shape == (1, 10)
+
+
+# ---- the rest ----------------------------------------------------------------------------------------------------------------
+
+
+def made(project):
+    path = project.folder / "made_fixed.sim"
+    if not path.exists():
+        Net(project).convert([[a] for a in project.arrays], fix_model=[path])
+    return path
+
+
+def test_compiler(project, tmp_path, caplog):
+    fixed = made(project)
+    compiler = cc.compiler(fixed)
+    assert compiler.get_input_details()[0]["dtype"] is np.uint8
+    with caplog.at_level(logging.INFO, "calibrator_custom"):
+        assert compiler.compile(tmp_path / "x.img", category="Classification") == str(tmp_path / "x.img")
+    assert caplog.records
+    project.good("compile", "-m", fixed, "-o", "tool.img", "-c", "Classification")
+    assert (tmp_path / "x.img").read_bytes() == project.bytes("tool.img")
+    assert compiler.compile() == str(fixed) + "_sgsimg.img" and compiler.compile(tmp_path) == str(tmp_path / (fixed.name + "_sgsimg.img"))
+    with pytest.raises(ValueError, match="many"):
+        compiler.compile(batch_mode="many")
+    with pytest.raises(NotImplementedError, match="batch"):
+        compiler.compile(batch=4)
+    with pytest.raises(TypeError, match="category: expected a str, found int"):
+        compiler.compile(category=1)
+    with pytest.raises(ValueError, match="expected a fixed-point model, found a float model"):
+        cc.compiler(project.folder / "net_float.sim")
+
+
+class Board(cc.SIM_Simulator):
+    def __init__(self, kind, path):
+        super().__init__()
+        self.model = kind(path)
+
+    def forward(self, x):
+        self.model.set_input(0, cc.utils.convert_to_input_formats(x, self.model.get_input_details()[0]))
+        self.model.invoke()
+        return self.model.get_output(0), os.getpid()
+
+
+def test_simulator(project, tmp_path):
+    """Results in order, from as many processes as asked for; fixed is offline."""
+    fixed = made(project)
+    image = cc.compiler(fixed).compile(tmp_path / "x.img")
+    want = None
+    for kind, path in ((cc.fixed_simulator, fixed), (cc.offline_simulator, image)):
+        for n in (1, 3):
+            results = Board(kind, path)(([p] for p in project.pictures), num_process=n)
+            assert isinstance(results, list) and len({pid for _, pid in results}) == n
+            got = [y.tobytes() for y, _ in results]
+            want = want or got
+            assert got == want and len(set(got)) == len(got)
+
+
+def test_formats(project):
+    details = cc.fixed_simulator(made(project)).get_input_details()[0]
+    picture = project.pictures[0]
+    swapped = cc.utils.convert_to_input_formats(picture, details)
+    assert (swapped == picture[..., ::-1]).all() and swapped.flags.c_contiguous
+    assert cc.utils.convert_to_input_formats(picture, dict(details, input_formats="RGB")) is picture
+    with pytest.raises(NotImplementedError, match="RGB to YUV_NV12 comes with a later version"):
+        cc.utils.convert_to_input_formats(picture, dict(details, input_formats="YUV_NV12"))
+    with pytest.raises(ValueError, match=r"expected shape \(1, 16, 16, 3\), found \(16, 16, 3\)"):
+        cc.utils.convert_to_input_formats(picture[0], details)
+
+
+def test_preprocess_func(tmp_path, monkeypatch):
+    methods = tmp_path / "sdk/Scripts/calibrator/preprocess_method"
+    methods.mkdir(parents=True)
+    (methods / "my_net.py").write_text("def image_preprocess(img_path, norm=True):\n    return img_path, norm\n")
+    (methods / "empty.py").write_text("image_preprocess = 3\n")
+    monkeypatch.setenv("SGS_IPU_DIR", str(tmp_path / "sdk"))
+    for name in ("my_net", "my_net.py", str(methods / "my_net.py"), methods / "my_net.py"):
+        assert cc.utils.image_preprocess_func(name)("p", norm=False) == ("p", False)
+    with pytest.raises(FileNotFoundError, match="expected a preprocess script .* found 'other'"):
+        cc.utils.image_preprocess_func("other")
+    with pytest.raises(ValueError, match=r"expected a function image_preprocess\(img_path, norm=True\), found int"):
+        cc.utils.image_preprocess_func("empty")
+    assert cc.utils.get_sdk_version() == cc.__version__
+
+
+def test_set_soc_version():
+    script = textwrap.dedent("""
+        import calibrator_custom as cc
+        for wrong, error in ((None, TypeError), ("no_such_chip", (ValueError, NotImplementedError))):
+            try:
+                cc.set_soc_version(wrong)
+                raise SystemExit("taken")
+            except error as e:
+                print(e)
+        cc.set_soc_version("%s")
+        try:
+            cc.set_soc_version("%s")
+        except RuntimeError as e:
+            print(e)
+    """)
+    info = subprocess.run([os.environ["SGS_BIN"], "info"], capture_output=True, text=True).stdout
+    chip = info.split("targets for --soc_version (left out: ")[1].split(")")[0]
+    done = subprocess.run([sys.executable, "-c", script % (chip, chip)], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "no_such_chip" in done.stdout and "set_soc_version can be called once only: it is '%s' already" % chip in done.stdout
