@@ -202,7 +202,8 @@ def test_misuse(project, tmp_path):
         cc.calibrator(project.folder / "net_float.sim", tmp_path / "other.ini")
 
 
-def test_any_arguments(project, tmp_path):
+def test_any_arguments(project, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)  # some of the arguments become names of files
     r = random.Random(5)
     net = Net(project)
     inner = net.model._model
