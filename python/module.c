@@ -434,6 +434,27 @@ static PyObject *model_add(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+static PyObject *model_tie(PyObject *self, PyObject *args)
+{
+    model *m = (model *)self, *other;
+    PyObject *object;
+    int output, input;
+    bool changed = false;
+    sgs_diag d = { 0 };
+    sgs_status status;
+    if (!PyArg_ParseTuple(args, "iO!i", &output, Py_TYPE(self), &object, &input) || !is_calibrator(m))
+        return NULL;
+    other = (model *)object;
+    if (!is_calibrator(other))
+        return NULL;
+    m->busy = other->busy = 1;
+    Py_BEGIN_ALLOW_THREADS
+    status = sgs_calibrator_tie(m->c, output, other->c, input, &changed, &d);
+    Py_END_ALLOW_THREADS
+    m->busy = other->busy = 0;
+    return status == SGS_OK ? PyBool_FromLong(changed) : raise(&d);
+}
+
 static PyObject *model_write(PyObject *self, PyObject *args)
 {
     model *m = (model *)self;
@@ -473,6 +494,9 @@ static PyMethodDef model_methods[] = {
     { "get_output", model_get_output, METH_VARARGS, "(index, address, bytes): copies an output out." },
     { "take", model_take, METH_NOARGS, "Of a calibrator: the statistics of its runs since the last call, as bytes." },
     { "add", model_add, METH_VARARGS, "(bytes): statistics, to those that the fixed-point model is made from." },
+    { "tie", model_tie, METH_VARARGS,
+      "(output, other, input): an output of this goes into an input of the other as it is; whether that changed a "
+      "scale." },
     { "write", model_write, METH_VARARGS, "(output, level): the fixed-point model; (path, [(is a warning, text)])." },
     { NULL, NULL, 0, NULL },
 };

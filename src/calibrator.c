@@ -18,6 +18,7 @@ struct sgs_calibrator {
     bool ran;
     ipu_sha256 arrays, list; /* the arrays of `now`; the hashes of what was added */
     int added;
+    float *least; /* by value id: what its range holds at least, from ties; 0: none */
 };
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
@@ -40,6 +41,7 @@ static sgs_status open_model(sgs_calibrator *c, const char *soc_version, const c
     SGS_TRY(sgs_float_model_plan(c->path, &q, d));
     sgs_observer_init(&c->now, c->m.g);
     sgs_observer_init(&c->all, c->m.g);
+    c->least = SGS_NEW_N(c->m.arena, float, c->m.g->nvalue + 1);
     sgs_session_watch(c->m.session, watch, &c->now);
     ipu_sha256_init(&c->arrays);
     ipu_sha256_init(&c->list);
@@ -148,17 +150,36 @@ sgs_status sgs_calibrator_add(sgs_calibrator *c, const void *data, size_t n, sgs
 
 /* ---- the fixed-point model ------------------------------------------------------------------------------------- */
 
-/* Ranges are by value id: of `all`'s graph and of any other graph of the same file.  The table is used up. */
-static sgs_status quantize(const sgs_calibrator *c, sgs_graph *g, int level, const sgs_log *log, sgs_diag *d)
+/* The ranges by value id, of this graph and of any other of the same file; the quantizer uses the table up. */
+static sgs_range *ranges(const sgs_calibrator *c, sgs_graph *g)
 {
-    uint8_t hash[32];
-    ipu_sha256 list = c->list;
     sgs_range *range = SGS_NEW_N(g->arena, sgs_range, g->nvalue + 1);
     memcpy(range, c->all.range, (size_t)g->nvalue * sizeof *range);
+    for (int i = 0; i < g->nvalue; i++) {
+        sgs_range *r = &range[i];
+        if (!r->channels || !(c->least[i] > 0))
+            continue;
+        float *hi = SGS_NEW_N(g->arena, float, r->channels);
+        memcpy(hi, r->hi, (size_t)r->channels * sizeof *hi);
+        hi[0] = hi[0] > c->least[i] ? hi[0] : c->least[i];
+        r->hi = hi;
+    }
+    return range;
+}
+
+static sgs_status quantize(const sgs_calibrator *c, sgs_graph *g, int level, const sgs_log *log, sgs_diag *d)
+{
     sgs_qoptions o = sgs_qoptions_from(c->ini, g);
     o.level = level;
     o.log = log;
-    SGS_TRY(sgs_quantize(g, range, &o, d));
+    return sgs_quantize(g, ranges(c, g), &o, d);
+}
+
+static sgs_status make_fixed(const sgs_calibrator *c, sgs_graph *g, int level, const sgs_log *log, sgs_diag *d)
+{
+    uint8_t hash[32];
+    ipu_sha256 list = c->list;
+    SGS_TRY(quantize(c, g, level, log, d));
     ipu_sha256_end(&list, hash);
     sgs_fixed_mark(g, c->ini, level, hash);
     return sgs_graph_verify(g, d);
@@ -177,11 +198,85 @@ sgs_status sgs_calibrator_write(const sgs_calibrator *c, const sgs_calibrator_op
     }
     const char *path = sgs_fixed_path(c->m.arena, c->path, o->output);
     SGS_TRY(sgs_sim_read(&g, c->path, d));
-    sgs_status s = quantize(c, g, level, &o->log, d);
+    sgs_status s = make_fixed(c, g, level, &o->log, d);
     if (s == SGS_OK)
         s = sgs_sim_write(g, path, d);
     sgs_graph_free(g);
     if (s == SGS_OK && written)
         *written = strdup(path);
     return s;
+}
+
+/* ---- ties: an output that another model takes as it is ---------------------------------------------------------- */
+
+typedef struct end {
+    sgs_calibrator *c;
+    int i;
+    bool output;
+} end;
+
+static const char *end_name(const end *e)
+{
+    return e->output ? e->c->ini->out[e->i].name : e->c->ini->in[e->i].name;
+}
+
+/* Integers with a scale that the calibration chooses. */
+static bool scaled_s16(const end *e)
+{
+    const sgs_config *c = e->c->ini;
+    return e->output ? c->out[e->i].format == SGS_FMT_RAW_S16 && !c->out[e->i].dequantize
+                     : c->in[e->i].input == SGS_FMT_RAW_S16 && c->in[e->i].quantize;
+}
+
+/* The scale it would have now. */
+static sgs_status scale_of(const end *e, float *scale, sgs_diag *d)
+{
+    static const sgs_log silent;
+    sgs_graph *g;
+    SGS_TRY(sgs_sim_read(&g, e->c->path, d));
+    const sgs_status s = quantize(e->c, g, 1, &silent, d);
+    if (s == SGS_OK) {
+        const sgs_value *v = e->output ? g->out[e->i] : g->in[e->i];
+        *scale = v->type == SGS_S16 && v->quant && v->quant->n == 1 ? v->quant->scale[0] : 0;
+    }
+    sgs_graph_free(g);
+    return s;
+}
+
+static void widen(const end *e, float scale)
+{
+    const sgs_graph *g = e->c->m.g;
+    float *least = &e->c->least[e->output ? g->out[e->i]->id : g->in[e->i]->id];
+    const float most = (float)((double)scale * 32767);
+    *least = most > *least ? most : *least;
+}
+
+static sgs_status tie(const end e[2], bool *changed, sgs_diag *d)
+{
+    float scale[2];
+    for (int k = 0; k < 2; k++)
+        SGS_TRY(scale_of(&e[k], &scale[k], d));
+    *changed = scale[0] != scale[1];
+    if (!*changed)
+        return SGS_OK;
+    const int narrow = scale[0] > scale[1]; /* the end with the smaller scale */
+    widen(&e[narrow], scale[!narrow]);
+    SGS_TRY(scale_of(&e[narrow], &scale[narrow], d));
+    return scale[0] == scale[1]
+               ? SGS_OK
+               : sgs_fail(d, SGS_E_UNSUPPORTED,
+                          "output '%s' goes into input '%s' as it is, but the two cannot have one scale: %.9g and %.9g",
+                          end_name(&e[0]), end_name(&e[1]), (double)scale[0], (double)scale[1]);
+}
+
+sgs_status sgs_calibrator_tie(sgs_calibrator *a, int output, sgs_calibrator *b, int input, bool *changed, sgs_diag *d)
+{
+    const end e[2] = { { a, output, true }, { b, input, false } };
+    *changed = false;
+    if (a == b || output < 0 || output >= a->m.g->nout || input < 0 || input >= b->m.g->nin)
+        return sgs_fail(d, SGS_E_USAGE, "expected an output and an input of two calibrators");
+    if (!a->added || !b->added || !scaled_s16(&e[0]) || !scaled_s16(&e[1]))
+        return SGS_OK;
+    const sgs_status s = tie(e, changed, d);
+    return s == SGS_OK ? s : sgs_fail_at(d, a->path, 0, NULL);
 }

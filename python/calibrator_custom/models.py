@@ -147,6 +147,20 @@ class calibrator(_Model):
         """model_path: NAME_float.sim; input_config: the ini, whose names, formats and layouts must be those of the model."""
         super().__init__(sgs.Model(_path(model_path), FLOAT, 1, _path(input_config, "an input_config.ini"), _settings.soc_version))
         self._number = next(self._made)
+        self._seen = None  # SIM_Calibrator's, while it runs forward
+
+    def set_input(self, index, data):
+        super().set_input(index, data)
+        if self._seen:
+            self._seen.taken(self, operator.index(index), data)
+
+    def get_output(self, index):
+        result = super().get_output(index)
+        if self._seen:
+            self._seen.given(self, operator.index(index), result)
+        return result
+
+    set_input.__doc__, get_output.__doc__ = _Model.set_input.__doc__, _Model.get_output.__doc__
 
     get_tensor_details = float_simulator.get_tensor_details
 

@@ -1,4 +1,5 @@
 """Networks of one or several models, run by a `forward` of the user's: SIM_Calibrator makes their fixed-point models, SIM_Simulator runs them."""
+import hashlib
 import operator
 
 from . import _pool, _settings
@@ -58,6 +59,30 @@ def _calibrators(value, found, depth=0):
             _calibrators(v, found, depth + 1)
 
 
+class _Seen:
+    """Which arrays went from an output of one model into an input of another, in one forward: by their bytes."""
+
+    def __init__(self):
+        self.outputs = {}  # what an array is: the (model, output) that gave it
+        self.ties = {}  # (model, input): the (model, output) whose array it took every time
+
+    @staticmethod
+    def key(array):
+        return array.shape, array.dtype.str, hashlib.blake2b(array.tobytes()).digest()
+
+    def given(self, model, output, array):
+        self.outputs.setdefault(self.key(array), set()).add((model._number, output))
+
+    def taken(self, model, index, array):
+        sources = {s for s in self.outputs.get(self.key(array), ()) if s[0] != model._number}
+        self.ties[model._number, index] = sources & self.ties.get((model._number, index), sources)
+
+
+def _agree(ties, more):
+    """Those that held whenever forward set that input."""
+    return {k: ties.get(k, v) & v for k, v in list(more.items()) + [(k, v) for k, v in ties.items() if k not in more]}
+
+
 class SIM_Calibrator(_Net):
     """Derive from it; make calibrators in __init__, write forward, call convert.
 
@@ -81,16 +106,31 @@ class SIM_Calibrator(_Net):
         return [found[k] for k in sorted(found)]
 
     def _observe(self, item):
-        """forward once: the statistics that each model gathered."""
-        models = self._models()
+        """forward once: the statistics that each model gathered, and the ties between them."""
+        models, seen = self._models(), _Seen()
         for m in models:
             m._model.take()  # of runs that nobody counts
-        self._forward(item)
-        return [m._model.take() for m in models]
+            m._seen = seen
+        try:
+            self._forward(item)
+        finally:
+            for m in models:
+                m._seen = None
+        return [m._model.take() for m in models], seen.ties
+
+    @staticmethod
+    def _tie(models, ties):
+        """One scale for both ends of every tie; a scale that grows can make others grow."""
+        model = {m._number: m for m in models}
+        pairs = [(model[a], output, model[b], index) for (b, index), sources in sorted(ties.items()) for a, output in sorted(sources)]
+        changed = True
+        while changed:
+            changed = any([a._model.tie(output, b._model, index) for a, output, b, index in pairs])
 
     def convert(self, img_gen, num_process=1, quant_level=None, quant_param=None, fix_model=()):
         """Runs forward for each item of img_gen (a list of arrays, one for each of its parameters) and writes the fixed-point model of each
-        calibrator, in the order __init__ made them, to the paths fix_model.  The models are the same bytes whatever num_process is.
+        calibrator, in the order __init__ made them, to the paths fix_model.  The models are the same bytes whatever num_process is.  Where
+        forward hands a get_output of one model to set_input of another as it is, and both are RAWDATA_S16, the two get one scale.
         quant_level: 'L1', 'L2'; None: the highest there is.  quant_param: not there yet."""
         models, n = self._models(), _processes(num_process)
         if isinstance(fix_model, (str, bytes)) or not hasattr(fix_model, "__len__"):
@@ -101,13 +141,15 @@ class SIM_Calibrator(_Net):
             raise NotImplementedError("quant_param comes with a later version")
         if quant_level is not None and not isinstance(quant_level, str):
             raise TypeError("quant_level: expected 'L1' or 'L2', found %s" % type(quant_level).__name__)
-        paths, items = [_path(p, "a fixed-point model") for p in fix_model], 0
-        for part in _pool.run(self._observe, img_gen, n):
+        paths, ties, items = [_path(p, "a fixed-point model") for p in fix_model], {}, 0
+        for part, more in _pool.run(self._observe, img_gen, n):
             items += 1
+            ties = _agree(ties, more)
             for m, statistics in zip(models, part):
                 if statistics:
                     m._model.add(statistics)
         if not items:
             raise ValueError("img_gen: expected items to calibrate with, found none")
+        self._tie(models, ties)
         for m, path in zip(models, paths):
             _settings.say(m._model.write(path, quant_level)[1])

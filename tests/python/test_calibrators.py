@@ -141,6 +141,94 @@ def test_two_inputs(tmp_path):
         fixed.set_input(1, np.zeros((1, 4), np.float32))
 
 
+# ---- segments ----------------------------------------------------------------------------------------------------------------
+
+
+STAGES = {
+    "one": "[INPUT_CONFIG]\ninputs=x;\ninput_formats=RAWDATA_F32_NHWC;\n[OUTPUT_CONFIG]\noutputs=score,wide,feature;\ndequantizations=TRUE,TRUE,FALSE;\n",
+    "two": "[INPUT_CONFIG]\ninputs=feature,roi;\ninput_formats=RAWDATA_S16_NHWC,RAWDATA_F32_NHWC;\n[OUTPUT_CONFIG]\noutputs=y;\ndequantizations=TRUE;\n",
+}
+
+
+@pytest.fixture(scope="module")
+def segments(tmp_path_factory):
+    """Two models that share `feature`; in the first it lies in one memory, and so in one scale, with numbers that are nine times as large."""
+    folder, r = tmp_path_factory.mktemp("segments"), np.random.default_rng(4)
+    f, w = TensorProto.FLOAT, {"w": r.standard_normal((8, 8)).astype(np.float32), "nine": np.float32([9]), "v": r.standard_normal((8, 2)).astype(np.float32)}
+    save_model(folder / "one.onnx", {"x": (f, [1, 8])}, {"score": (f, [1, 1]), "wide": (f, [1, 16]), "feature": (f, [1, 8])},
+               [helper.make_node("MatMul", ["x", "w"], ["feature"]), helper.make_node("Mul", ["feature", "nine"], ["large"]),
+                helper.make_node("Concat", ["feature", "large"], ["wide"], axis=1),
+                helper.make_node("ReduceMean", ["feature"], ["score"], axes=[1])], {k: w[k] for k in ("w", "nine")})
+    save_model(folder / "two.onnx", {"feature": (f, [1, 8]), "roi": (f, [1, 8])}, {"y": (f, [1, 2])},
+               [helper.make_node("Add", ["feature", "roi"], ["s"]), helper.make_node("MatMul", ["s", "v"], ["y"])], {"v": w["v"]})
+    for name, ini in STAGES.items():
+        (folder / (name + ".ini")).write_text(ini)
+        done = subprocess.run([os.environ["SGS_BIN"], "convert-tool", "onnx", "--model_file", name + ".onnx", "--input_config", name + ".ini",
+                               "--output_file", name + "_float.sim"], cwd=folder, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+    return folder
+
+
+def two_segments(base, one, two, between=lambda feature: feature):
+    """The network of both; between: what its own Python does to the feature."""
+    class Net(base):
+        def __init__(self):
+            super().__init__()
+            self.one, self.two = one, two
+
+        def forward(self, x):
+            self.one.set_input(0, x)
+            self.one.invoke()
+            score, _, feature = [self.one.get_output(i) for i in range(3)]
+            self.two.set_input(0, between(feature))
+            self.two.set_input(1, np.full((1, 8), score[0, 0], np.float32))
+            self.two.invoke()
+            return self.two.get_output(0)
+    return Net()
+
+
+def scales(folder):
+    one, two = (cc.fixed_simulator(folder / n) for n in ("one_fixed.sim", "two_fixed.sim"))
+    return one, two, one.get_output_details()[2]["quantization"], two.get_input_details()[0]["quantization"]
+
+
+def test_segments(segments, tmp_path):
+    """What one model hands to the other as it is gets one scale; the integers go straight over, and the numbers are those of the float models."""
+    r = np.random.default_rng(6)
+    items = [[r.standard_normal((1, 8)).astype(np.float32)] for _ in range(9)]
+    models = [cc.calibrator(segments / (n + "_float.sim"), segments / (n + ".ini")) for n in ("one", "two")]
+    made = []
+    for n in (1, 3):
+        two_segments(cc.SIM_Calibrator, *[cc.calibrator(segments / (k + "_float.sim"), segments / (k + ".ini")) for k in ("one", "two")],
+                     between=np.copy if n == 3 else lambda f: f).convert(items, num_process=n, fix_model=[tmp_path / "one_fixed.sim", tmp_path / "two_fixed.sim"])
+        made.append([(tmp_path / k).read_bytes() for k in ("one_fixed.sim", "two_fixed.sim")])
+    assert made[0] == made[1]
+    one, two, out, given = scales(tmp_path)
+    assert out == given and len(out) == 1 and out[0][1] == 0
+    want = two_segments(cc.SIM_Simulator, *[cc.float_simulator(segments / (k + "_float.sim")) for k in ("one", "two")])(items)
+    got = two_segments(cc.SIM_Simulator, one, two)(items)
+    assert np.linalg.norm(np.subtract(want, got)) < 0.02 * np.linalg.norm(want), "8 bits; integers of another scale would be several times off"
+    images = [cc.offline_simulator(cc.compiler(tmp_path / k).compile(tmp_path)) for k in ("one_fixed.sim", "two_fixed.sim")]
+    assert [y.tobytes() for y in two_segments(cc.SIM_Simulator, *images)(items)] == [y.tobytes() for y in got]
+    # Where Python changes it on the way, even once, each end keeps its own.
+    odd = iter([True] + [False] * 8)
+    two_segments(cc.SIM_Calibrator, *models, between=lambda f: f * np.float32(1.5) if next(odd) else f).convert(
+        items, fix_model=[tmp_path / "one_fixed.sim", tmp_path / "two_fixed.sim"])
+    _, _, out, given = scales(tmp_path)
+    assert out[0][0] > 2 * given[0][0]
+
+
+def test_wrong_ties(segments):
+    one, two = (cc.calibrator(segments / (k + "_float.sim"), segments / (k + ".ini"))._model for k in ("one", "two"))
+    for wrong in ((3, two, 0), (-1, two, 0), (2, two, 2), (2, two, -1), (2, one, 0)):
+        with pytest.raises(ValueError, match="expected an output and an input of two calibrators"):
+            one.tie(*wrong)
+    for wrong in ((0, None, 0), ("", two, 0), (0, cc.float_simulator(segments / "one_float.sim")._model, 0), ()):
+        with pytest.raises(TypeError):
+            one.tie(*wrong)
+    assert one.tie(2, two, 0) is False, "nothing has run"
+
+
 # ---- what goes wrong ---------------------------------------------------------------------------------------------------------
 
 
