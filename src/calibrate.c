@@ -26,6 +26,8 @@ typedef struct calibration {
     sgs_observer observer, now; /* all samples; the one that runs */
     sgs_want *want;            /* [inputs] */
     sgs_quality *quality;
+    sgs_sensitivity *sensitivity;
+    const double *harm;        /* what it measured */
     sgs_calibrate_report report;
     ipu_sha256 list;           /* over the hashes of the samples that calibrated */
 } calibration;
@@ -55,6 +57,7 @@ static sgs_qoptions quantizer_options(const calibration *c)
 {
     sgs_qoptions o = sgs_qoptions_from(c->config, c->g);
     o.level = c->level;
+    o.harm = c->harm;
     o.log = &c->o->log;
     return o;
 }
@@ -84,6 +87,7 @@ static sgs_status one_sample(calibration *c, int sample, const sgs_array *array,
         ipu_sha256_add(&arrays, to, (size_t)sgs_value_bytes(c->g->in[i]));
         sgs_observe(&c->now, c->g->in[i], to);
     }
+    sgs_sensitivity_keep(c->sensitivity, c->session);
     sgs_status s = sgs_session_run(c->session, d);
     if (c->now.bad)
         return bad_value(c, sample, d);
@@ -122,6 +126,7 @@ static sgs_status gather(calibration *c, sgs_diag *d)
     sgs_observer_init(&c->observer, c->g);
     sgs_observer_init(&c->now, c->g);
     c->quality = sgs_quality_new(c->arena, c->g, c->config, sgs_samples_count(c->samples));
+    c->sensitivity = sgs_sensitivity_new(c->arena, c->g);
     ipu_sha256_init(&c->list);
     return observe_all(c, d);
 }
@@ -176,9 +181,12 @@ static sgs_status calibrate(calibration *c, sgs_diag *d)
     SGS_TRY(open_model(c, d));
     const sgs_qoptions o = quantizer_options(c);
     SGS_TRY(sgs_float_model_plan(c->o->model, &o, d));
+    const bool chooses = sgs_level_chooses_bits(c->level, c->config, &c->o->log);
     SGS_TRY(gather(c, d));
     sgs_session_free(c->session);
     c->session = NULL;
+    if (chooses)
+        c->harm = sgs_sensitivity_measure(c->sensitivity, c->g, c->observer.range, &c->o->log);
     SGS_TRY(quantize(c, d));
     SGS_TRY(sgs_sim_write(c->g, c->path, d));
     say_scales(c);

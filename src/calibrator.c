@@ -15,6 +15,8 @@ struct sgs_calibrator {
     const char *path;
     sgs_config *ini;
     sgs_observer now, all; /* since the last take; what was added */
+    sgs_buf first;         /* the inputs of the first run of `now` */
+    sgs_sensitivity *sensitivity;
     bool ran;
     ipu_sha256 arrays, list; /* the arrays of `now`; the hashes of what was added */
     int added;
@@ -42,6 +44,7 @@ static sgs_status open_model(sgs_calibrator *c, const char *soc_version, const c
     sgs_observer_init(&c->now, c->m.g);
     sgs_observer_init(&c->all, c->m.g);
     c->least = SGS_NEW_N(c->m.arena, float, c->m.g->nvalue + 1);
+    c->sensitivity = sgs_sensitivity_new(c->m.arena, c->m.g);
     sgs_session_watch(c->m.session, watch, &c->now);
     ipu_sha256_init(&c->arrays);
     ipu_sha256_init(&c->list);
@@ -74,6 +77,7 @@ void sgs_calibrator_close(sgs_calibrator *c)
         return;
     sgs_simulator_close(c->model);
     sgs_config_free(c->ini);
+    sgs_buf_free(&c->first);
     free((void *)(uintptr_t)c->path);
     free(c);
 }
@@ -99,6 +103,7 @@ static void drop(sgs_calibrator *c)
     sgs_observer_pack(&c->now, &none);
     sgs_buf_free(&none);
     ipu_sha256_init(&c->arrays);
+    sgs_buf_free(&c->first);
     c->ran = false;
 }
 
@@ -110,6 +115,8 @@ sgs_status sgs_calibrator_invoke(sgs_calibrator *c, sgs_diag *d)
         ipu_sha256_add(&c->arrays, data, (size_t)sgs_value_bytes(c->m.g->in[i]));
         sgs_observe(&c->now, c->m.g->in[i], data);
     }
+    if (s == SGS_OK && !c->first.n)
+        sgs_sensitivity_pack(c->m.session, &c->first);
     const sgs_status whole = c->now.bad ? bad_value(c, d) : s;
     c->ran |= whole == SGS_OK;
     if (whole != SGS_OK)
@@ -117,7 +124,7 @@ sgs_status sgs_calibrator_invoke(sgs_calibrator *c, sgs_diag *d)
     return whole;
 }
 
-/* Hash of the arrays, then the observer's own bytes. */
+/* Hash of the arrays, the inputs of the first run, then the observer's own bytes. */
 sgs_status sgs_calibrator_take(sgs_calibrator *c, void **data, size_t *n, sgs_diag *d)
 {
     uint8_t hash[32];
@@ -128,6 +135,7 @@ sgs_status sgs_calibrator_take(sgs_calibrator *c, void **data, size_t *n, sgs_di
         return SGS_OK;
     ipu_sha256_end(&c->arrays, hash);
     sgs_buf_add(&b, hash, sizeof hash);
+    sgs_buf_add(&b, c->first.p, c->first.n);
     sgs_observer_pack(&c->now, &b);
     drop(c);
     *data = b.p;
@@ -139,9 +147,12 @@ sgs_status sgs_calibrator_add(sgs_calibrator *c, const void *data, size_t n, sgs
 {
     if (c->ran)
         return sgs_fail(d, SGS_E_USAGE, "there are statistics that were not taken yet");
-    if (n < 32)
+    sgs_span rest = { (const uint8_t *)data + 32, n < 32 ? 0 : n - 32 };
+    const size_t inputs = sgs_sensitivity_take(c->sensitivity, rest);
+    if (n < 32 || !inputs)
         return sgs_fail(d, SGS_E_DATA, "these are not the statistics of this model");
-    SGS_TRY(sgs_observer_unpack(&c->now, (sgs_span){ (const uint8_t *)data + 32, n - 32 }, d));
+    rest.p += inputs, rest.n -= inputs;
+    SGS_TRY(sgs_observer_unpack(&c->now, rest, d));
     sgs_observer_fold(&c->all, &c->now);
     ipu_sha256_add(&c->list, data, 32);
     c->added++;
@@ -172,6 +183,8 @@ static sgs_status quantize(const sgs_calibrator *c, sgs_graph *g, int level, con
     sgs_qoptions o = sgs_qoptions_from(c->ini, g);
     o.level = level;
     o.log = log;
+    if (sgs_level_chooses_bits(level, c->ini, log))
+        o.harm = sgs_sensitivity_measure(c->sensitivity, c->m.g, c->all.range, log);
     return sgs_quantize(g, ranges(c, g), &o, d);
 }
 

@@ -8,6 +8,7 @@
 #include "sim/session.h"
 
 #define HIGHEST_LEVEL 2
+#define BITS_LEVEL 2 /* from here on a level chooses between 8 and 16 bits itself */
 
 sgs_status sgs_level_find(const char *quant_level, const sgs_log *log, int *level, sgs_diag *d)
 {
@@ -25,6 +26,17 @@ sgs_status sgs_level_find(const char *quant_level, const sgs_log *log, int *leve
     sgs_fail(d, SGS_E_UNSUPPORTED, "--quant_level L%d comes with a later version", *level);
     sgs_hint(d, "leave it out to take the highest level there is, L%d", HIGHEST_LEVEL);
     return SGS_E_UNSUPPORTED;
+}
+
+bool sgs_level_chooses_bits(int level, const sgs_config *c, const sgs_log *log)
+{
+    if (level < BITS_LEVEL)
+        return false;
+    if (c->conv_format == SGS_CONV_DEFAULT)
+        return true;
+    sgs_log_warning(log, "input_format=%s takes the place of L%d's own choice of 8 or 16 bits",
+                    sgs_conv_format_name(c->conv_format), level);
+    return false;
 }
 
 static const char *base_name(const char *path)

@@ -7,6 +7,8 @@
 
 /* "L1" to "L5"; NULL: the highest there is, and a log line says which. */
 sgs_status sgs_level_find(const char *quant_level, const sgs_log *log, int *level, sgs_diag *d);
+/* Whether that level chooses between 8 and 16 bits itself; a warning where the ini takes that from it. */
+bool sgs_level_chooses_bits(int level, const sgs_config *c, const sgs_log *log);
 /* X_float.sim -> X_fixed.sim, any other X.sim -> X_fixed.sim; beside the model, in the folder `out`, or the file `out`.
  */
 const char *sgs_fixed_path(sgs_arena *a, const char *model, const char *out);

@@ -28,6 +28,7 @@ static void start(sgs_range *r, sgs_graph *g, int64_t channels)
     r->lo = SGS_NEW_N(g->arena, float, channels + 1);
     r->hi = SGS_NEW_N(g->arena, float, channels + 1);
     r->sum = SGS_NEW_N(g->arena, double, channels + 1);
+    r->square = SGS_NEW_N(g->arena, double, channels + 1);
     for (int64_t c = 0; c < channels; c++) {
         r->lo[c] = INFINITY;
         r->hi[c] = -INFINITY;
@@ -50,6 +51,7 @@ void sgs_observe(sgs_observer *o, sgs_value *v, const void *data)
             r->lo[c] = x < r->lo[c] ? x : r->lo[c];
             r->hi[c] = x > r->hi[c] ? x : r->hi[c];
             r->sum[c] += (double)x;
+            r->square[c] += (double)x * (double)x;
             zero += x * 0.0f; /* NaN and infinity leave their mark */
         }
     r->count += count / channels;
@@ -62,7 +64,7 @@ static void empty(sgs_range *r)
     for (int64_t c = 0; c < r->channels; c++) {
         r->lo[c] = INFINITY;
         r->hi[c] = -INFINITY;
-        r->sum[c] = 0;
+        r->sum[c] = r->square[c] = 0;
     }
     r->count = 0;
 }
@@ -73,6 +75,7 @@ static void fold(sgs_range *to, const sgs_range *from)
         to->lo[c] = fminf(to->lo[c], from->lo[c]);
         to->hi[c] = fmaxf(to->hi[c], from->hi[c]);
         to->sum[c] += from->sum[c];
+        to->square[c] += from->square[c];
     }
     to->count += from->count;
 }
@@ -91,7 +94,7 @@ void sgs_observer_fold(sgs_observer *to, sgs_observer *from)
     from->bad = NULL;
 }
 
-/* For each value that was seen: id, channels, count; lo, hi, sum of each channel. */
+/* For each value that was seen: id, channels, count; lo, hi, sum, square of each channel. */
 void sgs_observer_pack(sgs_observer *o, sgs_buf *out)
 {
     for (int i = 0; i < o->g->nvalue; i++) {
@@ -103,6 +106,7 @@ void sgs_observer_pack(sgs_observer *o, sgs_buf *out)
         sgs_buf_add(out, r->lo, (size_t)r->channels * sizeof *r->lo);
         sgs_buf_add(out, r->hi, (size_t)r->channels * sizeof *r->hi);
         sgs_buf_add(out, r->sum, (size_t)r->channels * sizeof *r->sum);
+        sgs_buf_add(out, r->square, (size_t)r->channels * sizeof *r->square);
         empty(r);
     }
     o->bad = NULL;
@@ -126,12 +130,13 @@ static bool unpack(sgs_observer *o, sgs_span *bytes)
         return false;
     sgs_range *r = &o->range[head[0]];
     const size_t n = (size_t)head[1];
-    if (bytes->n / (sizeof(float) * 2 + sizeof(double)) < n)
+    if (bytes->n / (sizeof(float) * 2 + sizeof(double) * 2) < n)
         return false;
     if (!r->channels)
         start(r, o->g, head[1]);
     r->count = head[2];
-    return take(bytes, r->lo, n * sizeof *r->lo) && take(bytes, r->hi, n * sizeof *r->hi) && take(bytes, r->sum, n * sizeof *r->sum);
+    return take(bytes, r->lo, n * sizeof *r->lo) && take(bytes, r->hi, n * sizeof *r->hi) && take(bytes, r->sum, n * sizeof *r->sum) &&
+           take(bytes, r->square, n * sizeof *r->square);
 }
 
 sgs_status sgs_observer_unpack(sgs_observer *o, sgs_span bytes, sgs_diag *d)

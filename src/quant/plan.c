@@ -136,16 +136,20 @@ static sgs_status widen_named(sgs_quantizer *q, const char *name, sgs_diag *d)
         if (!sgs_is_conv(n) || !sgs_value_has_name(n->in[0], name))
             continue;
         found = true;
-        if (from_image(q, n->in[0]))
+        if (from_image(q, n->in[0])) {
             warn(q, sgs_format(q->g->arena, "tensor_arrays: '%s' is an image; the convolution behind it stays 8 bit", name));
-        else
-            q->wide[n->out[0]->id] = 1;
+            continue;
+        }
+        q->wide[n->out[0]->id] = 1;
+        q->reason[n->out[0]->id] = NULL;
     }
     return found ? SGS_OK : unknown_tensor(q, name, d);
 }
 
 static sgs_status choose_bits(sgs_quantizer *q, sgs_diag *d)
 {
+    if (q->o->conv_format == SGS_CONV_DEFAULT && q->o->harm)
+        sgs_choose_bits(q);
     for (sgs_node *n = q->g->first; n; n = n->next)
         if (sgs_is_conv(n) && !from_image(q, n->in[0]) && by_format(q, n))
             q->wide[n->out[0]->id] = 1;
@@ -234,6 +238,7 @@ sgs_status sgs_plan_types(sgs_quantizer *q, sgs_diag *d)
     q->group = SGS_NEW_N(q->g->arena, int, n);
     q->image = SGS_NEW_N(q->g->arena, uint8_t, n);
     q->wide = SGS_NEW_N(q->g->arena, uint8_t, n);
+    q->reason = SGS_NEW_N(q->g->arena, const char *, n);
     q->type = SGS_NEW_N(q->g->arena, sgs_type, n);
     q->quant = SGS_NEW_N(q->g->arena, sgs_quant *, n);
     mark_images(q);

@@ -425,7 +425,8 @@ static void quantize_conv(sgs_quantizer *q, sgs_node *n)
     sgs_quantize_weights(&w);
     if (w.raised)
         sgs_log_line(q->o->log, "%s: weight scale of %d of %lld channels raised so that every sum fits", sgs_node_label(g, n), w.raised, (long long)w.outputs);
-    put_back(q, n, &w, image ? "8 bit: reads the image" : w.wide ? "16 bit: asked for in the ini" : "8 bit: default");
+    const char *chosen = q->reason[n->out[0]->id], *asked = w.wide ? "16 bit: asked for in the ini" : "8 bit: default";
+    put_back(q, n, &w, image ? "8 bit: reads the image" : chosen ? chosen : asked);
 }
 
 /* ---- tables, outputs --------------------------------------------------------------------------------------------------------------------- */

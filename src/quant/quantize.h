@@ -4,6 +4,8 @@
  *   weights.c    L1 max-abs, L2 clip search per output channel; integer weights and biases with the proof of ARITHMETIC.md 4
  *   integers.c   integer inputs, whose numbers go in as they are
  *   options.c    what the ini says
+ *   sensitivity.c  what 8 bits at one convolution do to the outputs
+ *   bits.c       which convolutions take 16 bits
  *   plan.c       which values are U8, which S16: conv bits, groups that share one quantization
  *   quantize.c   rewrites the graph: QUANTIZE, DEQUANTIZE, constants
  *   (src/calibrate.c, the stage: reads .sim and ini, drives the above, writes _fixed.sim)
@@ -20,7 +22,7 @@
 typedef struct sgs_range {
     int64_t channels;      /* 0: never seen */
     float *lo, *hi;        /* [channels] */
-    double *sum;           /* [channels] */
+    double *sum, *square;  /* [channels] */
     int64_t count;         /* elements a channel */
 } sgs_range;
 
@@ -67,6 +69,7 @@ typedef struct sgs_qoptions {
     int conv_format;       /* sgs_conv_format of the ini */
     const char *const *tensor_arrays;
     int ntensor_arrays;
+    const double *harm;    /* sensitivity.c, by value id; NULL: not measured */
     const char *ini;       /* for messages */
     int tensor_arrays_line;
     const sgs_log *log;
@@ -80,6 +83,7 @@ typedef struct sgs_quantizer {
     int *group;            /* plan.c: by value id; parent links of groups that share a quantization */
     uint8_t *image;        /* by value id: 1 + index of the image input the value is, as it is or transposed; 0: none */
     uint8_t *wide;         /* by output value id of a conv: 1 = 16 bit */
+    const char **reason;   /* by output value id of a conv: why these bits */
     sgs_type *type;        /* by group root: U8 or S16 */
     sgs_quant **quant;     /* by group root */
 } sgs_quantizer;
@@ -103,6 +107,25 @@ void sgs_integers_as_real(sgs_graph *g, sgs_range *range);
 struct sgs_config;
 /* Of a float graph whose inputs and outputs are the ini's, in its order: level 1, no log.  In the graph's memory; the ini must outlive it. */
 sgs_qoptions sgs_qoptions_from(const struct sgs_config *c, sgs_graph *g);
+/* ---- sensitivity.c ---- */
+
+typedef struct sgs_sensitivity sgs_sensitivity;
+struct sgs_session;
+sgs_sensitivity *sgs_sensitivity_new(sgs_arena *a, const sgs_graph *g);
+/* The inputs of a run, as bytes, and the same bytes taken as a sample: the first few are, the others are let go.  Returns how many bytes
+ * were taken, 0 where there are too few. */
+void sgs_sensitivity_pack(struct sgs_session *session, sgs_buf *out);
+size_t sgs_sensitivity_take(sgs_sensitivity *s, sgs_span bytes);
+/* Pack and take, while they are needed. */
+void sgs_sensitivity_keep(sgs_sensitivity *s, struct sgs_session *session);
+/* By id of a convolution's output value: the noise that 8 bits at its input alone bring into the graph's outputs, as a share of their
+ * variance, averaged over channels; below 0 where there is none to say.  NULL, with no message, where the model is too large for it. */
+const double *sgs_sensitivity_measure(sgs_sensitivity *s, sgs_graph *g, const sgs_range *range, const sgs_log *log);
+
+/* ---- bits.c ---- */
+
+/* The level's own choice: widens the convolutions that 8 bits harm most, and notes for each why, or why not. */
+void sgs_choose_bits(sgs_quantizer *q);
 
 /* ---- plan.c ---- */
 sgs_status sgs_plan_types(sgs_quantizer *q, sgs_diag *d);

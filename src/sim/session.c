@@ -242,6 +242,16 @@ sgs_status sgs_session_run(sgs_session *s, sgs_diag *d)
     return SGS_OK;
 }
 
+sgs_status sgs_session_resume(sgs_session *s, const sgs_node *n, sgs_diag *d)
+{
+    int i = 1;
+    for (const sgs_node *k = s->g->first; k != n; k = k->next)
+        i++;
+    for (n = n->next; n; n = n->next)
+        SGS_TRY(run_node(s, n, &s->state[i++], d));
+    return SGS_OK;
+}
+
 const char *sgs_session_identity(void)
 {
     return sgs_dnnl_identity();

@@ -14,6 +14,8 @@ void *sgs_session_data(sgs_session *s, const sgs_value *v);
 /* NaN and infinity may go in and come out; else they are errors. */
 void sgs_session_any_numbers(sgs_session *s);
 sgs_status sgs_session_run(sgs_session *s, sgs_diag *d);
+/* With keep_all, after a run: all behind node n again, with what the caller has put in place of its outputs.  Any numbers may come out. */
+sgs_status sgs_session_resume(sgs_session *s, const sgs_node *n, sgs_diag *d);
 /* Called after each node when set, with the node's outputs still in place: the observer's hook; it works without keep_all. */
 void sgs_session_watch(sgs_session *s, void (*fn)(void *user, const sgs_node *n, const sgs_tensor *out), void *user);
 /* "oneDNN 2.6.3 avx512_core_vnni ...": the evaluator's identity (DESIGN 9). */

@@ -1,0 +1,120 @@
+/* 8 or 16 bits, convolution by convolution.  sensitivity.c says what 8 bits at one convolution do to the outputs; what
+ * several do adds up.  16 bits go where they take away most noise for the multiplications they double, until the rest
+ * is low enough or too much is wide.  How low: a network that decides (one row out, the largest counts) bears more
+ * noise than one whose numbers are used as they are (boxes, landmarks, pictures). */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "quant/quantize.h"
+
+#define DECISION 3.2e-3 /* noise that may be left, as a share of the outputs' variance: 25 dB */
+#define NUMBERS 3.2e-4  /* 35 dB */
+#define MOST_WIDE 0.75  /* of all multiplications */
+
+enum { LINE = 110 };
+
+typedef struct choice {
+    sgs_node *n;
+    double harm; /* share of the outputs' variance */
+    double cost; /* multiplications */
+} choice;
+
+typedef struct choices {
+    choice *c;
+    int n, wide;
+    double all, used, rest; /* multiplications of the graph, of wide convolutions; noise left */
+} choices;
+
+static double multiplications(const sgs_node *n)
+{
+    const int64_t *d = n->in[1]->dim, outputs = n->op == &sgs_op_depthwise ? d[3] : d[0];
+    return (double)sgs_value_count(n->op == &sgs_op_deconv ? n->in[0] : n->out[0]) *
+           (double)(sgs_value_count(n->in[1]) / outputs);
+}
+
+/* Most harm per multiplication first; a tie keeps the graph's order. */
+static int by_gain(const void *pa, const void *pb)
+{
+    const choice *a = pa, *b = pb;
+    const double x = a->harm * b->cost, y = b->harm * a->cost;
+    return x > y ? -1 : x < y ? 1 : a->n->out[0]->id - b->n->out[0]->id;
+}
+
+/* What 16 bits leave is not estimated: 60 at most. */
+static double decibel(double share)
+{
+    return -10 * log10(fmax(share, 1e-6));
+}
+
+static double bearable(const sgs_graph *g)
+{
+    for (int i = 0; i < g->nout; i++)
+        if (g->out[i]->rank && sgs_value_count(g->out[i]) > g->out[i]->dim[g->out[i]->rank - 1])
+            return NUMBERS;
+    return DECISION;
+}
+
+static void collect(sgs_quantizer *q, choices *l)
+{
+    for (sgs_node *n = q->g->first; n; n = n->next) {
+        const int id = n->out[0]->id;
+        if (!sgs_is_conv(n))
+            continue;
+        l->all += multiplications(n);
+        if (q->image[n->in[0]->id] || q->o->harm[id] < 0)
+            continue;
+        l->c[l->n++] = (choice){ n, q->o->harm[id], multiplications(n) };
+        l->rest += q->o->harm[id];
+        q->reason[id] = sgs_format(q->g->arena, "8 bit: alone leaves %.0f dB", decibel(q->o->harm[id]));
+    }
+}
+
+static void widen(sgs_quantizer *q, choices *l, const choice *c)
+{
+    const int id = c->n->out[0]->id;
+    q->wide[id] = 1;
+    q->reason[id] = sgs_format(q->g->arena, "16 bit: 8 alone would leave %.0f dB", decibel(c->harm));
+    l->rest -= c->harm;
+    l->used += c->cost;
+    l->wide++;
+}
+
+/* Names in lines of a readable length. */
+static void list_wide(const sgs_quantizer *q, const choices *l)
+{
+    sgs_buf b = { 0 };
+    for (const sgs_node *n = q->g->first; n; n = n->next) {
+        if (!sgs_is_conv(n) || !q->wide[n->out[0]->id])
+            continue;
+        const char *label = sgs_node_label(q->g, n);
+        if (b.n && b.n + strlen(label) > LINE) {
+            sgs_log_line(q->o->log, "  %s", b.p);
+            b.n = 0;
+        }
+        sgs_buf_printf(&b, "%s%s", b.n ? ", " : "", label);
+    }
+    if (l->wide)
+        sgs_log_line(q->o->log, "  %s", b.p);
+    sgs_buf_free(&b);
+}
+
+void sgs_choose_bits(sgs_quantizer *q)
+{
+    choices l = { .c = SGS_NEW_N(q->g->arena, choice, q->g->nvalue + 1) };
+    const double enough = bearable(q->g);
+    collect(q, &l);
+    const double before = l.rest;
+    qsort(l.c, (size_t)l.n, sizeof *l.c, by_gain);
+    for (int i = 0; i < l.n && l.rest > enough; i++)
+        if (l.used + l.c[i].cost <= MOST_WIDE * l.all)
+            widen(q, &l, &l.c[i]);
+    if (!l.wide)
+        return;
+    sgs_log_line(
+        q->o->log,
+        "16 bits for %d of %d convolutions, %.0f %% of the multiplications: estimated SQNR %.0f dB instead of %.0f dB",
+        l.wide, l.n, 100 * l.used / l.all, decibel(l.rest), decibel(before));
+    list_wide(q, &l);
+}
