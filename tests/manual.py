@@ -13,6 +13,8 @@ EXAMPLES = {  # name: (what the heading above starts with, what the first line s
     "F32": ("1) Applicable", "import numpy", "0011101"),
     "S16": ("2) Applicable", "import numpy", "0011212101"),
     "U16": ("3) Applicable", "import numpy", "0011212101"),
+    "faster_rcnn": ("- First, define the two segments", "class Net(calibrator_custom.SIM_Calibrator)",
+                    "012222" + "12222223322222222233" + "2"),
     "U8": ("4) Applicable", "import numpy", "0011212101"),
 }
 TORCHVISION = '''
@@ -51,6 +53,28 @@ def example(name):
     start = next(i for i, line in enumerate(lines) if line.startswith(heading))
     start = next(i for i in range(start, len(lines)) if lines[i].startswith(first))
     return "".join("    " * int(d) + line + "\n" for d, line in zip(depths, lines[start:]))
+
+
+FLAT = ("import", "class Net", "def __init__", "super()", "self.model =", "def forward", "out_details =", "self.model.set_input", "self.model.invoke",
+        "result_list = []", "for idx", "result =", "result_list.append", "return")  # where its lines began
+FLAT_DEPTH = "00122122222332"
+
+
+def sim_calibrator():
+    """The example of SIM_Calibrator, which the text holds as one line; then the lines that use it."""
+    lines = MANUAL.read_text(encoding="utf-8").splitlines()
+    text = next(line for line in lines if line.startswith("import calibrator_custom class Net"))
+    at, cut = 0, []
+    for begin in FLAT:
+        at = text.index(begin, at)
+        cut.append(at)
+    cut.append(text.index("Usage"))
+    net = "".join("    " * int(d) + text[a:b].strip() + "\n" for d, a, b in zip(FLAT_DEPTH, cut, cut[1:]))
+    use = next(line for line in lines if line.startswith("preprocess_func = calibrator_custom.utils"))
+    for word, depth in (("def image_generator", 0), ("images =", 1), ("for image in images:", 1), ("img = preprocess_func(", 2), ("yield [img]", 2), ("img_gen =", 0)):
+        use = use.replace(" " + word, "\n" + "    " * depth + word)
+    convert = next(line for line in lines if line.startswith("net.convert(img_gen, fix_model=[out_model_path])"))
+    return net + "net = Net()\n" + use.rstrip(" -") + "\n" + convert[:convert.index("Usage")] + "\n"
 
 
 def repaired(name):

@@ -1,0 +1,259 @@
+"""The SDK tree's own examples and the manual's: run as users run them, on seeded stand-ins."""
+import json
+import os
+import pathlib
+import pickle
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests/cli"), str(ROOT / "tests"), str(ROOT / "sdk/SGS_IPU_Toolchain/Scripts/examples/caffe_faster_rcnn")]
+import calibrator_custom as cc  # noqa: E402
+import manual  # noqa: E402
+import rpn  # noqa: E402
+from support import SDK, Project, save_model  # noqa: E402
+
+BARE = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}  # the tools find the package themselves
+
+
+def script(name, *args, cwd, fails=False, env=BARE):
+    done = subprocess.run([sys.executable, str(SDK / name), *map(str, args)], cwd=cwd, env=env, capture_output=True, text=True)
+    assert (done.returncode != 0) == fails, done.stdout + done.stderr
+    return done.stderr if fails else done.stdout
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory):
+    p = Project(tmp_path_factory.mktemp("examples") / "p")
+    p.good("convert-tool", "onnx", "--model_file", "model.onnx", "--input_config", "input_config.ini", "--output_file", "net_float.sim")
+    p.good("calibrate", "-m", "net_float.sim", "--input_config", "input_config.ini", "-i", "pics", "-n", "preprocess.py", "--quant_level", "L1",
+           "-o", "tool_fixed.sim")
+    return p
+
+
+def test_sim_calibrator(project):
+    """A folder, one process or several: calibrator.py's own bytes."""
+    want = project.bytes("tool_fixed.sim")
+    for n in (1, 3):
+        said = script("Scripts/examples/sim_calibrator.py", "-i", "pics", "-m", "net_float.sim", "--input_config", "input_config.ini", "-n", "preprocess.py",
+                      "--quant_level", "L1", "--num_process", n, cwd=project.folder)
+        assert "wrote net_fixed.sim" in said and project.bytes("net_fixed.sim") == want
+        (project.folder / "net_fixed.sim").unlink()
+    assert "No such file" in script("Scripts/examples/sim_calibrator.py", "-i", "absent", "-m", "net_float.sim", "--input_config", "input_config.ini",
+                                    "-n", "preprocess.py", cwd=project.folder, fails=True)
+
+
+def test_sim_calibrator_of_two_inputs(tmp_path):
+    """A list file; its paths count from its own folder too."""
+    p = Project(tmp_path / "two")
+    from support import INI, small_model
+    small_model(p.folder / "model.onnx", inputs=2)
+    p.write("input_config.ini", INI.replace("inputs=data", "inputs=data0,data1").replace("=RGB;", "=RGB,RGB;").replace("=BGR;", "=BGR,BGR;")
+            .replace("quantizations=TRUE", "quantizations=TRUE,TRUE", 1).replace("=10:20:30", "=10:20:30,10:20:30").replace("=50:60:70", "=50:60:70,50:60:70"))
+    p.write("pics/list.txt", "0.npy, 1.npy\n\n2.npy,3.npy\n")
+    p.good("convert-tool", "onnx", "--model_file", "model.onnx", "--input_config", "input_config.ini", "--output_file", "net.sim")
+    options = ("-m", "net.sim", "--input_config", "input_config.ini", "-i", "pics/list.txt", "-n", "preprocess.py,preprocess.py", "--quant_level", "L1")
+    p.good("calibrate", *options, "-o", "tool.sim")
+    script("Scripts/examples/sim_calibrator.py", *options, cwd=p.folder)
+    assert p.bytes("net_fixed.sim") == p.bytes("tool.sim")
+    p.write("pics/list.txt", "0.npy\n")
+    assert "expected a path for each of the 2 scripts, found 1" in script("Scripts/examples/sim_calibrator.py", *options, cwd=p.folder, fails=True)
+
+
+def test_save_quant_param(project):
+    """Both forms hold the same; the numbers give the model's scales again."""
+    for mode in ("JSON", "Pickle"):
+        script("Scripts/examples/save_quant_param.py", "-m", "tool_fixed.sim", "--output_mode", mode, cwd=project.folder)
+    table = json.loads(project.bytes("tool_fixed.json"))
+    assert table == pickle.loads(project.bytes("tool_fixed.pkl"))
+    saved = {t["name"]: t for t in table}
+    tensors = {t["name"]: t for t in cc.fixed_simulator(project.folder / "tool_fixed.sim").get_tensor_details()}
+    assert all(sorted(t) == ["bit", "max", "min", "name"] for t in table) and {"w0_0", "w1", "w2", "r1", "prob"} <= set(saved)
+    assert "b2" not in saved and not [n for n in saved if n.startswith("%")], "a bias follows from the others; names are the user's"
+    assert saved.pop("prob")["bit"] == 16
+    for name, t in saved.items():
+        assert t["bit"] == (16 if tensors[name]["dtype"] == "INT16" else 8) and len(t["min"]) == len(t["max"]) >= 1
+    for name in ("w0_0", "w1", "w2"):
+        got = [max(-a, b) / 127 for a, b in zip(saved[name]["min"], saved[name]["max"])]
+        assert got == pytest.approx([s for s, _ in tensors[name]["quantization"]])
+    for name in ("data", "r1"):
+        (scale, _), a, b = tensors[name]["quantization"][0], saved[name]["min"][0], saved[name]["max"][0]
+        assert (b - a) / 255 == pytest.approx(scale, rel=1e-5)
+    assert "--output_mode" in script("Scripts/examples/save_quant_param.py", "-m", "tool_fixed.sim", cwd=project.folder, fails=True)
+
+
+def test_torch_calibrator(tmp_path):
+    for args in (("-h",), ("-i", "x", "-m", "y", "-q", "Q2")):
+        assert "error: torch_calibrator comes with a later version" in script("Scripts/calibrator/torch_calibrator.py", *args, cwd=tmp_path, fails=True)
+
+
+def test_cfg_env(tmp_path):
+    """After it, `import calibrator_custom` works anywhere, in sh too where it is read from its own folder."""
+    code = "import calibrator_custom as c, os; print(c.__version__, os.environ['SGS_IPU_DIR'])"
+    for shell in (["bash", "-c", ". %s/cfg_env.sh && %s -c \"%s\"" % (SDK, sys.executable, code)],
+                  ["bash", "-euc", "PYTHONPATH=/elsewhere; . %s/cfg_env.sh && cd / && %s -c \"%s\"" % (SDK, sys.executable, code)]):
+        done = subprocess.run(shell, cwd=tmp_path, env=BARE, capture_output=True, text=True)
+        assert done.returncode == 0 and done.stdout.split() == [cc.__version__, str(SDK)], done.stderr
+
+
+# ---- Faster-RCNN -------------------------------------------------------------------------------------------------------------
+
+H, W, REGIONS, CLASSES = 96, 128, 300, 21
+
+
+def faster_rcnn_models(folder):
+    """Two segments with Faster-RCNN's inputs and outputs, small, of seeded weights; in the place of ROIPooling the feature's mean and the regions."""
+    r = np.random.default_rng(12)
+    f = TensorProto.FLOAT
+
+    def weight(*shape, times=1.0):
+        return (r.standard_normal(shape) * times / np.sqrt(np.prod(shape[1:]))).astype(np.float32)
+    w = {"w1": weight(8, 3, 5, 5, times=0.05), "w2": weight(16, 8, 5, 5, times=2), "ws": weight(18, 16, 1, 1, times=3), "wb": weight(36, 16, 1, 1, times=0.2),
+         "by_class": np.array([1, 2, -1], np.int64), "by_anchor": np.array([1, 18, H // 16, W // 16], np.int64)}
+    nodes = [helper.make_node("Conv", ["data", "w1"], ["c1"], strides=[4, 4], pads=[2] * 4), helper.make_node("Relu", ["c1"], ["r1"]),
+             helper.make_node("Conv", ["r1", "w2"], ["c2"], strides=[4, 4], pads=[2] * 4), helper.make_node("Relu", ["c2"], ["conv5_3"]),
+             helper.make_node("Conv", ["conv5_3", "ws"], ["rpn_cls_score"]), helper.make_node("Conv", ["conv5_3", "wb"], ["rpn_bbox_pred"]),
+             helper.make_node("Reshape", ["rpn_cls_score", "by_class"], ["two"]), helper.make_node("Softmax", ["two"], ["prob"], axis=1),
+             helper.make_node("Reshape", ["prob", "by_anchor"], ["rpn_cls_prob_reshape"])]
+    shape = [H // 16, W // 16]
+    save_model(folder / "main.onnx", {"data": (f, [1, 3, H, W])},
+               {"rpn_cls_prob_reshape": (f, [1, 18] + shape), "rpn_bbox_pred": (f, [1, 36] + shape), "conv5_3": (f, [1, 16] + shape)}, nodes, w)
+    v = {"scale": np.float32([0.02]), "wp": weight(16, CLASSES, times=40), "wr": weight(5, CLASSES, times=8), "wq": weight(16, 4 * CLASSES), "wt": weight(5, 4 * CLASSES, times=0.1)}
+    nodes = [helper.make_node("GlobalAveragePool", ["conv5_3"], ["p"]), helper.make_node("Flatten", ["p"], ["pooled"]),
+             helper.make_node("Mul", ["rois", "scale"], ["small"]),
+             helper.make_node("MatMul", ["pooled", "wp"], ["a"]), helper.make_node("MatMul", ["small", "wr"], ["b"]), helper.make_node("Add", ["b", "a"], ["logit"]),
+             helper.make_node("Softmax", ["logit"], ["cls_prob"], axis=1),
+             helper.make_node("MatMul", ["pooled", "wq"], ["c"]), helper.make_node("MatMul", ["small", "wt"], ["d"]), helper.make_node("Add", ["d", "c"], ["bbox_pred"])]
+    save_model(folder / "second.onnx", {"conv5_3": (f, [1, 16] + shape), "rois": (f, [REGIONS, 5])},
+               {"cls_prob": (f, [REGIONS, CLASSES]), "bbox_pred": (f, [REGIONS, 4 * CLASSES])}, nodes, v)
+
+
+@pytest.fixture(scope="module")
+def rcnn(tmp_path_factory):
+    import cv2
+    p = Project(tmp_path_factory.mktemp("rcnn") / "p")
+    faster_rcnn_models(p.folder)
+    p.write("input_config.ini", """\
+        [INPUT_CONFIG]
+        inputs=data;
+        input_formats=BGR;
+        quantizations=TRUE;
+        mean=122.7717:115.9465:102.9801;
+        std_value=1;
+        [OUTPUT_CONFIG]
+        outputs=rpn_cls_prob_reshape,rpn_bbox_pred,conv5_3;
+        dequantizations=TRUE,TRUE,FALSE;
+        """)
+    p.write("input_config_stage2.ini", """\
+        [INPUT_CONFIG]
+        inputs=conv5_3,rois;
+        input_formats=RAWDATA_S16_NHWC,RAWDATA_F32_NHWC;
+        quantizations=TRUE,TRUE;
+        [OUTPUT_CONFIG]
+        outputs=cls_prob,bbox_pred;
+        dequantizations=TRUE,TRUE;
+        """)
+    for model, ini, out in (("main", "input_config.ini", "faster_rcnn_main"), ("second", "input_config_stage2.ini", "faster_rcnn_stage2")):
+        p.good("convert-tool", "onnx", "--model_file", model + ".onnx", "--input_config", ini, "--output_file", out + "_float.sim")
+    (p.folder / "photos").mkdir()
+    r = np.random.default_rng(2)
+    for i in range(4):
+        coarse = r.integers(0, 256, (5, 6, 3), np.uint8)
+        cv2.imwrite(str(p.folder / "photos" / ("%d.png" % i)), cv2.resize(coarse, (200 + 20 * i, 150), interpolation=cv2.INTER_CUBIC))
+    return p
+
+
+FASTER = "Scripts/examples/caffe_faster_rcnn/"
+MODELS = ("-m0", "faster_rcnn_main_float.sim", "-m1", "faster_rcnn_stage2_float.sim")
+
+
+def calibrate(rcnn, *more):
+    return script(FASTER + "faster_rcnn_calibrator.py", "-i", "photos/", *MODELS, "--input_config0", "input_config.ini", "--input_config1",
+                  "input_config_stage2.ini", *more, cwd=rcnn.folder)
+
+
+def found(text):
+    """{picture: [(category, box, score)]}."""
+    result = {}
+    for line in text.splitlines():
+        if line.startswith("{"):
+            d = json.loads(line)
+            result[picture].append((d["category_id"], d["bbox"], d["score"]))
+        else:
+            picture = line.split(":")[0]
+            result[picture] = []
+    return result
+
+
+def test_faster_rcnn(rcnn):
+    """The manual's two commands: both segments become fixed, whoever runs which picture; float, fixed and the images agree on what they see."""
+    calibrate(rcnn)
+    names = ("faster_rcnn_main_fixed.sim", "faster_rcnn_stage2_fixed.sim")
+    made = [rcnn.bytes(n) for n in names]
+    calibrate(rcnn, "--num_process", 1, "-o0", "a.sim", "-o1", "b.sim")
+    assert [rcnn.bytes("a.sim"), rcnn.bytes("b.sim")] == made
+    main, second = (cc.fixed_simulator(rcnn.folder / n) for n in names)
+    assert main.get_output_details()[2]["quantization"] == second.get_input_details()[0]["quantization"] != []
+    for n, image in zip(names, ("main.img", "second.img")):
+        rcnn.good("compile", "-m", n, "-o", image)
+    models = {"Float": MODELS[1::2], "Fixed": names, "Offline": ("main.img", "second.img")}
+    said = {kind: script(FASTER + "faster_rcnn_simulator.py", "-i", "photos", "-m0", a, "-m1", b, "-t", kind, "--num_process", 2, cwd=rcnn.folder)
+            for kind, (a, b) in models.items()}
+    assert said["Fixed"] == said["Offline"]
+    want, got = found(said["Float"]), found(said["Fixed"])
+    assert sorted(want) == ["%d.png" % i for i in range(4)] and all(want.values())
+    best = [{p: max(seen[p], key=lambda d: d[2])[0] for p in seen} for seen in (want, got)]
+    assert best[0] == best[1]
+    one = script(FASTER + "faster_rcnn_simulator.py", "-i", "photos/2.png", *MODELS, "-t", "Float", cwd=rcnn.folder)
+    assert found(one) == {"2.png": want["2.png"]}
+
+
+def test_rpn():
+    assert rpn.anchors()[0].tolist() == [-84, -40, 99, 55] and rpn.anchors().shape == (9, 4)
+    boxes = np.array([[0, 0, 9, 19], [10, 10, 29, 29]], np.float32)
+    assert np.allclose(rpn.shifted(boxes, np.zeros((2, 8), np.float32)), np.hstack([boxes, boxes]) + [0, 0, 1, 1] * 2)
+    moved = rpn.shifted(boxes, np.array([[1, 0.5, np.log(2), 0]] * 2, np.float32))
+    assert np.allclose(moved, [[5, 10, 25, 30], [20, 20, 60, 40]], atol=1e-4)
+    near = np.array([[0, 0, 9, 9], [1, 0, 10, 9], [30, 30, 39, 39]], np.float32)
+    assert rpn.keep_best(near, np.float32([0.5, 0.9, 0.1]), 0.7, 9).tolist() == [1, 2]
+    assert rpn.keep_best(near, np.float32([0.5, 0.9, 0.1]), 0.9, 9).tolist() == [1, 0, 2]
+    assert rpn.keep_best(near, np.float32([0.5, 0.9, 0.1]), 0.9, 2).tolist() == [1, 0]
+    layer = rpn.ProposalLayer(regions=50)
+    scores = np.zeros((1, 6, 8, 18), np.float32)
+    scores[0, 3, 4, 9] = 1
+    rois = layer.forward([scores, np.zeros((1, 6, 8, 36), np.float32), np.array([[96, 128, 1]])])
+    assert rois.shape == (50, 5) and rois.dtype == np.float32 and not rois[:, 0].any()
+    assert rois[0, 1:].tolist() == [0, 8, 127, 95], "the anchor of the cell, clipped to the picture"
+
+
+# ---- the manual's own text ---------------------------------------------------------------------------------------------------
+
+needs_manual = pytest.mark.skipif(not manual.MANUAL.exists(), reason=manual.ABSENT)
+
+
+@needs_manual
+def test_manuals_sim_calibrator(project, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "images").symlink_to(project.folder / "pics")
+    names = dict(os=os, model_path=project.folder / "net_float.sim", input_config=project.folder / "input_config.ini",
+                 model_name=str(project.folder / "preprocess.py"), out_model_path="fixed.sim")
+    exec(manual.sim_calibrator(), names)
+    assert cc.fixed_simulator("fixed.sim").get_output_details()[0]["name"] == "prob"
+
+
+@needs_manual
+def test_manuals_faster_rcnn(rcnn, tmp_path):
+    """Its class, with the layer and the picture function that it leaves to the reader: the example's own models."""
+    import faster_rcnn
+    details = cc.float_simulator(rcnn.folder / MODELS[1]).get_input_details()[0]
+    names = dict(calibrator_custom=cc, rpn=rpn, np=np, fill_inputImg2main=lambda x: faster_rcnn.fill_inputImg2main(x, details))
+    exec(manual.example("faster_rcnn"), names)
+    net = names["Net"](*[str(rcnn.folder / n) for n in (MODELS[1], "input_config.ini", MODELS[3], "input_config_stage2.ini")])
+    pictures = faster_rcnn.list_images(str(rcnn.folder / "photos"))
+    net.convert(faster_rcnn.image_generator(pictures), num_process=2, fix_model=[tmp_path / "a.sim", tmp_path / "b.sim"])
+    calibrate(rcnn, "-o0", "c.sim", "-o1", "d.sim")
+    assert [(tmp_path / n).read_bytes() for n in ("a.sim", "b.sim")] == [rcnn.bytes("c.sim"), rcnn.bytes("d.sim")]
