@@ -35,7 +35,7 @@ static sgs_value *share_heads(sgs_spell *p, sgs_value *x, int64_t heads)
 {
     if (p->status != SGS_OK || x->dim[1] == heads)
         return x;
-    if (heads % x->dim[1])
+    if (!x->dim[1] || heads % x->dim[1])
         sgs_sp_fail(p, "%lld heads of queries cannot share %lld", (long long)heads, (long long)x->dim[1]);
     if (p->status != SGS_OK)
         return x;

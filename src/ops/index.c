@@ -91,11 +91,12 @@ static sgs_status index_at(const sgs_tensor *t, int64_t k, int64_t size, int64_t
     return SGS_OK;
 }
 
-#define MEET(T)                                                                                                                             \
+/* Sums and products of integers are taken modulo 2^64. */
+#define MEET(T, W)                                                                                                                          \
     for (int64_t i = 0; i < n; i++) {                                                                                                       \
         T *y = (T *)to + i;                                                                                                                 \
-        const T u = ((const T *)from)[i];                                                                                                   \
-        *y = (T)(how == ADD ? *y + u : how == MUL ? *y * u : how == MAX ? (u > *y ? u : *y) : (u < *y ? u : *y));                           \
+        const T u = ((const T *)from)[i], most = u > *y ? u : *y, least = u < *y ? u : *y;                                                  \
+        *y = how == ADD ? (T)((W)*y + (W)u) : how == MUL ? (T)((W)*y * (W)u) : how == MAX ? most : least;                                   \
     }
 
 /* n elements meet those that are there; false: not of this type. */
@@ -106,12 +107,12 @@ static bool meet(sgs_type t, int64_t how, void *to, const void *from, int64_t n)
         return true;
     }
     switch (t) {
-    case SGS_F32: MEET(float) return true;
-    case SGS_F64: MEET(double) return true;
-    case SGS_S64: MEET(int64_t) return true;
-    case SGS_S32: MEET(int32_t) return true;
-    case SGS_S8: MEET(int8_t) return true;
-    case SGS_U8: MEET(uint8_t) return true;
+    case SGS_F32: MEET(float, float) return true;
+    case SGS_F64: MEET(double, double) return true;
+    case SGS_S64: MEET(int64_t, uint64_t) return true;
+    case SGS_S32: MEET(int32_t, uint64_t) return true;
+    case SGS_S8: MEET(int8_t, uint64_t) return true;
+    case SGS_U8: MEET(uint8_t, uint64_t) return true;
     default: return false;
     }
 }

@@ -48,6 +48,8 @@ static grid grid_of(sgs_spell *p, const sgs_value *x, const sgs_value *scale)
     const bool spread = p->status == SGS_OK && scale->rank > 0 && x->rank > 0;
     g.axis = spread ? (int)sgs_sp_axis(p, "axis", x->rank > 1 ? 1 : 0, x->rank) : 0;
     g.block = sgs_sp_int(p, "block_size", 0);
+    if (g.block < 0 || g.block > INT32_MAX)
+        sgs_sp_fail(p, "impossible block_size %lld", (long long)g.block);
     return g;
 }
 

@@ -110,6 +110,8 @@ static sgs_status from_onnx_unpool(sgs_import *im, const sgs_source_node *s, sgs
     const int axes = in[0]->rank - 2;
     for (int i = 0; i < axes; i++) {
         const int k = i + 2 - axes;
+        if (w.stride[k] > INT32_MAX || in[0]->dim[2 + i] > INT32_MAX)
+            return sgs_src_fail(im, s, d, "impossible stride %lld", (long long)w.stride[k]);
         a.dim[2 + i] = (in[0]->dim[2 + i] - 1) * w.stride[k] + w.kernel[k] - w.pad[k] - w.pad[2 + k];
     }
     in[1] = sgs_sp_cast(p, in[1], SGS_S32);
