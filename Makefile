@@ -73,11 +73,13 @@ results: setup-test
 	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
 	@.venv/bin/python tools/results.py --build $(BUILD) --shared $(SHARED) --out docs/RESULTS.md
 
-# Cases of other projects through the float simulator: DIR is one suite's folder.
+# Cases of other projects through the float simulator, or on to fixed point: DIR is one suite's folder.
+STAGE ?= float
 conformance: setup-test
 	@$(call fresh,$(BUILD))
 	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
-	@.venv/bin/python tools/conformance.py --tool $(BUILD)/tests/conformance/conformance_tool $(DIR)
+	@.venv/bin/python tools/conformance.py --tool $(BUILD)/tests/conformance/conformance_tool --stage $(STAGE) \
+	  --fixed-tool $(BUILD)/tests/ops/fixed_tool --out out/conformance-$(notdir $(patsubst %/,%,$(DIR)))-$(STAGE).tsv $(DIR)
 
 clean:
 	rm -rf build build-* *.log out

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
-"""Runs a suite of conformance cases through the float simulator and judges it: `make conformance DIR=<suite folder>`.
+"""Runs a suite of conformance cases through the float simulator and judges it: `make conformance DIR=<suite folder> [STAGE=fixed]`.
 
 A suite is a folder with index.tsv, a case a line, and cases.tar.gz; ../shared/conformance/README.md says how a case is judged.  Inputs that the index
 calls const_shape or const_param become initializers.  Integers wider than the model's (8-bit ones aside) and float32 for float16 are taken for the
 same type where they hold the same numbers.
+
+STAGE=fixed calibrates each case on its own inputs and compares the fixed-point model with the float one: a case passes with a signal-to-noise ratio of
+30 dB or more, integers and truth values with equal results; fixed simulator and image must agree in every byte.
 """
 import argparse
 import concurrent.futures
@@ -130,6 +133,7 @@ class Job:
             path = f"{self.prefix}.in{k}"
             ours(x).tofile(path)
             fields += [name, path]
+        self.inputs = [ours(x) for _, x in left]
         self.want = {self.outputs[k] if isinstance(k, int) else k: v for k, v in self.want.items()}
         self.outputs = [o for o in self.outputs if o in self.want]
         if not self.outputs:
@@ -211,8 +215,59 @@ def unpack(archive, folder):
         tar.extractall(folder, members)
 
 
-def run_suite(suite, tool, seconds=10, processes=2, only=""):
-    """[(case, "passed"|"failed"|"skipped", reason)]"""
+# ---- fixed point ----
+
+def message(text):
+    return re.sub(r"(/\S+/)?\d+\.onnx: ", "", text.strip().removeprefix("error: ")).replace("\n", " | ")
+
+
+def loudness(want, got):
+    """Signal to quantization noise in dB, or None where the signal is zero throughout."""
+    want, noise = want.astype(np.float64), got.astype(np.float64) - want
+    signal = (want ** 2).sum()
+    return 10 * np.log10(signal / max((noise ** 2).sum(), signal * 1e-16)) if signal else None
+
+
+def judge_fixed(job, tool, seconds):
+    """(passed, reason): the lowest ratio of the case's outputs, or why there is none."""
+    files = []
+    for k, x in enumerate(job.inputs):
+        files.append(f"{job.prefix}.last{k}")
+        np.ascontiguousarray(np.moveaxis(x, 1, -1) if x.ndim == 4 else x).tofile(files[-1])
+    try:
+        done = subprocess.run([tool, f"{job.prefix}.onnx", f"{job.prefix}.q", *files], capture_output=True, text=True, errors="replace", timeout=seconds)
+    except subprocess.TimeoutExpired:
+        return False, "timeout"
+    if done.returncode:
+        return False, f"crash: signal {-done.returncode}" if done.returncode < 0 else message(done.stderr)
+    worst = None
+    for k, line in enumerate(done.stdout.splitlines()):
+        got = np.fromfile(f"{job.prefix}.q.fixed.{k}.bin", TYPES[line.split()[-2]])
+        want = np.fromfile(f"{job.prefix}.q.float.{k}.bin", np.float32 if got.dtype.kind == "f" else got.dtype)
+        if got.dtype.kind != "f":
+            if not np.array_equal(want, got):
+                return False, "other integers than the float model's"
+            continue
+        ratio = loudness(want, got)
+        worst = ratio if worst is None or (ratio is not None and ratio < worst) else worst
+    return worst is None or worst >= 30, "equal" if worst is None else f"{worst:.1f} dB"
+
+
+def fixed_results(jobs, tool, seconds, processes):
+    """{case: (passed, reason)}: of several data sets the worst."""
+    with concurrent.futures.ThreadPoolExecutor(processes) as pool:
+        each = list(pool.map(lambda j: judge_fixed(j, tool, seconds), jobs))
+    results = {}
+    for job, (passed, why) in zip(jobs, each):
+        if results.get(job.case["case"], (True, ""))[0]:
+            results[job.case["case"]] = passed, why
+    return results
+
+
+# ---- the whole ----
+
+def run_suite(suite, tool, seconds=10, processes=2, only="", fixed=None):
+    """[(case, "passed"|"failed"|"skipped", reason)]; fixed: the tool for that stage."""
     index = [c for c in read_index(suite) if c["format"] == "onnx" and re.search(only, c["case"])]
     with tempfile.TemporaryDirectory(prefix="conformance.") as tmp:
         work = pathlib.Path(tmp)
@@ -220,6 +275,10 @@ def run_suite(suite, tool, seconds=10, processes=2, only=""):
         jobs, skipped = [], {}
         for case in index:
             skipped[case["case"]] = prepare(case, work / "cases" / suite.name / case["case"], work, jobs)
+        if fixed:
+            results = fixed_results(jobs, fixed, seconds, processes)
+            return [(c, "skipped", skipped[c["case"]]) if skipped[c["case"]] else (c, "passed" if results[c["case"]][0] else "failed", results[c["case"]][1])
+                    for c in index]
         with concurrent.futures.ThreadPoolExecutor(processes) as pool:
             parts = list(pool.map(lambda k: run_jobs(tool, jobs[k::processes], seconds), range(processes)))
         ended = {prefix: how for part in parts for prefix, how in part.items()}
@@ -242,16 +301,22 @@ def main():
     p = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     p.add_argument("suite", type=pathlib.Path)
     p.add_argument("--tool", required=True, help="conformance_tool of a build")
+    p.add_argument("--stage", choices=["float", "fixed"], default="float")
+    p.add_argument("--fixed-tool", help="fixed_tool of a build, for --stage fixed")
     p.add_argument("--out", type=pathlib.Path, help="a line a case: case, class, passed|failed|skipped, reason")
     p.add_argument("--seconds", type=int, default=10, help="a case may take")
     p.add_argument("--only", default="", help="cases whose name holds this pattern")
     o = p.parse_args()
     if not (o.suite / "index.tsv").exists():
         p.error(f"{o.suite} holds no index.tsv: it is no suite")
-    results = run_suite(o.suite.resolve(), o.tool, o.seconds, only=o.only)
-    out = o.out or pathlib.Path(f"conformance-{o.suite.resolve().name}.tsv")
+    results = run_suite(o.suite.resolve(), o.tool, o.seconds, only=o.only, fixed=o.fixed_tool if o.stage == "fixed" else None)
+    out = o.out or pathlib.Path(f"conformance-{o.suite.resolve().name}{'-fixed' if o.stage == 'fixed' else ''}.tsv")
+    out.parent.mkdir(parents=True, exist_ok=True)
     out.write_text("".join(f"{c['case']}\t{c['class']}\t{how}\t{why}\n" for c, how, why in results), encoding="utf-8")
     print("\n".join(summary(results)))
+    if o.stage == "fixed":
+        loud = sum(c["class"] == "core" and (why == "equal" or (why.endswith(" dB") and float(why.split()[0]) >= 50)) for c, _, why in results)
+        print(f"core: {loud} with 50 dB or more")
     print(f"a line for each case: {out}")
     return 0
 

@@ -62,7 +62,9 @@ static sgs_status open_inputs(work *w, char **path, sgs_diag *d)
         return sgs_fail(d, SGS_E_USAGE, "the model has %d inputs, %d files given", w->g->nin, w->nin);
     for (int i = 0; i < w->nin; i++) {
         SGS_TRY(sgs_file_open(&w->in[i], path[i], d));
-        const size_t each = (size_t)sgs_value_bytes(w->g->in[i]), n = w->in[i].data.n / each;
+        const size_t each = (size_t)sgs_value_bytes(w->g->in[i]), n = each ? w->in[i].data.n / each : 0;
+        if (!each)
+            return sgs_fail(d, SGS_E_DATA, "input %d has no elements", i);
         if (w->in[i].data.n % each || !n || (i && (int)n != w->samples))
             return sgs_fail(d, SGS_E_DATA, "%s: expected a multiple of %zu bytes, found %zu", path[i], each,
                             w->in[i].data.n);

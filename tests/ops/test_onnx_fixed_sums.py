@@ -14,7 +14,7 @@ def real(*shape):
 
 
 def node(op, ins, outs="y", **attrs):
-    return helper.make_node(op, ins.split(), outs.split(), **attrs)
+    return helper.make_node(op, ["" if i == "_" else i for i in ins.split()], outs.split(), **attrs)
 
 
 def check(tmp_path, nodes, inits=None, least=50, args=(), opset=17, outputs=("y",), **feeds):
@@ -145,3 +145,28 @@ def test_norms(tmp_path):
     for n in (node("LayerNormalization", "x t c"), node("InstanceNormalization", "x s b"), node("LpNormalization", "x", axis=1), node("LRN", "x", size=3, alpha=0.5)):
         check(tmp_path, n, k, x=x)
     check(tmp_path, node("GroupNormalization", "x s b", num_groups=3), k, opset=21, x=x)
+    check(tmp_path, node("RMSNormalization", "x t"), k, opset=23, x=x)
+
+
+@pytest.mark.parametrize("kind, gates", [("RNN", 1), ("GRU", 3), ("LSTM", 4)])
+@pytest.mark.parametrize("direction", ["forward", "bidirectional"])
+def test_recurrent(kind, gates, direction, tmp_path):
+    """Unrolled: products of 8-bit weights, functions and sums."""
+    n = 1 + (direction == "bidirectional")
+    inits = {"w": real(n, gates * 8, 6) / 4, "r": real(n, gates * 8, 8) / 4, "b": real(n, gates * 16) / 4}
+    check(tmp_path, node(kind, "x w r b", "y h", hidden_size=8, direction=direction), inits, 36, outputs=("y", "h"), x=real(5, 1, 6))
+
+
+def test_rotary_embedding(tmp_path):
+    for interleaved in (0, 1):
+        check(tmp_path, node("RotaryEmbedding", "x c s", num_heads=2, interleaved=interleaved), {"c": real(1, 5, 4), "s": real(1, 5, 4)}, 70, opset=23, x=real(1, 5, 16))
+
+
+def test_moves(tmp_path):
+    check(tmp_path, node("DepthToSpace", "x", blocksize=2), least=80, x=real(2, 8, 3, 4))
+    check(tmp_path, node("SpaceToDepth", "x", blocksize=2), least=80, x=real(2, 3, 4, 6))
+    check(tmp_path, node("CenterCropPad", "x s", axes=[2, 3]), {"s": np.array([4, 9], np.int64)}, 80, opset=18, x=real(2, 3, 6, 7))
+
+
+def test_resize_by_matrices(tmp_path):
+    check(tmp_path, node("Resize", "x _ _ s", mode="cubic", antialias=1), {"s": np.array([1, 2, 5, 4], np.int64)}, 36, opset=18, x=real(1, 2, 9, 8))
