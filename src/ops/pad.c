@@ -225,9 +225,9 @@ static sgs_status from_onnx_centercroppad(sgs_import *im, const sgs_source_node 
     sgs_pad_attr a = { .n = x->rank };
     for (int i = 0; i < n; i++) {
         SGS_TRY(sgs_src_axis(im, s, &axis[i], x->rank, d));
-        const int64_t more = size[i] - x->dim[axis[i]];
         if (size[i] < 1 || size[i] > SGS_MAX_ELEMENTS)
             return sgs_src_fail(im, s, d, "impossible size %lld", (long long)size[i]);
+        const int64_t more = size[i] - x->dim[axis[i]];
         a.before[axis[i]] = more / 2;
         a.after[axis[i]] = more - more / 2;
     }

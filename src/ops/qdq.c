@@ -14,14 +14,15 @@ typedef struct grid { /* how scales and zero points lie on a tensor */
 /* Each number for `block` elements of the axis, the last ones perhaps for fewer. */
 static sgs_value *in_blocks(sgs_spell *p, const grid *g, sgs_value *v)
 {
-    if (p->status == SGS_OK && (v->rank != g->x->rank || v->rank == SGS_MAX_RANK || v->dim[g->axis] * g->block < g->x->dim[g->axis]))
+    int64_t covered = 0;
+    if (p->status == SGS_OK && (v->rank != g->x->rank || v->rank == SGS_MAX_RANK || !sgs_mul64(v->dim[g->axis], g->block, &covered) || covered < g->x->dim[g->axis]))
         sgs_sp_fail(p, "scales of blocks must have the input's rank and cover its axis");
     if (p->status != SGS_OK)
         return v;
     int64_t wide[SGS_MAX_RANK + 1], dim[SGS_MAX_RANK];
     for (int i = 0; i < v->rank; i++) {
         wide[i + (i > g->axis)] = v->dim[i];
-        dim[i] = i == g->axis ? v->dim[i] * g->block : v->dim[i];
+        dim[i] = i == g->axis ? covered : v->dim[i];
     }
     wide[g->axis + 1] = g->block;
     const int rank = v->rank;

@@ -182,6 +182,8 @@ static void read_layer(sgs_spell *p, layer *l)
     l->x = l->batch_first ? sgs_sp_transpose(p, x, (const int64_t[]){ 1, 0, 2 }) : x;
     l->steps = l->x->dim[0];
     l->batch = l->x->dim[1];
+    if (l->hidden < 1 || l->hidden > INT32_MAX)
+        sgs_sp_fail(p, "impossible hidden_size %lld", (long long)l->hidden);
     if (l->steps < 1 || l->steps > MOST_STEPS)
         sgs_sp_refuse(p, "expected 1 to %d time steps, found %lld", MOST_STEPS, (long long)l->steps);
     read_functions(p, l->f, l->functions, l->directions, l->gates == RNN ? usual + 1 : usual);

@@ -132,9 +132,9 @@ static sgs_status from_onnx_range(sgs_import *im, const sgs_source_node *s, sgs_
         if (real)
             ((float *)data)[i] = (float)(get_real(&t[0], 0) + (double)i * get_real(&t[2], 0));
         else if (type == SGS_S64)
-            ((int64_t *)data)[i] = first + i * step;
+            ((int64_t *)data)[i] = (int64_t)((uint64_t)first + (uint64_t)i * (uint64_t)step);
         else
-            ((int32_t *)data)[i] = (int32_t)(first + i * step);
+            ((int32_t *)data)[i] = (int32_t)((uint64_t)first + (uint64_t)i * (uint64_t)step);
     return sgs_src_out(im, s, 0, sgs_const_new(im->g, type, 1, &n, data, false), d);
 }
 

@@ -124,8 +124,11 @@ static sgs_status from_onnx_unpool(sgs_import *im, const sgs_source_node *s, sgs
         return p->status;
     SGS_TRY(sgs_emit(im, s, &sgs_op_unpool, 2, in, &a, &y, d));
     sgs_pad_attr more = { .n = a.n };
-    for (int i = 0; i < n; i++)
+    for (int i = 0; i < n; i++) {
+        if (wanted[i] < 0 || wanted[i] > SGS_MAX_ELEMENTS)
+            return sgs_src_fail(im, s, d, "impossible size %lld", (long long)wanted[i]);
         more.after[i] = wanted[i] - a.dim[i];
+    }
     sgs_sp_out(p, 0, n ? sgs_sp_one(p, &sgs_op_pad, y, &more) : y);
     return p->status;
 }

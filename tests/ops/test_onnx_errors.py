@@ -208,6 +208,8 @@ MORE = [  # operator, inputs (_: left out), shape of x, outputs, opset, initiali
     ("LSTM", "x w r", (2, 1, 3), "y", 14, {"w": real(1, 16, 3), "r": real(1, 12, 4)}, {"hidden_size": 4}, "R has shape [1,12,4], expected [1,16,4]"),
     ("GRU", "x w r", (2, 1, 3), "y", 14, {"w": real(1, 12, 3), "r": real(1, 12, 4)}, {"hidden_size": 4, "activations": ["Tanh", "Frob"]}, "activation 'Frob' is not known"),
     ("RNN", "x w r", (2, 1, 3), "y", 14, {"w": real(1, 4, 3), "r": real(1, 4, 4)}, {"activations": ["Tanh", "Tanh"]}, "expected 1 activations"),
+    ("RNN", "x w r", (2, 1, 3), "y", 14, {"w": real(1, 4, 3), "r": real(1, 4, 4)}, {"hidden_size": -2**63}, "impossible hidden_size"),
+    ("CenterCropPad", "x s", (4,), "y", 18, {"s": ints(-2**63)}, {}, "impossible size"),
     ("RNN", "x w r", (5000, 1, 3), "y", 14, {"w": real(1, 4, 3), "r": real(1, 4, 4)}, {}, "expected 1 to 4096 time steps, found 5000"),
     ("RNN", "x w r _ l", (2, 1, 3), "y", 14, {"w": real(1, 4, 3), "r": real(1, 4, 4), "l": np.array([1, 2], np.int32)}, {}, "expected 1 sequence lengths, found 2"),
     ("GridSample", "x g", (1, 2, 4, 4), "y", 16, {"g": real(2, 3, 3, 2)}, {}, "expected a grid of 4 dimensions, [1,...,2]"),
