@@ -5,6 +5,7 @@ import random
 import subprocess
 import sys
 import threading
+import time
 
 import numpy as np
 import onnxruntime
@@ -216,6 +217,30 @@ def test_threads(project):
     assert all("another thread is using this model" in s for s in said)
     shared.invoke()
     assert shared.get_output(0).tobytes() == want[0]
+
+
+def test_lock_is_free(project):
+    """While one thread runs a model the others go on: one of them meets it running."""
+    model, end = opened(project, "float"), threading.Event()
+    model.set_input(0, normalized(project.pictures[0]))
+
+    def work():
+        while not end.is_set():
+            try:
+                model.invoke()
+            except RuntimeError:
+                pass  # the other one was first
+    thread = threading.Thread(target=work)
+    thread.start()
+    met, deadline = False, time.monotonic() + 60
+    while not met and time.monotonic() < deadline:
+        try:
+            model.get_op_details()
+        except RuntimeError as e:
+            met = "another thread is using this model" in str(e)
+    end.set()
+    thread.join()
+    assert met
 
 
 def test_any_arguments(project):
