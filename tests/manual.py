@@ -15,6 +15,8 @@ EXAMPLES = {  # name: (what the heading above starts with, what the first line s
     "U16": ("3) Applicable", "import numpy", "0011212101"),
     "faster_rcnn": ("- First, define the two segments", "class Net(calibrator_custom.SIM_Calibrator)",
                     "012222" + "12222223322222222233" + "2"),
+    "faster_rcnn_simulator": ("(2) The method to run both segments", "class Net(calibrator_custom.SIM_Simulator)",
+                              "0122" + "33323332333" + "2" + "122222" + "122222" + "2332222223" + "23222332"),
     "U8": ("4) Applicable", "import numpy", "0011212101"),
 }
 TORCHVISION = '''

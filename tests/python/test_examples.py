@@ -257,3 +257,25 @@ def test_manuals_faster_rcnn(rcnn, tmp_path):
     net.convert(faster_rcnn.image_generator(pictures), num_process=2, fix_model=[tmp_path / "a.sim", tmp_path / "b.sim"])
     calibrate(rcnn, "-o0", "c.sim", "-o1", "d.sim")
     assert [(tmp_path / n).read_bytes() for n in ("a.sim", "b.sim")] == [rcnn.bytes("c.sim"), rcnn.bytes("d.sim")]
+
+
+@needs_manual
+def test_manuals_faster_rcnn_simulator(rcnn):
+    """Its class for running: as printed (with both its `forward`) on the float models; told what norm is, on the fixed ones too."""
+    import faster_rcnn
+    calibrate(rcnn)
+    files = {"Float": MODELS[1::2], "Fixed": ("faster_rcnn_main_fixed.sim", "faster_rcnn_stage2_fixed.sim")}
+    printed = manual.example("faster_rcnn_simulator")
+    pictures = list(faster_rcnn.image_generator(faster_rcnn.list_images(str(rcnn.folder / "photos"))))
+    results = {}
+    for phase, (a, b) in files.items():
+        main, second = ({"Float": cc.float_simulator, "Fixed": cc.fixed_simulator}[phase](rcnn.folder / n) for n in (a, b))
+        details = main.get_input_details()[0]
+        names = dict(calibrator_custom=cc, rpn=rpn, np=np, fill_inputImg2main=lambda x, norm=True: faster_rcnn.fill_inputImg2main(x, details, norm))
+        exec(printed if phase == "Float" else printed.replace("fill_inputImg2main(x)", "fill_inputImg2main(x, norm=self.norm)"), names)
+        results[phase] = names["Net"](str(rcnn.folder / a), str(rcnn.folder / b), phase)(pictures, num_process=2)
+        for (x,), (cls_prob, bbox_pred) in zip(pictures, results[phase]):
+            want = faster_rcnn.run_segments(main, second, rpn.ProposalLayer(), x, norm=phase == "Float")
+            assert cls_prob.tobytes() == want[0].tobytes() and bbox_pred.tobytes() == want[1].tobytes()
+    surest = [[cls_prob.max(0).argmax() for cls_prob, _ in results[phase]] for phase in files]
+    assert surest[0] == surest[1], "the class; the regions may stand in another order"
