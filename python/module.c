@@ -434,6 +434,15 @@ static PyObject *model_add(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
+static PyObject *model_clear(PyObject *self, PyObject *unused)
+{
+    model *m = (model *)self;
+    if (!is_calibrator(m))
+        return NULL;
+    sgs_calibrator_clear(m->c);
+    Py_RETURN_NONE;
+}
+
 static PyObject *model_tie(PyObject *self, PyObject *args)
 {
     model *m = (model *)self, *other;
@@ -494,6 +503,7 @@ static PyMethodDef model_methods[] = {
     { "get_output", model_get_output, METH_VARARGS, "(index, address, bytes): copies an output out." },
     { "take", model_take, METH_NOARGS, "Of a calibrator: the statistics of its runs since the last call, as bytes." },
     { "add", model_add, METH_VARARGS, "(bytes): statistics, to those that the fixed-point model is made from." },
+    { "clear", model_clear, METH_NOARGS, "Of a calibrator: forgets every statistic." },
     { "tie", model_tie, METH_VARARGS,
       "(output, other, input): an output of this goes into an input of the other as it is; whether that changed a "
       "scale." },

@@ -12,8 +12,6 @@
 #include "sim/quality.h"
 #include "sim/session.h"
 
-#define FEW_PICTURES 10
-
 typedef struct calibration {
     const sgs_calibrate_options *o;
     sgs_arena *arena;
@@ -103,7 +101,7 @@ static sgs_status observe_all(calibration *c, sgs_diag *d)
 {
     int n = sgs_samples_count(c->samples);
     sgs_array *array = SGS_NEW_N(c->arena, sgs_array, c->g->nin + 1);
-    if (n < FEW_PICTURES)
+    if (n < SGS_FEW_SAMPLES)
         sgs_log_warning(&c->o->log, "%d picture%s to calibrate with; about 100 give better ranges", n, n == 1 ? "" : "s");
     sgs_log_line(&c->o->log, "Start to analysis images...");
     sgs_session_watch(c->session, watch, &c->now);

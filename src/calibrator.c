@@ -96,15 +96,28 @@ static sgs_status bad_value(const sgs_calibrator *c, sgs_diag *d)
     return sgs_fail_at(d, c->path, 0, v->def ? sgs_node_label(c->m.g, v->def) : NULL);
 }
 
+static void forget(sgs_observer *o)
+{
+    sgs_buf none = { 0 };
+    sgs_observer_pack(o, &none);
+    sgs_buf_free(&none);
+}
+
 /* Forgets the runs since the last take. */
 static void drop(sgs_calibrator *c)
 {
-    sgs_buf none = { 0 };
-    sgs_observer_pack(&c->now, &none);
-    sgs_buf_free(&none);
+    forget(&c->now);
     ipu_sha256_init(&c->arrays);
-    sgs_buf_free(&c->first);
     c->ran = false;
+}
+
+void sgs_calibrator_clear(sgs_calibrator *c)
+{
+    drop(c);
+    forget(&c->all);
+    ipu_sha256_init(&c->list);
+    memset(c->least, 0, (size_t)c->m.g->nvalue * sizeof *c->least);
+    c->added = 0;
 }
 
 sgs_status sgs_calibrator_invoke(sgs_calibrator *c, sgs_diag *d)
@@ -209,6 +222,9 @@ sgs_status sgs_calibrator_write(const sgs_calibrator *c, const sgs_calibrator_op
         sgs_fail(d, SGS_E_USAGE, "nothing has run: there are no statistics to make a fixed-point model from");
         return sgs_fail_at(d, c->path, 0, NULL);
     }
+    if (c->added < SGS_FEW_SAMPLES)
+        sgs_log_warning(&o->log, "%d sample%s to calibrate with; about 100 give better ranges", c->added,
+                        c->added == 1 ? "" : "s");
     const char *path = sgs_fixed_path(c->m.arena, c->path, o->output);
     SGS_TRY(sgs_sim_read(&g, c->path, d));
     sgs_status s = make_fixed(c, g, level, &o->log, d);

@@ -247,6 +247,8 @@ sgs_status sgs_calibrator_take(sgs_calibrator *c, void **data, size_t *n, sgs_di
 /* Adds to what the fixed-point model will be made from.  The same bytes in the same order give the same model. */
 sgs_status sgs_calibrator_add(sgs_calibrator *c, const void *data, size_t n, sgs_diag *d);
 
+/* Forgets all of it, taken or not, added and tied: as it was opened. */
+void sgs_calibrator_clear(sgs_calibrator *c);
 /* Between adding and writing: output `output` of a is handed to input `input` of b as it is.  Where both are scaled S16, the narrower gets
  * the scale of the wider; *changed says so: then ties that were made before are made again, until none changes. */
 sgs_status sgs_calibrator_tie(sgs_calibrator *a, int output, sgs_calibrator *b, int input, bool *changed, sgs_diag *d);

@@ -2,6 +2,7 @@
 import collections
 import multiprocessing
 import pickle
+import signal
 import traceback
 
 
@@ -19,6 +20,7 @@ def _portable(error):
 
 
 def _work(function, link, others):
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C is the first process's to handle; it ends the others
     for other in others:
         other.close()  # else nobody would see this process's end
     while True:

@@ -142,10 +142,13 @@ class SIM_Calibrator(_Net):
         if quant_level is not None and not isinstance(quant_level, str):
             raise TypeError("quant_level: expected 'L1' or 'L2', found %s" % type(quant_level).__name__)
         paths, ties, items = [_path(p, "a fixed-point model") for p in fix_model], {}, 0
+        for m in models:
+            m._model.clear()
         for part, more in _pool.run(self._observe, img_gen, n):
             items += 1
             ties = _agree(ties, more)
             for m, statistics in zip(models, part):
+                m._model.take()  # of runs outside of forward
                 if statistics:
                     m._model.add(statistics)
         if not items:

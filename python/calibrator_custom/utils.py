@@ -3,6 +3,7 @@ import importlib.machinery
 import importlib.util
 import os
 import pathlib
+import sys
 
 import numpy as np
 
@@ -40,6 +41,8 @@ def image_preprocess_func(model_name):
     if not isinstance(model_name, (str, os.PathLike)):
         raise TypeError("expected a preprocess script, found %s" % type(model_name).__name__)
     path = _script(os.fspath(model_name))
+    if str(path.parent) not in sys.path:
+        sys.path.insert(0, str(path.parent))  # the tools do so too: a script may import what lies beside it
     loader = importlib.machinery.SourceFileLoader("calibrator_custom_preprocess_" + path.stem, str(path))
     module = importlib.util.module_from_spec(importlib.util.spec_from_loader(loader.name, loader))
     loader.exec_module(module)

@@ -5,6 +5,8 @@
 #include "config/config.h"
 #include "quant/quantize.h"
 
+#define SGS_FEW_SAMPLES 10 /* fewer get a warning */
+
 /* "L1" to "L5"; NULL: the highest there is, and a log line says which. */
 sgs_status sgs_level_find(const char *quant_level, const sgs_log *log, int *level, sgs_diag *d);
 /* Whether that level chooses between 8 and 16 bits itself; a warning where the ini takes that from it. */

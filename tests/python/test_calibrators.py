@@ -6,6 +6,7 @@ import random
 import subprocess
 import sys
 import textwrap
+import warnings
 
 import numpy as np
 import pytest
@@ -100,11 +101,29 @@ def test_several_models(project, tmp_path):
     assert ranges[0]["r1"]["max"] < ranges[1]["r1"]["max"], "the second one saw larger numbers"
 
 
-def test_runs_outside_do_not_count(project, tmp_path):
-    net = Net(project)
+@pytest.mark.parametrize("n", [1, 2])
+def test_runs_outside_do_not_count(project, tmp_path, n):
+    """Before, in the generator, in a convert that failed or that succeeded: only this convert's forward counts."""
+    net, want = Net(project), converted(project, tmp_path)
+
+    def items(end=None):
+        for i, a in enumerate(project.arrays):
+            net.forward(a * 50)
+            yield [a] if i != end else []
     net.forward(project.arrays[0] * 100)
-    net.convert([[a] for a in project.arrays], fix_model=[tmp_path / "y.sim"])
-    assert (tmp_path / "y.sim").read_bytes() == converted(project, tmp_path)
+    with pytest.raises(TypeError, match="forward"):
+        net.convert(items(5), fix_model=[tmp_path / "y.sim"], num_process=n)
+    for _ in range(2):
+        net.convert(items(), fix_model=[tmp_path / "y.sim"], num_process=n)
+        assert (tmp_path / "y.sim").read_bytes() == want
+
+
+def test_few_samples(project, tmp_path):
+    with pytest.warns(UserWarning, match="1 sample to calibrate with; about 100 give better ranges"):
+        converted(project, tmp_path, items=[[project.arrays[0]]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        converted(project, tmp_path, items=[[a] for a in project.arrays * 2])
 
 
 def test_two_inputs(tmp_path):
@@ -306,7 +325,7 @@ def test_any_arguments(project, tmp_path, monkeypatch):
     for wrong in (b"", statistics[:31], statistics + b"x", statistics[:-1]):
         with pytest.raises(ValueError, match="not the statistics of this model"):
             inner.add(wrong)
-    calls = [inner.take, inner.add, inner.write, inner.invoke, net.model.invoke, net.convert, cc.compiler, cc.calibrator, cc.utils.image_preprocess_func,
+    calls = [inner.take, inner.add, inner.write, inner.invoke, inner.clear, inner.tie, net.model.invoke, net.convert, cc.compiler, cc.calibrator, cc.utils.image_preprocess_func,
              cc.utils.convert_to_input_formats, cc.compiler(made(project)).compile, cc.SIM_Simulator(), cc._settings.sgs.compile, cc._settings.sgs.Model]
     for _ in range(3000):
         call = r.choice(calls)
@@ -387,7 +406,8 @@ def test_formats(project):
 def test_preprocess_func(tmp_path, monkeypatch):
     methods = tmp_path / "sdk/Scripts/calibrator/preprocess_method"
     methods.mkdir(parents=True)
-    (methods / "my_net.py").write_text("def image_preprocess(img_path, norm=True):\n    return img_path, norm\n")
+    (methods / "beside.py").write_text("ONE = 1\n")
+    (methods / "my_net.py").write_text("import beside\ndef image_preprocess(img_path, norm=True):\n    return img_path, norm\n")
     (methods / "empty.py").write_text("image_preprocess = 3\n")
     monkeypatch.setenv("SGS_IPU_DIR", str(tmp_path / "sdk"))
     for name in ("my_net", "my_net.py", str(methods / "my_net.py"), methods / "my_net.py"):
