@@ -448,17 +448,18 @@ static PyObject *model_tie(PyObject *self, PyObject *args)
     model *m = (model *)self, *other;
     PyObject *object;
     int output, input;
+    const char *level = NULL;
     bool changed = false;
     sgs_diag d = { 0 };
     sgs_status status;
-    if (!PyArg_ParseTuple(args, "iO!i", &output, Py_TYPE(self), &object, &input) || !is_calibrator(m))
+    if (!PyArg_ParseTuple(args, "iO!iz", &output, Py_TYPE(self), &object, &input, &level) || !is_calibrator(m))
         return NULL;
     other = (model *)object;
     if (!is_calibrator(other))
         return NULL;
     m->busy = other->busy = 1;
     Py_BEGIN_ALLOW_THREADS
-    status = sgs_calibrator_tie(m->c, output, other->c, input, &changed, &d);
+    status = sgs_calibrator_tie(m->c, output, other->c, input, level, &changed, &d);
     Py_END_ALLOW_THREADS
     m->busy = other->busy = 0;
     return status == SGS_OK ? PyBool_FromLong(changed) : raise(&d);
@@ -505,7 +506,8 @@ static PyMethodDef model_methods[] = {
     { "add", model_add, METH_VARARGS, "(bytes): statistics, to those that the fixed-point model is made from." },
     { "clear", model_clear, METH_NOARGS, "Of a calibrator: forgets every statistic." },
     { "tie", model_tie, METH_VARARGS,
-      "(output, other, input): an output of this goes into an input of the other as it is; whether that changed a "
+      "(output, other, input, level): an output of this goes into an input of the other as it is; whether that changed "
+      "a "
       "scale." },
     { "write", model_write, METH_VARARGS, "(output, level): the fixed-point model; (path, [(is a warning, text)])." },
     { NULL, NULL, 0, NULL },

@@ -17,6 +17,8 @@ struct sgs_calibrator {
     sgs_observer now, all; /* since the last take; what was added */
     sgs_buf first;         /* the inputs of the first run of `now` */
     sgs_sensitivity *sensitivity;
+    const double *harm; /* what it measured of all that was added */
+    bool measured;
     bool ran;
     ipu_sha256 arrays, list; /* the arrays of `now`; the hashes of what was added */
     int added;
@@ -107,6 +109,7 @@ static void forget(sgs_observer *o)
 static void drop(sgs_calibrator *c)
 {
     forget(&c->now);
+    sgs_buf_free(&c->first);
     ipu_sha256_init(&c->arrays);
     c->ran = false;
 }
@@ -117,6 +120,8 @@ void sgs_calibrator_clear(sgs_calibrator *c)
     forget(&c->all);
     ipu_sha256_init(&c->list);
     memset(c->least, 0, (size_t)c->m.g->nvalue * sizeof *c->least);
+    c->sensitivity = sgs_sensitivity_new(c->m.arena, c->m.g);
+    c->measured = false;
     c->added = 0;
 }
 
@@ -168,6 +173,7 @@ sgs_status sgs_calibrator_add(sgs_calibrator *c, const void *data, size_t n, sgs
     SGS_TRY(sgs_observer_unpack(&c->now, rest, d));
     sgs_observer_fold(&c->all, &c->now);
     ipu_sha256_add(&c->list, data, 32);
+    c->measured = false;
     c->added++;
     return SGS_OK;
 }
@@ -191,27 +197,36 @@ static sgs_range *ranges(const sgs_calibrator *c, sgs_graph *g)
     return range;
 }
 
-static sgs_status quantize(const sgs_calibrator *c, sgs_graph *g, int level, const sgs_log *log, sgs_diag *d)
+static const double *harm_of(sgs_calibrator *c, const sgs_log *log)
+{
+    if (!c->measured)
+        c->harm = sgs_sensitivity_measure(c->sensitivity, c->m.g, c->all.range, log);
+    c->measured = true;
+    return c->harm;
+}
+
+static sgs_qoptions options(sgs_calibrator *c, sgs_graph *g, int level, const sgs_log *log)
 {
     sgs_qoptions o = sgs_qoptions_from(c->ini, g);
     o.level = level;
     o.log = log;
     if (sgs_level_chooses_bits(level, c->ini, log))
-        o.harm = sgs_sensitivity_measure(c->sensitivity, c->m.g, c->all.range, log);
-    return sgs_quantize(g, ranges(c, g), &o, d);
+        o.harm = harm_of(c, log);
+    return o;
 }
 
-static sgs_status make_fixed(const sgs_calibrator *c, sgs_graph *g, int level, const sgs_log *log, sgs_diag *d)
+static sgs_status make_fixed(sgs_calibrator *c, sgs_graph *g, int level, const sgs_log *log, sgs_diag *d)
 {
     uint8_t hash[32];
     ipu_sha256 list = c->list;
-    SGS_TRY(quantize(c, g, level, log, d));
+    const sgs_qoptions o = options(c, g, level, log);
+    SGS_TRY(sgs_quantize(g, ranges(c, g), &o, d));
     ipu_sha256_end(&list, hash);
     sgs_fixed_mark(g, c->ini, level, hash);
     return sgs_graph_verify(g, d);
 }
 
-sgs_status sgs_calibrator_write(const sgs_calibrator *c, const sgs_calibrator_options *o, char **written, sgs_diag *d)
+sgs_status sgs_calibrator_write(sgs_calibrator *c, const sgs_calibrator_options *o, char **written, sgs_diag *d)
 {
     int level;
     sgs_graph *g;
@@ -257,13 +272,16 @@ static bool scaled_s16(const end *e)
                      : c->in[e->i].input == SGS_FMT_RAW_S16 && c->in[e->i].quantize;
 }
 
-/* The scale it would have now. */
-static sgs_status scale_of(const end *e, float *scale, sgs_diag *d)
+/* The scale it would have now.  Of a level its choice of bits matters here; the search for weights, which takes long,
+ * does not. */
+static sgs_status scale_of(const end *e, int level, float *scale, sgs_diag *d)
 {
     static const sgs_log silent;
     sgs_graph *g;
     SGS_TRY(sgs_sim_read(&g, e->c->path, d));
-    const sgs_status s = quantize(e->c, g, 1, &silent, d);
+    sgs_qoptions o = options(e->c, g, level, &silent);
+    o.level = 1;
+    const sgs_status s = sgs_quantize(g, ranges(e->c, g), &o, d);
     if (s == SGS_OK) {
         const sgs_value *v = e->output ? g->out[e->i] : g->in[e->i];
         *scale = v->type == SGS_S16 && v->quant && v->quant->n == 1 ? v->quant->scale[0] : 0;
@@ -280,17 +298,17 @@ static void widen(const end *e, float scale)
     *least = most > *least ? most : *least;
 }
 
-static sgs_status tie(const end e[2], bool *changed, sgs_diag *d)
+static sgs_status tie(const end e[2], int level, bool *changed, sgs_diag *d)
 {
     float scale[2];
     for (int k = 0; k < 2; k++)
-        SGS_TRY(scale_of(&e[k], &scale[k], d));
+        SGS_TRY(scale_of(&e[k], level, &scale[k], d));
     *changed = scale[0] != scale[1];
     if (!*changed)
         return SGS_OK;
     const int narrow = scale[0] > scale[1]; /* the end with the smaller scale */
     widen(&e[narrow], scale[!narrow]);
-    SGS_TRY(scale_of(&e[narrow], &scale[narrow], d));
+    SGS_TRY(scale_of(&e[narrow], level, &scale[narrow], d));
     return scale[0] == scale[1]
                ? SGS_OK
                : sgs_fail(d, SGS_E_UNSUPPORTED,
@@ -298,14 +316,17 @@ static sgs_status tie(const end e[2], bool *changed, sgs_diag *d)
                           end_name(&e[0]), end_name(&e[1]), (double)scale[0], (double)scale[1]);
 }
 
-sgs_status sgs_calibrator_tie(sgs_calibrator *a, int output, sgs_calibrator *b, int input, bool *changed, sgs_diag *d)
+sgs_status sgs_calibrator_tie(sgs_calibrator *a, int output, sgs_calibrator *b, int input, const char *quant_level,
+                              bool *changed, sgs_diag *d)
 {
+    int level;
     const end e[2] = { { a, output, true }, { b, input, false } };
     *changed = false;
+    SGS_TRY(sgs_level_find(quant_level, NULL, &level, d));
     if (a == b || output < 0 || output >= a->m.g->nout || input < 0 || input >= b->m.g->nin)
         return sgs_fail(d, SGS_E_USAGE, "expected an output and an input of two calibrators");
     if (!a->added || !b->added || !scaled_s16(&e[0]) || !scaled_s16(&e[1]))
         return SGS_OK;
-    const sgs_status s = tie(e, changed, d);
+    const sgs_status s = tie(e, level, changed, d);
     return s == SGS_OK ? s : sgs_fail_at(d, a->path, 0, NULL);
 }

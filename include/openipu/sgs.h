@@ -249,9 +249,9 @@ sgs_status sgs_calibrator_add(sgs_calibrator *c, const void *data, size_t n, sgs
 
 /* Forgets all of it, taken or not, added and tied: as it was opened. */
 void sgs_calibrator_clear(sgs_calibrator *c);
-/* Between adding and writing: output `output` of a is handed to input `input` of b as it is.  Where both are scaled S16, the narrower gets
- * the scale of the wider; *changed says so: then ties that were made before are made again, until none changes. */
-sgs_status sgs_calibrator_tie(sgs_calibrator *a, int output, sgs_calibrator *b, int input, bool *changed, sgs_diag *d);
+/* Between adding and writing with the same level: output `output` of a is handed to input `input` of b as it is.  Where both are scaled S16,
+ * the narrower gets the scale of the wider; *changed says so: then ties that were made before are made again, until none changes. */
+sgs_status sgs_calibrator_tie(sgs_calibrator *a, int output, sgs_calibrator *b, int input, const char *quant_level, bool *changed, sgs_diag *d);
 
 typedef struct sgs_calibrator_options {
     const char *output;           /* a file, an existing folder, or NULL (DECISIONS 7) */
@@ -259,7 +259,7 @@ typedef struct sgs_calibrator_options {
     sgs_log log;
 } sgs_calibrator_options;
 /* The fixed-point model from all that was added; *written as in sgs_calibrate. */
-sgs_status sgs_calibrator_write(const sgs_calibrator *c, const sgs_calibrator_options *o, char **written, sgs_diag *d);
+sgs_status sgs_calibrator_write(sgs_calibrator *c, const sgs_calibrator_options *o, char **written, sgs_diag *d);
 
 /* ---- information ---------------------------------------------------------------------------------------------------------------- */
 

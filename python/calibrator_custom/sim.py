@@ -119,13 +119,13 @@ class SIM_Calibrator(_Net):
         return [m._model.take() for m in models], seen.ties
 
     @staticmethod
-    def _tie(models, ties):
+    def _tie(models, ties, quant_level):
         """One scale for both ends of every tie; a scale that grows can make others grow."""
         model = {m._number: m for m in models}
         pairs = [(model[a], output, model[b], index) for (b, index), sources in sorted(ties.items()) for a, output in sorted(sources)]
         changed = True
         while changed:
-            changed = any([a._model.tie(output, b._model, index) for a, output, b, index in pairs])
+            changed = any([a._model.tie(output, b._model, index, quant_level) for a, output, b, index in pairs])
 
     def convert(self, img_gen, num_process=1, quant_level=None, quant_param=None, fix_model=()):
         """Runs forward for each item of img_gen (a list of arrays, one for each of its parameters) and writes the fixed-point model of each
@@ -153,6 +153,6 @@ class SIM_Calibrator(_Net):
                     m._model.add(statistics)
         if not items:
             raise ValueError("img_gen: expected items to calibrate with, found none")
-        self._tie(models, ties)
+        self._tie(models, ties, quant_level)
         for m, path in zip(models, paths):
             _settings.say(m._model.write(path, quant_level)[1])

@@ -56,9 +56,10 @@ def test_calibrator_is_a_float_model(project):
 
 def test_the_tools_own_bytes(project, tmp_path):
     """What calibrator.py makes of the same pictures."""
-    project.good("calibrate", "-m", "net_float.sim", "--input_config", "input_config.ini", "-i", "pics", "-n", "preprocess.py", "--quant_level", "L1",
-                 "-o", "tool_fixed.sim")
-    assert converted(project, tmp_path, quant_level="L1") == project.bytes("tool_fixed.sim")
+    for level in ("L1", "L2"):
+        project.good("calibrate", "-m", "net_float.sim", "--input_config", "input_config.ini", "-i", "pics", "-n", "preprocess.py", "--quant_level", level,
+                     "-o", level + "_fixed.sim")
+        assert converted(project, tmp_path, quant_level=level) == project.bytes(level + "_fixed.sim")
 
 
 @pytest.mark.parametrize("level", ["L1", None])
@@ -241,11 +242,11 @@ def test_wrong_ties(segments):
     one, two = (cc.calibrator(segments / (k + "_float.sim"), segments / (k + ".ini"))._model for k in ("one", "two"))
     for wrong in ((3, two, 0), (-1, two, 0), (2, two, 2), (2, two, -1), (2, one, 0)):
         with pytest.raises(ValueError, match="expected an output and an input of two calibrators"):
-            one.tie(*wrong)
+            one.tie(*wrong, None)
     for wrong in ((0, None, 0), ("", two, 0), (0, cc.float_simulator(segments / "one_float.sim")._model, 0), ()):
         with pytest.raises(TypeError):
-            one.tie(*wrong)
-    assert one.tie(2, two, 0) is False, "nothing has run"
+            one.tie(*wrong, None)
+    assert one.tie(2, two, 0, None) is False, "nothing has run"
 
 
 # ---- what goes wrong ---------------------------------------------------------------------------------------------------------
