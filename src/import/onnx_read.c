@@ -57,13 +57,15 @@ typedef struct attr_lists {
     sgs_floats floats;
     sgs_span *strings;
     int nstrings;
+    sgs_src_body *body;
     int64_t type;
     bool seen_i, seen_f, seen_s, seen_t, other;
 } attr_lists;
 
+static sgs_status read_body(sgs_onnx *o, sgs_span graph, int depth, sgs_src_body **out, sgs_diag *d);
+
 static sgs_status attr_field(sgs_onnx *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
 {
-    (void)depth;
     attr_lists *l = into;
     const char *name;
     sgs_span *s;
@@ -86,7 +88,7 @@ static sgs_status attr_field(sgs_onnx *o, void *into, const sgs_field *f, int de
             return no_room("strings", d);
         *s = f->bytes;
         return SGS_OK;
-    case ATTR_G:
+    case ATTR_G: SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "attribute g", d)); return read_body(o, f->bytes, depth + 1, &l->body, d);
     case ATTR_TENSORS:
     case ATTR_GRAPHS:
     case ATTR_SPARSE:
@@ -106,6 +108,7 @@ static sgs_src_kind attr_kind(const attr_lists *l)
     case KIND_FLOATS: return SGS_SRC_FLOATS;
     case KIND_INTS: return SGS_SRC_INTS;
     case KIND_STRINGS: return SGS_SRC_STRINGS;
+    case KIND_GRAPH: return l->body ? SGS_SRC_BODY : SGS_SRC_OTHER;
     case KIND_NONE: break;
     default: return SGS_SRC_OTHER;
     }
@@ -127,6 +130,7 @@ static sgs_status read_attr(sgs_onnx *o, sgs_source_node *n, sgs_span msg, int d
     a->ints = l.ints.v;
     a->floats = l.floats.v;
     a->strings = l.strings;
+    a->body = l.body;
     a->n = a->kind == SGS_SRC_STRINGS ? l.nstrings : (int)(a->kind == SGS_SRC_FLOATS ? l.floats.n : l.ints.n);
     return SGS_OK;
 }
@@ -252,6 +256,72 @@ static sgs_status graph_field(sgs_onnx *o, void *into, const sgs_field *f, int d
     }
 }
 
+/* A graph within: the lists of the one around it stand aside meanwhile. */
+static sgs_status read_body(sgs_onnx *o, sgs_span graph, int depth, sgs_src_body **out, sgs_diag *d)
+{
+    const sgs_onnx around = *o;
+    sgs_src_body *b = SGS_NEW(o->a, sgs_src_body);
+    o->in = o->out = o->inner = NULL;
+    o->init = NULL;
+    o->node = NULL;
+    o->nin = o->nout = o->ninner = o->ninit = o->nnode = 0;
+    const sgs_status s = each(o, graph, graph_field, NULL, depth, d);
+    *b = (sgs_src_body){ .node = o->node, .nnode = o->nnode, .ninit = o->ninit, .nout = o->nout };
+    b->init_name = sgs_alloc_n(o->a, (size_t)o->ninit + 1, sizeof *b->init_name);
+    b->init = sgs_alloc_n(o->a, (size_t)o->ninit + 1, sizeof *b->init);
+    b->out = sgs_alloc_n(o->a, (size_t)o->nout + 1, sizeof *b->out);
+    for (int i = 0; i < o->ninit; i++) {
+        b->init_name[i] = o->init[i].name;
+        b->init[i] = o->init[i].value;
+    }
+    for (int i = 0; i < o->nout; i++)
+        b->out[i] = o->out[i].name;
+    *out = b;
+    o->in = around.in, o->out = around.out, o->inner = around.inner, o->init = around.init, o->node = around.node;
+    o->nin = around.nin, o->nout = around.nout, o->ninner = around.ninner, o->ninit = around.ninit, o->nnode = around.nnode;
+    return s;
+}
+
+/* What the bodies of a node take from around them becomes inputs of the node. */
+static sgs_status add_captured(sgs_onnx *o, sgs_source_node *n, const sgs_src_body *b, sgs_diag *d)
+{
+    sgs_map own = { .a = o->a };
+    for (int i = 0; i < b->ninit; i++)
+        sgs_map_set(&own, b->init_name[i], o);
+    for (int i = 0; i < b->nnode; i++)
+        for (int k = 0; k < b->node[i].nout; k++)
+            sgs_map_set(&own, b->node[i].out[k], o);
+    for (int i = 0; i <= b->nnode; i++) {
+        const int count = i < b->nnode ? b->node[i].nin : b->nout;
+        const char *const *names = i < b->nnode ? b->node[i].in : b->out;
+        for (int k = 0; k < count; k++) {
+            if (!names[k][0] || sgs_map_get(&own, names[k]))
+                continue;
+            const char **in = push(o->a, &n->in, &n->nin, sizeof *in);
+            if (!in)
+                return no_room("inputs", d);
+            *in = names[k];
+            sgs_map_set(&own, names[k], o);
+        }
+    }
+    return SGS_OK;
+}
+
+static sgs_status finish_nodes(sgs_onnx *o, sgs_source_node *node, int n, sgs_diag *d)
+{
+    for (int i = 0; i < n; i++) {
+        node[i].opset = o->opset > 1000 ? 1000 : (int)o->opset;
+        for (int k = 0; k < node[i].nattr; k++) {
+            const sgs_src_body *b = node[i].attr[k].kind == SGS_SRC_BODY ? node[i].attr[k].body : NULL;
+            if (!b)
+                continue;
+            SGS_TRY(finish_nodes(o, b->node, b->nnode, d));
+            SGS_TRY(add_captured(o, &node[i], b, d));
+        }
+    }
+    return SGS_OK;
+}
+
 typedef struct opset_id {
     const char *domain;
     int64_t version;
@@ -303,8 +373,8 @@ sgs_status sgs_onnx_read(sgs_onnx *o, sgs_span model, sgs_diag *d)
         s = sgs_fail(d, SGS_E_FORMAT, "the file does not say its opset");
     if (s == SGS_OK)
         s = each(o, m.graph, graph_field, NULL, 1, d);
-    for (int i = 0; i < o->nnode; i++)
-        o->node[i].opset = o->opset > 1000 ? 1000 : (int)o->opset;
+    if (s == SGS_OK)
+        s = finish_nodes(o, o->node, o->nnode, d);
     if (s != SGS_OK)
         sgs_fail_at(d, o->file, 0, NULL);
     return s;

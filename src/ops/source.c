@@ -130,6 +130,17 @@ sgs_status sgs_src_choice(sgs_import *im, const sgs_source_node *s, const char *
                           (const char *)a->s.p);
 }
 
+/* ---- importers ---------------------------------------------------------------------------------------------------- */
+
+sgs_from_fn sgs_src_importer(const char *op, int opset)
+{
+    for (const sgs_family *const *f = sgs_families; *f; f++)
+        for (const sgs_from *row = (*f)->onnx; row && row->op; row++)
+            if (!strcmp(row->op, op) && opset >= row->since)
+                return row->fn;
+    return NULL;
+}
+
 /* ---- values by slot ---------------------------------------------------------------------------------------------------- */
 
 sgs_value *sgs_src_opt(sgs_import *im, const sgs_source_node *s, int i)
@@ -158,7 +169,7 @@ sgs_status sgs_src_out(sgs_import *im, const sgs_source_node *s, int i, sgs_valu
     if (i >= s->nout || !s->out[i][0])
         return sgs_src_fail(im, s, d, "output %d is missing", i);
     sgs_map_set(&im->values, s->out[i], v);
-    if (!im->by_number)
+    if (!im->by_number && !im->unnamed)
         sgs_value_name(im->g, v, s->out[i]);
     return SGS_OK;
 }

@@ -5,7 +5,7 @@
 #include "base/map.h"
 #include "ops/op.h"
 
-typedef enum sgs_src_kind { SGS_SRC_INT, SGS_SRC_FLOAT, SGS_SRC_STRING, SGS_SRC_INTS, SGS_SRC_FLOATS, SGS_SRC_STRINGS, SGS_SRC_TENSOR, SGS_SRC_OTHER } sgs_src_kind;
+typedef enum sgs_src_kind { SGS_SRC_INT, SGS_SRC_FLOAT, SGS_SRC_STRING, SGS_SRC_INTS, SGS_SRC_FLOATS, SGS_SRC_STRINGS, SGS_SRC_TENSOR, SGS_SRC_BODY, SGS_SRC_OTHER } sgs_src_kind;
 typedef struct sgs_src_attr {
     const char *name;
     sgs_src_kind kind;
@@ -17,6 +17,7 @@ typedef struct sgs_src_attr {
     const float *floats;
     const sgs_span *strings;
     sgs_value *tensor;            /* TENSOR: already a constant of the graph */
+    const struct sgs_src_body *body; /* BODY: a graph */
 } sgs_src_attr;
 
 typedef struct sgs_source_node {
@@ -30,16 +31,27 @@ typedef struct sgs_source_node {
     const sgs_src_attr *attr;
 } sgs_source_node;
 
+/* A graph in an attribute.  What its nodes take from the graph around it stands among the inputs of the node that has the attribute, behind its own. */
+typedef struct sgs_src_body {
+    sgs_source_node *node;        /* makers first, as the file has them */
+    const char **init_name, **out;
+    sgs_value **init;
+    int nnode, ninit, nout;
+} sgs_src_body;
+
 typedef struct sgs_import {
     sgs_graph *g;
     sgs_map values;               /* source name -> value */
     sgs_map narrow;               /* source name -> the sgs_type that the file gives a tensor that is wider here (16-bit integers) */
     bool by_number;               /* source names are the reader's numbers, not names to keep or show */
+    bool unnamed;                 /* what is built has no names of its own in the graph */
     bool as_is;                   /* nodes of constants stay nodes */
     bool joined;                  /* the source node before this one is part of the same node of ours (.sim files) */
     const char *framework;        /* "ONNX" */
 } sgs_import;
 
+/* The ONNX importer of an operator at an opset, or NULL. */
+sgs_from_fn sgs_src_importer(const char *op, int opset);
 /* Values by slot.  An absent optional input gives NULL; a missing required one is an error that names the node. */
 sgs_status sgs_src_in(sgs_import *im, const sgs_source_node *s, int i, sgs_value **v, sgs_diag *d);
 sgs_value *sgs_src_opt(sgs_import *im, const sgs_source_node *s, int i);

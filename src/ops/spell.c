@@ -158,22 +158,13 @@ sgs_value *sgs_sp_const(sgs_spell *p, sgs_type t, int rank, const int64_t *dim, 
 
 /* ---- other source operators ------------------------------------------------------------------------------------------ */
 
-static sgs_from_fn find(const char *op, int opset)
-{
-    for (const sgs_family *const *f = sgs_families; *f; f++)
-        for (const sgs_from *row = (*f)->onnx; row && row->op; row++)
-            if (!strcmp(row->op, op) && opset >= row->since)
-                return row->fn;
-    return NULL;
-}
-
-/* Names of numbered tensors stay out of the graph. */
+/* Names of ours stay out of the graph. */
 sgs_value *sgs_sp_call(sgs_spell *p, const char *op, int n, sgs_value *const *in)
 {
     static const char *const name[] = { "\1x", "\1w", "\1b" }, *const made[] = { "\1y" };
     sgs_source_node s = *p->s;
-    const bool before = p->im->by_number;
-    const sgs_from_fn fn = find(op, s.opset);
+    const bool before = p->im->unnamed;
+    const sgs_from_fn fn = sgs_src_importer(op, s.opset);
     s.op = op;
     s.nin = n;
     s.nout = 1;
@@ -183,10 +174,10 @@ sgs_value *sgs_sp_call(sgs_spell *p, const char *op, int n, sgs_value *const *in
         sgs_map_set(&p->im->values, name[i], in[i]);
     if (!fn)
         sgs_sp_refuse(p, "needs %s, which is not supported", op);
-    p->im->by_number = true;
+    p->im->unnamed = true;
     if (p->status == SGS_OK)
         p->status = fn(p->im, &s, p->d);
-    p->im->by_number = before;
+    p->im->unnamed = before;
     return p->status == SGS_OK ? sgs_map_get(&p->im->values, made[0]) : in[0];
 }
 

@@ -12,6 +12,7 @@
     X(clamp) \
     X(compare) \
     X(concat) \
+    X(control) \
     X(conv) \
     X(cumsum) \
     X(deconv) \

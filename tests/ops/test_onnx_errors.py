@@ -376,3 +376,15 @@ def test_broken_tensors(tmp_path):
                           ({"dims": [1] * 9}, "at most 8 dimensions"), ({"data_type": 0}, "data type 0"), ({"data_type": 8}, "data type 8"), ({"data_type": 99}, "data type 99"), ({"data_type": -1}, "data type -1"),
                           ({"raw_data": b""}, "expected 432 bytes"), ({"dims": [1 << 20, 1 << 19]}, "bytes of data"), ({"data_type": 16}, "data type 16")):
         refused(tensor(**fields), tmp_path, "'w'", words)
+
+
+def test_if_that_is_decided_at_run_time(tmp_path):
+    def branch(*nodes):
+        return helper.make_graph(list(nodes), "branch", [], [helper.make_tensor_value_info("t", F, None)])
+    pick = helper.make_node("If", ["c"], ["y"], name="the_node", then_branch=branch(helper.make_node("Relu", ["x"], ["t"])), else_branch=branch(helper.make_node("Frob", ["x"], ["t"], name="inner")))
+    compare_ = [helper.make_node("ReduceMax", ["x"], ["m"], keepdims=0), helper.make_node("Less", ["m", "k"], ["c"])]
+    refused(model([*compare_, pick], {"x": (F, [4])}, ["y"], {"k": np.float32(0)}), tmp_path, "the_node", "condition 'c' is known only at run time")
+    for c, said in ((False, ["'inner'", "Frob: not supported"]), (np.float32(1), ["the_node", "known only at run time"])):
+        refused(model([pick], {"x": (F, [4])}, ["y"], {"c": np.array(c)}), tmp_path, *said)
+    pick.attribute[0].g.output[0].name = "gone"
+    refused(model([pick], {"x": (F, [4])}, ["y"], {"c": np.array(True)}), tmp_path, "the_node", "'gone' does not exist")

@@ -6,6 +6,7 @@ import pytest
 
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
+import onnx  # noqa: E402
 from onnx import TensorProto, helper  # noqa: E402
 from support import compare, evaluate, model, reference, same_as_onnxruntime, save  # noqa: E402
 
@@ -322,3 +323,26 @@ def test_quantized_products(a, b, tmp_path):
         inits = {"sx": np.float32(0.02), "zx": np.uint8(12), "w": kernel, "sw": np.full(4, 0.03, np.float32) if b == np.int8 else np.float32(0.03),
                  "zw": np.zeros(4, b) if b == np.int8 else np.array(3, b), "sy": np.float32(0.9), "zy": np.uint8(90), "bias": whole(-900, 900, 4, np.int32)}
         check(tmp_path, node("QLinearConv", "x sx zx w sw zw sy zy bias", strides=[2, 1]), inits, x=picture)
+
+
+# ---- graphs within ----
+
+def branch(nodes, out, inits=None):
+    return helper.make_graph(nodes, "branch", [], [helper.make_tensor_value_info(out, TensorProto.FLOAT, None)],
+                             [onnx.numpy_helper.from_array(v, n) for n, v in (inits or {}).items()])
+
+
+def rank_is(n, inits):
+    """Nodes that say in 'c' whether x has n dimensions."""
+    inits |= {"rank": ints(n)}
+    return [node("Shape", "x", "s"), node("Size", "s", "n"), node("Equal", "n rank", "c")]
+
+
+@pytest.mark.parametrize("rank", [2, 3])
+def test_if_of_a_shape(rank, tmp_path):
+    """Branches of the same inner names, with constants of their own and what lies around them."""
+    inits = {"k": real(4)}
+    then, other = branch([node("Mul", "x w", "t"), node("Add", "t k", "u")], "u", {"w": real(4)}), branch([node("Sub", "x k", "t")], "t")
+    again = branch([node("If", "c", "u", then_branch=branch([node("Relu", "r", "t")], "t"), else_branch=branch([node("Neg", "r", "t")], "t"))], "u")
+    nodes = [*rank_is(2, inits), node("If", "c", "r", then_branch=then, else_branch=other), node("If", "c", then_branch=again, else_branch=branch([node("Add", "k x", "t")], "t"))]
+    check(tmp_path, nodes, inits, outputs=("r", "y"), x=real(*(3, 4) if rank == 2 else (2, 3, 4)))
