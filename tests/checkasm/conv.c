@@ -10,6 +10,7 @@ typedef struct shape {
     int32_t ci, co, h, w, kh, kw, sy, sx, dy, dx, py, px, pb, pr; /* padding: above, left, below, right */
     int32_t n;
     int type, add, y2;
+    int small; /* S16: weights and bias so small that 32 bits hold every sum */
     enum ca_layout layout;
     enum ca_data data;
 } shape;
@@ -44,6 +45,21 @@ static void fill_u8(ca *t, const shape *s)
 
     ca_fill_int(t, BIAS, -bias, bias);
     fill_mult(t, s, (double)terms, 255 * 127, 0);
+}
+
+/* The largest weights of which so many terms stay within 2^30. */
+static int64_t small_weight(const shape *s)
+{
+    return 32768 / ((int64_t)s->ci * s->kh * s->kw);
+}
+
+static void fill_s16_small(ca *t, const shape *s)
+{
+    const int64_t terms = (int64_t)s->ci * s->kh * s->kw, bias = (1 << 30) - 2;
+
+    ca_fill_int(t, BIAS, -bias, bias);
+    t->rec.conv.shift = 0;
+    fill_mult(t, s, (double)terms + 1e4, (double)small_weight(s) * 32767.0, 0);
 }
 
 static void fill_s16(ca *t, const shape *s)
@@ -125,11 +141,16 @@ static int run(ca *t, ipu_kind kind, const shape *s)
     begin(t, kind, s);
     ca_place(t, 1u << Y | (s->y2 ? 1u << Y2 : 0));
     ca_fill(t, X, s->data);
-    ca_fill(t, W, s->data);
+    if (kind == IPU_CONV_S16 && s->small)
+        ca_fill_int(t, W, -small_weight(s), small_weight(s));
+    else
+        ca_fill(t, W, s->data);
     if (s->add)
         ca_fill(t, ADD, s->data);
     zero_tails(t, s, kind == IPU_CONV_S16 ? 2 : 4, kind == IPU_CONV_S16 ? 2 : 1);
-    if (kind == IPU_CONV_S16)
+    if (kind == IPU_CONV_S16 && s->small)
+        fill_s16_small(t, s);
+    else if (kind == IPU_CONV_S16)
         fill_s16(t, s);
     else
         fill_u8(t, s);
@@ -165,6 +186,7 @@ static shape random_shape(ca *t)
     s.type = s.add || s.y2 || ca_chance(t, 40) ? IPU_S16 : IPU_U8;
     s.layout = ca_chance(t, 50) ? CA_LOOSE : CA_DENSE;
     s.data = ca_chance(t, 25) ? CA_EXTREME : CA_ANY;
+    s.small = ca_chance(t, 50);
     return s;
 }
 
@@ -181,6 +203,7 @@ static int run_longer(ca *t, ipu_kind kind)
         s.py = s.px = s.pb = s.pr = l[3] / 2;
         s.type = i & 1 ? IPU_U8 : IPU_S16;
         s.data = i & 2 ? CA_EXTREME : CA_ANY;
+        s.small = !(i & 4);
         if (!run(t, kind, &s))
             return 0;
     }
@@ -194,7 +217,7 @@ void ca_conv(ca *t, ipu_kind kind)
     for (int32_t c = 1; c <= 2 * 32 + 1; c++) { /* every tail of input and of output channels */
         shape s = one;
         s.type = c & 1 ? IPU_S16 : IPU_U8;
-        s.ci = c, s.co = 17;
+        s.ci = c, s.co = 17, s.small = c & 2;
         if (!run(t, kind, &s))
             return;
         s.ci = 7, s.co = c, s.type = c & 1 ? IPU_U8 : IPU_S16;
@@ -238,6 +261,7 @@ void ca_conv_bench(ca *t, ipu_kind kind)
             s.py = s.px = 0;
         s.type = wide || l[5] ? IPU_S16 : IPU_U8;
         s.add = s.y2 = l[5];
+        s.small = wide;
         if (!run(t, kind, &s))
             return;
     }

@@ -9,6 +9,7 @@ enum { Y, X, W, BIAS, MULT, PAD };
 typedef struct shape {
     int32_t n, c, h, w, kh, kw, sy, sx, dy, dx, py, px, pb, pr;
     int type;
+    int small; /* S16: weights and bias so small that 32 bits hold every sum */
     enum ca_layout layout;
     enum ca_data data;
 } shape;
@@ -22,11 +23,12 @@ static int32_t out_size(int32_t x, int32_t pad, int32_t k, int32_t d, int32_t s)
 static void fill_sums(ca *t, ipu_kind kind, const shape *s)
 {
     const int wide = kind == IPU_DEPTHWISE_S16;
-    const int64_t terms = s->kh * s->kw, most = terms * (wide ? (int64_t)32768 * 32768 : 255 * 128);
-    int64_t bias = wide ? (int64_t)1 << ca_range(t, 10, 40) : 1 << 10;
+    const int64_t terms = s->kh * s->kw, weight = s->small ? 32768 / terms : wide ? 32768 : 128;
+    const int64_t most = terms * weight * (wide ? 32768 : 255);
+    int64_t bias = wide && s->small ? (1 << 30) - 2 : wide ? (int64_t)1 << ca_range(t, 10, 40) : 1 << 10;
     double typical;
 
-    if (s->data == CA_EXTREME)
+    if (s->data == CA_EXTREME && !s->small)
         bias = wide ? (int64_t)1 << 61 : INT32_MAX - most;
     ca_fill_int(t, BIAS, -bias, bias);
     while (wide && ((bias + most) >> t->rec.depthwise.shift) + 1 > INT32_MAX)
@@ -45,14 +47,17 @@ static void zero_tails(ca *t, const shape *s, int bytes)
         memset(t->operand[W].at[0] + (ptrdiff_t)(k * cpad + s->c) * bytes, 0, (size_t)((cpad - s->c) * bytes));
 }
 
-static int run(ca *t, ipu_kind kind, const shape *s)
+static int run(ca *t, ipu_kind kind, const shape *given)
 {
+    shape of = *given;
+    const shape *const s = &of;
     const int wide = kind == IPU_DEPTHWISE_S16;
     const int32_t oh = out_size(s->h, s->py + s->pb, s->kh, s->dy, s->sy),
                   ow = out_size(s->w, s->px + s->pr, s->kw, s->dx, s->sx);
     const int32_t cpad = (s->c + 15) / 16 * 16;
     ipu_depthwise *r = &t->rec.depthwise;
 
+    of.small &= wide;
     if (oh < 1 || ow < 1)
         return 1;
     ca_begin(t, kind, 6, sizeof *r);
@@ -67,7 +72,10 @@ static int run(ca *t, ipu_kind kind, const shape *s)
     r->out = ca_out(t, s->type);
     ca_place(t, 1u << Y);
     ca_fill(t, X, s->data);
-    ca_fill(t, W, s->data);
+    if (s->small)
+        ca_fill_int(t, W, -32768 / (s->kh * s->kw), 32768 / (s->kh * s->kw));
+    else
+        ca_fill(t, W, s->data);
     zero_tails(t, s, wide ? 2 : 1);
     fill_sums(t, kind, s);
     t->ops = 2.0 * s->n * oh * ow * s->c * s->kh * s->kw;
@@ -93,6 +101,7 @@ static shape random_shape(ca *t)
     s.type = ca_chance(t, 60) ? IPU_U8 : IPU_S16;
     s.layout = ca_chance(t, 50) ? CA_LOOSE : CA_DENSE;
     s.data = ca_chance(t, 25) ? CA_EXTREME : CA_ANY;
+    s.small = ca_chance(t, 50);
     return s;
 }
 
@@ -140,6 +149,7 @@ void ca_depthwise_bench(ca *t, ipu_kind kind)
                     .dy = 1,
                     .dx = 1 };
         s.py = s.px = s.pb = s.pr = (l[2] - 1) / 2;
+        s.small = 1;
         s.type = kind == IPU_DEPTHWISE_S16 ? IPU_S16 : IPU_U8;
         if (!run(t, kind, &s))
             return;

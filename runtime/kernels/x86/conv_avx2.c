@@ -187,6 +187,6 @@ IPU_KERNEL(ipu_conv_s16_avx2)
 
     if (j.block / 64 > WIDE_STEPS)
         ipu_conv_s16_c(rec, p, y0, y1);
-    else
+    else if (!ipu_conv_words_avx2(&j, y0, y1))
         conv_run(&j, y0, y1);
 }

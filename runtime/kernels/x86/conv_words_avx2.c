@@ -1,5 +1,6 @@
-/* Convolution of U8 with AVX2 where there are pixels enough: weights and activations are widened to words first, each
- * once for many uses, so that the loop over the sums is nothing but vpmaddwd and vpaddd (vpmaddubsw would saturate).
+/* Convolution with AVX2 where 32 bits hold the sums and there are pixels enough.  U8: weights and activations are
+ * widened to words first, each once for many uses, so that the loop over the sums is nothing but vpmaddwd and vpaddd
+ * (vpmaddubsw would saturate).  S16 with shift 0: they are words, and as the whole sum fits, it may wrap on the way.
  *
  * The weights of some blocks lie as [pair of inputs][16 output channels][2]; each pixel's inputs, its taps after each
  * other, as words in the same order.  What pads the order to whole groups meets zero weights and may be anything. */
@@ -19,7 +20,8 @@ enum {
 typedef struct cw_job {
     const conv_job *j;
     conv_store s;
-    int32_t tap;         /* words of a tap: whole groups of four channels */
+    int32_t size;        /* of an element of x, bytes */
+    int32_t tap;         /* words of a tap: whole groups of channels */
     int32_t runs, run;   /* runs of bytes in a row of taps, and their length */
     int32_t words;       /* words from run to run */
     int32_t k;           /* words of a pixel */
@@ -28,7 +30,9 @@ typedef struct cw_job {
     int flat;            /* pixels follow each other in x as in y */
     ptrdiff_t run_step;  /* from run to run in x */
     ptrdiff_t reach;     /* from a pixel's first tap to past the last byte read in whole vectors */
-    int16_t *x, *w;
+    int16_t *x;
+    int16_t *room;    /* for widened weights */
+    const int16_t *w; /* of the blocks under way */
 } cw_job;
 
 /* ---- weights ---- */
@@ -44,12 +48,15 @@ IPU_INLINE void cw_widen(int16_t *to, const int8_t *w)
                         _mm256_blend_epi16(_mm256_srli_epi32(even, 16), odd, 0xaa));
 }
 
-/* n blocks from `block` on. */
-static void cw_weights(const cw_job *c, int32_t block, int32_t n)
+/* n blocks from `block` on: S16 lie in the right order as they are. */
+static void cw_weights(cw_job *c, int32_t block, int32_t n)
 {
     const int8_t *w = c->j->w + block * c->j->block;
-    int16_t *to = c->w;
+    int16_t *to = c->room;
 
+    c->w = c->size == 2 ? (const int16_t *)(const void *)w : c->room;
+    if (c->size == 2)
+        return;
     for (int32_t i = 0; i < n * c->k; i += 4, w += 4 * CONV_LANES, to += 4 * CONV_LANES) {
         cw_widen(to, w);
         cw_widen(to + CONV_LANES, w + 2 * CONV_LANES);
@@ -58,31 +65,39 @@ static void cw_weights(const cw_job *c, int32_t block, int32_t n)
 
 /* ---- activations ---- */
 
-IPU_INLINE void cw_words(int16_t *to, const uint8_t *from)
+IPU_INLINE void cw_words(int16_t *to, const uint8_t *from, const int size)
 {
-    _mm256_storeu_si256((__m256i *)(void *)to,
-                        _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(const void *)from)));
+    const __m256i v = size == 2 ? _mm256_loadu_si256((const __m256i *)(const void *)from)
+                                : _mm256_cvtepu8_epi16(_mm_loadu_si128((const __m128i *)(const void *)from));
+    _mm256_storeu_si256((__m256i *)(void *)to, v);
 }
 
-/* n bytes and up to 15 more. */
-IPU_INLINE void cw_run(int16_t *to, const uint8_t *from, int32_t n)
+/* n elements and up to 15 more. */
+IPU_INLINE void cw_run_sized(int16_t *to, const uint8_t *from, int32_t n, const int size)
 {
     for (int32_t i = 0; i < n; i += 16)
-        cw_words(to + i, from + i);
+        cw_words(to + i, from + i * (ptrdiff_t)size, size);
 }
 
-/* n bytes, no more; whole vectors are written. */
-static void cw_run_exact(int16_t *to, const uint8_t *from, int32_t n)
+IPU_INLINE void cw_run(const cw_job *c, int16_t *to, const uint8_t *from, int32_t n)
 {
-    uint8_t last[16] = { 0 };
-    int32_t i = 0;
+    if (c->size == 2)
+        cw_run_sized(to, from, n, 2);
+    else
+        cw_run_sized(to, from, n, 1);
+}
 
-    for (; i + 16 <= n; i += 16)
-        cw_words(to + i, from + i);
-    if (i == n)
+/* n elements, no more; whole vectors are written. */
+static void cw_run_exact(const cw_job *c, int16_t *to, const uint8_t *from, int32_t n)
+{
+    const int32_t whole = n / 16 * 16;
+    uint8_t last[32] = { 0 };
+
+    cw_run(c, to, from, whole);
+    if (whole == n)
         return;
-    memcpy(last, from + i, (size_t)(n - i));
-    cw_words(to + i, last);
+    memcpy(last, from + (ptrdiff_t)whole * c->size, (size_t)((n - whole) * c->size));
+    cw_run(c, to + whole, last, 16);
 }
 
 /* A pixel with taps outside x, or at its very end. */
@@ -94,7 +109,7 @@ static void cw_pixel_edge(const cw_job *c, const conv_tile *t, int i, int16_t *t
     for (int32_t ky = 0; ky < r->kh; ky++)
         for (int32_t kx = 0; kx < r->kw; kx++, to += c->tap) {
             conv_tap(c->j, t, i, 1, ky, kx, &q);
-            cw_run_exact(to, q, r->x.c);
+            cw_run_exact(c, to, q, r->x.c);
         }
 }
 
@@ -111,14 +126,14 @@ static void cw_pixel(const cw_job *c, const conv_tile *t, int i, int16_t *to)
     for (int32_t ky = 0; ky < r->kh; ky++, row += (ptrdiff_t)r->dy * r->x.row) {
         const uint8_t *q = row;
         for (int32_t n = 0; n < c->runs; n++, q += c->run_step, to += c->words)
-            cw_run(to, q, c->run);
+            cw_run(c, to, q, c->run);
     }
 }
 
 static void cw_tile(const cw_job *c, const conv_tile *t, int n)
 {
-    if (c->flat && t->x[0] + n * c->k + 15 <= c->j->x_bytes)
-        cw_run(c->x, c->j->x + t->x[0], n * c->k);
+    if (c->flat && t->x[0] + (ptrdiff_t)(n * c->k + 15) * c->size <= c->j->x_bytes)
+        cw_run(c, c->x, c->j->x + t->x[0], n * c->k);
     else
         for (int i = 0; i < n; i++)
             cw_pixel(c, t, i, c->x + i * c->k);
@@ -204,10 +219,12 @@ static void cw_pixels(const cw_job *c, const conv_tile *t, int n, int32_t co, co
         { 0, cw_sum_1_1, cw_sum_2_1, cw_sum_3_1, cw_sum_4_1, cw_sum_5_1, cw_sum_6_1 },
         { 0, cw_sum_1_2, cw_sum_2_2, cw_sum_3_2, cw_sum_4_2, cw_sum_5_2, cw_sum_6_2 },
     };
-    const int32_t *bias = (const int32_t *)c->j->bias + co, left = c->j->r->y.c - co;
-    const int32_t many = left < CONV_LANES ? left : CONV_LANES;
+    const int32_t left = c->j->r->y.c - co, many = left < CONV_LANES ? left : CONV_LANES;
+    int32_t bias[CONV_LANES];
     __m256i sum[CW_PIXELS][2];
 
+    for (int i = 0; i < CONV_LANES; i++)
+        bias[i] = c->size == 2 ? (int32_t)((const int64_t *)c->j->bias)[co + i] : ((const int32_t *)c->j->bias)[co + i];
     for (int at = 0; at < n; at += CW_AT_ONCE)
         sum_of[many > 8][n - at < CW_AT_ONCE ? n - at : CW_AT_ONCE](c->x + at * c->k, c->k, w, bias, sum + at);
     if (c->plain && many % 8 == 0)
@@ -236,30 +253,31 @@ static void cw_rows(const cw_job *c, int32_t first, int32_t blocks, int32_t y0, 
 
 /* Whether the pixels of y follow each other in x as in y: a 1x1 convolution of a window without gaps but those of a
  * tap. */
-static int cw_is_flat(const ipu_conv *r, int32_t tap)
+static int cw_is_flat(const ipu_conv *r, ptrdiff_t tap)
 {
     return r->kh * r->kw == 1 && r->sy == 1 && r->sx == 1 && !r->py && !r->px && r->x.pix == tap &&
-           r->x.row == (ptrdiff_t)tap * r->x.w && (r->x.n == 1 || r->x.img == r->x.row * r->x.h) && r->y.w == r->x.w &&
+           r->x.row == tap * r->x.w && (r->x.n == 1 || r->x.img == r->x.row * r->x.h) && r->y.w == r->x.w &&
            r->y.h == r->x.h;
 }
 
 static void cw_start(cw_job *c, const conv_job *j)
 {
     const ipu_conv *r = j->r;
-    const int32_t ci = r->x.c;
+    const int32_t ci = r->x.c, size = ipu_type_bytes(r->x.type), group = 4 / size;
 
     c->j = j;
     c->s = conv_store_of(j);
-    c->tap = (ci + 3) / 4 * 4;
+    c->size = size;
+    c->tap = (ci + group - 1) / group * group;
     c->k = r->kh * r->kw * c->tap;
-    const int whole = r->dx == 1 && r->x.pix == c->tap; /* the taps of a row touch */
+    const int whole = r->dx == 1 && r->x.pix == (ptrdiff_t)c->tap * size; /* the taps of a row touch */
     c->runs = whole ? 1 : r->kw;
     c->run = whole ? r->kw * c->tap : ci;
     c->words = whole ? r->kw * c->tap : c->tap;
     c->run_step = (ptrdiff_t)r->dx * r->x.pix;
-    c->reach = (ptrdiff_t)j->reach_y * r->x.row + (c->runs - 1) * c->run_step + (c->run + 15) / 16 * 16;
-    c->blocks = CW_W / (c->k * CONV_LANES * 2);
-    c->flat = cw_is_flat(r, c->tap);
+    c->reach = (ptrdiff_t)j->reach_y * r->x.row + (c->runs - 1) * c->run_step + (c->run + 15) / 16 * 16 * size;
+    c->blocks = size == 2 ? c->all : CW_W / (c->k * CONV_LANES * 2);
+    c->flat = cw_is_flat(r, (ptrdiff_t)c->tap * size);
     c->plain = r->y.type == IPU_U8 && !j->add && !j->y2;
 }
 
@@ -287,12 +305,22 @@ static void cw_wide(cw_job *c, const conv_job *j, int32_t y0, int32_t y1)
     }
 }
 
+/* S16: whether 32 bits hold every sum.  Else, and in U8, whether there is room. */
+static int cw_takes(const conv_job *j, int32_t rows)
+{
+    const int wide = j->r->x.type == IPU_S16;
+    const int64_t k = j->block / CONV_LANES / (wide ? 2 : 1);
+
+    return (int64_t)rows * j->r->y.w >= CW_FEW && k * CW_PIXELS * 2 <= CW_X &&
+           (wide ? j->r->shift == 0 : j->block * 2 <= CW_W);
+}
+
 int ipu_conv_words_avx2(const conv_job *j, int32_t y0, int32_t y1)
 {
     int16_t x[CW_X / 2 + CW_SLACK], w[CW_W / 2];
-    cw_job c = { .x = x, .w = w, .all = (j->r->y.c + CONV_LANES - 1) / CONV_LANES };
+    cw_job c = { .x = x, .room = w, .all = (j->r->y.c + CONV_LANES - 1) / CONV_LANES };
 
-    if ((int64_t)(y1 - y0) * j->r->y.w < CW_FEW || j->block / CONV_LANES * CW_PIXELS * 2 > CW_X || j->block * 2 > CW_W)
+    if (!cw_takes(j, y1 - y0))
         return 0;
     if (conv_is_narrow(j->r))
         cw_narrow(&c, j, y0, y1);

@@ -1,6 +1,6 @@
 /* Depthwise convolution with AVX2, 32, 16 or 8 channels at a time: two taps side by side as words, one vpmaddwd for
  * both.  The last channels are done as the last eight, again where needed; fewer than eight go through a copy.  TAPS:
- * their number where it is known at compile time, or 0. */
+ * their number where it is known at compile time, or 0.  WIDE: 32 bits don't hold the sums. */
 #include "depthwise.h"
 #include "wide_avx2.h"
 
@@ -83,7 +83,7 @@ IPU_INLINE void dw_put(uint8_t *y, const __m256i *v, int type, int32_t n, const 
 
 /* Taps t and t + 1 of U units, added up. */
 IPU_INLINE void dw_step(const dw_block *b, const dw_walk *k, const ptrdiff_t *off, int t, wide *acc, const int type,
-                        const int U, const int FEW)
+                        const int U, const int FEW, const int WIDE)
 {
     const uint8_t *p = dw_at(k, off[t]), *q = dw_at(k, off[t + 1]);
     const int unit = 8 * ipu_type_bytes(type);
@@ -91,51 +91,56 @@ IPU_INLINE void dw_step(const dw_block *b, const dw_walk *k, const ptrdiff_t *of
     IPU_UNROLL for (int u = 0; u < U; u++)
     {
         const __m256i x = dw_pair(p + unit * u, q + unit * u, b->n, type, FEW), w = b->w[t / 2 * U + u];
-        if (type == IPU_U8)
-            acc[u].all = _mm256_add_epi32(acc[u].all, _mm256_madd_epi16(x, w));
-        else
+        if (WIDE)
             wide_add(&acc[u], x, w);
+        else
+            acc[u].all = _mm256_add_epi32(acc[u].all, _mm256_madd_epi16(x, w));
     }
 }
 
-/* The sums of one pixel of U units; bias included. */
-IPU_INLINE void dw_sum(const dw_block *b, const dw_walk *k, const ptrdiff_t *off, __m256i *sum, const int type,
-                       const int U, const int FEW, const int TAPS)
+/* What the sum of unit u starts from, and what it comes to. */
+IPU_INLINE __m256i dw_begin(const dw_block *b, int u, const int type, const int WIDE)
 {
-    const int32_t *bias32 = (const int32_t *)b->j->bias + b->c;
-    const int64_t *bias64 = (const int64_t *)b->j->bias + b->c;
+    if (WIDE)
+        return _mm256_setzero_si256();
+    if (type == IPU_S16)
+        return wide_low((const int64_t *)b->j->bias + b->c + 8 * u);
+    return _mm256_loadu_si256((const __m256i *)(const void *)((const int32_t *)b->j->bias + b->c + 8 * u));
+}
+
+IPU_INLINE __m256i dw_end(const dw_block *b, int u, const wide *acc, int taps, const int WIDE)
+{
+    return WIDE ? wide_narrow(acc, (const int64_t *)b->j->bias + b->c + 8 * u, (taps + 1) / 2, b->j->r->shift)
+                : acc->all;
+}
+
+/* One pixel of U units. */
+IPU_INLINE void dw_pixel(const dw_block *b, const dw_walk *k, const ptrdiff_t *off, const int type, const int U,
+                         const int FEW, const int TAPS, const int WIDE)
+{
     const int taps = TAPS ? TAPS : b->j->taps;
     wide acc[DW_UNITS];
+    __m256i v[DW_UNITS];
 
     IPU_UNROLL for (int u = 0; u < U; u++)
     {
+        acc[u].all = dw_begin(b, u, type, WIDE);
         acc[u].high = _mm256_setzero_si256();
-        acc[u].all = type == IPU_U8 ? _mm256_loadu_si256((const __m256i *)(const void *)(bias32 + 8 * u)) : acc[u].high;
     }
     if (TAPS) {
-        IPU_UNROLL for (int t = 0; t < TAPS; t += 2) dw_step(b, k, off, t, acc, type, U, FEW);
+        IPU_UNROLL for (int t = 0; t < TAPS; t += 2) dw_step(b, k, off, t, acc, type, U, FEW, WIDE);
     } else {
         for (int t = 0; t < taps; t += 2)
-            dw_step(b, k, off, t, acc, type, U, FEW);
+            dw_step(b, k, off, t, acc, type, U, FEW, WIDE);
     }
-    IPU_UNROLL for (int u = 0; u < U; u++) sum[u] =
-        type == IPU_U8 ? acc[u].all : wide_narrow(&acc[u], bias64 + 8 * u, (taps + 1) / 2, b->j->r->shift);
-}
-
-IPU_INLINE void dw_pixel(const dw_block *b, const dw_walk *k, const ptrdiff_t *off, const int type, const int U,
-                         const int FEW, const int TAPS)
-{
-    __m256i v[DW_UNITS];
-
-    dw_sum(b, k, off, v, type, U, FEW, TAPS);
     IPU_UNROLL for (int u = 0; u < U; u++) v[u] =
-        f256_requant(v[u], _mm256_loadu_ps(b->j->mult + b->c + 8 * u), &b->out);
+        f256_requant(dw_end(b, u, &acc[u], taps, WIDE), _mm256_loadu_ps(b->j->mult + b->c + 8 * u), &b->out);
     dw_put(k->y, v, b->j->r->y.type, b->n, U, FEW);
 }
 
 /* Rows [y0, y1) of 8 * U channels from c on. */
 IPU_INLINE void dw_channels(dw_block *b, int32_t c, int32_t y0, int32_t y1, const int type, const int U, const int FEW,
-                            const int TAPS)
+                            const int TAPS, const int WIDE)
 {
     const dw_job *j = b->j;
     const uint8_t *pad = j->pad + c * ipu_type_bytes(type);
@@ -152,29 +157,29 @@ IPU_INLINE void dw_channels(dw_block *b, int32_t c, int32_t y0, int32_t y1, cons
             const ptrdiff_t *off = dw_taps(j, &k, b->off, pad, edge);
             if (off == edge)
                 edge[j->taps] = edge[0]; /* an odd tap's partner meets zero weights; anything readable will do */
-            dw_pixel(b, &k, off, type, U, FEW, TAPS);
+            dw_pixel(b, &k, off, type, U, FEW, TAPS, WIDE);
         }
     }
 }
 
-IPU_INLINE void dw_all(dw_block *b, int32_t y0, int32_t y1, const int type, const int TAPS)
+IPU_INLINE void dw_all(dw_block *b, int32_t y0, int32_t y1, const int type, const int TAPS, const int WIDE)
 {
     const int32_t end = b->j->r->x.c;
     int32_t c = 0;
 
     for (; c + 32 <= end; c += 32)
-        dw_channels(b, c, y0, y1, type, 4, 0, TAPS);
+        dw_channels(b, c, y0, y1, type, 4, 0, TAPS, WIDE);
     for (; c + 16 <= end; c += 16)
-        dw_channels(b, c, y0, y1, type, 2, 0, TAPS);
+        dw_channels(b, c, y0, y1, type, 2, 0, TAPS, WIDE);
     for (; c + 8 <= end; c += 8)
-        dw_channels(b, c, y0, y1, type, 1, 0, TAPS);
+        dw_channels(b, c, y0, y1, type, 1, 0, TAPS, WIDE);
     if (c < end && end >= 8)
-        dw_channels(b, end - 8, y0, y1, type, 1, 0, TAPS);
+        dw_channels(b, end - 8, y0, y1, type, 1, 0, TAPS, WIDE);
     else if (c < end)
-        dw_channels(b, 0, y0, y1, type, 1, 1, TAPS);
+        dw_channels(b, 0, y0, y1, type, 1, 1, TAPS, WIDE);
 }
 
-IPU_INLINE void dw_run(const dw_job *j, int32_t y0, int32_t y1, const int type)
+IPU_INLINE void dw_run(const dw_job *j, int32_t y0, int32_t y1, const int type, const int WIDE)
 {
     dw_block b;
 
@@ -183,9 +188,9 @@ IPU_INLINE void dw_run(const dw_job *j, int32_t y0, int32_t y1, const int type)
     b.n = j->r->x.c < 8 ? j->r->x.c : 8;
     dw_offsets(j->r, b.off);
     if (j->taps == 9)
-        dw_all(&b, y0, y1, type, 9);
+        dw_all(&b, y0, y1, type, 9, WIDE);
     else
-        dw_all(&b, y0, y1, type, 0);
+        dw_all(&b, y0, y1, type, 0, WIDE);
 }
 
 IPU_KERNEL(ipu_depthwise_u8_avx2)
@@ -195,7 +200,7 @@ IPU_KERNEL(ipu_depthwise_u8_avx2)
     if (j.taps > DW_TAPS)
         ipu_depthwise_u8_c(rec, p, y0, y1);
     else
-        dw_run(&j, y0, y1, IPU_U8);
+        dw_run(&j, y0, y1, IPU_U8, 0);
 }
 
 IPU_KERNEL(ipu_depthwise_s16_avx2)
@@ -204,6 +209,8 @@ IPU_KERNEL(ipu_depthwise_s16_avx2)
 
     if (j.taps > DW_TAPS)
         ipu_depthwise_s16_c(rec, p, y0, y1);
+    else if (j.r->shift)
+        dw_run(&j, y0, y1, IPU_S16, 1);
     else
-        dw_run(&j, y0, y1, IPU_S16);
+        dw_run(&j, y0, y1, IPU_S16, 0);
 }

@@ -46,4 +46,14 @@ IPU_INLINE __m256i wide_narrow(const wide *s, const void *bias, int64_t steps, i
     return _mm256_permute4x64_epi64(_mm256_castps_si256(ab), 0xd8);
 }
 
+/* The low halves of eight S64: enough where the whole sum fits 32 bits, which may wrap on the way. */
+IPU_INLINE __m256i wide_low(const int64_t *bias)
+{
+    const __m256i a = _mm256_loadu_si256((const __m256i *)(const void *)bias);
+    const __m256i b = _mm256_loadu_si256((const __m256i *)(const void *)(bias + 4));
+    const __m256 ab = _mm256_shuffle_ps(_mm256_castsi256_ps(a), _mm256_castsi256_ps(b), 0x88);
+
+    return _mm256_permute4x64_epi64(_mm256_castps_si256(ab), 0xd8);
+}
+
 #endif
