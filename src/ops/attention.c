@@ -4,7 +4,7 @@
 
 #include "ops/spell.h"
 
-/* ---- heads -------------------------------------------------------------------------------------------------------- */
+/* ---- heads ---- */
 
 static const int64_t swap_heads[] = { 0, 2, 1, 3 };
 
@@ -44,7 +44,7 @@ static sgs_value *share_heads(sgs_spell *p, sgs_value *x, int64_t heads)
     return sgs_sp_reshape(p, sgs_sp_expand(p, sgs_sp_unsqueeze(p, x, 2), wide), 4, dim);
 }
 
-/* ---- what is masked ------------------------------------------------------------------------------------------------ */
+/* ---- what is masked ---- */
 
 typedef struct frame { /* query i stands at key offset + i and sees the keys left..right of it; -1: no bound */
     int64_t queries, keys, offset, left, right;
@@ -92,7 +92,7 @@ static sgs_value *add_mask(sgs_spell *p, sgs_value *x, sgs_value *mask)
     return mask ? sgs_sp_two(p, &sgs_op_add, x, mask) : x;
 }
 
-/* ---- Attention ------------------------------------------------------------------------------------------------------- */
+/* ---- Attention ---- */
 
 typedef struct attention {
     sgs_value *q, *k, *v, *past, *lengths;
@@ -145,7 +145,10 @@ static void read_attention(sgs_spell *p, attention *a)
 
 static sgs_value *masked(sgs_spell *p, const attention *a, sgs_value *x)
 {
-    const frame f = { .queries = a->q->dim[2], .keys = a->k->dim[2], .offset = a->past ? a->past->dim[2] : 0, .left = a->left,
+    const frame f = { .queries = a->q->dim[2],
+                      .keys = a->k->dim[2],
+                      .offset = a->past ? a->past->dim[2] : 0,
+                      .left = a->left,
                       .right = a->causal ? 0 : a->right };
     sgs_value *mask = optional(p, 3);
     if (a->lengths)
@@ -172,7 +175,8 @@ static sgs_status from_onnx_attention(sgs_import *im, const sgs_source_node *s, 
     stage[0] = sgs_sp_two(p, &sgs_op_matmul, sgs_sp_by(p, &sgs_op_mul, a.q, a.scale), k);
     stage[1] = stage[0];
     if (a.cap > 0)
-        stage[1] = sgs_sp_by(p, &sgs_op_mul, sgs_sp_one(p, &sgs_op_tanh, sgs_sp_by(p, &sgs_op_mul, stage[0], 1 / a.cap), NULL), a.cap);
+        stage[1] = sgs_sp_by(p, &sgs_op_mul,
+                             sgs_sp_one(p, &sgs_op_tanh, sgs_sp_by(p, &sgs_op_mul, stage[0], 1 / a.cap), NULL), a.cap);
     stage[2] = masked(p, &a, stage[1]);
     stage[3] = sgs_sp_one(p, &sgs_op_softmax, stage[2], &last);
     sgs_value *y = sgs_sp_two(p, &sgs_op_matmul, stage[3], v);
@@ -184,7 +188,7 @@ static sgs_status from_onnx_attention(sgs_import *im, const sgs_source_node *s, 
     return p->status;
 }
 
-/* ---- RotaryEmbedding ---------------------------------------------------------------------------------------------------- */
+/* ---- RotaryEmbedding ---- */
 
 /* The table's rows for each position, as [batch][1][sequence][half]. */
 static sgs_value *angles(sgs_spell *p, sgs_value *table, sgs_value *position, int64_t half)
@@ -211,8 +215,10 @@ static sgs_value *rotated(sgs_spell *p, sgs_value *x, sgs_value *cosine, sgs_val
 {
     const int64_t half = x->dim[3] / 2;
     sgs_value *a = half_of(p, x, half, interleaved, 0), *b = half_of(p, x, half, interleaved, 1);
-    sgs_value *re = sgs_sp_two(p, &sgs_op_sub, sgs_sp_two(p, &sgs_op_mul, a, cosine), sgs_sp_two(p, &sgs_op_mul, b, sine));
-    sgs_value *im = sgs_sp_two(p, &sgs_op_add, sgs_sp_two(p, &sgs_op_mul, a, sine), sgs_sp_two(p, &sgs_op_mul, b, cosine));
+    sgs_value *re =
+        sgs_sp_two(p, &sgs_op_sub, sgs_sp_two(p, &sgs_op_mul, a, cosine), sgs_sp_two(p, &sgs_op_mul, b, sine));
+    sgs_value *im =
+        sgs_sp_two(p, &sgs_op_add, sgs_sp_two(p, &sgs_op_mul, a, sine), sgs_sp_two(p, &sgs_op_mul, b, cosine));
     if (!interleaved)
         return sgs_sp_concat(p, 2, (sgs_value *[]){ re, im }, 3);
     sgs_value *both = sgs_sp_concat(p, 2, (sgs_value *[]){ sgs_sp_unsqueeze(p, re, 4), sgs_sp_unsqueeze(p, im, 4) }, 4);
@@ -247,8 +253,10 @@ static sgs_status from_onnx_rotary(sgs_import *im, const sgs_source_node *s, sgs
     return p->status;
 }
 
-/* ---- rows ---------------------------------------------------------------------------------------------------------------- */
+/* ---- rows ---- */
 
 static const sgs_op *const ops[] = { NULL };
-static const sgs_from onnx[] = { { "Attention", from_onnx_attention, 23 }, { "RotaryEmbedding", from_onnx_rotary, 23 }, { NULL, NULL, 0 } };
+static const sgs_from onnx[] = { { "Attention", from_onnx_attention, 23 },
+                                 { "RotaryEmbedding", from_onnx_rotary, 23 },
+                                 { NULL, NULL, 0 } };
 const sgs_family sgs_family_attention = { "attention", ops, onnx, NULL };

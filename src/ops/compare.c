@@ -1,4 +1,5 @@
-/* equal, less, greater, lessequal, greaterequal; and, or, xor, not; where: truth values, elementwise with numpy broadcasting. */
+/* equal, less, greater, lessequal, greaterequal; and, or, xor, not; where: truth values, elementwise with numpy
+ * broadcasting. */
 #include <math.h>
 #include <string.h>
 
@@ -9,13 +10,17 @@ static const struct compare {
     const sgs_op *op;
     const char *onnx;
 } table[] = {
-    { &sgs_op_equal, "Equal" },      { &sgs_op_less, "Less" },
-    { &sgs_op_greater, "Greater" },  { &sgs_op_lessequal, "LessOrEqual" },
-    { &sgs_op_greaterequal, "GreaterOrEqual" }, { &sgs_op_and, "And" },
-    { &sgs_op_or, "Or" },            { &sgs_op_xor, "Xor" },
+    { &sgs_op_equal, "Equal" },
+    { &sgs_op_less, "Less" },
+    { &sgs_op_greater, "Greater" },
+    { &sgs_op_lessequal, "LessOrEqual" },
+    { &sgs_op_greaterequal, "GreaterOrEqual" },
+    { &sgs_op_and, "And" },
+    { &sgs_op_or, "Or" },
+    { &sgs_op_xor, "Xor" },
 };
 
-/* ---- shapes --------------------------------------------------------------------------------------------------------------- */
+/* ---- shapes ---- */
 
 static bool is_logic(const sgs_op *op)
 {
@@ -61,7 +66,7 @@ static sgs_status where_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, 
     return SGS_OK;
 }
 
-/* ---- evaluation --------------------------------------------------------------------------------------------------------------- */
+/* ---- evaluation ---- */
 
 /* Numbers of any type as doubles and, where those are not exact, as integers. */
 typedef struct number {
@@ -72,18 +77,25 @@ typedef struct number {
 static number number_at(const sgs_tensor *t, int64_t i)
 {
     switch (t->type) {
-    case SGS_F32: return (number){ .real = (double)((const float *)t->data)[i] };
-    case SGS_F64: return (number){ .real = ((const double *)t->data)[i] };
-    case SGS_S64: return (number){ .whole = ((const int64_t *)t->data)[i] };
-    case SGS_S32: return (number){ .whole = ((const int32_t *)t->data)[i] };
-    case SGS_S8: return (number){ .whole = ((const int8_t *)t->data)[i] };
-    default: return (number){ .whole = ((const uint8_t *)t->data)[i] };
+    case SGS_F32:
+        return (number){ .real = (double)((const float *)t->data)[i] };
+    case SGS_F64:
+        return (number){ .real = ((const double *)t->data)[i] };
+    case SGS_S64:
+        return (number){ .whole = ((const int64_t *)t->data)[i] };
+    case SGS_S32:
+        return (number){ .whole = ((const int32_t *)t->data)[i] };
+    case SGS_S8:
+        return (number){ .whole = ((const int8_t *)t->data)[i] };
+    default:
+        return (number){ .whole = ((const uint8_t *)t->data)[i] };
     }
 }
 
 static bool holds(const sgs_op *op, number a, number b)
 {
-    const bool equal = a.real == b.real && a.whole == b.whole, less = a.real < b.real || a.whole < b.whole, greater = a.real > b.real || a.whole > b.whole;
+    const bool equal = a.real == b.real && a.whole == b.whole,
+               less = a.real < b.real || a.whole<b.whole, greater = a.real> b.real || a.whole > b.whole;
     if (op == &sgs_op_equal)
         return equal;
     if (op == &sgs_op_less || op == &sgs_op_lessequal)
@@ -102,14 +114,16 @@ static int64_t element(const int64_t *stride, const int64_t *index, int rank)
     return at;
 }
 
-static sgs_status compare_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
+static sgs_status compare_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st,
+                               sgs_diag *d)
 {
     (void)st, (void)d;
     int64_t sa[SGS_MAX_RANK], sb[SGS_MAX_RANK], index[SGS_MAX_RANK] = { 0 }, count = sgs_tensor_count(out);
     sgs_broadcast_strides(&in[0], out, sa);
     sgs_broadcast_strides(&in[1], out, sb);
     for (int64_t i = 0; i < count; i++) {
-        const number a = number_at(&in[0], element(sa, index, out->rank)), b = number_at(&in[1], element(sb, index, out->rank));
+        const number a = number_at(&in[0], element(sa, index, out->rank)),
+                     b = number_at(&in[1], element(sb, index, out->rank));
         ((uint8_t *)out->data)[i] = holds(n->op, a, b);
         sgs_next_index(index, out->rank, out->dim);
     }
@@ -134,13 +148,14 @@ static sgs_status where_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor
         sgs_broadcast_strides(&in[i], out, stride[i]);
     for (int64_t i = 0; i < count; i++) {
         const int k = ((const uint8_t *)in[0].data)[element(stride[0], index, out->rank)] ? 1 : 2;
-        memcpy((char *)out->data + (size_t)i * each, (const char *)in[k].data + (size_t)element(stride[k], index, out->rank) * each, each);
+        memcpy((char *)out->data + (size_t)i * each,
+               (const char *)in[k].data + (size_t)element(stride[k], index, out->rank) * each, each);
         sgs_next_index(index, out->rank, out->dim);
     }
     return SGS_OK;
 }
 
-/* ---- from ONNX ------------------------------------------------------------------------------------------------------------------- */
+/* ---- from ONNX ---- */
 
 static sgs_status from_onnx_compare(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
@@ -192,12 +207,19 @@ static sgs_status from_onnx_isinf(sgs_import *im, const sgs_source_node *s, sgs_
     return p->status;
 }
 
-/* ---- rows ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- rows ---- */
 
-#define ROW(op, inputs, rule, evaluation)                                                                                                   \
-    const sgs_op sgs_op_##op = {                                                                                                            \
-        .name = #op, .family = "compare", .nin_min = inputs, .nin_max = inputs, .nout = 1, .infer = rule, .eval = evaluation,               \
-        .permute = sgs_permute_elementwise, .kernel = "",                                                                                   \
+#define ROW(op, inputs, rule, evaluation)                                                                              \
+    const sgs_op sgs_op_##op = {                                                                                       \
+        .name = #op,                                                                                                   \
+        .family = "compare",                                                                                           \
+        .nin_min = inputs,                                                                                             \
+        .nin_max = inputs,                                                                                             \
+        .nout = 1,                                                                                                     \
+        .infer = rule,                                                                                                 \
+        .eval = evaluation,                                                                                            \
+        .permute = sgs_permute_elementwise,                                                                            \
+        .kernel = "",                                                                                                  \
     }
 ROW(equal, 2, compare_infer, compare_eval);
 ROW(less, 2, compare_infer, compare_eval);
@@ -210,11 +232,24 @@ ROW(xor, 2, compare_infer, compare_eval);
 ROW(not, 1, not_infer, not_eval);
 ROW(where, 3, where_infer, where_eval);
 
-static const sgs_op *const ops[] = { &sgs_op_equal, &sgs_op_less, &sgs_op_greater, &sgs_op_lessequal, &sgs_op_greaterequal, &sgs_op_and,
-                                     &sgs_op_or, &sgs_op_xor, &sgs_op_not, &sgs_op_where, NULL };
+static const sgs_op *const ops[] = {
+    &sgs_op_equal, &sgs_op_less, &sgs_op_greater, &sgs_op_lessequal, &sgs_op_greaterequal,
+    &sgs_op_and,   &sgs_op_or,   &sgs_op_xor,     &sgs_op_not,       &sgs_op_where,
+    NULL
+};
 static const sgs_from onnx[] = {
-    { "Equal", from_onnx_compare, 1 }, { "Less", from_onnx_compare, 1 }, { "Greater", from_onnx_compare, 1 }, { "LessOrEqual", from_onnx_compare, 12 },
-    { "GreaterOrEqual", from_onnx_compare, 12 }, { "And", from_onnx_compare, 1 }, { "Or", from_onnx_compare, 1 }, { "Xor", from_onnx_compare, 1 },
-    { "Not", from_onnx_not, 1 }, { "Where", from_onnx_where, 9 }, { "IsNaN", from_onnx_isnan, 9 }, { "IsInf", from_onnx_isinf, 10 }, { NULL, NULL, 0 },
+    { "Equal", from_onnx_compare, 1 },
+    { "Less", from_onnx_compare, 1 },
+    { "Greater", from_onnx_compare, 1 },
+    { "LessOrEqual", from_onnx_compare, 12 },
+    { "GreaterOrEqual", from_onnx_compare, 12 },
+    { "And", from_onnx_compare, 1 },
+    { "Or", from_onnx_compare, 1 },
+    { "Xor", from_onnx_compare, 1 },
+    { "Not", from_onnx_not, 1 },
+    { "Where", from_onnx_where, 9 },
+    { "IsNaN", from_onnx_isnan, 9 },
+    { "IsInf", from_onnx_isinf, 10 },
+    { NULL, NULL, 0 },
 };
 const sgs_family sgs_family_compare = { "compare", ops, onnx, NULL };

@@ -7,7 +7,8 @@ typedef struct cum_attr {
     int64_t axis, exclusive, reverse;
 } cum_attr;
 
-static const sgs_attr cum_attrs[] = { SGS_ATTR_I(cum_attr, axis), SGS_ATTR_I(cum_attr, exclusive), SGS_ATTR_I(cum_attr, reverse), SGS_ATTR_END };
+static const sgs_attr cum_attrs[] = { SGS_ATTR_I(cum_attr, axis), SGS_ATTR_I(cum_attr, exclusive),
+                                      SGS_ATTR_I(cum_attr, reverse), SGS_ATTR_END };
 
 static sgs_status cum_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
 {
@@ -22,7 +23,7 @@ static sgs_status cum_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sg
     return SGS_OK;
 }
 
-/* ---- evaluation: reals in double, integers modulo 2^64 ---------------------------------------------------------------------------- */
+/* ---- evaluation: reals in double, integers modulo 2^64 ---- */
 
 typedef struct acc {
     double real;
@@ -32,20 +33,32 @@ typedef struct acc {
 static acc read_at(const sgs_tensor *t, int64_t i)
 {
     switch (t->type) {
-    case SGS_F32: return (acc){ .real = (double)((const float *)t->data)[i] };
-    case SGS_F64: return (acc){ .real = ((const double *)t->data)[i] };
-    case SGS_S64: return (acc){ .whole = (uint64_t)((const int64_t *)t->data)[i] };
-    default: return (acc){ .whole = (uint64_t)((const int32_t *)t->data)[i] };
+    case SGS_F32:
+        return (acc){ .real = (double)((const float *)t->data)[i] };
+    case SGS_F64:
+        return (acc){ .real = ((const double *)t->data)[i] };
+    case SGS_S64:
+        return (acc){ .whole = (uint64_t)((const int64_t *)t->data)[i] };
+    default:
+        return (acc){ .whole = (uint64_t)((const int32_t *)t->data)[i] };
     }
 }
 
 static void write_at(sgs_tensor *t, int64_t i, acc v)
 {
     switch (t->type) {
-    case SGS_F32: ((float *)t->data)[i] = (float)v.real; break;
-    case SGS_F64: ((double *)t->data)[i] = v.real; break;
-    case SGS_S64: ((int64_t *)t->data)[i] = (int64_t)v.whole; break;
-    default: ((int32_t *)t->data)[i] = (int32_t)(uint32_t)v.whole; break;
+    case SGS_F32:
+        ((float *)t->data)[i] = (float)v.real;
+        break;
+    case SGS_F64:
+        ((double *)t->data)[i] = v.real;
+        break;
+    case SGS_S64:
+        ((int64_t *)t->data)[i] = (int64_t)v.whole;
+        break;
+    default:
+        ((int32_t *)t->data)[i] = (int32_t)(uint32_t)v.whole;
+        break;
     }
 }
 
@@ -57,7 +70,8 @@ static void one_line(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, i
     acc sum = { product, product };
     for (int64_t k = 0; k < count; k++) {
         const int64_t i = from + (a->reverse ? count - 1 - k : k) * step;
-        const acc v = read_at(in, i), next = product ? (acc){ sum.real * v.real, sum.whole * v.whole } : (acc){ sum.real + v.real, sum.whole + v.whole };
+        const acc v = read_at(in, i), next = product ? (acc){ sum.real * v.real, sum.whole * v.whole }
+                                                     : (acc){ sum.real + v.real, sum.whole + v.whole };
         write_at(out, i, a->exclusive ? sum : next);
         sum = next;
     }
@@ -75,7 +89,7 @@ static sgs_status cum_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *
     return SGS_OK;
 }
 
-/* ---- from ONNX ------------------------------------------------------------------------------------------------------------------- */
+/* ---- from ONNX ---- */
 
 static sgs_status from_onnx_cum(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
@@ -97,12 +111,21 @@ static sgs_status from_onnx_cum(sgs_import *im, const sgs_source_node *s, sgs_di
     return p->status;
 }
 
-/* ---- rows ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- rows ---- */
 
-#define ROW(op)                                                                                                                             \
-    const sgs_op sgs_op_##op = {                                                                                                            \
-        .name = #op, .family = "cumsum", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(cum_attr), .attr = cum_attrs,          \
-        .infer = cum_infer, .eval = cum_eval, .permute = sgs_permute_axis, .kernel = "",                                                    \
+#define ROW(op)                                                                                                        \
+    const sgs_op sgs_op_##op = {                                                                                       \
+        .name = #op,                                                                                                   \
+        .family = "cumsum",                                                                                            \
+        .nin_min = 1,                                                                                                  \
+        .nin_max = 1,                                                                                                  \
+        .nout = 1,                                                                                                     \
+        .attr_bytes = sizeof(cum_attr),                                                                                \
+        .attr = cum_attrs,                                                                                             \
+        .infer = cum_infer,                                                                                            \
+        .eval = cum_eval,                                                                                              \
+        .permute = sgs_permute_axis,                                                                                   \
+        .kernel = "",                                                                                                  \
     }
 ROW(cumsum);
 ROW(cumprod);

@@ -1,4 +1,5 @@
-/* gridsample: a picture of one to three spatial axes, channels last, read where a grid of [n][...][x, y, z] in -1 .. 1 points to. */
+/* gridsample: a picture of one to three spatial axes, channels last, read where a grid of [n][...][x, y, z] in -1 .. 1
+ * points to. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,10 +16,11 @@ typedef struct grid_attr {
 
 static const char *const filter_names[] = { "linear", "nearest", "cubic", NULL };
 static const char *const outside_names[] = { "zeros", "border", "reflection", NULL };
-static const sgs_attr grid_attrs[] = { SGS_ATTR_E(grid_attr, filter, filter_names), SGS_ATTR_E(grid_attr, outside, outside_names),
-                                       SGS_ATTR_I(grid_attr, corners), SGS_ATTR_END };
+static const sgs_attr grid_attrs[] = { SGS_ATTR_E(grid_attr, filter, filter_names),
+                                       SGS_ATTR_E(grid_attr, outside, outside_names), SGS_ATTR_I(grid_attr, corners),
+                                       SGS_ATTR_END };
 
-/* ---- shapes --------------------------------------------------------------------------------------------------------------- */
+/* ---- shapes ---- */
 
 static sgs_status grid_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
 {
@@ -30,7 +32,8 @@ static sgs_status grid_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, s
     if (axes < 1 || axes > 3)
         return sgs_fail(d, SGS_E_UNSUPPORTED, "expected one to three spatial axes, found %d", axes);
     if (grid->rank != x->rank || grid->dim[grid->rank - 1] != axes || grid->dim[0] != x->dim[0])
-        return sgs_fail(d, SGS_E_MODEL, "expected a grid of %d dimensions, [%lld,...,%d]", x->rank, (long long)x->dim[0], axes);
+        return sgs_fail(d, SGS_E_MODEL, "expected a grid of %d dimensions, [%lld,...,%d]", x->rank,
+                        (long long)x->dim[0], axes);
     sgs_shape_like(out, x);
     for (int i = 1; i <= axes; i++) {
         if (x->dim[i] < 1 || x->dim[i] > INT32_MAX || (a->corners != 0 && a->corners != 1))
@@ -40,12 +43,12 @@ static sgs_status grid_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, s
     return SGS_OK;
 }
 
-/* ---- coordinates ------------------------------------------------------------------------------------------------------------ */
+/* ---- coordinates ---- */
 
 typedef struct line { /* the pixels of one axis */
     const grid_attr *a;
     int64_t n;
-    float lo, hi;     /* where the picture ends */
+    float lo, hi; /* where the picture ends */
 } line;
 
 static line line_of(const grid_attr *a, int64_t n)
@@ -75,7 +78,8 @@ static float coordinate(const line *l, float at)
         x = rintf(x);
     if (isnan(x))
         return -4;
-    if (l->a->outside == BORDER && l->a->filter != CUBIC && (x < l->lo || x > l->hi)) /* a cubic filter's pixels are brought inside one by one */
+    if (l->a->outside == BORDER && l->a->filter != CUBIC &&
+        (x < l->lo || x > l->hi)) /* a cubic filter's pixels are brought inside one by one */
         x = x < 0 ? 0 : n - 1;
     if (l->a->outside == REFLECTION && isfinite(x))
         x = reflected(l, x);
@@ -94,7 +98,7 @@ static int64_t pixel(const line *l, int64_t i)
     return i < 0 ? 0 : i < l->n ? i : l->n - 1;
 }
 
-/* ---- taps: a point of the result is a weighted sum of a few pixels along each axis --------------------------------------------------- */
+/* ---- taps: a point of the result is a weighted sum of a few pixels along each axis ---- */
 
 typedef struct taps {
     int n;
@@ -121,10 +125,11 @@ static taps taps_at(const line *l, float at)
     return t;
 }
 
-/* ---- evaluation ------------------------------------------------------------------------------------------------------------------ */
+/* ---- evaluation ---- */
 
 /* Adds `weight` times the pixels below `at` that the axes from t on choose. */
-static void add_pixels(const line *l, const taps *t, int axes, const float *image, int64_t at, double weight, int64_t c, double *sum)
+static void add_pixels(const line *l, const taps *t, int axes, const float *image, int64_t at, double weight, int64_t c,
+                       double *sum)
 {
     if (!axes) {
         for (int64_t k = 0; k < c; k++)
@@ -165,7 +170,7 @@ static sgs_status grid_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor 
     return SGS_OK;
 }
 
-/* ---- from ONNX ------------------------------------------------------------------------------------------------------------------- */
+/* ---- from ONNX ---- */
 
 static sgs_status from_onnx_gridsample(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
@@ -191,11 +196,20 @@ static sgs_status from_onnx_gridsample(sgs_import *im, const sgs_source_node *s,
     return sgs_src_out(im, s, 0, y, d);
 }
 
-/* ---- row ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- row ---- */
 
 const sgs_op sgs_op_gridsample = {
-    .name = "gridsample", .family = "gridsample", .nin_min = 2, .nin_max = 2, .nout = 1, /* x, grid -> y */
-    .attr_bytes = sizeof(grid_attr), .attr = grid_attrs, .infer = grid_infer, .eval = grid_eval, .float_only = true, .kernel = "",
+    .name = "gridsample",
+    .family = "gridsample",
+    .nin_min = 2,
+    .nin_max = 2,
+    .nout = 1, /* x, grid -> y */
+    .attr_bytes = sizeof(grid_attr),
+    .attr = grid_attrs,
+    .infer = grid_infer,
+    .eval = grid_eval,
+    .float_only = true,
+    .kernel = "",
 };
 
 static const sgs_op *const ops[] = { &sgs_op_gridsample, NULL };

@@ -1,4 +1,5 @@
-/* gather_elements, gather_nd, scatter_elements, scatter_nd: single elements or slices taken from, or put where, run-time indices point. */
+/* gather_elements, gather_nd, scatter_elements, scatter_nd: single elements or slices taken from, or put where,
+ * run-time indices point. */
 #include <string.h>
 
 #include "ops/spell.h"
@@ -10,13 +11,16 @@ typedef struct index_attr {
 
 enum { REPLACE, ADD, MUL, MAX, MIN };
 static const char *const reduce_names[] = { "none", "add", "mul", "max", "min", NULL };
-static const sgs_attr index_attrs[] = { SGS_ATTR_I(index_attr, axis), SGS_ATTR_E(index_attr, reduce, reduce_names), SGS_ATTR_END };
+static const sgs_attr index_attrs[] = { SGS_ATTR_I(index_attr, axis), SGS_ATTR_E(index_attr, reduce, reduce_names),
+                                        SGS_ATTR_END };
 
-/* ---- shapes --------------------------------------------------------------------------------------------------------------- */
+/* ---- shapes ---- */
 
 static sgs_status check_index(const sgs_value *v, sgs_diag *d)
 {
-    return v->type == SGS_S32 || v->type == SGS_S64 ? SGS_OK : sgs_fail(d, SGS_E_MODEL, "indices: expected integers, found %s", sgs_type_name(v->type));
+    return v->type == SGS_S32 || v->type == SGS_S64
+               ? SGS_OK
+               : sgs_fail(d, SGS_E_MODEL, "indices: expected integers, found %s", sgs_type_name(v->type));
 }
 
 /* Indices within x but for one axis. */
@@ -25,7 +29,9 @@ static sgs_status check_elements(const sgs_value *x, const sgs_value *i, int64_t
     bool fits = i->rank == x->rank && axis >= 0 && axis < x->rank;
     for (int k = 0; k < x->rank && fits; k++)
         fits = k == axis || i->dim[k] <= x->dim[k];
-    return fits ? check_index(i, d) : sgs_fail(d, SGS_E_MODEL, "the indices' shape does not fit the input's along axis %lld", (long long)axis);
+    return fits ? check_index(i, d)
+                : sgs_fail(d, SGS_E_MODEL, "the indices' shape does not fit the input's along axis %lld",
+                           (long long)axis);
 }
 
 static sgs_status elements_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
@@ -51,14 +57,16 @@ static sgs_status gather_nd_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *o
     const int64_t batch = ((const index_attr *)n->attr)->axis, depth = i->rank ? i->dim[i->rank - 1] : 0;
     SGS_TRY(check_index(i, d));
     if (batch < 0 || batch >= i->rank || depth < 1 || batch + depth > x->rank)
-        return sgs_fail(d, SGS_E_MODEL, "indices of %lld numbers after %lld common axes do not fit %d dimensions", (long long)depth, (long long)batch, x->rank);
+        return sgs_fail(d, SGS_E_MODEL, "indices of %lld numbers after %lld common axes do not fit %d dimensions",
+                        (long long)depth, (long long)batch, x->rank);
     if (i->rank - 1 + x->rank - batch - depth > SGS_MAX_RANK)
         return sgs_fail(d, SGS_E_UNSUPPORTED, "at most %d dimensions are supported", SGS_MAX_RANK);
     out->type = x->type;
     out->rank = 0;
     for (int k = 0; k < i->rank - 1; k++) {
         if (k < batch && i->dim[k] != x->dim[k])
-            return sgs_fail(d, SGS_E_MODEL, "common axis %d has %lld and %lld elements", k, (long long)x->dim[k], (long long)i->dim[k]);
+            return sgs_fail(d, SGS_E_MODEL, "common axis %d has %lld and %lld elements", k, (long long)x->dim[k],
+                            (long long)i->dim[k]);
         out->dim[out->rank++] = i->dim[k];
     }
     for (int k = (int)(batch + depth); k < x->rank; k++)
@@ -80,7 +88,7 @@ static sgs_status scatter_nd_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *
     return fits ? SGS_OK : sgs_fail(d, SGS_E_MODEL, "the shapes of input, indices and updates do not fit each other");
 }
 
-/* ---- evaluation --------------------------------------------------------------------------------------------------------------- */
+/* ---- evaluation ---- */
 
 static sgs_status index_at(const sgs_tensor *t, int64_t k, int64_t size, int64_t *at, sgs_diag *d)
 {
@@ -92,11 +100,11 @@ static sgs_status index_at(const sgs_tensor *t, int64_t k, int64_t size, int64_t
 }
 
 /* Sums and products of integers are taken modulo 2^64. */
-#define MEET(T, W)                                                                                                                          \
-    for (int64_t i = 0; i < n; i++) {                                                                                                       \
-        T *y = (T *)to + i;                                                                                                                 \
-        const T u = ((const T *)from)[i], most = u > *y ? u : *y, least = u < *y ? u : *y;                                                  \
-        *y = how == ADD ? (T)((W)*y + (W)u) : how == MUL ? (T)((W)*y * (W)u) : how == MAX ? most : least;                                   \
+#define MEET(T, W)                                                                                                     \
+    for (int64_t i = 0; i < n; i++) {                                                                                  \
+        T *y = (T *)to + i;                                                                                            \
+        const T u = ((const T *)from)[i], most = u > *y ? u : *y, least = u < *y ? u : *y;                             \
+        *y = how == ADD ? (T)((W)*y + (W)u) : how == MUL ? (T)((W)*y * (W)u) : how == MAX ? most : least;              \
     }
 
 /* n elements meet those that are there; false: not of this type. */
@@ -107,18 +115,26 @@ static bool meet(sgs_type t, int64_t how, void *to, const void *from, int64_t n)
         return true;
     }
     switch (t) {
-    case SGS_F32: MEET(float, float) return true;
-    case SGS_F64: MEET(double, double) return true;
-    case SGS_S64: MEET(int64_t, uint64_t) return true;
-    case SGS_S32: MEET(int32_t, uint64_t) return true;
-    case SGS_S8: MEET(int8_t, uint64_t) return true;
-    case SGS_U8: MEET(uint8_t, uint64_t) return true;
-    default: return false;
+    case SGS_F32:
+        MEET(float, float) return true;
+    case SGS_F64:
+        MEET(double, double) return true;
+    case SGS_S64:
+        MEET(int64_t, uint64_t) return true;
+    case SGS_S32:
+        MEET(int32_t, uint64_t) return true;
+    case SGS_S8:
+        MEET(int8_t, uint64_t) return true;
+    case SGS_U8:
+        MEET(uint8_t, uint64_t) return true;
+    default:
+        return false;
     }
 }
 
 /* Along one axis; of the indices' elements, in[0]'s is read or, scattering, out's written. */
-static sgs_status elements_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
+static sgs_status elements_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st,
+                                sgs_diag *d)
 {
     (void)st;
     const index_attr *a = n->attr;
@@ -136,14 +152,16 @@ static sgs_status elements_eval(const sgs_node *n, const sgs_tensor *in, sgs_ten
         if (gather)
             memcpy((char *)out->data + i * each, (const char *)in->data + at * each, (size_t)each);
         else if (!meet(out->type, a->reduce, (char *)out->data + at * each, (const char *)in[2].data + i * each, 1))
-            return sgs_fail(d, SGS_E_UNSUPPORTED, "%s of type %s is not supported", n->op->name, sgs_type_name(out->type));
+            return sgs_fail(d, SGS_E_UNSUPPORTED, "%s of type %s is not supported", n->op->name,
+                            sgs_type_name(out->type));
         sgs_next_index(index, in[1].rank, in[1].dim);
     }
     return SGS_OK;
 }
 
 /* Where the slice lies that `depth` numbers from `from` on point to, after `batch` axes. */
-static sgs_status slice_at(const sgs_tensor *x, const sgs_tensor *i, int64_t from, int64_t batch, int64_t depth, int64_t *at, sgs_diag *d)
+static sgs_status slice_at(const sgs_tensor *x, const sgs_tensor *i, int64_t from, int64_t batch, int64_t depth,
+                           int64_t *at, sgs_diag *d)
 {
     *at = 0;
     for (int64_t k = 0; k < depth; k++) {
@@ -178,13 +196,15 @@ static sgs_status nd_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *o
         at = (at * slice + (batch ? i / (count / batches) * whole : 0)) * each;
         if (gather)
             memcpy((char *)out->data + i * slice * each, (const char *)in->data + at, (size_t)(slice * each));
-        else if (!meet(out->type, a->reduce, (char *)out->data + at, (const char *)in[2].data + i * slice * each, slice))
-            return sgs_fail(d, SGS_E_UNSUPPORTED, "%s of type %s is not supported", n->op->name, sgs_type_name(out->type));
+        else if (!meet(out->type, a->reduce, (char *)out->data + at, (const char *)in[2].data + i * slice * each,
+                       slice))
+            return sgs_fail(d, SGS_E_UNSUPPORTED, "%s of type %s is not supported", n->op->name,
+                            sgs_type_name(out->type));
     }
     return SGS_OK;
 }
 
-/* ---- from ONNX ------------------------------------------------------------------------------------------------------------------- */
+/* ---- from ONNX ---- */
 
 static sgs_status from_onnx_index(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
@@ -199,7 +219,9 @@ static sgs_status from_onnx_index(sgs_import *im, const sgs_source_node *s, sgs_
         p->status = sgs_src_choice(im, s, "reduction", reduce_names, &a.reduce, d);
     if (p->status != SGS_OK)
         return p->status;
-    const sgs_op *op = nd ? (scatter ? &sgs_op_scatter_nd : &sgs_op_gather_nd) : scatter ? &sgs_op_scatter_elements : &sgs_op_gather_elements;
+    const sgs_op *op = nd        ? (scatter ? &sgs_op_scatter_nd : &sgs_op_gather_nd)
+                       : scatter ? &sgs_op_scatter_elements
+                                 : &sgs_op_gather_elements;
     if (scatter && in[2]->type == SGS_S64 && in[0]->type == SGS_S32)
         in[2] = sgs_sp_cast(p, in[2], SGS_S32);
     if (scatter && in[2]->type == SGS_S32 && in[0]->type == SGS_S64)
@@ -209,21 +231,30 @@ static sgs_status from_onnx_index(sgs_import *im, const sgs_source_node *s, sgs_
     return sgs_src_out(im, s, 0, y, d);
 }
 
-/* ---- rows ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- rows ---- */
 
-#define ROW(op, inputs, rule, evaluation)                                                                                                   \
-    const sgs_op sgs_op_##op = {                                                                                                            \
-        .name = #op, .family = "index", .nin_min = inputs, .nin_max = inputs, .nout = 1, .attr_bytes = sizeof(index_attr),                  \
-        .attr = index_attrs, .infer = rule, .eval = evaluation, .kernel = "",                                                               \
+#define ROW(op, inputs, rule, evaluation)                                                                              \
+    const sgs_op sgs_op_##op = {                                                                                       \
+        .name = #op,                                                                                                   \
+        .family = "index",                                                                                             \
+        .nin_min = inputs,                                                                                             \
+        .nin_max = inputs,                                                                                             \
+        .nout = 1,                                                                                                     \
+        .attr_bytes = sizeof(index_attr),                                                                              \
+        .attr = index_attrs,                                                                                           \
+        .infer = rule,                                                                                                 \
+        .eval = evaluation,                                                                                            \
+        .kernel = "",                                                                                                  \
     }
 ROW(gather_elements, 2, elements_infer, elements_eval);
 ROW(scatter_elements, 3, elements_infer, elements_eval);
 ROW(gather_nd, 2, gather_nd_infer, nd_eval);
 ROW(scatter_nd, 3, scatter_nd_infer, nd_eval);
 
-static const sgs_op *const ops[] = { &sgs_op_gather_elements, &sgs_op_scatter_elements, &sgs_op_gather_nd, &sgs_op_scatter_nd, NULL };
+static const sgs_op *const ops[] = { &sgs_op_gather_elements, &sgs_op_scatter_elements, &sgs_op_gather_nd,
+                                     &sgs_op_scatter_nd, NULL };
 static const sgs_from onnx[] = {
-    { "GatherElements", from_onnx_index, 11 }, { "GatherND", from_onnx_index, 11 }, { "Scatter", from_onnx_index, 9 },
+    { "GatherElements", from_onnx_index, 11 },  { "GatherND", from_onnx_index, 11 },  { "Scatter", from_onnx_index, 9 },
     { "ScatterElements", from_onnx_index, 11 }, { "ScatterND", from_onnx_index, 11 }, { NULL, NULL, 0 },
 };
 const sgs_family sgs_family_index = { "index", ops, onnx, NULL };

@@ -1,11 +1,12 @@
-/* mod, fmod: what a division leaves, of the divisor's sign or of the dividend's; elementwise with numpy broadcasting. */
+/* mod, fmod: what a division leaves, of the divisor's sign or of the dividend's; elementwise with numpy broadcasting.
+ */
 #include <math.h>
 #include <string.h>
 
 #include "ops/arith.h"
 #include "ops/util.h"
 
-/* ---- shapes --------------------------------------------------------------------------------------------------------------- */
+/* ---- shapes ---- */
 
 static bool is_real(sgs_type t)
 {
@@ -22,7 +23,7 @@ static sgs_status mod_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sg
     return sgs_broadcast(n->in[0], n->in[1], out, d);
 }
 
-/* ---- evaluation --------------------------------------------------------------------------------------------------------------- */
+/* ---- evaluation ---- */
 
 static double real_at(const sgs_tensor *t, int64_t i)
 {
@@ -32,19 +33,29 @@ static double real_at(const sgs_tensor *t, int64_t i)
 static int64_t whole_at(const sgs_tensor *t, int64_t i)
 {
     switch (t->type) {
-    case SGS_S64: return ((const int64_t *)t->data)[i];
-    case SGS_S32: return ((const int32_t *)t->data)[i];
-    case SGS_S8: return ((const int8_t *)t->data)[i];
-    default: return ((const uint8_t *)t->data)[i];
+    case SGS_S64:
+        return ((const int64_t *)t->data)[i];
+    case SGS_S32:
+        return ((const int32_t *)t->data)[i];
+    case SGS_S8:
+        return ((const int8_t *)t->data)[i];
+    default:
+        return ((const uint8_t *)t->data)[i];
     }
 }
 
 static void put_whole(sgs_tensor *t, int64_t i, int64_t v)
 {
     switch (t->type) {
-    case SGS_S64: ((int64_t *)t->data)[i] = v; break;
-    case SGS_S32: ((int32_t *)t->data)[i] = (int32_t)v; break;
-    default: ((uint8_t *)t->data)[i] = (uint8_t)v; break;
+    case SGS_S64:
+        ((int64_t *)t->data)[i] = v;
+        break;
+    case SGS_S32:
+        ((int32_t *)t->data)[i] = (int32_t)v;
+        break;
+    default:
+        ((uint8_t *)t->data)[i] = (uint8_t)v;
+        break;
     }
 }
 
@@ -86,7 +97,7 @@ static sgs_status mod_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *
     return SGS_OK;
 }
 
-/* ---- from ONNX ------------------------------------------------------------------------------------------------------------------- */
+/* ---- from ONNX ---- */
 
 static sgs_status from_onnx_mod(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
@@ -95,12 +106,19 @@ static sgs_status from_onnx_mod(sgs_import *im, const sgs_source_node *s, sgs_di
     return sgs_from_onnx_arith(im, s, truncated ? &sgs_op_fmod : &sgs_op_mod, d);
 }
 
-/* ---- rows ----------------------------------------------------------------------------------------------------------------------------- */
+/* ---- rows ---- */
 
-#define ROW(op)                                                                                                                             \
-    const sgs_op sgs_op_##op = {                                                                                                            \
-        .name = #op, .family = "mod", .nin_min = 2, .nin_max = 2, .nout = 1, .infer = mod_infer, .eval = mod_eval,                          \
-        .permute = sgs_permute_elementwise, .kernel = "",                                                                                   \
+#define ROW(op)                                                                                                        \
+    const sgs_op sgs_op_##op = {                                                                                       \
+        .name = #op,                                                                                                   \
+        .family = "mod",                                                                                               \
+        .nin_min = 2,                                                                                                  \
+        .nin_max = 2,                                                                                                  \
+        .nout = 1,                                                                                                     \
+        .infer = mod_infer,                                                                                            \
+        .eval = mod_eval,                                                                                              \
+        .permute = sgs_permute_elementwise,                                                                            \
+        .kernel = "",                                                                                                  \
     }
 ROW(mod);
 ROW(fmod);

@@ -1,5 +1,5 @@
-/* nms: of each picture's boxes and each class's scores the best ones that overlap no better one too much, as rows of picture, class, box; of
- * static shape: rows that are not filled are -1. */
+/* nms: of each picture's boxes and each class's scores the best ones that overlap no better one too much, as rows of
+ * picture, class, box; of static shape: rows that are not filled are -1. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,10 +13,10 @@ typedef struct nms_attr {
     float score;    /* what scores no more is left out */
 } nms_attr;
 
-static const sgs_attr nms_attrs[] = { SGS_ATTR_I(nms_attr, most), SGS_ATTR_I(nms_attr, centre), SGS_ATTR_F(nms_attr, overlap), SGS_ATTR_F(nms_attr, score),
-                                      SGS_ATTR_END };
+static const sgs_attr nms_attrs[] = { SGS_ATTR_I(nms_attr, most), SGS_ATTR_I(nms_attr, centre),
+                                      SGS_ATTR_F(nms_attr, overlap), SGS_ATTR_F(nms_attr, score), SGS_ATTR_END };
 
-/* ---- shapes --------------------------------------------------------------------------------------------------------------- */
+/* ---- shapes ---- */
 
 static sgs_status nms_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
 {
@@ -27,7 +27,8 @@ static sgs_status nms_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sg
     SGS_TRY(sgs_need_rank(score, 3, "scores", d));
     if (box->dim[2] != 4 || score->dim[0] != box->dim[0] || score->dim[2] != box->dim[1])
         return sgs_fail(d, SGS_E_MODEL, "expected boxes of [pictures,boxes,4] and scores of [pictures,classes,boxes]");
-    if (a->most < 0 || a->most > box->dim[1] || box->dim[1] > INT32_MAX || (a->centre | 1) != 1 || isnan(a->overlap) || isnan(a->score))
+    if (a->most < 0 || a->most > box->dim[1] || box->dim[1] > INT32_MAX || (a->centre | 1) != 1 || isnan(a->overlap) ||
+        isnan(a->score))
         return sgs_fail(d, SGS_E_MODEL, "cannot choose %lld of %lld boxes", (long long)a->most, (long long)box->dim[1]);
     out->type = SGS_S32;
     out->rank = 2;
@@ -36,7 +37,7 @@ static sgs_status nms_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sg
     return SGS_OK;
 }
 
-/* ---- evaluation --------------------------------------------------------------------------------------------------------------- */
+/* ---- evaluation ---- */
 
 typedef struct corners {
     float y0, x0, y1, x1;
@@ -72,7 +73,8 @@ static int best_first(const void *p, const void *q)
 }
 
 /* One class of one picture; chosen: room for `most` numbers of boxes. */
-static int64_t choose(const nms_attr *a, const float *box, const float *score, int64_t n, candidate *list, int32_t *chosen)
+static int64_t choose(const nms_attr *a, const float *box, const float *score, int64_t n, candidate *list,
+                      int32_t *chosen)
 {
     int64_t candidates = 0, found = 0;
     for (int64_t i = 0; i < n; i++)
@@ -98,7 +100,8 @@ static sgs_status nms_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *
     int32_t *chosen = malloc((size_t)(a->most + 1) * sizeof *chosen), *to = out->data;
     for (int64_t i = 0; i < in[1].dim[0] * classes && list && chosen; i++) {
         const int64_t picture = i / classes;
-        const int64_t found = choose(a, (const float *)in->data + picture * boxes * 4, (const float *)in[1].data + i * boxes, boxes, list, chosen);
+        const int64_t found = choose(a, (const float *)in->data + picture * boxes * 4,
+                                     (const float *)in[1].data + i * boxes, boxes, list, chosen);
         for (int64_t k = 0; k < found; k++, to += 3) {
             to[0] = (int32_t)picture;
             to[1] = (int32_t)(i % classes);
@@ -113,7 +116,7 @@ static sgs_status nms_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *
     return ok ? SGS_OK : sgs_fail(d, SGS_E_LIMIT, "out of memory");
 }
 
-/* ---- from ONNX ------------------------------------------------------------------------------------------------------------------- */
+/* ---- from ONNX ---- */
 
 /* A threshold is a constant of one number, or left out. */
 static float threshold(sgs_spell *p, int i, float absent)
@@ -140,11 +143,20 @@ static sgs_status from_onnx_nms(sgs_import *im, const sgs_source_node *s, sgs_di
     return sgs_src_out(im, s, 0, y, d);
 }
 
-/* ---- row ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- row ---- */
 
 const sgs_op sgs_op_nms = {
-    .name = "nms", .family = "nms", .nin_min = 2, .nin_max = 2, .nout = 1, /* boxes, scores -> rows */ .attr_bytes = sizeof(nms_attr), .attr = nms_attrs,
-    .infer = nms_infer, .eval = nms_eval, .float_only = true, .kernel = "",
+    .name = "nms",
+    .family = "nms",
+    .nin_min = 2,
+    .nin_max = 2,
+    .nout = 1,
+    /* boxes, scores -> rows */ .attr_bytes = sizeof(nms_attr),
+    .attr = nms_attrs,
+    .infer = nms_infer,
+    .eval = nms_eval,
+    .float_only = true,
+    .kernel = "",
 };
 
 static const sgs_op *const ops[] = { &sgs_op_nms, NULL };

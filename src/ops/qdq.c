@@ -3,19 +3,20 @@
 
 #include "ops/spell.h"
 
-/* ---- scales along an axis ----------------------------------------------------------------------------------------------- */
+/* ---- scales along an axis ---- */
 
 typedef struct grid { /* how scales and zero points lie on a tensor */
     const sgs_value *x;
     int axis;
-    int64_t block;    /* 0: one number an index of the axis */
+    int64_t block; /* 0: one number an index of the axis */
 } grid;
 
 /* Each number for `block` elements of the axis, the last ones perhaps for fewer. */
 static sgs_value *in_blocks(sgs_spell *p, const grid *g, sgs_value *v)
 {
     int64_t covered = 0;
-    if (p->status == SGS_OK && (v->rank != g->x->rank || v->rank == SGS_MAX_RANK || !sgs_mul64(v->dim[g->axis], g->block, &covered) || covered < g->x->dim[g->axis]))
+    if (p->status == SGS_OK && (v->rank != g->x->rank || v->rank == SGS_MAX_RANK ||
+                                !sgs_mul64(v->dim[g->axis], g->block, &covered) || covered < g->x->dim[g->axis]))
         sgs_sp_fail(p, "scales of blocks must have the input's rank and cover its axis");
     if (p->status != SGS_OK)
         return v;
@@ -64,11 +65,20 @@ static sgs_value *centred(sgs_spell *p, sgs_value *x, sgs_value *zero)
 static bool range_of(sgs_type t, sgs_act_attr *r)
 {
     switch (t) {
-    case SGS_U8: *r = (sgs_act_attr){ 0, 255 }; return true;
-    case SGS_S8: *r = (sgs_act_attr){ -128, 127 }; return true;
-    case SGS_U16: *r = (sgs_act_attr){ 0, 65535 }; return true;
-    case SGS_S16: *r = (sgs_act_attr){ -32768, 32767 }; return true;
-    default: return false;
+    case SGS_U8:
+        *r = (sgs_act_attr){ 0, 255 };
+        return true;
+    case SGS_S8:
+        *r = (sgs_act_attr){ -128, 127 };
+        return true;
+    case SGS_U16:
+        *r = (sgs_act_attr){ 0, 65535 };
+        return true;
+    case SGS_S16:
+        *r = (sgs_act_attr){ -32768, 32767 };
+        return true;
+    default:
+        return false;
     }
 }
 
@@ -85,7 +95,7 @@ static sgs_value *stepped(sgs_spell *p, sgs_value *x, sgs_value *zero, sgs_type 
     return sgs_sp_cast(p, x, t == SGS_U16 || t == SGS_S16 ? SGS_S32 : t);
 }
 
-/* ---- QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear ------------------------------------------------------------------- */
+/* ---- QuantizeLinear, DequantizeLinear, DynamicQuantizeLinear ---- */
 
 /* The type of the zero point, else of output_dtype. */
 static sgs_type target(sgs_spell *p, const sgs_value *zero, int input)
@@ -136,7 +146,8 @@ static sgs_status from_onnx_dynamicquantizelinear(sgs_import *im, const sgs_sour
     sgs_value *x = sgs_sp_in(p, 0);
     if (p->status != SGS_OK)
         return p->status;
-    sgs_value *most = extreme(p, &sgs_op_reduce_max, &sgs_op_max, x), *least = extreme(p, &sgs_op_reduce_min, &sgs_op_min, x);
+    sgs_value *most = extreme(p, &sgs_op_reduce_max, &sgs_op_max, x),
+              *least = extreme(p, &sgs_op_reduce_min, &sgs_op_min, x);
     sgs_value *scale = sgs_sp_by(p, &sgs_op_div, sgs_sp_two(p, &sgs_op_sub, most, least), 255);
     sgs_value *down = sgs_sp_two(p, &sgs_op_sub, sgs_sp_number(p, 0), least);
     sgs_value *zero = stepped(p, sgs_sp_two(p, &sgs_op_div, down, scale), NULL, SGS_U8);
@@ -146,7 +157,7 @@ static sgs_status from_onnx_dynamicquantizelinear(sgs_import *im, const sgs_sour
     return p->status;
 }
 
-/* ---- products ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- products ---- */
 
 /* One number a row stands as a column. */
 static sgs_value *of_rows(sgs_spell *p, sgs_value *v)
@@ -231,7 +242,7 @@ static sgs_status from_onnx_qlinearconv(sgs_import *im, const sgs_source_node *s
     return p->status;
 }
 
-/* ---- rows --------------------------------------------------------------------------------------------------------------------------- */
+/* ---- rows ---- */
 
 static const sgs_op *const ops[] = { NULL };
 static const sgs_from onnx[] = {

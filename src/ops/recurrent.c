@@ -6,12 +6,12 @@
 
 #define MOST_STEPS 4096
 
-/* ---- activations ------------------------------------------------------------------------------------------------------ */
+/* ---- activations ---- */
 
 typedef struct function {
     const char *name; /* ONNX's */
     const sgs_op *op;
-    int numbers;      /* 0, 1: alpha, 2: alpha and beta */
+    int numbers; /* 0, 1: alpha, 2: alpha and beta */
     float alpha, beta;
 } function;
 
@@ -42,7 +42,8 @@ static sgs_value *apply(sgs_spell *p, const function *f, float clip, sgs_value *
         return sgs_sp_by(p, &sgs_op_mul, sgs_sp_one(p, f->op, sgs_sp_by(p, &sgs_op_mul, x, f->beta), NULL), f->alpha);
     if (f->op == &sgs_op_leakyrelu || f->op == &sgs_op_thresholdedrelu)
         return sgs_sp_one(p, f->op, x, &(sgs_alpha_attr){ f->alpha });
-    return sgs_sp_one(p, f->op, x, f->op == &sgs_op_sigmoid || f->op == &sgs_op_tanh ? NULL : &(sgs_lut_attr){ f->alpha, f->beta });
+    return sgs_sp_one(p, f->op, x,
+                      f->op == &sgs_op_sigmoid || f->op == &sgs_op_tanh ? NULL : &(sgs_lut_attr){ f->alpha, f->beta });
 }
 
 static bool same_word(sgs_span a, const char *b)
@@ -87,24 +88,24 @@ static void read_functions(sgs_spell *p, function *f, int each, int directions, 
     }
 }
 
-/* ---- a layer -------------------------------------------------------------------------------------------------------------- */
+/* ---- a layer ---- */
 
 enum { RNN = 1, GRU = 3, LSTM = 4 }; /* gates */
 enum { MOST_FUNCTIONS = 6 };
 
 typedef struct layer {
-    sgs_value *x;              /* [step][batch][element] */
+    sgs_value *x;                 /* [step][batch][element] */
     sgs_value *first_h, *first_c; /* [direction][batch][hidden], or NULL */
-    sgs_value *last_c;         /* what a direction ends with */
+    sgs_value *last_c;            /* what a direction ends with */
     int64_t steps, batch, hidden;
-    int64_t *length;           /* of each sequence, or NULL: all are whole */
+    int64_t *length; /* of each sequence, or NULL: all are whole */
     int gates, directions, functions;
     bool batch_first, linear, coupled;
     float clip;
     function f[MOST_FUNCTIONS];
 } layer;
 
-typedef struct weights { /* of one direction; products take them as [in][out] */
+typedef struct weights {        /* of one direction; products take them as [in][out] */
     sgs_value *w, *r, *wb, *rb; /* biases may be NULL */
     sgs_value *peephole[3];     /* input, output, forget, or NULL */
     const function *f;
@@ -150,7 +151,8 @@ static void read_lengths(sgs_spell *p, layer *l)
     if (!v || p->status != SGS_OK)
         return;
     if (sgs_value_count(v) != l->batch) {
-        sgs_sp_fail(p, "expected %lld sequence lengths, found %lld", (long long)l->batch, (long long)sgs_value_count(v));
+        sgs_sp_fail(p, "expected %lld sequence lengths, found %lld", (long long)l->batch,
+                    (long long)sgs_value_count(v));
         return;
     }
     l->length = sgs_alloc_n(p->im->g->arena, (size_t)l->batch + 1, sizeof *l->length);
@@ -163,7 +165,8 @@ static void read_lengths(sgs_spell *p, layer *l)
 
 static void read_layer(sgs_spell *p, layer *l)
 {
-    static const char *const usual[] = { "Sigmoid", "Tanh", "Tanh" }, *const words[] = { "forward", "reverse", "bidirectional", NULL };
+    static const char *const usual[] = { "Sigmoid", "Tanh", "Tanh" }, *const words[] = { "forward", "reverse",
+                                                                                         "bidirectional", NULL };
     int64_t direction = 0;
     sgs_value *x = sgs_sp_in(p, 0), *r = sgs_sp_in(p, 2);
     if (p->status == SGS_OK)
@@ -202,9 +205,11 @@ static void read_weights(sgs_spell *p, const layer *l, int direction, weights *w
 {
     static const int64_t turned[] = { 1, 0 };
     const int64_t wide = l->gates * l->hidden;
-    sgs_value *in = fit(p, sgs_sp_in(p, 1), "W", l->directions, wide, l->x->dim[2]), *again = fit(p, sgs_sp_in(p, 2), "R", l->directions, wide, l->hidden);
+    sgs_value *in = fit(p, sgs_sp_in(p, 1), "W", l->directions, wide, l->x->dim[2]),
+              *again = fit(p, sgs_sp_in(p, 2), "R", l->directions, wide, l->hidden);
     sgs_value *bias = fit(p, sgs_src_opt(p->im, p->s, 3), "B", l->directions, 2 * wide, 0);
-    sgs_value *peep = l->gates == LSTM ? fit(p, sgs_src_opt(p->im, p->s, 7), "P", l->directions, 3 * l->hidden, 0) : NULL;
+    sgs_value *peep =
+        l->gates == LSTM ? fit(p, sgs_src_opt(p->im, p->s, 7), "P", l->directions, 3 * l->hidden, 0) : NULL;
     *w = (weights){ .f = l->f + direction * l->functions };
     if (p->status != SGS_OK)
         return;
@@ -219,7 +224,8 @@ static void read_weights(sgs_spell *p, const layer *l, int direction, weights *w
         w->peephole[i] = sgs_sp_slice(p, row(p, peep, direction), 0, i * l->hidden, l->hidden, 1);
 }
 
-/* ---- cells: the next state from a step's share x [batch][gates * hidden], its input product, and the states before ------------------- */
+/* ---- cells: the next state from a step's share x [batch][gates * hidden], its input product, and the states before
+ * ---- */
 
 static sgs_value *rnn_cell(sgs_spell *p, const layer *l, const weights *w, sgs_value *x, sgs_value *h)
 {
@@ -257,7 +263,7 @@ static sgs_value *lstm_cell(sgs_spell *p, const layer *l, const weights *w, sgs_
     return product(p, g[1], apply(p, &w->f[2], 0, *c));
 }
 
-/* ---- unrolling --------------------------------------------------------------------------------------------------------------- */
+/* ---- unrolling ---- */
 
 /* 1 for sequences that reach this step, 0 for the others; NULL: all do. */
 static sgs_value *reached(sgs_spell *p, const layer *l, int64_t step)
@@ -296,14 +302,17 @@ static sgs_value *unroll(sgs_spell *p, layer *l, int direction, bool reverse, sg
 {
     weights w;
     read_weights(p, l, direction, &w);
-    sgs_value *h = l->first_h ? row(p, l->first_h, direction) : zeros(p, l), *c = l->first_c ? row(p, l->first_c, direction) : zeros(p, l);
+    sgs_value *h = l->first_h ? row(p, l->first_h, direction) : zeros(p, l),
+              *c = l->first_c ? row(p, l->first_c, direction) : zeros(p, l);
     if (p->status != SGS_OK)
         return l->x;
     sgs_value *shares = sum(p, sgs_sp_two(p, &sgs_op_matmul, l->x, w.w), w.wb);
     for (int64_t i = 0; i < l->steps && p->status == SGS_OK; i++) {
         const int64_t step = reverse ? l->steps - 1 - i : i;
         sgs_value *x = row(p, shares, step), *mask = reached(p, l, step), *old_c = c;
-        sgs_value *now = l->gates == RNN ? rnn_cell(p, l, &w, x, h) : l->gates == GRU ? gru_cell(p, l, &w, x, h) : lstm_cell(p, l, &w, x, h, &c);
+        sgs_value *now = l->gates == RNN   ? rnn_cell(p, l, &w, x, h)
+                         : l->gates == GRU ? gru_cell(p, l, &w, x, h)
+                                           : lstm_cell(p, l, &w, x, h, &c);
         c = l->gates == LSTM ? kept(p, mask, c, old_c) : c;
         h = kept(p, mask, now, h);
         y[step] = mask ? product(p, mask, now) : now;
@@ -321,7 +330,8 @@ static sgs_value *stacked(sgs_spell *p, const layer *l, sgs_value *const *v, int
     return sgs_sp_concat(p, l->directions, list, axis);
 }
 
-/* Y: [step][direction][batch][hidden], or [batch][step][direction][hidden]; y holds the steps of one direction after those of the other. */
+/* Y: [step][direction][batch][hidden], or [batch][step][direction][hidden]; y holds the steps of one direction after
+ * those of the other. */
 static void all_states(sgs_spell *p, const layer *l, sgs_value **y)
 {
     for (int64_t i = 0; i < l->steps && p->status == SGS_OK; i++) {
@@ -359,7 +369,7 @@ static sgs_status emit_layer(sgs_spell *p, int gates)
     return p->status;
 }
 
-/* ---- from ONNX ------------------------------------------------------------------------------------------------------------------ */
+/* ---- from ONNX ---- */
 
 static sgs_status from_onnx_recurrent(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
@@ -368,5 +378,8 @@ static sgs_status from_onnx_recurrent(sgs_import *im, const sgs_source_node *s, 
 }
 
 static const sgs_op *const ops[] = { NULL };
-static const sgs_from onnx[] = { { "RNN", from_onnx_recurrent, 1 }, { "GRU", from_onnx_recurrent, 1 }, { "LSTM", from_onnx_recurrent, 1 }, { NULL, NULL, 0 } };
+static const sgs_from onnx[] = { { "RNN", from_onnx_recurrent, 1 },
+                                 { "GRU", from_onnx_recurrent, 1 },
+                                 { "LSTM", from_onnx_recurrent, 1 },
+                                 { NULL, NULL, 0 } };
 const sgs_family sgs_family_recurrent = { "recurrent", ops, onnx, NULL };

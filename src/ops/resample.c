@@ -3,7 +3,7 @@
 #include <math.h>
 #include <string.h>
 
-/* ---- one axis ---------------------------------------------------------------------------------------------------------------- */
+/* ---- one axis ---- */
 
 typedef struct axis {
     const sgs_resample *r;
@@ -17,14 +17,21 @@ static double coordinate(const axis *a, int64_t at)
 {
     const double o = (double)at, in = (double)a->in, width = a->scale * in, half = (o + 0.5) / a->scale - 0.5;
     if (a->r->crop)
-        return a->first * (in - 1) + (a->out == 1 ? (a->last - a->first) * (in - 1) / 2 : o * (a->last - a->first) * (in - 1) / ((double)a->out - 1));
+        return a->first * (in - 1) + (a->out == 1 ? (a->last - a->first) * (in - 1) / 2
+                                                  : o * (a->last - a->first) * (in - 1) / ((double)a->out - 1));
     switch (a->r->coord) {
-    case SGS_COORD_ASYMMETRIC: return o / a->scale;
-    case SGS_COORD_ALIGN_CORNERS: return a->out == 1 ? 0 : o * (in - 1) / ((double)a->out - 1);
-    case SGS_COORD_PYTORCH_HALF_PIXEL: return a->out == 1 ? 0 : half;
-    case SGS_COORD_HALF_PIXEL_SYMMETRIC: return in / 2 * (1 - (double)a->out / width) + half;
-    case SGS_COORD_TF_HALF_PIXEL_FOR_NN: return (o + 0.5) / a->scale;
-    default: return half;
+    case SGS_COORD_ASYMMETRIC:
+        return o / a->scale;
+    case SGS_COORD_ALIGN_CORNERS:
+        return a->out == 1 ? 0 : o * (in - 1) / ((double)a->out - 1);
+    case SGS_COORD_PYTORCH_HALF_PIXEL:
+        return a->out == 1 ? 0 : half;
+    case SGS_COORD_HALF_PIXEL_SYMMETRIC:
+        return in / 2 * (1 - (double)a->out / width) + half;
+    case SGS_COORD_TF_HALF_PIXEL_FOR_NN:
+        return (o + 0.5) / a->scale;
+    default:
+        return half;
     }
 }
 
@@ -38,11 +45,16 @@ static double nearest(const axis *a, double x)
 {
     const double below = floor(x), part = x - below;
     switch (a->r->round) {
-    case SGS_ROUND_PREFER_CEIL: return part >= 0.5 ? below + 1 : below;
-    case SGS_ROUND_PREFER_FLOOR: return part > 0.5 ? below + 1 : below;
-    case SGS_ROUND_CEIL: return ceil(x);
-    case SGS_ROUND_SIMPLE: return a->scale < 1 ? ceil(x) : below;
-    default: return below;
+    case SGS_ROUND_PREFER_CEIL:
+        return part >= 0.5 ? below + 1 : below;
+    case SGS_ROUND_PREFER_FLOOR:
+        return part > 0.5 ? below + 1 : below;
+    case SGS_ROUND_CEIL:
+        return ceil(x);
+    case SGS_ROUND_SIMPLE:
+        return a->scale < 1 ? ceil(x) : below;
+    default:
+        return below;
     }
 }
 
@@ -72,7 +84,8 @@ static void fill_row(const axis *a, int64_t at, float *row, int64_t step)
         return;
     }
     const double narrow = a->r->antialias ? fmin(a->scale, 1) : 1;
-    const int64_t reach = (int64_t)ceil((a->r->kernel == SGS_KERNEL_CUBIC ? 2 : 1) / narrow), middle = (int64_t)floor(x);
+    const int64_t reach = (int64_t)ceil((a->r->kernel == SGS_KERNEL_CUBIC ? 2 : 1) / narrow),
+                  middle = (int64_t)floor(x);
     double sum = 0;
     for (int64_t i = middle - reach; i <= middle + reach + 1; i++)
         if (!a->r->exclude_outside || (i >= 0 && i < a->in))
@@ -98,7 +111,7 @@ static sgs_value *matrix(sgs_spell *p, const axis *a)
     return m;
 }
 
-/* ---- all axes ------------------------------------------------------------------------------------------------------------------- */
+/* ---- all axes ---- */
 
 static axis axis_of(const sgs_resample *r, const sgs_value *x, int k, const int64_t *size, const float *scale)
 {
@@ -155,7 +168,8 @@ static sgs_value *with_outside(sgs_spell *p, const axis *a, int rank, const int6
     return sgs_sp_two(p, &sgs_op_add, x, m);
 }
 
-sgs_value *sgs_emit_resampled(sgs_spell *p, const sgs_resample *r, sgs_value *x, const int64_t *size, const float *scale)
+sgs_value *sgs_emit_resampled(sgs_spell *p, const sgs_resample *r, sgs_value *x, const int64_t *size,
+                              const float *scale)
 {
     axis a[SGS_MAX_RANK];
     const int rank = x->rank;

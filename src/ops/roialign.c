@@ -1,20 +1,22 @@
-/* roialign: boxes of an NHWC picture, each cut into bins; a bin is the mean or the largest of points read between pixels. */
+/* roialign: boxes of an NHWC picture, each cut into bins; a bin is the mean or the largest of points read between
+ * pixels. */
 #include <math.h>
 
 #include "ops/util.h"
 
 typedef struct roi_attr {
-    int64_t size[2];  /* height and width of the result */
-    int64_t samples;  /* points along a bin's height and width; 0: as many as pixels are there, rounded up */
-    int64_t largest;  /* else the mean */
-    int64_t half;     /* pixels' middles lie at halves */
-    float scale;      /* of the boxes' coordinates */
+    int64_t size[2]; /* height and width of the result */
+    int64_t samples; /* points along a bin's height and width; 0: as many as pixels are there, rounded up */
+    int64_t largest; /* else the mean */
+    int64_t half;    /* pixels' middles lie at halves */
+    float scale;     /* of the boxes' coordinates */
 } roi_attr;
 
-static const sgs_attr roi_attrs[] = { SGS_ATTR_V(roi_attr, size, 2), SGS_ATTR_I(roi_attr, samples), SGS_ATTR_I(roi_attr, largest),
-                                      SGS_ATTR_I(roi_attr, half), SGS_ATTR_F(roi_attr, scale), SGS_ATTR_END };
+static const sgs_attr roi_attrs[] = { SGS_ATTR_V(roi_attr, size, 2), SGS_ATTR_I(roi_attr, samples),
+                                      SGS_ATTR_I(roi_attr, largest), SGS_ATTR_I(roi_attr, half),
+                                      SGS_ATTR_F(roi_attr, scale),   SGS_ATTR_END };
 
-/* ---- shapes --------------------------------------------------------------------------------------------------------------- */
+/* ---- shapes ---- */
 
 static sgs_status roi_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
 {
@@ -38,7 +40,7 @@ static sgs_status roi_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sg
     return SGS_OK;
 }
 
-/* ---- evaluation --------------------------------------------------------------------------------------------------------------- */
+/* ---- evaluation ---- */
 
 /* Where a point lies between two pixels of n; false: outside. */
 typedef struct between {
@@ -69,7 +71,8 @@ typedef struct span { /* a box along one axis */
 
 static span span_of(const roi_attr *a, int axis, float first, float last)
 {
-    const double offset = a->half ? 0.5 : 0, from = (double)first * (double)a->scale - offset, to = (double)last * (double)a->scale - offset;
+    const double offset = a->half ? 0.5 : 0, from = (double)first * (double)a->scale - offset,
+                 to = (double)last * (double)a->scale - offset;
     const double length = a->half ? to - from : fmax(to - from, 1);
     span s = { .start = from, .bin = length / (double)a->size[axis] };
     s.samples = a->samples ? a->samples : (int64_t)fmin(fmax(ceil(s.bin), 0), 4096);
@@ -77,7 +80,8 @@ static span span_of(const roi_attr *a, int axis, float first, float last)
 }
 
 /* One element of the result. */
-static float bin_of(const roi_attr *a, const sgs_tensor *x, const float *image, const span s[2], int64_t q, int64_t r, int64_t channel)
+static float bin_of(const roi_attr *a, const sgs_tensor *x, const float *image, const span s[2], int64_t q, int64_t r,
+                    int64_t channel)
 {
     double sum = 0, best = -INFINITY;
     for (int64_t i = 0; i < s[0].samples; i++)
@@ -88,7 +92,8 @@ static float bin_of(const roi_attr *a, const sgs_tensor *x, const float *image, 
             const bool inside = find(v, x->dim[1], &y) && find(u, x->dim[2], &z);
             double point = 0, most = inside ? -INFINITY : 0;
             for (int k = 0; k < 4 && inside; k++) {
-                const double part = y.weight[k / 2] * z.weight[k % 2] * (double)image[(y.at[k / 2] * x->dim[2] + z.at[k % 2]) * x->dim[3] + channel];
+                const double part = y.weight[k / 2] * z.weight[k % 2] *
+                                    (double)image[(y.at[k / 2] * x->dim[2] + z.at[k % 2]) * x->dim[3] + channel];
                 point += part;
                 most = part > most ? part : most;
             }
@@ -106,11 +111,13 @@ static sgs_status roi_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *
     const int64_t image = in->dim[1] * in->dim[2] * in->dim[3];
     float *to = out->data;
     for (int64_t i = 0; i < out->dim[0]; i++) {
-        const int64_t batch = in[2].type == SGS_S64 ? ((const int64_t *)in[2].data)[i] : ((const int32_t *)in[2].data)[i];
+        const int64_t batch =
+            in[2].type == SGS_S64 ? ((const int64_t *)in[2].data)[i] : ((const int32_t *)in[2].data)[i];
         const float *box = (const float *)in[1].data + 4 * i; /* x1, y1, x2, y2 */
         const span s[2] = { span_of(a, 0, box[1], box[3]), span_of(a, 1, box[0], box[2]) };
         if (batch < 0 || batch >= in->dim[0])
-            return sgs_fail(d, SGS_E_DATA, "batch index %lld lies outside %lld pictures", (long long)batch, (long long)in->dim[0]);
+            return sgs_fail(d, SGS_E_DATA, "batch index %lld lies outside %lld pictures", (long long)batch,
+                            (long long)in->dim[0]);
         for (int64_t q = 0; q < a->size[0]; q++)
             for (int64_t r = 0; r < a->size[1]; r++)
                 for (int64_t c = 0; c < in->dim[3]; c++)
@@ -119,11 +126,12 @@ static sgs_status roi_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *
     return SGS_OK;
 }
 
-/* ---- from ONNX ------------------------------------------------------------------------------------------------------------------- */
+/* ---- from ONNX ---- */
 
 static sgs_status from_onnx_roialign(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
-    static const char *const modes[] = { "avg", "max", NULL }, *const middles[] = { "output_half_pixel", "half_pixel", NULL };
+    static const char *const modes[] = { "avg", "max", NULL }, *const middles[] = { "output_half_pixel", "half_pixel",
+                                                                                    NULL };
     sgs_value *in[3], *y;
     roi_attr a = { .size = { 1, 1 }, .scale = 1, .half = s->opset >= 16 };
     for (int i = 0; i < 3; i++)
@@ -141,11 +149,19 @@ static sgs_status from_onnx_roialign(sgs_import *im, const sgs_source_node *s, s
     return sgs_src_out(im, s, 0, y, d);
 }
 
-/* ---- row ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- row ---- */
 
 const sgs_op sgs_op_roialign = {
-    .name = "roialign", .family = "roialign", .nin_min = 3, .nin_max = 3, .nout = 1, /* x, boxes, batch indices -> y */
-    .attr_bytes = sizeof(roi_attr), .attr = roi_attrs, .infer = roi_infer, .eval = roi_eval, .kernel = "",
+    .name = "roialign",
+    .family = "roialign",
+    .nin_min = 3,
+    .nin_max = 3,
+    .nout = 1, /* x, boxes, batch indices -> y */
+    .attr_bytes = sizeof(roi_attr),
+    .attr = roi_attrs,
+    .infer = roi_infer,
+    .eval = roi_eval,
+    .kernel = "",
 };
 
 static const sgs_op *const ops[] = { &sgs_op_roialign, NULL };

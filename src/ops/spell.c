@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* ---- nodes -------------------------------------------------------------------------------------------------------- */
+/* ---- nodes ---- */
 
 static sgs_value *emit(sgs_spell *p, const sgs_op *op, int n, sgs_value *const *in, const void *attr)
 {
@@ -156,7 +156,7 @@ sgs_value *sgs_sp_const(sgs_spell *p, sgs_type t, int rank, const int64_t *dim, 
     return sgs_const_new(p->im->g, t, rank, dim, *data, false);
 }
 
-/* ---- other source operators ------------------------------------------------------------------------------------------ */
+/* ---- other source operators ---- */
 
 /* Names of ours stay out of the graph. */
 sgs_value *sgs_sp_call(sgs_spell *p, const char *op, int n, sgs_value *const *in)
@@ -181,7 +181,7 @@ sgs_value *sgs_sp_call(sgs_spell *p, const char *op, int n, sgs_value *const *in
     return p->status == SGS_OK ? sgs_map_get(&p->im->values, made[0]) : in[0];
 }
 
-/* ---- the source node ------------------------------------------------------------------------------------------------ */
+/* ---- the source node ---- */
 
 sgs_value *sgs_sp_in(sgs_spell *p, int i)
 {
@@ -224,7 +224,7 @@ void sgs_sp_out(sgs_spell *p, int i, sgs_value *v)
         p->status = sgs_src_out(p->im, p->s, i, v, p->d);
 }
 
-/* ---- errors --------------------------------------------------------------------------------------------------------- */
+/* ---- errors ---- */
 
 void sgs_sp_fail(sgs_spell *p, const char *fmt, ...)
 {

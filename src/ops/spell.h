@@ -1,5 +1,5 @@
-/* Spelling a source operator out in operators of ours.  The first error stays in `status` and ends the emission: what is asked for afterwards gives
- * back its first operand, so that a caller looks at `status` once, at the end. */
+/* Spelling a source operator out in operators of ours.  The first error stays in `status` and ends the emission: what
+ * is asked for afterwards gives back its first operand, so that a caller looks at `status` once, at the end. */
 #ifndef SGS_OPS_SPELL_H
 #define SGS_OPS_SPELL_H
 

@@ -27,7 +27,6 @@
     X(mod) \
     X(nms) \
     X(norm) \
-    X(onehot) \
     X(pad) \
     X(pool) \
     X(prelu) \
@@ -42,6 +41,7 @@
     X(shape) \
     X(slice) \
     X(softmax) \
+    X(spelled) \
     X(topk) \
     X(transpose) \
     X(unpool)

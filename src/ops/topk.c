@@ -1,5 +1,5 @@
-/* topk, topk_index: the k largest or smallest elements along one axis, best first, and where they were; of equals, the one with the
- * lower index first. */
+/* topk, topk_index: the k largest or smallest elements along one axis, best first, and where they were; of equals, the
+ * one with the lower index first. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,9 +10,10 @@ typedef struct topk_attr {
     int64_t least; /* the smallest ones */
 } topk_attr;
 
-static const sgs_attr topk_attrs[] = { SGS_ATTR_I(topk_attr, axis), SGS_ATTR_I(topk_attr, k), SGS_ATTR_I(topk_attr, least), SGS_ATTR_END };
+static const sgs_attr topk_attrs[] = { SGS_ATTR_I(topk_attr, axis), SGS_ATTR_I(topk_attr, k),
+                                       SGS_ATTR_I(topk_attr, least), SGS_ATTR_END };
 
-/* ---- shapes --------------------------------------------------------------------------------------------------------------- */
+/* ---- shapes ---- */
 
 static sgs_status topk_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
 {
@@ -22,14 +23,15 @@ static sgs_status topk_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, s
     if (a->axis < 0 || a->axis >= x->rank)
         return sgs_fail(d, SGS_E_MODEL, "axis must lie in 0..%d, found %lld", x->rank - 1, (long long)a->axis);
     if (a->k < 0 || a->k > x->dim[a->axis] || x->dim[a->axis] > INT32_MAX || (a->least != 0 && a->least != 1))
-        return sgs_fail(d, SGS_E_MODEL, "cannot take %lld of %lld elements", (long long)a->k, (long long)x->dim[a->axis]);
+        return sgs_fail(d, SGS_E_MODEL, "cannot take %lld of %lld elements", (long long)a->k,
+                        (long long)x->dim[a->axis]);
     sgs_shape_like(out, x);
     out->type = n->op == &sgs_op_topk_index ? SGS_S32 : x->type;
     out->dim[a->axis] = a->k;
     return SGS_OK;
 }
 
-/* ---- evaluation --------------------------------------------------------------------------------------------------------------- */
+/* ---- evaluation ---- */
 
 typedef struct entry {
     double real;
@@ -63,25 +65,40 @@ static bool read_entry(const sgs_tensor *x, int64_t at, int32_t index, entry *e)
 {
     *e = (entry){ .index = index };
     switch (x->type) {
-    case SGS_F32: e->real = (double)((const float *)x->data)[at]; return true;
-    case SGS_F64: e->real = ((const double *)x->data)[at]; return true;
-    case SGS_S64: e->whole = ((const int64_t *)x->data)[at]; return true;
-    case SGS_S32: e->whole = ((const int32_t *)x->data)[at]; return true;
-    case SGS_S8: e->whole = ((const int8_t *)x->data)[at]; return true;
-    case SGS_U8: e->whole = ((const uint8_t *)x->data)[at]; return true;
-    default: return false;
+    case SGS_F32:
+        e->real = (double)((const float *)x->data)[at];
+        return true;
+    case SGS_F64:
+        e->real = ((const double *)x->data)[at];
+        return true;
+    case SGS_S64:
+        e->whole = ((const int64_t *)x->data)[at];
+        return true;
+    case SGS_S32:
+        e->whole = ((const int32_t *)x->data)[at];
+        return true;
+    case SGS_S8:
+        e->whole = ((const int8_t *)x->data)[at];
+        return true;
+    case SGS_U8:
+        e->whole = ((const uint8_t *)x->data)[at];
+        return true;
+    default:
+        return false;
     }
 }
 
 /* The first k of the sorted list, along one line of the result. */
-static void put(const sgs_node *n, const entry *list, const sgs_tensor *in, int64_t from, sgs_tensor *out, int64_t to, int64_t step)
+static void put(const sgs_node *n, const entry *list, const sgs_tensor *in, int64_t from, sgs_tensor *out, int64_t to,
+                int64_t step)
 {
     const size_t each = (size_t)sgs_type_bytes(in->type);
     for (int64_t i = 0; i < ((const topk_attr *)n->attr)->k; i++)
         if (n->op == &sgs_op_topk_index)
             ((int32_t *)out->data)[to + i * step] = list[i].index;
         else
-            memcpy((char *)out->data + (size_t)(to + i * step) * each, (const char *)in->data + (size_t)(from + list[i].index * step) * each, each);
+            memcpy((char *)out->data + (size_t)(to + i * step) * each,
+                   (const char *)in->data + (size_t)(from + list[i].index * step) * each, each);
 }
 
 static sgs_status topk_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
@@ -108,7 +125,7 @@ static sgs_status topk_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor 
     return ok ? SGS_OK : sgs_fail(d, SGS_E_LIMIT, "out of memory");
 }
 
-/* ---- from ONNX ------------------------------------------------------------------------------------------------------------------- */
+/* ---- from ONNX ---- */
 
 /* k as an attribute before opset 10, then as an input. */
 static sgs_status from_onnx_topk(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
@@ -121,7 +138,9 @@ static sgs_status from_onnx_topk(sgs_import *im, const sgs_source_node *s, sgs_d
         p->status = sgs_src_const_ints(s, k, count, 1, &found, d);
     if (p->status != SGS_OK)
         return p->status;
-    const topk_attr a = { .axis = sgs_sp_axis(p, "axis", -1, x->rank), .k = count[0], .least = !sgs_sp_int(p, "largest", 1) };
+    const topk_attr a = { .axis = sgs_sp_axis(p, "axis", -1, x->rank),
+                          .k = count[0],
+                          .least = !sgs_sp_int(p, "largest", 1) };
     if (sgs_sp_wants(p, 0))
         sgs_sp_out(p, 0, sgs_sp_one(p, &sgs_op_topk, x, &a));
     if (sgs_sp_wants(p, 1))
@@ -129,12 +148,21 @@ static sgs_status from_onnx_topk(sgs_import *im, const sgs_source_node *s, sgs_d
     return p->status;
 }
 
-/* ---- row ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- row ---- */
 
-#define ROW(op)                                                                                                                             \
-    const sgs_op sgs_op_##op = {                                                                                                            \
-        .name = #op, .family = "topk", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(topk_attr), .attr = topk_attrs,          \
-        .infer = topk_infer, .eval = topk_eval, .permute = sgs_permute_axis, .kernel = "",                                                  \
+#define ROW(op)                                                                                                        \
+    const sgs_op sgs_op_##op = {                                                                                       \
+        .name = #op,                                                                                                   \
+        .family = "topk",                                                                                              \
+        .nin_min = 1,                                                                                                  \
+        .nin_max = 1,                                                                                                  \
+        .nout = 1,                                                                                                     \
+        .attr_bytes = sizeof(topk_attr),                                                                               \
+        .attr = topk_attrs,                                                                                            \
+        .infer = topk_infer,                                                                                           \
+        .eval = topk_eval,                                                                                             \
+        .permute = sgs_permute_axis,                                                                                   \
+        .kernel = "",                                                                                                  \
     }
 ROW(topk);
 ROW(topk_index);

@@ -1,14 +1,19 @@
-/* maxpool_index: where the maxima of an NHWC picture's windows stood, as numbers of the channel-first tensor; unpool: elements put where such
- * numbers say, zeros elsewhere. */
+/* maxpool_index: where the maxima of an NHWC picture's windows stood, as numbers of the channel-first tensor; unpool:
+ * elements put where such numbers say, zeros elsewhere. */
 #include <string.h>
 
 #include "ops/spell.h"
 
-/* ---- maxpool_index ------------------------------------------------------------------------------------------------------------ */
+/* ---- maxpool_index ---- */
 
 static const sgs_attr index_attrs[] = {
-    SGS_ATTR_V(sgs_pool_attr, kernel, 2), SGS_ATTR_V(sgs_pool_attr, stride, 2), SGS_ATTR_V(sgs_pool_attr, pad, 4),
-    SGS_ATTR_I(sgs_pool_attr, count_pad), SGS_ATTR_V(sgs_pool_attr, dilation, 2), SGS_ATTR_I(sgs_pool_index_attr, by_columns), SGS_ATTR_END,
+    SGS_ATTR_V(sgs_pool_attr, kernel, 2),
+    SGS_ATTR_V(sgs_pool_attr, stride, 2),
+    SGS_ATTR_V(sgs_pool_attr, pad, 4),
+    SGS_ATTR_I(sgs_pool_attr, count_pad),
+    SGS_ATTR_V(sgs_pool_attr, dilation, 2),
+    SGS_ATTR_I(sgs_pool_index_attr, by_columns),
+    SGS_ATTR_END,
 };
 
 static sgs_status index_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
@@ -21,7 +26,8 @@ static sgs_status index_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, 
 }
 
 /* The best pixel of the window at row q, column r: its number in the picture. */
-static int64_t best_pixel(const sgs_pool_attr *a, const sgs_tensor *x, const float *image, int64_t channel, int64_t q, int64_t r)
+static int64_t best_pixel(const sgs_pool_attr *a, const sgs_tensor *x, const float *image, int64_t channel, int64_t q,
+                          int64_t r)
 {
     const int64_t h = x->dim[1], w = x->dim[2], c = x->dim[3];
     int64_t best = -1;
@@ -54,7 +60,7 @@ static sgs_status index_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor
     return SGS_OK;
 }
 
-/* ---- unpool -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- unpool ---- */
 
 static const sgs_attr unpool_attrs[] = { SGS_ATTR_VN(sgs_shape_attr, dim, SGS_MAX_RANK, n), SGS_ATTR_END };
 
@@ -90,9 +96,10 @@ static sgs_status unpool_eval(const sgs_node *n, const sgs_tensor *in, sgs_tenso
     return SGS_OK;
 }
 
-/* ---- from ONNX ------------------------------------------------------------------------------------------------------------------------- */
+/* ---- from ONNX ---- */
 
-/* What the windows cover, or output_shape, of which what the windows do not reach at the end is zeros; the indices are those of the former. */
+/* What the windows cover, or output_shape, of which what the windows do not reach at the end is zeros; the indices are
+ * those of the former. */
 static sgs_status from_onnx_unpool(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
@@ -133,15 +140,32 @@ static sgs_status from_onnx_unpool(sgs_import *im, const sgs_source_node *s, sgs
     return p->status;
 }
 
-/* ---- rows ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- rows ---- */
 
 const sgs_op sgs_op_maxpool_index = {
-    .name = "maxpool_index", .family = "unpool", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_pool_index_attr), .attr = index_attrs,
-    .infer = index_infer, .eval = index_eval, .float_only = true, .kernel = "",
+    .name = "maxpool_index",
+    .family = "unpool",
+    .nin_min = 1,
+    .nin_max = 1,
+    .nout = 1,
+    .attr_bytes = sizeof(sgs_pool_index_attr),
+    .attr = index_attrs,
+    .infer = index_infer,
+    .eval = index_eval,
+    .float_only = true,
+    .kernel = "",
 };
 const sgs_op sgs_op_unpool = {
-    .name = "unpool", .family = "unpool", .nin_min = 2, .nin_max = 2, .nout = 1, /* x, indices -> y */ .attr_bytes = sizeof(sgs_shape_attr),
-    .attr = unpool_attrs, .infer = unpool_infer, .eval = unpool_eval, .kernel = "",
+    .name = "unpool",
+    .family = "unpool",
+    .nin_min = 2,
+    .nin_max = 2,
+    .nout = 1,
+    /* x, indices -> y */ .attr_bytes = sizeof(sgs_shape_attr),
+    .attr = unpool_attrs,
+    .infer = unpool_infer,
+    .eval = unpool_eval,
+    .kernel = "",
 };
 
 static const sgs_op *const ops[] = { &sgs_op_maxpool_index, &sgs_op_unpool, NULL };

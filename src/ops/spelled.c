@@ -1,10 +1,11 @@
-/* OneHot, Hardmax, Trilu, Shrink, EyeLike, DepthToSpace, SpaceToDepth, LpPool: spelled out. */
+/* Operators without an op of their own, spelled out in others: OneHot, Hardmax, Trilu, Shrink, DepthToSpace,
+ * SpaceToDepth, LpPool. */
 #include <math.h>
 #include <string.h>
 
 #include "ops/spell.h"
 
-/* ---- indices against a count ---------------------------------------------------------------------------------------------- */
+/* ---- indices against a count ---- */
 
 /* 0 .. n - 1 along one axis of this rank. */
 static sgs_value *count_along(sgs_spell *p, sgs_type t, int rank, int axis, int64_t n)
@@ -49,9 +50,11 @@ static sgs_status from_onnx_onehot(sgs_import *im, const sgs_source_node *s, sgs
     sgs_value *count = p->status == SGS_OK ? count_along(p, t, x->rank, axis, n) : NULL;
     if (!count)
         return p->status;
-    sgs_value *zero = t == SGS_F32 ? sgs_sp_number(p, 0) : sgs_sp_integer(p, t, 0), *turn = t == SGS_F32 ? sgs_sp_number(p, (float)n) : sgs_sp_integer(p, t, n);
+    sgs_value *zero = t == SGS_F32 ? sgs_sp_number(p, 0) : sgs_sp_integer(p, t, 0),
+              *turn = t == SGS_F32 ? sgs_sp_number(p, (float)n) : sgs_sp_integer(p, t, n);
     x = sgs_sp_choose(p, sgs_sp_two(p, &sgs_op_less, x, zero), sgs_sp_two(p, &sgs_op_add, x, turn), x);
-    sgs_sp_out(p, 0, sgs_sp_choose(p, sgs_sp_two(p, &sgs_op_equal, x, count), value_of(p, values, 1), value_of(p, values, 0)));
+    sgs_sp_out(
+        p, 0, sgs_sp_choose(p, sgs_sp_two(p, &sgs_op_equal, x, count), value_of(p, values, 1), value_of(p, values, 0)));
     return p->status;
 }
 
@@ -82,7 +85,7 @@ static sgs_status from_onnx_hardmax(sgs_import *im, const sgs_source_node *s, sg
     return p->status;
 }
 
-/* ---- triangles ------------------------------------------------------------------------------------------------------------------- */
+/* ---- triangles ---- */
 
 static sgs_value *zero_like(sgs_spell *p, const sgs_value *x)
 {
@@ -117,7 +120,7 @@ static sgs_status from_onnx_trilu(sgs_import *im, const sgs_source_node *s, sgs_
     return p->status;
 }
 
-/* ---- Shrink -------------------------------------------------------------------------------------------------------------------------- */
+/* ---- Shrink ---- */
 
 static sgs_status from_onnx_shrink(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
@@ -126,13 +129,14 @@ static sgs_status from_onnx_shrink(sgs_import *im, const sgs_source_node *s, sgs
     const float bias = sgs_sp_float(p, "bias", 0), bound = sgs_sp_float(p, "lambd", 0.5f);
     if (!x)
         return p->status;
-    sgs_value *below = sgs_sp_two(p, &sgs_op_less, x, sgs_sp_number(p, -bound)), *above = sgs_sp_two(p, &sgs_op_greater, x, sgs_sp_number(p, bound));
+    sgs_value *below = sgs_sp_two(p, &sgs_op_less, x, sgs_sp_number(p, -bound)),
+              *above = sgs_sp_two(p, &sgs_op_greater, x, sgs_sp_number(p, bound));
     sgs_value *rest = sgs_sp_choose(p, above, sgs_sp_by(p, &sgs_op_sub, x, bias), sgs_sp_number(p, 0));
     sgs_sp_out(p, 0, sgs_sp_choose(p, below, sgs_sp_by(p, &sgs_op_add, x, bias), rest));
     return p->status;
 }
 
-/* ---- blocks of pixels ---------------------------------------------------------------------------------------------------------------- */
+/* ---- blocks of pixels ---- */
 
 static sgs_status from_onnx_depthtospace(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
@@ -149,7 +153,8 @@ static sgs_status from_onnx_depthtospace(sgs_import *im, const sgs_source_node *
         return p->status;
     const int64_t n = x->dim[0], c = x->dim[1] / (b * b), h = x->dim[2], w = x->dim[3], y[] = { n, c, h * b, w * b };
     const int64_t dcr[] = { n, b, b, c, h, w }, crd[] = { n, c, b, b, h, w };
-    x = sgs_sp_transpose(p, sgs_sp_reshape(p, x, 6, mode ? crd : dcr), mode ? (const int64_t[]){ 0, 1, 4, 2, 5, 3 } : (const int64_t[]){ 0, 3, 4, 1, 5, 2 });
+    x = sgs_sp_transpose(p, sgs_sp_reshape(p, x, 6, mode ? crd : dcr),
+                         mode ? (const int64_t[]){ 0, 1, 4, 2, 5, 3 } : (const int64_t[]){ 0, 3, 4, 1, 5, 2 });
     sgs_sp_out(p, 0, sgs_sp_reshape(p, x, 4, y));
     return p->status;
 }
@@ -163,13 +168,14 @@ static sgs_status from_onnx_spacetodepth(sgs_import *im, const sgs_source_node *
         sgs_sp_fail(p, "blocks of %lld do not fit the picture", (long long)b);
     if (p->status != SGS_OK)
         return p->status;
-    const int64_t n = x->dim[0], c = x->dim[1], h = x->dim[2] / b, w = x->dim[3] / b, y[] = { n, c * b * b, h, w }, apart[] = { n, c, h, b, w, b };
+    const int64_t n = x->dim[0], c = x->dim[1], h = x->dim[2] / b, w = x->dim[3] / b, y[] = { n, c * b * b, h, w },
+                  apart[] = { n, c, h, b, w, b };
     x = sgs_sp_transpose(p, sgs_sp_reshape(p, x, 6, apart), (const int64_t[]){ 0, 3, 5, 1, 2, 4 });
     sgs_sp_out(p, 0, sgs_sp_reshape(p, x, 4, y));
     return p->status;
 }
 
-/* ---- LpPool ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- LpPool ---- */
 
 static sgs_value *to_power(sgs_spell *p, sgs_value *x, float e)
 {
@@ -184,7 +190,8 @@ static sgs_status from_onnx_lppool(sgs_import *im, const sgs_source_node *s, sgs
     sgs_window2d w = { 0 };
     const float e = (float)sgs_sp_int(p, "p", 2);
     if (p->status == SGS_OK && x->rank != 3 && x->rank != 4)
-        sgs_sp_refuse(p, "only 1-D and 2-D pooling is supported: expected an input of 3 or 4 dimensions, found %d", x->rank);
+        sgs_sp_refuse(p, "only 1-D and 2-D pooling is supported: expected an input of 3 or 4 dimensions, found %d",
+                      x->rank);
     if (p->status != SGS_OK)
         return p->status;
     SGS_TRY(sgs_src_window(im, s, x, &w, sgs_sp_int(p, "ceil_mode", 0) != 0, d));
@@ -217,7 +224,7 @@ static sgs_status from_onnx_globallppool(sgs_import *im, const sgs_source_node *
     return p->status;
 }
 
-/* ---- rows ---------------------------------------------------------------------------------------------------------------------------- */
+/* ---- rows ---- */
 
 static const sgs_op *const ops[] = { NULL };
 static const sgs_from onnx[] = {
@@ -231,4 +238,4 @@ static const sgs_from onnx[] = {
     { "GlobalLpPool", from_onnx_globallppool, 2 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_onehot = { "onehot", ops, onnx, NULL };
+const sgs_family sgs_family_spelled = { "spelled", ops, onnx, NULL };
