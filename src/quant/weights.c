@@ -133,7 +133,7 @@ static totals convert(sgs_qweights *q, int64_t o, float scale, double limit)
 
 static bool is_narrow(const sgs_qweights *q)
 {
-    return q->wide && q->taps * q->inputs <= NARROW_TERMS;
+    return q->wide && !q->parts && q->taps * q->inputs <= NARROW_TERMS;
 }
 
 /* The scale at which channel o's sums fit 32 bits. */
