@@ -343,8 +343,7 @@ static PyObject *model_get_output(PyObject *self, PyObject *args)
     Py_RETURN_NONE;
 }
 
-/* ---- log lines: kept while the interpreter's lock is free, a list of (is a warning, text) afterwards
- * ------------------ */
+/* ---- log lines: kept while the interpreter's lock is free, afterwards a list ----------------------------------- */
 
 typedef struct lines {
     char *p; /* each "w" or " ", its text, a NUL */
@@ -364,7 +363,7 @@ static void keep_line(void *user, bool warning, const char *line)
     l->n += n;
 }
 
-/* The list; frees l. */
+/* Of (is a warning, text); frees l. */
 static PyObject *line_list(lines *l)
 {
     PyObject *list = PyList_New(0);
