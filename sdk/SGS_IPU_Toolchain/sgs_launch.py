@@ -18,15 +18,12 @@ def find():
 
 
 def provide_package():
-    """Makes `import calibrator_custom` work: nothing where it does already; else from beside this folder, installed or in the source tree."""
-    try:
-        import calibrator_custom  # noqa: F401
-    except ImportError as error:
-        here = pathlib.Path(__file__).resolve().parent
-        places = [p for p in (here.parent / "python", here.parents[1] / "python") if (p / "calibrator_custom").is_dir()]
-        if not places or error.name != "calibrator_custom":
-            raise
-        sys.path.insert(0, str(places[0]))
+    """`import calibrator_custom` finds the package that belongs to this folder, installed or in the source tree; where there is none, Python's own."""
+    here = pathlib.Path(__file__).resolve().parent
+    for place in (here.parent / "python", here.parents[1] / "python"):
+        if (place / "calibrator_custom").is_dir():
+            sys.path.insert(0, str(place))
+            return
 
 
 def run(command):
