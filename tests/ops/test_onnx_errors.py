@@ -313,6 +313,41 @@ def test_layouts(tmp_path):
     assert "f32[1,3,8,8]" in as_it_is.splitlines()[0] and '"y" f32[1,4,6,6]' in as_it_is
 
 
+# ---- more operators: opset, operator, inputs, initializers, outputs, attributes, the message ----
+
+MORE = [
+    (22, "LpNormalization", "x", {}, "y", {"p": 3}, "p must be 1 or 2, found 3"),
+    (22, "Gelu", "x", {}, "y", {"approximate": "roughly"}, "approximate must be none or tanh"),
+    (13, "Resize", "x  s", {"s": ints(1, 1, 2, 2)}, "y", {}, "the scales must be float numbers"),
+    (13, "Resize", "x  s", {"s": np.array([1, 1, 0, 2], np.float32)}, "y", {}, "cannot scale axis 2 of 8 by 0"),
+    (7, "Upsample", "x", {}, "y", {"scales": 2}, "scales must be a list of numbers"),
+    (13, "Split", "x n", {"n": ints(1, 1, 2)}, "y z", {"axis": 1}, "2 outputs, but split lists 3 sizes"),
+    (13, "Split", "x n", {"n": ints(5, -1)}, "y z", {"axis": 1}, "part 1 has the negative size -1"),
+    (13, "Split", "x n", {"n": ints(1, 2)}, "y z", {"axis": 1}, "the parts add up to 3, the axis has 4"),
+    (13, "CumSum", "x a", {"a": ints()}, "y", {}, "expected one axis"),
+    (20, "GridSample", "x g", {"g": real(1, 2, 2, 2, 2, 4)}, "y", {}, "expected a grid of 4 dimensions"),
+    (13, "Range", "x a b", {"a": np.float32(1), "b": np.float32(2)}, "y", {}, "'x' is not one constant number"),
+    (13, "MaxPool", "x", {}, "y", {"kernel_shape": [2, 2], "strides": [1, 1], "pads": [0, 0, 2, 2], "auto_pad": "SAME"}, "auto_pad must be NOTSET, VALID, SAME_UPPER or SAME_LOWER, found 'SAME'"),
+    (13, "Tile", "x r", {"r": ints(1, 1, -2, 1)}, "y", {}, "-2"),
+    (13, "Squeeze", "x a", {"a": ints(1)}, "y", {}, "axis 1 has 4 elements; only axes of one can be squeezed"),
+    (13, "PRelu", "x s", {"s": real(3)}, "y", {}, "[3]"),
+    (23, "Attention", "x k v", {"k": real(2, 3), "v": real(2, 3)}, "y", {}, "0 heads do not fit an input of 2 dimensions"),
+    (13, "ConvTranspose", "x w", {"w": real(4, 2, 3, 3)}, "y", {"pads": [9, 9, 9, 9]}, "height: the padding takes all of the result away"),
+]
+
+
+@pytest.mark.parametrize("opset,op,ins,inits,outs,attrs,message", MORE)
+def test_more_operators(opset, op, ins, inits, outs, attrs, message, tmp_path):
+    n = helper.make_node(op, ins.split(" "), outs.split(), name="the_node", **attrs)
+    text = refused(model([n], {"x": (F, [1, 4, 8, 8])}, outs.split(), inits, opset), tmp_path, message)
+    assert "layer 'the_node'" in text, text
+
+
+def test_an_output_that_no_input_reaches(tmp_path):
+    m = model([helper.make_node("Relu", ["x"], ["y"]), helper.make_node("Neg", ["c"], ["z"])], {"x": (F, [2])}, ["y", "z"], {"c": real(3)})
+    refused(m, tmp_path, "output 'z' is constant: it does not depend on any input")
+
+
 # ---- external data ----
 
 def with_external(location, **entries):
