@@ -43,17 +43,51 @@ static void join(sgs_quantizer *q, const sgs_value *a, const sgs_value *b)
     q->group[ra > rb ? ra : rb] = ra > rb ? rb : ra;
 }
 
+const char *const sgs_ordering = "channel order";
+
 /* ---- images ------------------------------------------------------------------------------------------------------------------------ */
 
-/* Image inputs and their transposes keep the pixels' own quantization. */
+/* Image inputs, their transposes and what puts their channels in order keep the pixels' own quantization. */
 static void mark_images(sgs_quantizer *q)
 {
     for (int i = 0; i < q->g->nin; i++)
         if (q->o->in[i].image)
             q->image[q->g->in[i]->id] = (uint8_t)(i + 1);
-    for (sgs_node *n = q->g->first; n; n = n->next)
-        if (n->op == &sgs_op_transpose && q->image[n->in[0]->id])
-            q->image[n->out[0]->id] = q->image[n->in[0]->id];
+    for (const sgs_node *n = q->g->first; n; n = n->next) {
+        const bool ordering = n->name == sgs_ordering;
+        if ((n->op != &sgs_op_transpose && !ordering) || !q->image[n->in[0]->id])
+            continue;
+        q->image[n->out[0]->id] = q->image[n->in[0]->id];
+        q->ordered[n->out[0]->id] = ordering || q->ordered[n->in[0]->id];
+    }
+}
+
+
+/* Whether something else than convolutions reads v, or a transpose of it. */
+static bool read_by_others(const sgs_graph *g, const sgs_value *v)
+{
+    for (const sgs_node *n = g->first; n; n = n->next)
+        for (int i = 0; i < n->nin; i++)
+            if (n->in[i] == v && !(i == 0 && sgs_is_conv(n)) && (n->op != &sgs_op_transpose || read_by_others(g, n->out[0])))
+                return true;
+    return false;
+}
+
+void sgs_order_images(sgs_graph *g, const sgs_qoptions *o)
+{
+    static const int32_t reversed[3] = { 2, 1, 0 };
+    static const int64_t three = 3;
+    for (int i = 0; i < g->nin; i++) {
+        sgs_value *v = g->in[i];
+        if (!o->in[i].image || !o->in[i].swap || v->rank != 4 || v->dim[o->in[i].channel_axis] != 3 || !read_by_others(g, v))
+            continue;
+        const sgs_axis_attr a = { o->in[i].channel_axis };
+        sgs_value *y = sgs_value_like(g, v), *in[2] = { v, sgs_const_new(g, SGS_S32, 1, &three, reversed, true) };
+        sgs_replace_uses(g, v, y);
+        sgs_node *n = sgs_node_new(g, g->first, &sgs_op_gather, 2, in, &a);
+        sgs_node_set_out(g, n, 1, &y);
+        n->name = sgs_ordering;
+    }
 }
 
 static bool from_image(const sgs_quantizer *q, const sgs_value *v)
@@ -235,8 +269,10 @@ int sgs_quantize_refused(sgs_graph *g, void (*refused)(void *user, const sgs_nod
 sgs_status sgs_plan_types(sgs_quantizer *q, sgs_diag *d)
 {
     int n = q->g->nvalue + 1;
+    q->nplan = q->g->nvalue;
     q->group = SGS_NEW_N(q->g->arena, int, n);
     q->image = SGS_NEW_N(q->g->arena, uint8_t, n);
+    q->ordered = SGS_NEW_N(q->g->arena, uint8_t, n);
     q->wide = SGS_NEW_N(q->g->arena, uint8_t, n);
     q->reason = SGS_NEW_N(q->g->arena, const char *, n);
     q->type = SGS_NEW_N(q->g->arena, sgs_type, n);

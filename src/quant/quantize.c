@@ -126,11 +126,21 @@ static void set_value(sgs_quantizer *q, sgs_value *v)
     v->quant = q->quant[r];
 }
 
+/* What the ini says of the image that v is, the order of its channels included. */
+static sgs_qinput image_of(const sgs_quantizer *q, const sgs_value *v)
+{
+    sgs_qinput in = q->o->in[q->image[v->id] - 1];
+    in.swap = in.swap && !q->ordered[v->id];
+    return in;
+}
+
 /* Along which axis of a transposed image the channels lie. */
 static int image_axis(const sgs_value *v, int axis)
 {
     if (!v->def)
         return axis;
+    if (v->def->op != &sgs_op_transpose)
+        return image_axis(v->def->in[0], axis);
     const sgs_perm_attr *p = v->def->attr;
     int before = image_axis(v->def->in[0], axis);
     for (int i = 0; i < v->rank; i++)
@@ -141,10 +151,10 @@ static int image_axis(const sgs_value *v, int axis)
 
 static void set_image(sgs_quantizer *q, sgs_value *v)
 {
-    const sgs_qinput *in = &q->o->in[q->image[v->id] - 1];
-    int axis = image_axis(v, in->channel_axis);
+    const sgs_qinput in = image_of(q, v);
+    int axis = image_axis(v, in.channel_axis);
     v->type = SGS_U8;
-    v->quant = image_quant(q->g, in, axis, v->dim[axis]);
+    v->quant = image_quant(q->g, &in, axis, v->dim[axis]);
 }
 
 /* A float input stays float for the caller; what the graph reads is its QUANTIZE. */
@@ -216,7 +226,7 @@ static sgs_value *fitting(sgs_quantizer *q, sgs_node *n, int i)
 {
     sgs_value *v = n->in[i];
     float lo, hi;
-    bool image = v->id < q->nrange && q->image[v->id];
+    bool image = v->id < q->nplan && q->image[v->id];
     if (n->op->qrule == SGS_Q_MOVE) {
         sgs_value *y = n->out[0];
         bool same = (image && q->image[y->id]) || (v->type == y->type && same_quant(v, y->quant));
@@ -392,10 +402,10 @@ static void put_back(sgs_quantizer *q, sgs_node *n, const sgs_qweights *w, const
     n->nin = 3;
 }
 
-/* The value of the float graph that x holds: a QUANTIZE inserted here has none of its own. */
+/* The value of the float graph that x holds: nodes inserted here have none of their own. */
 static const sgs_value *float_source(const sgs_value *x)
 {
-    return x->def && x->def->op == &sgs_op_quantize ? x->def->in[0] : x;
+    return x->def && (x->def->op == &sgs_op_quantize || x->def->name == sgs_ordering) ? x->def->in[0] : x;
 }
 
 static void quantize_conv(sgs_quantizer *q, sgs_node *n)
@@ -403,8 +413,8 @@ static void quantize_conv(sgs_quantizer *q, sgs_node *n)
     sgs_graph *g = q->g;
     sgs_qweights w;
     const sgs_value *x = n->in[0], *source = float_source(x);
-    bool image = x->id < q->nrange && q->image[x->id];
-    const sgs_qinput *in = image ? &q->o->in[q->image[x->id] - 1] : NULL;
+    bool image = x->id < q->nplan && q->image[x->id];
+    const sgs_qinput of = image ? image_of(q, x) : (sgs_qinput){ 0 }, *in = &of;
     layout(n, &w);
     w.arena = g->arena;
     w.parts = n->op == &sgs_op_deconv;
@@ -580,6 +590,7 @@ sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, s
 {
     sgs_integers_as_real(g, range);
     sgs_quantizer q = { .g = g, .range = range, .nrange = g->nvalue, .o = o };
+    sgs_order_images(g, o);
     SGS_TRY(sgs_plan_types(&q, d));
     choose_scales(&q);
     set_values(&q);

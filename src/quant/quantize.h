@@ -79,9 +79,11 @@ typedef struct sgs_quantizer {
     sgs_graph *g;          /* becomes the fixed graph */
     sgs_range *range;      /* by value id of the float graph */
     int nrange;            /* values the float graph had */
+    int nplan;             /* values when types were planned: what came later has no group */
     const sgs_qoptions *o;
     int *group;            /* plan.c: by value id; parent links of groups that share a quantization */
     uint8_t *image;        /* by value id: 1 + index of the image input the value is, as it is or transposed; 0: none */
+    uint8_t *ordered;      /* by value id of an image: 1 = its channels are in the network's order already */
     uint8_t *wide;         /* by output value id of a conv: 1 = 16 bit */
     const char **reason;   /* by output value id of a conv: why these bits */
     sgs_type *type;        /* by group root: U8 or S16 */
@@ -129,6 +131,10 @@ void sgs_choose_bits(sgs_quantizer *q);
 
 /* ---- plan.c ---- */
 sgs_status sgs_plan_types(sgs_quantizer *q, sgs_diag *d);
+/* A convolution takes the board's order of channels into its weights.  Where anything else reads an image in another order than the network's,
+ * the channels are put in order first, by a node of this name. */
+void sgs_order_images(sgs_graph *g, const sgs_qoptions *o);
+extern const char *const sgs_ordering;
 int sgs_group_of(sgs_quantizer *q, const sgs_value *v);
 /* Number of leading inputs of a node that are activations; the others are weights, bias, tables. */
 int sgs_data_inputs(const sgs_node *n);

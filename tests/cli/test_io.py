@@ -338,6 +338,39 @@ def test_a_picture_cut_out_of_the_middle(tmp_path):
     assert np.abs(got[MODELS[0]] - want).max() <= 1e-4 * np.abs(want).max() and decibels(want, got[MODELS[1]]) > 30
 
 
+def picture_readers(kind):
+    """Networks in which something else than a convolution reads the picture, alone or besides one."""
+    w = np.random.default_rng(2).standard_normal((4, 12 if kind == "slices" else 3, 3, 3)).astype(np.float32)
+    if kind == "slices":
+        nodes = [helper.make_node("Slice", ["x", "at%d" % i, "end", "axes", "two"], ["s%d" % i]) for i in range(4)]
+        nodes += [helper.make_node("Concat", ["s%d" % i for i in range(4)], ["a"], axis=1)]
+    else:
+        nodes = [helper.make_node("MaxPool", ["x"], ["a"], kernel_shape=[2, 2], strides=[2, 2])]
+    nodes += [helper.make_node("Conv", ["a", "w"], ["y" if kind != "both" else "c"], kernel_shape=[3, 3])]
+    if kind == "both":
+        nodes += [helper.make_node("Conv", ["x", "w"], ["d"], kernel_shape=[3, 3], strides=[2, 2], pads=[0, 0, 1, 1]), helper.make_node("Slice", ["d", "at0", "six", "axes"], ["e"]),
+                  helper.make_node("Add", ["c", "e"], ["y"])]
+    constants = {"w": w, "end": np.array([99, 99]), "six": np.array([6, 6]), "axes": np.array([2, 3]), "two": np.array([2, 2])}
+    constants |= {"at%d" % i: np.array([i % 2, i // 2]) for i in range(4)}
+    used = {name for n in nodes for name in n.input}
+    return {"x": (F, [1, 3, 16, 16])}, {"y": (F, [1, 4, 6, 6])}, nodes, {n: v for n, v in constants.items() if n in used}
+
+
+@pytest.mark.parametrize("kind, layout", [("slices", "NHWC"), ("pool", "NHWC"), ("pool", "NCHW"), ("both", "NHWC"), ("both", "NCHW")])
+def test_the_boards_order_of_channels_reaches_every_reader(tmp_path, kind, layout):
+    """RGB or BGR from the board: the same numbers come out."""
+    order, shape = ("", "3") if layout == "NHWC" else (".transpose(0, 3, 1, 2)", "(1, 3, 1, 1)")
+    script = "((x%s - np.reshape([10, 20, 30], %s)) / np.reshape([50, 60, 70], %s)).astype(np.float32) if norm else x%s" % (order, shape, shape, order)
+    x = np.random.default_rng(1).integers(0, 256, (1, 16, 16, 3)).astype(np.uint8)
+    given = {}
+    for board in ("RGB", "BGR"):
+        ini = "[INPUT_CONFIG]\ninputs=x\ntraining_input_formats=RGB\ninput_formats=%s\nmean=10:20:30\nstd_value=50:60:70\ninput_layouts=%s\n[OUTPUT_CONFIG]\noutputs=y\n" % (board, layout)
+        r, got = run(small(tmp_path / board, *picture_readers(kind), ini, script, [x]))
+        assert decibels(got[MODELS[0]], got[MODELS[1]]) > 35
+        given[board] = got[MODELS[1]]
+    assert given["RGB"].tobytes() == given["BGR"].tobytes()
+
+
 def test_a_model_that_takes_bytes(tmp_path):
     nodes = [helper.make_node("Cast", ["x"], ["c"], to=F), helper.make_node("Conv", ["c", "w"], ["y"], kernel_shape=[3, 3])]
     x = np.random.default_rng(1).integers(0, 256, (1, 8, 8, 3)).astype(np.uint8)
