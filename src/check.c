@@ -82,7 +82,7 @@ static void show_rows(check *c)
         sgs_log_line(log, "  %-28s %6d  %-8s %-8s%s", name, r->count, count_text(a, r->refused, r->count),
                      c->s.unshaped && !r->refused ? "?" : count_text(a, unfixed, r->count),
                      unfixed && is_postprocessing(r->op) ? " post-processing: the board's CPU does it, after the cut"
-                                                            : "");
+                                                         : "");
     }
 }
 
@@ -240,7 +240,7 @@ static void note_unfixed(void *user, const sgs_node *n, const char *why)
     row *r = sgs_map_get(&c->row_of, sgs_node_label(c->g, n));
     if (r) {
         r->unfixed++;
-        sgs_map_set(&c->without, sgs_node_label(c->g, n), (void *)(uintptr_t)"it has no fixed-point form");
+        sgs_map_set(&c->without, sgs_node_label(c->g, n), (void *)(uintptr_t) "it has no fixed-point form");
     }
     if (c->nfixed++ < MOST_SHOWN)
         sgs_buf_printf(&c->fixed, "  %s '%s' %s\n", n->op->name, sgs_node_label(c->g, n), why);
@@ -347,6 +347,7 @@ static sgs_status show_fixed_part(const check *c, const sgs_onnx_options *whole,
     sgs_onnx_options o = *whole;
     check part = { .o = c->o };
     o.without = &c->without;
+    o.log = NULL; /* it was said */
     const sgs_status s = sgs_onnx_look(&part.g, &part.s, c->o->model_file, &o, d);
     if (s == SGS_OK && part.s.cut_nodes)
         show_part(&part, whole);
@@ -382,22 +383,9 @@ static sgs_status look(check *c, const sgs_onnx_options *o, sgs_diag *d)
 
 static sgs_status with_config(check *c, const sgs_config *i, sgs_diag *d)
 {
-    sgs_onnx_options o = { .input_shapes = c->o->input_shapes };
-    const char **in = NULL, **out = NULL;
-    bool *in_nchw = NULL, *out_nchw = NULL;
-    if (i) {
-        in = SGS_NEW_N(i->arena, const char *, i->nin + 1), out = SGS_NEW_N(i->arena, const char *, i->nout + 1);
-        in_nchw = SGS_NEW_N(i->arena, bool, i->nin + 1), out_nchw = SGS_NEW_N(i->arena, bool, i->nout + 1);
-        for (int k = 0; k < i->nin; k++)
-            in[k] = i->in[k].name, in_nchw[k] = i->in[k].nchw;
-        for (int k = 0; k < i->nout; k++)
-            out[k] = i->out[k].name, out_nchw[k] = i->out[k].nchw;
-        o.input_name = in, o.ninput = i->nin, o.input_nchw = in_nchw;
-        o.output_name = out, o.noutput = i->nout, o.output_nchw = out_nchw;
-        o.ini = i->file;
-        o.inputs_line = sgs_config_line(i, SGS_KEY_INPUTS);
-        o.outputs_line = sgs_config_line(i, SGS_KEY_OUTPUTS);
-    }
+    sgs_onnx_options o = i ? sgs_onnx_options_from(i) : (sgs_onnx_options){ 0 };
+    o.input_shapes = c->o->input_shapes;
+    o.log = &c->o->log;
     const sgs_status s = look(c, &o, d);
     sgs_buf_free(&c->fixed);
     if (c->g)

@@ -49,37 +49,11 @@ static sgs_status check_config(const sgs_config *c, sgs_diag *d)
 
 /* ---- import ---------------------------------------------------------------------------------------------------- */
 
-static int channels_of(sgs_data_format training)
-{
-    return sgs_format_raw(training) ? 0 : training == SGS_FMT_GRAY ? 1 : 3;
-}
-
 static sgs_status import(sgs_graph **g, const sgs_convert_options *o, const sgs_config *c, sgs_diag *d)
 {
-    const char **in = SGS_NEW_N(c->arena, const char *, c->nin), **out = SGS_NEW_N(c->arena, const char *, c->nout);
-    bool *in_nchw = SGS_NEW_N(c->arena, bool, c->nin), *out_nchw = SGS_NEW_N(c->arena, bool, c->nout);
-    int *channels = SGS_NEW_N(c->arena, int, c->nin);
-    for (int i = 0; i < c->nin; i++) {
-        in[i] = c->in[i].name;
-        in_nchw[i] = c->in[i].nchw;
-        channels[i] = channels_of(c->in[i].training);
-    }
-    for (int i = 0; i < c->nout; i++) {
-        out[i] = c->out[i].name;
-        out_nchw[i] = c->out[i].nchw;
-    }
-    const sgs_onnx_options options = { .input_shapes = o->input_shapes,
-                                       .input_name = in,
-                                       .ninput = c->nin,
-                                       .input_nchw = in_nchw,
-                                       .input_channels = channels,
-                                       .output_name = out,
-                                       .noutput = c->nout,
-                                       .output_nchw = out_nchw,
-                                       .ini = c->file,
-                                       .inputs_line = sgs_config_line(c, SGS_KEY_INPUTS),
-                                       .outputs_line = sgs_config_line(c, SGS_KEY_OUTPUTS),
-                                       .log = &o->log };
+    sgs_onnx_options options = sgs_onnx_options_from(c);
+    options.input_shapes = o->input_shapes;
+    options.log = &o->log;
     return sgs_onnx_import(g, o->model_file, &options, d);
 }
 
@@ -128,7 +102,7 @@ static sgs_status check_bytes(const sgs_config *c, int i, const sgs_value *v, sg
 static sgs_status check_input(const sgs_config *c, int i, const sgs_value *v, sgs_diag *d)
 {
     const sgs_input_config *in = &c->in[i];
-    const int channels = channels_of(in->training);
+    const int channels = sgs_format_channels(in->training);
     if (in->nchw && v->rank != 4) {
         sgs_config_fail(c, SGS_KEY_LAYOUTS, SGS_E_CONFIG, d,
                         "expected NHWC for '%.200s', as it has %d dimensions, found NCHW", in->name, v->rank);

@@ -25,6 +25,12 @@ static inline bool sgs_format_raw(sgs_data_format f)
     return f >= SGS_FMT_RAW_U8;
 }
 
+/* Channels of a picture in a training format, 0 of raw data. */
+static inline int sgs_format_channels(sgs_data_format training)
+{
+    return sgs_format_raw(training) ? 0 : training == SGS_FMT_GRAY ? 1 : 3;
+}
+
 typedef struct sgs_input_config {
     const char *name;
     sgs_data_format training, input;

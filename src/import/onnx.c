@@ -600,3 +600,8 @@ sgs_status sgs_onnx_look(sgs_graph **g, sgs_onnx_survey *s, const char *path, co
 {
     return import_file(g, path, NULL, o, s, d);
 }
+
+sgs_status sgs_onnx_look_span(sgs_graph **g, sgs_onnx_survey *s, const char *path, sgs_span model, const sgs_onnx_options *o, sgs_diag *d)
+{
+    return import_file(g, path, &model, o, s, d);
+}

@@ -29,6 +29,10 @@ typedef struct sgs_onnx_options {
     const sgs_log *log;                /* what was decided on the user's behalf, or NULL */
 } sgs_onnx_options;
 
+struct sgs_config;
+/* Inputs, outputs and layouts as the ini has them, which must outlive the options. */
+sgs_onnx_options sgs_onnx_options_from(const struct sgs_config *c);
+
 /* Reads, imports, infers all shapes; 4-D inputs and outputs NHWC unless told otherwise.  Run the pass pipeline next. */
 sgs_status sgs_onnx_import(sgs_graph **g, const char *path, const sgs_onnx_options *o, sgs_diag *d);
 /* The same from memory, which must outlive the graph; external data lies in the folder of `path`. */
@@ -59,6 +63,8 @@ typedef struct sgs_onnx_survey { /* lives as long as the graph that comes with i
 /* Imports as sgs_onnx_import does, but goes on behind what it cannot take.  The graph is whole where s->nrefused is 0 and s->unshaped
  * NULL; else it only holds the survey's memory. */
 sgs_status sgs_onnx_look(sgs_graph **g, sgs_onnx_survey *s, const char *path, const sgs_onnx_options *o, sgs_diag *d);
+/* The same from memory, which must outlive the graph. */
+sgs_status sgs_onnx_look_span(sgs_graph **g, sgs_onnx_survey *s, const char *path, sgs_span model, const sgs_onnx_options *o, sgs_diag *d);
 
 /* The nodes of a survey of the file `model` as a model of their own, appended to `to`.  Graph inputs and outputs without a description in
  * the file take theirs from the survey and from `outputs`, [s->nout] values in the model's own layout, or NULL where they are not known. */

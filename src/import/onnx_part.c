@@ -150,6 +150,12 @@ static sgs_status each_field(part *k, sgs_span msg, field_fn fn, sgs_buf *to, sg
     return s;
 }
 
+/* The next node of the graph; a file with several graphs has more than the one that was read. */
+static bool keep_node(part *k)
+{
+    return k->place < k->p->s->file_nodes && k->keep[k->place++];
+}
+
 /* First time through: what is used, what is described. */
 static sgs_status note_field(part *k, const sgs_field *f, sgs_buf *to, sgs_diag *d)
 {
@@ -157,7 +163,7 @@ static sgs_status note_field(part *k, const sgs_field *f, sgs_buf *to, sgs_diag 
     const char *name;
     if (f->wire != SGS_WIRE_BYTES)
         return SGS_OK;
-    if (f->number == GRAPH_NODE && k->keep[k->place++])
+    if (f->number == GRAPH_NODE && keep_node(k))
         return use_names(k, f->bytes, d);
     if (f->number != GRAPH_INPUT && f->number != GRAPH_OUTPUT && f->number != GRAPH_VALUE_INFO)
         return SGS_OK;
@@ -196,7 +202,7 @@ static sgs_status keep_field(part *k, const sgs_field *f, sgs_buf *to, sgs_diag 
     sgs_status s = SGS_OK;
     bool keep = true;
     if (f->wire == SGS_WIRE_BYTES && f->number == GRAPH_NODE)
-        keep = k->keep[k->place++];
+        keep = keep_node(k);
     if (f->wire == SGS_WIRE_BYTES && f->number == GRAPH_INIT) {
         keep = is_constant(k, f, d, &s);
         if (keep && s == SGS_OK)

@@ -121,7 +121,7 @@ size_t sgs_sensitivity_take(sgs_sensitivity *s, sgs_span bytes);
 /* Pack and take, while they are needed. */
 void sgs_sensitivity_keep(sgs_sensitivity *s, struct sgs_session *session);
 /* By id of a convolution's output value: the noise that 8 bits at its input alone bring into the graph's outputs, as a share of their
- * variance, averaged over channels; below 0 where there is none to say.  NULL, with no message, where the model is too large for it. */
+ * variance, averaged over channels; below 0 where there is none to say.  NULL, with a warning, where the model is too large for it. */
 const double *sgs_sensitivity_measure(sgs_sensitivity *s, sgs_graph *g, const sgs_range *range, const sgs_log *log);
 
 /* ---- bits.c ---- */

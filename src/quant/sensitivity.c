@@ -174,7 +174,7 @@ static double noise(const sgs_sensitivity *s, const sgs_graph *g)
 static bool is_measured(const sgs_sensitivity *s, const sgs_node *n)
 {
     const sgs_value *x = n->in[0];
-    return sgs_is_conv(n) && x->type == SGS_F32 && !x->data && x->def && s->range[x->id].channels && n->in[1]->data;
+    return sgs_is_conv(n) && x->type == SGS_F32 && !x->data && s->range[x->id].channels && n->in[1]->data;
 }
 
 /* ---- all of them ---- */
@@ -243,11 +243,19 @@ const double *sgs_sensitivity_measure(sgs_sensitivity *s, sgs_graph *g, const sg
     sgs_diag d = { 0 };
     for (const sgs_node *n = g->first; n; n = n->next)
         bytes += sgs_value_bytes(n->out[0]);
+    if (bytes > MOST_BYTES)
+        sgs_log_warning(log,
+                        "activations of %lld MB are too many to weigh layers by: every convolution stays 8 bit unless "
+                        "the ini asks for 16",
+                        (long long)(bytes >> 20));
     if (!s->n || bytes > MOST_BYTES)
         return NULL;
     s->range = range;
     const sgs_status status = measure(s, g, harm, log, &d);
     sgs_session_free(s->session);
     s->session = NULL;
+    if (status != SGS_OK)
+        sgs_log_warning(
+            log, "layers could not be weighed (%s): every convolution stays 8 bit unless the ini asks for 16", d.text);
     return status == SGS_OK ? harm : NULL;
 }

@@ -179,3 +179,24 @@ def test_names_that_are_not_there(tmp_path):
         r = sgs("extract", "m.onnx", "-o", "p.onnx", option, "r00", cwd=tmp_path)
         assert r.returncode == 1 and "'r00' is not a tensor of the model" in r.stderr and "did you mean 'r0'?" in r.stderr, r.stderr
     assert not (tmp_path / "p.onnx").exists()
+
+
+def test_a_file_with_two_graphs(tmp_path):
+    """The last one counts; the first has more nodes."""
+    small_model(tmp_path / "m.onnx")
+    detector(tmp_path / "d.onnx")
+    graph = onnx.load(str(tmp_path / "d.onnx")).graph.SerializeToString()
+    length = bytes([len(graph) & 0x7f | 0x80, len(graph) >> 7]) if len(graph) < 1 << 14 else None
+    (tmp_path / "two.onnx").write_bytes((tmp_path / "m.onnx").read_bytes() + b"\x3a" + length + graph)
+    r = sgs("extract", "two.onnx", "-o", "p.onnx", "--outputs", "boxes", cwd=tmp_path)
+    assert r.returncode == 0, r.stderr
+    assert (tmp_path / "p.onnx").exists()
+
+
+def test_a_channel_last_model_with_its_ini(tmp_path):
+    """check reads the ini as convert does: pictures say which axis the channels are on."""
+    model_of(tmp_path / "m.onnx", [helper.make_node("Transpose", ["x"], ["t"], perm=[0, 3, 1, 2]), helper.make_node("Relu", ["t"], ["y"])],
+             {"x": (F, [1, 8, 6, 3])}, {"y": (F, [1, 3, 8, 6])})
+    (tmp_path / "i.ini").write_text("[INPUT_CONFIG]\ninputs=x\ninput_formats=RGB\nmean=0\nstd_value=1\n[OUTPUT_CONFIG]\noutputs=y\n")
+    r = sgs("check", "m.onnx", "--input_config", "i.ini", cwd=tmp_path)
+    assert r.returncode == 0 and "the model takes 'x' as N,H,W,C" in r.stdout, r.stdout + r.stderr
