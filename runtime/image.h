@@ -234,6 +234,17 @@ typedef struct ipu_argmax {
     int32_t sign, last;
 } ipu_argmax;
 
+/* IPU_MATMUL_S16: for each n and w a product of matrices, y[h][c] = clamp(f32(sum over k of a[h][k] * b[k][c]) * m), S16; turned: b[c][k].  k is a's
+ * channel and b's h (turned: c); n and w of a and of b may each be 1 against y's: that matrix serves again.  ARITHMETIC.md 16. */
+#define IPU_MATMUL_PRODUCTS (1 << 20) /* at most, of one sum */
+typedef struct ipu_matmul {
+    ipu_rec head;            /* nref 3 */
+    ipu_ref y, a, b;
+    int32_t turned;
+    float m;
+    ipu_out out;
+} ipu_matmul;
+
 /* One line an operation: kind, family (its file, its check), C kernel.  Everything that lists operations includes this. */
 #define IPU_KINDS(X)                                   \
     X(IPU_CONV_U8, conv, ipu_conv_u8_c)                \
@@ -261,7 +272,8 @@ typedef struct ipu_argmax {
     X(IPU_REDUCE_SUM_S16, reduce, ipu_reduce_sum_s16_c) \
     X(IPU_REDUCE_MAX, reduce, ipu_reduce_max_c)        \
     X(IPU_REDUCE_MIN, reduce, ipu_reduce_min_c)        \
-    X(IPU_ARGMAX, argmax, ipu_argmax_c)
+    X(IPU_ARGMAX, argmax, ipu_argmax_c)                \
+    X(IPU_MATMUL_S16, matmul, ipu_matmul_s16_c)
 
 /* Operands of a family's record (struct ipu_<family>).  Operand 0 is written, IPU_CONV_Y2 too; no other ever is. */
 enum {
@@ -280,6 +292,7 @@ enum {
     IPU_NREF_resize = 6,
     IPU_NREF_reduce = 2,
     IPU_NREF_argmax = 2,
+    IPU_NREF_matmul = 3,
     IPU_MAX_REF = 8,
     IPU_CONV_ADD = 6,        /* operand numbers of ipu_conv */
     IPU_CONV_Y2 = 7,
@@ -301,6 +314,6 @@ _Static_assert(sizeof(ipu_conv) == 8 + 8 * 40 + 36 + 12 + 8 + 12 + 4 + 12 && siz
 _Static_assert(sizeof(ipu_arith) == 148 && sizeof(ipu_pool) == 168 && sizeof(ipu_softmax) == 148 && sizeof(ipu_copy) == 88, "image layout");
 _Static_assert(sizeof(ipu_clamp) == 96 && sizeof(ipu_quantize) == 180 && sizeof(ipu_pad) == 136 && sizeof(ipu_resize) == 268, "image layout");
 _Static_assert(sizeof(ipu_lut) == 128 && sizeof(ipu_prelu) == 148 && sizeof(ipu_round) == 112, "image layout");
-_Static_assert(sizeof(ipu_reduce) == 108 && sizeof(ipu_argmax) == 96, "image layout");
+_Static_assert(sizeof(ipu_reduce) == 108 && sizeof(ipu_argmax) == 96 && sizeof(ipu_matmul) == 148, "image layout");
 
 #endif

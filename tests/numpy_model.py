@@ -518,6 +518,16 @@ def softmax(node, x, table):
     return store(e.astype(F32) * (m_out / total.astype(F32)), y)
 
 
+# ---- [16] matrix products --------------------------------------------------------------------------------------------------------
+
+
+def matmul(node, a, b):
+    """`turned`: the last two axes of b are exchanged."""
+    s_a, s_b, y = one(node.inputs[0].scale), one(node.inputs[1].scale), node.outputs[0]
+    b = np.swapaxes(b, -1, -2) if node.attr.get("turned") else b
+    return store((a.astype(S64) @ b.astype(S64)).astype(F32) * f32(s_a * s_b / one(y.scale)), y)
+
+
 # ---- [15] resizing ---------------------------------------------------------------------------------------------------------------
 
 
@@ -672,7 +682,7 @@ def sign(node, x):
     return store(np.sign(x).astype(F32) * f32(1 / one(node.outputs[0].scale)), node.outputs[0])
 
 
-OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, deconv, depthwise, dequantize, div, expand, fc, gather, maxpool, mul, pad, quantize, reshape, resize, resize_nearest, softmax, transpose)}
+OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, deconv, depthwise, dequantize, div, expand, fc, gather, matmul, maxpool, mul, pad, quantize, reshape, resize, resize_nearest, softmax, transpose)}
 OPS.update(min=minimum, max=maximum, sub=sub, slice=slices)
 OPS.update({name: lut for name in LUTS}, prelu=prelu, leakyrelu=leakyrelu, thresholdedrelu=thresholdedrelu, abs=absolute, neg=neg)
 OPS.update(reduce_sum=summed(False), reduce_mean=summed(True), reduce_max=extreme(np.max), reduce_min=extreme(np.min),

@@ -31,7 +31,8 @@
     [IPU_RESIZE_S16] = { ipu_resize_check, ipu_resize_s16_avx2 },  \
     [IPU_QUANTIZE] = { ipu_quantize_check, ipu_quantize_avx2 },    \
     [IPU_DEQUANTIZE] = { ipu_quantize_check, ipu_dequantize_avx2 }, \
-    [IPU_REDUCE_SUM_S16] = { ipu_reduce_check, ipu_reduce_sum_s16_avx2 },
+    [IPU_REDUCE_SUM_S16] = { ipu_reduce_check, ipu_reduce_sum_s16_avx2 }, \
+    [IPU_MATMUL_S16] = { ipu_matmul_check, ipu_matmul_s16_avx2 },
 
 #define VNNI512_ROWS                                              \
     [IPU_CONV_U8] = { ipu_conv_check, ipu_conv_u8_vnni512 },       \

@@ -176,6 +176,10 @@ typedef struct sgs_bn_attr {      /* batchnorm: inputs x, scale, bias, mean, var
     float epsilon;
 } sgs_bn_attr;
 
+typedef struct sgs_matmul_attr {
+    int64_t turned;               /* the second operand has its last two axes exchanged */
+} sgs_matmul_attr;
+
 typedef struct sgs_cast_attr {
     int64_t type;                 /* sgs_type */
 } sgs_cast_attr;
@@ -211,7 +215,7 @@ extern const sgs_op sgs_op_softmax, sgs_op_clip;                        /* softm
 extern const sgs_op sgs_op_concat, sgs_op_reshape, sgs_op_transpose;    /* concat.c, reshape.c, transpose.c */
 extern const sgs_op sgs_op_pad;                                         /* pad.c */
 extern const sgs_op sgs_op_resize_nearest, sgs_op_resize;               /* resize.c */
-extern const sgs_op sgs_op_batchnorm, sgs_op_matmul;                    /* batchnorm.c (folded or made depthwise), matmul.c (becomes fc) */
+extern const sgs_op sgs_op_batchnorm, sgs_op_matmul;                    /* batchnorm.c (folded or made depthwise), matmul.c (with a constant becomes fc) */
 extern const sgs_op sgs_op_quantize, sgs_op_dequantize;                 /* quantize.c */
 extern const sgs_op sgs_op_slice, sgs_op_expand, sgs_op_gather;         /* slice.c, expand.c, gather.c */
 extern const sgs_op sgs_op_gridsample, sgs_op_roialign, sgs_op_nms, sgs_op_topk, sgs_op_topk_index, sgs_op_mod, sgs_op_fmod, sgs_op_cumsum, sgs_op_cumprod; /* each in its file */

@@ -65,6 +65,7 @@ static const sgs_tfl_schema schema[] = {
     { "QUANTIZE", 114, 0, { { NULL, 0, 0, 0 } } },
     { "ROUND", 116, 0, { { NULL, 0, 0, 0 } } },
     { "HARD_SWISH", 117, 91, { { NULL, 0, 0, 0 } } },
+    { "BATCH_MATMUL", 126, 101, { { "adj_x", 0, 'b', 0 }, { "adj_y", 1, 'b', 0 } } },
     { "GELU", 150, 116, { { "approximate", 0, 'b', 0 } } },
     { "SIGN", 158, 123, { { NULL, 0, 0, 0 } } },
 };

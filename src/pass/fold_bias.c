@@ -167,7 +167,8 @@ static bool matmul_to_fc(sgs_rewriter *r, sgs_node *n)
         return false;
     if (b->rank > 2)
         b = sgs_put_reshape(r, n, b, 2, b->dim + b->rank - 2, NULL);
-    b = b ? sgs_put_transpose(r, n, b, swap, NULL) : NULL;
+    if (b && !((const sgs_matmul_attr *)n->attr)->turned)
+        b = sgs_put_transpose(r, n, b, swap, NULL);
     sgs_conv_attr attr = { .stride = { 1, 1 }, .dilation = { 1, 1 }, .groups = 1 };
     sgs_value *in[] = { a, b };
     if (b && sgs_put(r, n, &sgs_op_fc, 2, in, &attr, y))
@@ -176,9 +177,41 @@ static bool matmul_to_fc(sgs_rewriter *r, sgs_node *n)
     return true;
 }
 
+static bool is_identity(const sgs_perm_attr *p)
+{
+    for (int i = 0; i < p->n; i++)
+        if (p->perm[i] != i)
+            return false;
+    return true;
+}
+
+/* A right operand whose rows were made columns is read as it lay before: what is left of the transposition moves whole rows. */
+static bool turned_right(sgs_rewriter *r, sgs_node *n)
+{
+    if (n->op != &sgs_op_matmul || !n->in[1]->def || n->in[1]->def->op != &sgs_op_transpose)
+        return false;
+    const sgs_node *t = n->in[1]->def;
+    const int last = n->in[1]->rank - 1;
+    sgs_perm_attr p = *(const sgs_perm_attr *)t->attr;
+    if (p.perm[last - 1] != last)
+        return false;
+    p.perm[last - 1] = p.perm[last];
+    p.perm[last] = last;
+    const sgs_matmul_attr a = { !((const sgs_matmul_attr *)n->attr)->turned };
+    sgs_value *in[] = { n->in[0], t->in[0] }, *y = n->out[0];
+    if (!is_identity(&p))
+        in[1] = sgs_put_transpose(r, n, t->in[0], p.perm, NULL);
+    if (sgs_used_only_by(r, n->in[1], n))
+        sgs_value_swallow(r->g, y, n->in[1]);
+    if (in[1] && sgs_put(r, n, &sgs_op_matmul, 2, in, &a, y))
+        y->def->name = n->name;
+    sgs_node_remove(r->g, n);
+    return true;
+}
+
 sgs_status sgs_pass_fold_matmul(sgs_graph *g, bool *changed, sgs_diag *d)
 {
-    static const sgs_rule rules[] = { matmul_to_fc, NULL };
+    static const sgs_rule rules[] = { matmul_to_fc, turned_right, NULL };
     SGS_TRY(sgs_rewrite(g, rules, changed, d));
     return *changed ? sgs_pass_fold_const(g, changed, d) : SGS_OK;
 }

@@ -454,6 +454,7 @@ static const ca_test ca_tests[] = {
     { IPU_REDUCE_MAX, ca_reduce, ca_reduce_bench },
     { IPU_REDUCE_MIN, ca_reduce, ca_reduce_bench },
     { IPU_ARGMAX, ca_argmax, ca_argmax_bench },
+    { IPU_MATMUL_S16, ca_matmul, ca_matmul_bench },
 };
 
 static const char *const ca_names[IPU_KIND_COUNT] = {

@@ -38,6 +38,7 @@ typedef struct ca {
         ipu_resize resize;
         ipu_reduce reduce;
         ipu_argmax argmax;
+        ipu_matmul matmul;
     } rec;
     ca_operand operand[CA_OPERANDS];
     const ipu_kernels *kernels;
@@ -111,5 +112,7 @@ void ca_reduce(ca *t, ipu_kind kind);
 void ca_reduce_bench(ca *t, ipu_kind kind);
 void ca_argmax(ca *t, ipu_kind kind);
 void ca_argmax_bench(ca *t, ipu_kind kind);
+void ca_matmul(ca *t, ipu_kind kind);
+void ca_matmul_bench(ca *t, ipu_kind kind);
 
 #endif

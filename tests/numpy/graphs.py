@@ -202,6 +202,20 @@ def make_fc(g):
     g.emit("fc", y, [x.number, weights, bias], act)
 
 
+def make_matmul(g):
+    """Either operand repeated along axes or without the first ones; the right one as it is or with its last axes exchanged."""
+    outer = [g.int(1, 3) for _ in range(g.int(0, 2))]
+    rows, products, columns = g.int(1, 9), g.int(1, 40), g.int(1, 40)
+    turned = g.chance(0.5)
+    parts = []
+    for shape in ([rows, products], [columns, products] if turned else [products, columns]):
+        parts.append([1 if g.chance(0.3) else d for d in outer][g.int(0, len(outer)) if g.chance(0.3) else 0:] + shape)
+    a, b = (g.input("s16", dims) for dims in parts)
+    dims = np.broadcast_shapes(parts[0][:-2], parts[1][:-2]) + (rows, columns)
+    step = a.scale[0] * b.scale[0] * 32767 * np.sqrt(products) / 4
+    g.emit("matmul", g.tensor("s16", dims, [step * g.pick(0.3, 1, 2)]), [a.number, b.number], "turned=1" if turned else "")
+
+
 def full_window(g, size):
     """Every window sees a pixel."""
     while True:
