@@ -245,6 +245,25 @@ typedef struct ipu_matmul {
     ipu_out out;
 } ipu_matmul;
 
+/* Truth values: U8, 0 or 1.  n, h, w, c of the operands may each be 1 against y's.  ARITHMETIC.md 17.
+ *   IPU_COMPARE_S16: y = whether a*ma and b*mb are as `mode` says;  IPU_LOGIC: of two truth values; ma, mb 0 */
+enum { IPU_COMPARE_LESS, IPU_COMPARE_LESS_EQUAL, IPU_COMPARE_EQUAL, IPU_COMPARE_DIFFERENT, IPU_COMPARE_MODES };
+enum { IPU_LOGIC_AND, IPU_LOGIC_OR, IPU_LOGIC_XOR, IPU_LOGIC_MODES };
+typedef struct ipu_compare {
+    ipu_rec head;            /* nref 3 */
+    ipu_ref y, a, b;
+    int32_t mode;
+    float ma, mb;
+} ipu_compare;
+
+/* IPU_WHERE_S16: y = clamp(truth ? a * ma : b * mb), repeated as above. */
+typedef struct ipu_where {
+    ipu_rec head;            /* nref 4 */
+    ipu_ref y, truth, a, b;
+    float ma, mb;
+    ipu_out out;
+} ipu_where;
+
 /* One line an operation: kind, family (its file, its check), C kernel.  Everything that lists operations includes this. */
 #define IPU_KINDS(X)                                   \
     X(IPU_CONV_U8, conv, ipu_conv_u8_c)                \
@@ -273,7 +292,10 @@ typedef struct ipu_matmul {
     X(IPU_REDUCE_MAX, reduce, ipu_reduce_max_c)        \
     X(IPU_REDUCE_MIN, reduce, ipu_reduce_min_c)        \
     X(IPU_ARGMAX, argmax, ipu_argmax_c)                \
-    X(IPU_MATMUL_S16, matmul, ipu_matmul_s16_c)
+    X(IPU_MATMUL_S16, matmul, ipu_matmul_s16_c)        \
+    X(IPU_COMPARE_S16, compare, ipu_compare_s16_c)     \
+    X(IPU_LOGIC, compare, ipu_logic_c)                 \
+    X(IPU_WHERE_S16, where, ipu_where_s16_c)
 
 /* Operands of a family's record (struct ipu_<family>).  Operand 0 is written, IPU_CONV_Y2 too; no other ever is. */
 enum {
@@ -293,6 +315,8 @@ enum {
     IPU_NREF_reduce = 2,
     IPU_NREF_argmax = 2,
     IPU_NREF_matmul = 3,
+    IPU_NREF_compare = 3,
+    IPU_NREF_where = 4,
     IPU_MAX_REF = 8,
     IPU_CONV_ADD = 6,        /* operand numbers of ipu_conv */
     IPU_CONV_Y2 = 7,
@@ -315,5 +339,6 @@ _Static_assert(sizeof(ipu_arith) == 148 && sizeof(ipu_pool) == 168 && sizeof(ipu
 _Static_assert(sizeof(ipu_clamp) == 96 && sizeof(ipu_quantize) == 180 && sizeof(ipu_pad) == 136 && sizeof(ipu_resize) == 268, "image layout");
 _Static_assert(sizeof(ipu_lut) == 128 && sizeof(ipu_prelu) == 148 && sizeof(ipu_round) == 112, "image layout");
 _Static_assert(sizeof(ipu_reduce) == 108 && sizeof(ipu_argmax) == 96 && sizeof(ipu_matmul) == 148, "image layout");
+_Static_assert(sizeof(ipu_compare) == 140 && sizeof(ipu_where) == 188, "image layout");
 
 #endif

@@ -528,6 +528,33 @@ def matmul(node, a, b):
     return store((a.astype(S64) @ b.astype(S64)).astype(F32) * f32(s_a * s_b / one(y.scale)), y)
 
 
+# ---- [17] truth values -----------------------------------------------------------------------------------------------------------
+
+
+def compared(holds):
+    def make(node, a, b):
+        return holds(a.astype(F32) * f32(one(node.inputs[0].scale)), b.astype(F32) * f32(one(node.inputs[1].scale))).astype(np.uint8)
+    return make
+
+
+def logic(of):
+    return lambda node, *truths: of(*(t != 0 for t in truths)).astype(np.uint8)
+
+
+def where(node, truth, a, b):
+    y = node.outputs[0]
+    first, second = (requant(x.astype(S64), f32(one(v.scale) / one(y.scale)), y) for x, v in ((a, node.inputs[1]), (b, node.inputs[2])))
+    return np.where(truth != 0, first, second)
+
+
+def cast(node, x):
+    """To or from a truth value."""
+    v, y = node.inputs[0], node.outputs[0]
+    if y.type == "bool":
+        return (x.astype(F32) * f32(one(v.scale)) != 0).astype(np.uint8)
+    return requant(x.astype(S64), f32(1 / one(y.scale)), y)
+
+
 # ---- [15] resizing ---------------------------------------------------------------------------------------------------------------
 
 
@@ -687,6 +714,9 @@ OPS.update(min=minimum, max=maximum, sub=sub, slice=slices)
 OPS.update({name: lut for name in LUTS}, prelu=prelu, leakyrelu=leakyrelu, thresholdedrelu=thresholdedrelu, abs=absolute, neg=neg)
 OPS.update(reduce_sum=summed(False), reduce_mean=summed(True), reduce_max=extreme(np.max), reduce_min=extreme(np.min),
            argmax=index_of(np.argmax), argmin=index_of(np.argmin))
+OPS.update(equal=compared(np.equal), less=compared(np.less), greater=compared(np.greater), lessequal=compared(np.less_equal), greaterequal=compared(np.greater_equal),
+           where=where, cast=cast)
+OPS.update({"and": logic(np.logical_and), "or": logic(np.logical_or), "xor": logic(np.logical_xor), "not": logic(np.logical_not)})
 OPS.update(floor=whole(np.floor), ceil=whole(np.ceil), round=whole(np.rint), sign=sign)
 
 

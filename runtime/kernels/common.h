@@ -13,6 +13,13 @@ static inline void *ipu_pixel(const ipu_ref *r, void *p, int32_t y, int32_t x)
     return (uint8_t *)p + (ptrdiff_t)n * r->img + (ptrdiff_t)h * r->row + (ptrdiff_t)x * r->pix;
 }
 
+/* The pixel of operand x for row `row`, column `col` of a result like y: axes of length 1 stand still. */
+static inline const void *ipu_repeated(const ipu_ref *x, const ipu_ref *y, void *p, int32_t row, int32_t col)
+{
+    int32_t n = x->n == 1 ? 0 : row / y->h, h = x->h == 1 ? 0 : row % y->h;
+    return ipu_pixel(x, p, n * x->h + h, x->w == 1 ? 0 : col);
+}
+
 /* Stores q as U8 or S16. */
 static inline void ipu_put(int type, void *p, int32_t c, int32_t q)
 {
@@ -42,6 +49,13 @@ static inline int ipu_activation(const ipu_ref *r)
 static inline int ipu_same_shape(const ipu_ref *a, const ipu_ref *b)
 {
     return a->n == b->n && a->h == b->h && a->w == b->w && a->c == b->c;
+}
+
+/* Every axis of x is y's, or 1: repeated. */
+static inline int ipu_repeats(const ipu_ref *x, const ipu_ref *y)
+{
+    return (x->n == y->n || x->n == 1) && (x->h == y->h || x->h == 1) && (x->w == y->w || x->w == 1) &&
+           (x->c == y->c || x->c == 1);
 }
 
 /* A constant array of at least n elements. */

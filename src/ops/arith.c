@@ -353,52 +353,6 @@ static void set_multipliers(ipu_arith *r, const sgs_node *n)
     }
 }
 
-/* A record's channels lie side by side; an axis of one element stands in where they don't. */
-static void end_in_channels(sgs_nest *n, int64_t each)
-{
-    bool dense = true;
-    for (int k = 0; k < n->operands; k++)
-        dense = dense && (n->stride[k][n->rank - 1] == each || (k && n->stride[k][n->rank - 1] == 0));
-    if (dense)
-        return;
-    for (int k = 0; k < n->operands; k++)
-        n->stride[k][n->rank] = each;
-    n->dim[n->rank++] = 1;
-}
-
-/* The window of operand k over the last axes of the nest. */
-static ipu_ref window(sgs_lowering *l, const sgs_nest *nest, int k, const sgs_value *v, int64_t off)
-{
-    int64_t dim[4] = { 1, 1, 1, 1 }, stride[4] = { 0 };
-    for (int i = nest->rank - 1, to = 3; i >= 0 && to >= 0; i--, to--) {
-        dim[to] = nest->stride[k][i] ? nest->dim[i] : 1;
-        stride[to] = nest->stride[k][i];
-    }
-    return sgs_lower_window(l, v, off, dim, stride);
-}
-
-/* More than four axes: what is left after merging is a record for each index of the outer ones. */
-static sgs_status lower_nest(sgs_lowering *l, const sgs_node *n, ipu_arith *r, sgs_diag *d)
-{
-    const sgs_value *v[3] = { n->out[0], n->in[0], n->in[1] };
-    ipu_ref *ref[3] = { &r->y, &r->a, &r->b };
-    sgs_nest nest = { .rank = v[0]->rank, .operands = 3 };
-    memcpy(nest.dim, v[0]->dim, (size_t)nest.rank * sizeof *nest.dim);
-    for (int k = 0; k < 3; k++)
-        sgs_nest_operand(l, &nest, k, v[k]);
-    sgs_nest_merge(&nest);
-    end_in_channels(&nest, sgs_type_bytes(v[0]->type));
-    int outer = nest.rank > 4 ? nest.rank - 4 : 0;
-    int64_t index[SGS_NEST_AXES] = { 0 }, off[SGS_NEST_OPERANDS];
-    do {
-        sgs_nest_at(&nest, outer, index, off);
-        for (int k = 0; k < 3; k++)
-            *ref[k] = window(l, &nest, k, v[k], off[k]);
-        SGS_TRY(sgs_lower_emit(l, &r->head, n, 0, d));
-    } while (sgs_next_index(index, outer, nest.dim));
-    return SGS_OK;
-}
-
 static sgs_status arith_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     const sgs_value *a = n->in[0], *b = n->in[1], *y = n->out[0];
@@ -407,12 +361,7 @@ static sgs_status arith_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
         return sgs_lower_fail(l, n, d, "expected s16 operands with one scale each");
     ipu_arith r = { .head = SGS_REC(row_of(n->op)->kind, arith), .out = sgs_out_range(y, SGS_ACT_NONE, 0, 0) };
     set_multipliers(&r, n);
-    if (y->rank > 4)
-        return lower_nest(l, n, &r, d);
-    r.y = sgs_lower_ref(l, y);
-    r.a = sgs_lower_ref(l, a);
-    r.b = sgs_lower_ref(l, b);
-    return sgs_lower_emit(l, &r.head, n, 0, d);
+    return sgs_nest_emit(l, n, &r.head, (const sgs_value *const[]){ y, a, b }, 3, d);
 }
 
 /* ---- rows

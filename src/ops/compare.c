@@ -3,7 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "compile/lower.h"
 #include "ops/arith.h"
+#include "ops/nest.h"
 #include "ops/spell.h"
 
 static const struct compare {
@@ -29,7 +31,7 @@ static bool is_logic(const sgs_op *op)
 
 static bool known_type(sgs_type t)
 {
-    return t == SGS_F32 || t == SGS_F64 || t == SGS_S64 || t == SGS_S32 || t == SGS_S8 || t == SGS_U8 || t == SGS_BOOL;
+    return t == SGS_F32 || t == SGS_S16 || t == SGS_F64 || t == SGS_S64 || t == SGS_S32 || t == SGS_S8 || t == SGS_U8 || t == SGS_BOOL;
 }
 
 static sgs_status compare_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
@@ -207,9 +209,74 @@ static sgs_status from_onnx_isinf(sgs_import *im, const sgs_source_node *s, sgs_
     return p->status;
 }
 
+/* ---- fixed point ---- */
+
+static const char *compare_unfixed(const sgs_node *n)
+{
+    return n->in[0]->type == SGS_F32 ? NULL : "compares integers, which has no fixed-point form";
+}
+
+static const char *where_unfixed(const sgs_node *n)
+{
+    return n->in[1]->type == SGS_F32 ? NULL : "chooses between integers, which has no fixed-point form";
+}
+
+static const char *logic_unfixed(const sgs_node *n)
+{
+    (void)n;
+    return NULL;
+}
+
+/* ---- lowering: ARITHMETIC.md 17 ---- */
+
+static bool is_s16(const sgs_value *v)
+{
+    return v->type == SGS_S16 && sgs_one_scale(v);
+}
+
+/* Greater is less with the operands exchanged. */
+static sgs_status compare_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const bool exchanged = n->op == &sgs_op_greater || n->op == &sgs_op_greaterequal;
+    const sgs_value *a = n->in[exchanged], *b = n->in[!exchanged];
+    if (!is_s16(a) || !is_s16(b))
+        return sgs_lower_fail(l, n, d, "expected s16 operands with one scale each");
+    ipu_compare r = { .head = SGS_REC(IPU_COMPARE_S16, compare), .ma = sgs_mult(sgs_scale(a, 0), 1), .mb = sgs_mult(sgs_scale(b, 0), 1) };
+    r.mode = n->op == &sgs_op_equal ? IPU_COMPARE_EQUAL
+             : n->op == &sgs_op_less || n->op == &sgs_op_greater ? IPU_COMPARE_LESS : IPU_COMPARE_LESS_EQUAL;
+    return sgs_nest_emit(l, n, &r.head, (const sgs_value *const[]){ n->out[0], a, b }, 3, d);
+}
+
+static sgs_status logic_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    ipu_compare r = { .head = SGS_REC(IPU_LOGIC, compare) };
+    r.mode = n->op == &sgs_op_and ? IPU_LOGIC_AND : n->op == &sgs_op_or ? IPU_LOGIC_OR : IPU_LOGIC_XOR;
+    return sgs_nest_emit(l, n, &r.head, (const sgs_value *const[]){ n->out[0], n->in[0], n->in[1] }, 3, d);
+}
+
+static sgs_status not_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    static const uint8_t yes = 1;
+    const sgs_value one = { .id = -1, .type = SGS_BOOL, .rank = 0, .data = &yes };
+    ipu_compare r = { .head = SGS_REC(IPU_LOGIC, compare), .mode = IPU_LOGIC_XOR };
+    return sgs_nest_emit(l, n, &r.head, (const sgs_value *const[]){ n->out[0], n->in[0], &one }, 3, d);
+}
+
+static sgs_status where_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const sgs_value *a = n->in[1], *b = n->in[2], *y = n->out[0];
+    if (!is_s16(a) || !is_s16(b) || !is_s16(y))
+        return sgs_lower_fail(l, n, d, "expected s16 operands with one scale each");
+    ipu_where r = { .head = SGS_REC(IPU_WHERE_S16, where),
+                    .ma = sgs_mult(sgs_scale(a, 0), sgs_scale(y, 0)),
+                    .mb = sgs_mult(sgs_scale(b, 0), sgs_scale(y, 0)),
+                    .out = sgs_out_range(y, SGS_ACT_NONE, 0, 0) };
+    return sgs_nest_emit(l, n, &r.head, (const sgs_value *const[]){ y, n->in[0], a, b }, 4, d);
+}
+
 /* ---- rows ---- */
 
-#define ROW(op, inputs, rule, evaluation)                                                                              \
+#define ROW(op, inputs, rule, evaluation, fixed, lowered)                                                                              \
     const sgs_op sgs_op_##op = {                                                                                       \
         .name = #op,                                                                                                   \
         .family = "compare",                                                                                           \
@@ -219,18 +286,33 @@ static sgs_status from_onnx_isinf(sgs_import *im, const sgs_source_node *s, sgs_
         .infer = rule,                                                                                                 \
         .eval = evaluation,                                                                                            \
         .permute = sgs_permute_elementwise,                                                                            \
-        .kernel = "",                                                                                                  \
+        .qrule = SGS_Q_S16,                                                                                            \
+        .unfixed = fixed##_unfixed,                                                                                    \
+        .alike = (inputs) == 2,                                                                                        \
+        .lower = lowered,                                                                                          \
     }
-ROW(equal, 2, compare_infer, compare_eval);
-ROW(less, 2, compare_infer, compare_eval);
-ROW(greater, 2, compare_infer, compare_eval);
-ROW(lessequal, 2, compare_infer, compare_eval);
-ROW(greaterequal, 2, compare_infer, compare_eval);
-ROW(and, 2, compare_infer, compare_eval);
-ROW(or, 2, compare_infer, compare_eval);
-ROW(xor, 2, compare_infer, compare_eval);
-ROW(not, 1, not_infer, not_eval);
-ROW(where, 3, where_infer, where_eval);
+ROW(equal, 2, compare_infer, compare_eval, compare, compare_lower);
+ROW(less, 2, compare_infer, compare_eval, compare, compare_lower);
+ROW(greater, 2, compare_infer, compare_eval, compare, compare_lower);
+ROW(lessequal, 2, compare_infer, compare_eval, compare, compare_lower);
+ROW(greaterequal, 2, compare_infer, compare_eval, compare, compare_lower);
+ROW(and, 2, compare_infer, compare_eval, logic, logic_lower);
+ROW(or, 2, compare_infer, compare_eval, logic, logic_lower);
+ROW(xor, 2, compare_infer, compare_eval, logic, logic_lower);
+ROW(not, 1, not_infer, not_eval, logic, not_lower);
+
+const sgs_op sgs_op_where = { .name = "where",
+                              .family = "compare",
+                              .nin_min = 3,
+                              .nin_max = 3,
+                              .nout = 1,
+                              .infer = where_infer,
+                              .eval = where_eval,
+                              .permute = sgs_permute_elementwise,
+                              .qrule = SGS_Q_S16,
+                              .unfixed = where_unfixed,
+                              .lower = where_lower,
+                              .kernel = "where" };
 
 static const sgs_op *const ops[] = {
     &sgs_op_equal, &sgs_op_less, &sgs_op_greater, &sgs_op_lessequal, &sgs_op_greaterequal,

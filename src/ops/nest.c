@@ -103,3 +103,67 @@ void sgs_copy_seen(sgs_tensor *out, const void *from, const int64_t *stride)
         copy_row((char *)out->data + off[0], (const char *)from + off[1], n.stride[1][last], n.dim[last], bytes);
     } while (sgs_next_index(index, last, n.dim));
 }
+
+/* ---- records --------------------------------------------------------------------------------- */
+
+static ipu_ref *refs(ipu_rec *rec)
+{
+    return (ipu_ref *)(void *)(rec + 1);
+}
+
+/* A record's channels lie side by side; an axis of one element stands in where they don't. */
+static void end_in_channels(sgs_nest *n, const sgs_value *const *v)
+{
+    bool dense = true;
+    for (int k = 0; k < n->operands; k++) {
+        const int64_t last = n->stride[k][n->rank - 1];
+        dense = dense && (last == sgs_type_bytes(v[k]->type) || (k && last == 0));
+    }
+    if (dense)
+        return;
+    for (int k = 0; k < n->operands; k++)
+        n->stride[k][n->rank] = sgs_type_bytes(v[k]->type);
+    n->dim[n->rank++] = 1;
+}
+
+/* The window of operand k over the last axes of the nest. */
+static ipu_ref window(sgs_lowering *l, const sgs_nest *nest, int k, const sgs_value *v, int64_t off)
+{
+    int64_t dim[4] = { 1, 1, 1, 1 }, stride[4] = { 0 };
+    for (int i = nest->rank - 1, to = 3; i >= 0 && to >= 0; i--, to--) {
+        dim[to] = nest->stride[k][i] ? nest->dim[i] : 1;
+        stride[to] = nest->stride[k][i];
+    }
+    return sgs_lower_window(l, v, off, dim, stride);
+}
+
+static sgs_status emit_outer(sgs_lowering *l, const sgs_node *n, ipu_rec *rec, const sgs_nest *nest,
+                             const sgs_value *const *v, sgs_diag *d)
+{
+    const int outer = nest->rank > 4 ? nest->rank - 4 : 0;
+    int64_t index[SGS_NEST_AXES] = { 0 }, off[SGS_NEST_OPERANDS];
+    do {
+        sgs_nest_at(nest, outer, index, off);
+        for (int k = 0; k < nest->operands; k++)
+            refs(rec)[k] = window(l, nest, k, v[k], off[k]);
+        SGS_TRY(sgs_lower_emit(l, rec, n, 0, d));
+    } while (sgs_next_index(index, outer, nest->dim));
+    return SGS_OK;
+}
+
+sgs_status sgs_nest_emit(sgs_lowering *l, const sgs_node *n, ipu_rec *rec, const sgs_value *const *v, int operands,
+                         sgs_diag *d)
+{
+    sgs_nest nest = { .rank = v[0]->rank, .operands = operands };
+    memcpy(nest.dim, v[0]->dim, (size_t)nest.rank * sizeof *nest.dim);
+    for (int k = 0; k < operands; k++)
+        sgs_nest_operand(l, &nest, k, v[k]);
+    if (nest.rank > 4) {
+        sgs_nest_merge(&nest);
+        end_in_channels(&nest, v);
+        return emit_outer(l, n, rec, &nest, v, d);
+    }
+    for (int k = 0; k < operands; k++)
+        refs(rec)[k] = sgs_lower_ref(l, v[k]);
+    return sgs_lower_emit(l, rec, n, 0, d);
+}

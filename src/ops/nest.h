@@ -5,7 +5,7 @@
 
 #include "ops/op.h"
 
-#define SGS_NEST_OPERANDS 3
+#define SGS_NEST_OPERANDS 4
 #define SGS_NEST_AXES (2 * SGS_MAX_RANK + 1)
 
 /* Operand 0 is the result.  stride: from one index of the axis to the next, in the caller's unit; 0 where the operand
@@ -22,6 +22,9 @@ void sgs_nest_merge(sgs_nest *n);
 void sgs_nest_at(const sgs_nest *n, int axes, const int64_t *index, int64_t off[SGS_NEST_OPERANDS]);
 /* Operand k is v where the lowering put it: strides in bytes. */
 void sgs_nest_operand(struct sgs_lowering *l, sgs_nest *n, int k, const sgs_value *v);
+/* An elementwise record, operand k made of v[k], 0 the result; operands are repeated by numpy's rules.  More than four axes are a record for
+ * each index of the outer ones. */
+sgs_status sgs_nest_emit(struct sgs_lowering *l, const sgs_node *n, ipu_rec *rec, const sgs_value *const *v, int operands, sgs_diag *d);
 /* Fills a tensor with elements that are walked with those strides (in bytes, negative ones too) from `from` on. */
 void sgs_copy_seen(sgs_tensor *out, const void *from, const int64_t *stride);
 

@@ -69,6 +69,9 @@ struct sgs_op {
      * op on x' gives y', where x = transpose(x', perm) and y = transpose(y', perm); that is, axis i of x is axis perm[i] of x'. */
     bool (*permute)(const sgs_node *n, const int64_t *perm, int rank, void *attr);
     sgs_qrule qrule;
+    /* Optional, in the place of "data inputs must be float": why this node has no fixed-point form, or NULL. */
+    const char *(*unfixed)(const sgs_node *n);
+    bool alike;                   /* compares two operands: a constant takes the other's scale where it fits, so that equal numbers stay equal */
     int ndata;                    /* leading inputs that are activations, where the others are weights or tables; 0: all are */
     /* Optional: the S16 output has this quantization whatever was observed, unless data movement ties it to a value that has another.
      * False: as observed. */

@@ -2,6 +2,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "compile/lower.h"
+#include "ops/nest.h"
 #include "ops/util.h"
 
 static const char *const type_names[] = { "f32", "f64", "s64", "s32", "s16", "s8", "u8", "bool", NULL }; /* in sgs_type's order */
@@ -18,7 +20,8 @@ static sgs_status cast_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, s
 {
     (void)g;
     const sgs_cast_attr *a = n->attr;
-    if (!castable(a->type) || !castable(n->in[0]->type))
+    const bool fixed = (n->in[0]->type == SGS_BOOL && a->type == SGS_S16) || (n->in[0]->type == SGS_S16 && a->type == SGS_BOOL);
+    if (!fixed && (!castable(a->type) || !castable(n->in[0]->type)))
         return sgs_fail(d, SGS_E_UNSUPPORTED, "cast from %s to %s is not supported", sgs_type_name(n->in[0]->type), sgs_type_name((sgs_type)a->type));
     sgs_shape_like(out, n->in[0]);
     out->type = (sgs_type)a->type;
@@ -48,7 +51,9 @@ static int64_t truncated(double v)
 
 static sgs_status cast_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
 {
-    (void)n, (void)st, (void)d;
+    (void)n, (void)st;
+    if (in->type == SGS_S16 || out->type == SGS_S16)
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "a cast of s16 belongs to fixed-point models");
     bool real = in->type == SGS_F32 || in->type == SGS_F64;
     int64_t count = sgs_tensor_count(out);
     for (int64_t i = 0; i < count; i++) {
@@ -206,11 +211,55 @@ static sgs_status from_onnx_constantofshape(sgs_import *im, const sgs_source_nod
     return sgs_src_out(im, s, 0, sgs_const_new(im->g, t, n, dim, data, false), d);
 }
 
+/* ---- fixed point: between real numbers and truth values ---- */
+
+static const char *cast_unfixed(const sgs_node *n)
+{
+    const sgs_type x = n->in[0]->type, y = n->out[0]->type;
+    const bool known = (x == SGS_BOOL && y == SGS_F32) || (x == SGS_F32 && y == SGS_BOOL);
+    return known ? NULL : "converts between integers and real numbers at run time, which has no fixed-point form";
+}
+
+static sgs_status cast_quant(struct sgs_quantizer *q, sgs_node *n, sgs_diag *d)
+{
+    (void)q, (void)d;
+    sgs_cast_attr *a = n->attr;
+    a->type = n->out[0]->type; /* a real number is S16 */
+    return SGS_OK;
+}
+
+/* ARITHMETIC.md 17. */
+static sgs_status truth_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    static const int16_t none = 0;
+    const sgs_value zero = { .id = -1, .type = SGS_S16, .rank = 0, .data = &none }, *x = n->in[0];
+    ipu_compare r = { .head = SGS_REC(IPU_COMPARE_S16, compare), .mode = IPU_COMPARE_DIFFERENT, .ma = sgs_mult(sgs_scale(x, 0), 1), .mb = 1 };
+    if (x->type != SGS_S16 || !sgs_one_scale(x))
+        return sgs_lower_fail(l, n, d, "expected s16 with one scale, found %s", sgs_type_name(x->type));
+    return sgs_nest_emit(l, n, &r.head, (const sgs_value *const[]){ n->out[0], x, &zero }, 3, d);
+}
+
+static sgs_status cast_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    static const int32_t none = 0;
+    const sgs_value *x = n->in[0], *y = n->out[0];
+    if (y->type == SGS_BOOL)
+        return truth_lower(l, n, d);
+    if (x->type != SGS_BOOL || y->type != SGS_S16 || !sgs_one_scale(y))
+        return sgs_lower_fail(l, n, d, "expected truth values to s16, found %s to %s", sgs_type_name(x->type), sgs_type_name(y->type));
+    const float m = sgs_mult(1, sgs_scale(y, 0));
+    ipu_quantize r = { .head = SGS_REC(IPU_QUANTIZE, quantize), .y = sgs_lower_ref(l, y), .x = sgs_lower_ref(l, x), .out = sgs_out_range(y, SGS_ACT_NONE, 0, 0) };
+    r.mult = sgs_lower_const(l, IPU_F32, &m, 1);
+    r.zero = sgs_lower_const(l, IPU_S32, &none, 1);
+    return sgs_lower_emit(l, &r.head, n, 0, d);
+}
+
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
 
 const sgs_op sgs_op_cast = {
     .name = "cast", .family = "shape", .nin_min = 1, .nin_max = 1, .nout = 1, .attr_bytes = sizeof(sgs_cast_attr), .attr = cast_attrs,
-    .infer = cast_infer, .eval = cast_eval, .permute = sgs_permute_elementwise, .kernel = "",
+    .infer = cast_infer, .eval = cast_eval, .permute = sgs_permute_elementwise, .qrule = SGS_Q_S16, .unfixed = cast_unfixed, .quant = cast_quant, .lower = cast_lower,
+    .kernel = "quantize",
 };
 
 static const sgs_op *const ops[] = { &sgs_op_cast, NULL };

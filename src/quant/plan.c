@@ -230,6 +230,8 @@ static const char *refusal(const sgs_quantizer *q, const sgs_node *n)
 {
     if (n->op->qrule == SGS_Q_NONE)
         return "has no fixed-point form yet";
+    if (n->op->unfixed)
+        return n->op->unfixed(n);
     for (int i = 0; i < sgs_data_inputs(n); i++)
         if (!n->in[i] || (n->in[i]->type != SGS_F32 && !(n->op->qrule == SGS_Q_MOVE && sgs_is_plain(n->in[i]) && n->in[i]->type == n->in[0]->type)))
             return "works on values that are not float";
@@ -275,6 +277,7 @@ sgs_status sgs_plan_types(sgs_quantizer *q, sgs_diag *d)
     q->ordered = SGS_NEW_N(q->g->arena, uint8_t, n);
     q->wide = SGS_NEW_N(q->g->arena, uint8_t, n);
     q->reason = SGS_NEW_N(q->g->arena, const char *, n);
+    q->named = SGS_NEW_N(q->g->arena, bool, n);
     q->type = SGS_NEW_N(q->g->arena, sgs_type, n);
     q->quant = SGS_NEW_N(q->g->arena, sgs_quant *, n);
     mark_images(q);

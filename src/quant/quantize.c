@@ -87,7 +87,7 @@ static void widen_by_const(sgs_quantizer *q, extent *e, const sgs_node *n)
     for (int i = 0; i < n->nin && n->op->qrule == SGS_Q_MOVE; i++) {
         const sgs_value *c = n->in[i];
         extent *x = &e[sgs_group_of(q, n->out[0])];
-        for (int64_t k = 0; c->data && k < sgs_value_count(c); k++) {
+        for (int64_t k = 0; c->data && c->type == SGS_F32 && k < sgs_value_count(c); k++) {
             x->lo = fminf(x->lo, ((const float *)c->data)[k]);
             x->hi = fmaxf(x->hi, ((const float *)c->data)[k]);
             x->observed = true;
@@ -239,6 +239,17 @@ static sgs_value *fitting(sgs_quantizer *q, sgs_node *n, int i)
     return requantized(q, v, need, quant_for(q->g, need, lo, hi));
 }
 
+/* `to` is the constant `from` as integers.  One that several operators read becomes several, and a name belongs to one value. */
+static void hand_name(sgs_quantizer *q, sgs_value *to, const sgs_value *from)
+{
+    bool *named = from->id >= 0 && from->id < q->nplan ? &q->named[from->id] : NULL;
+    if (!named || *named)
+        return;
+    *named = true;
+    to->name = from->name;
+    to->nname = from->nname;
+}
+
 /* A constant operand of an elementwise op or a concatenation. */
 static sgs_value *constant(sgs_quantizer *q, const sgs_value *c, sgs_type t, sgs_quant *quant)
 {
@@ -260,18 +271,39 @@ static sgs_value *constant(sgs_quantizer *q, const sgs_value *c, sgs_type t, sgs
             ((int16_t *)(uintptr_t)y->data)[i] = (int16_t)v;
     }
     y->quant = quant;
-    y->name = c->name;
-    y->nname = c->nname;
+    hand_name(q, y, c);
     return y;
+}
+
+/* Whether every number of c lies in what quant can hold. */
+static bool holds_all(const sgs_quant *quant, const sgs_value *c)
+{
+    const double most = 32767 * (double)quant->scale[0];
+    for (int64_t i = 0; i < sgs_value_count(c); i++)
+        if (!(fabs((double)((const float *)c->data)[i]) <= most))
+            return false;
+    return true;
+}
+
+/* What the constant in slot i of n must be in, or NULL: its own range. */
+static sgs_quant *given_quant(const sgs_node *n, int i)
+{
+    if (n->op->qrule == SGS_Q_MOVE)
+        return n->out[0]->quant;
+    const sgs_value *other = n->op->alike ? n->in[1 - i] : NULL;
+    return other && !other->data && other->quant && other->quant->n == 1 && holds_all(other->quant, n->in[i]) ? other->quant : NULL;
 }
 
 static void fit_inputs(sgs_quantizer *q, sgs_node *n)
 {
-    for (int i = 0; i < sgs_data_inputs(n) && !sgs_is_plain(n->in[0]); i++) {
-        sgs_value *v = n->in[i], *y = n->out[0];
-        bool move = n->op->qrule == SGS_Q_MOVE;
-        n->in[i] = v->data ? constant(q, v, move ? y->type : SGS_S16, move ? y->quant : NULL) : fitting(q, n, i);
-    }
+    const bool move = n->op->qrule == SGS_Q_MOVE;
+    const int count = sgs_data_inputs(n);
+    for (int i = 0; i < count; i++)
+        if (!n->in[i]->data && !sgs_is_plain(n->in[i]))
+            n->in[i] = fitting(q, n, i);
+    for (int i = 0; i < count; i++)
+        if (n->in[i]->data && !sgs_is_plain(n->in[i]))
+            n->in[i] = constant(q, n->in[i], move ? n->out[0]->type : SGS_S16, given_quant(n, i));
 }
 
 /* ---- convolutions -------------------------------------------------------------------------------------------------------------------- */
@@ -387,13 +419,10 @@ static void put_back(sgs_quantizer *q, sgs_node *n, const sgs_qweights *w, const
     nw->quant = sgs_quant_new(g, n->op == &sgs_op_depthwise ? 3 : 0, (int)outputs);
     memcpy(nw->quant->scale, w->scale, (size_t)outputs * sizeof(float));
     nw->quant->reason = reason;
-    nw->name = old->name;
-    nw->nname = old->nname;
+    hand_name(q, nw, old);
     sgs_value *nb = sgs_const_new(g, w->wide ? SGS_S64 : SGS_S32, 1, &outputs, w->b, false);
-    if (n->nin > 2 && n->in[2]) {
-        nb->name = n->in[2]->name;
-        nb->nname = n->in[2]->nname;
-    }
+    if (n->nin > 2 && n->in[2])
+        hand_name(q, nb, n->in[2]);
     sgs_value **in = SGS_NEW_N(g->arena, sgs_value *, 3);
     in[0] = n->in[0];
     in[1] = nw;

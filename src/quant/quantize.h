@@ -86,6 +86,7 @@ typedef struct sgs_quantizer {
     uint8_t *ordered;      /* by value id of an image: 1 = its channels are in the network's order already */
     uint8_t *wide;         /* by output value id of a conv: 1 = 16 bit */
     const char **reason;   /* by output value id of a conv: why these bits */
+    bool *named;           /* by id of a float constant: the first of the integer constants made of it took its name */
     sgs_type *type;        /* by group root: U8 or S16 */
     sgs_quant **quant;     /* by group root */
 } sgs_quantizer;

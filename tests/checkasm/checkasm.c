@@ -455,6 +455,9 @@ static const ca_test ca_tests[] = {
     { IPU_REDUCE_MIN, ca_reduce, ca_reduce_bench },
     { IPU_ARGMAX, ca_argmax, ca_argmax_bench },
     { IPU_MATMUL_S16, ca_matmul, ca_matmul_bench },
+    { IPU_COMPARE_S16, ca_truth, ca_truth_bench },
+    { IPU_LOGIC, ca_truth, ca_truth_bench },
+    { IPU_WHERE_S16, ca_truth, ca_truth_bench },
 };
 
 static const char *const ca_names[IPU_KIND_COUNT] = {

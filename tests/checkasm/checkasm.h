@@ -39,6 +39,8 @@ typedef struct ca {
         ipu_reduce reduce;
         ipu_argmax argmax;
         ipu_matmul matmul;
+        ipu_compare compare;
+        ipu_where where;
     } rec;
     ca_operand operand[CA_OPERANDS];
     const ipu_kernels *kernels;
@@ -112,6 +114,8 @@ void ca_reduce(ca *t, ipu_kind kind);
 void ca_reduce_bench(ca *t, ipu_kind kind);
 void ca_argmax(ca *t, ipu_kind kind);
 void ca_argmax_bench(ca *t, ipu_kind kind);
+void ca_truth(ca *t, ipu_kind kind);
+void ca_truth_bench(ca *t, ipu_kind kind);
 void ca_matmul(ca *t, ipu_kind kind);
 void ca_matmul_bench(ca *t, ipu_kind kind);
 

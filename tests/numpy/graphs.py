@@ -498,6 +498,55 @@ def make_prelu(g):
     g.emit("prelu", g.tensor("s16", x.dims, [x.scale[0] * g.pick(0.4, 1, 3)]), [x.number, g.const("f32", slope)])
 
 
+def truth(g, dims):
+    """A truth value that repeats to these dims, from a comparison with numbers that lie around it."""
+    dims = [1 if g.chance(0.3) else d for d in dims][g.int(0, len(dims) - 1):]
+    a = g.input("s16", dims)
+    near = np.clip(g.rng.normal(0, 12000, dims), -32767, 32767).astype(int)
+    y = g.tensor("bool", dims, [1], [0])
+    g.emit(g.pick("less", "greaterequal"), y, [a.number, g.const("s16", near, " @{scale=%.9g, zero=0}" % a.scale[0])])
+    return y
+
+
+def comparison(op):
+    """Of numbers of one scale with equals among them, or of two scales."""
+    def make(g):
+        a = g.find(("s16",))
+        coarse = g.tensor("s16", a.dims, [a.scale[0] * 32767 / 3])
+        g.emit("quantize", coarse, [a.number])
+        b = g.input("s16", [1 if g.chance(0.3) else d for d in a.dims][g.int(0, len(a.dims) - 1):])
+        other = g.tensor("s16", b.dims, [coarse.scale[0] if g.chance(0.6) else b.scale[0] * 32767 / 2])
+        g.emit("quantize", other, [b.number])
+        pair = [coarse.number, other.number] if g.chance(0.5) else [other.number, coarse.number]
+        g.emit(op, g.tensor("bool", a.dims, [1], [0]), pair)
+    return make
+
+
+def logical(op):
+    def make(g):
+        dims = [g.int(1, 3), g.int(2, 5), g.int(2, 30)]
+        parts = [truth(g, dims) for _ in range(1 if op == "not" else 2)]
+        g.emit(op, g.tensor("bool", np.broadcast_shapes(*(t.dims for t in parts)), [1], [0]), [t.number for t in parts])
+    return make
+
+
+def make_where(g):
+    x = g.find(("s16",))
+    t, other = truth(g, x.dims), g.input("s16", [1 if g.chance(0.3) else d for d in x.dims])
+    g.emit("where", g.tensor("s16", x.dims, [max(x.scale[0], other.scale[0]) * g.pick(0.5, 1)]), [t.number] + ([x.number, other.number] if g.chance(0.5) else [other.number, x.number]))
+
+
+def make_cast(g):
+    if g.chance(0.5):
+        t = truth(g, [g.int(1, 3), g.int(2, 5), g.int(2, 30)])
+        g.emit("cast", g.tensor("s16", t.dims, [g.pick(1 / 32767, 0.01, 2.0)]), [t.number], "type=s16")
+    else:
+        x = g.find(("s16",))
+        coarse = g.tensor("s16", x.dims, [x.scale[0] * 32767 / 2])
+        g.emit("quantize", coarse, [x.number])
+        g.emit("cast", g.tensor("bool", x.dims, [1], [0]), [coarse.number], "type=bool")
+
+
 def no_attr(g, x):
     return ""
 
@@ -512,6 +561,8 @@ def alpha_within(g, x):
 
 MAKERS = {name[5:]: f for name, f in list(globals().items()) if name.startswith("make_")}
 MAKERS.update((op, pair(op)) for op in PAIRS)
+MAKERS.update((op, comparison(op)) for op in ("equal", "less", "greater", "lessequal", "greaterequal"))
+MAKERS.update((op, logical(op)) for op in ("and", "or", "xor", "not"))
 MAKERS.update((op, function(op)) for op in numpy_model.LUTS)
 MAKERS.update((op, reduction(op)) for op in ("reduce_sum", "reduce_mean", "reduce_max", "reduce_min"))
 MAKERS.update(abs=one_input("abs", no_attr), neg=one_input("neg", no_attr), leakyrelu=one_input("leakyrelu", alpha),
