@@ -264,6 +264,13 @@ typedef struct ipu_where {
     ipu_out out;
 } ipu_where;
 
+/* IPU_GATHER: y[n][h][w][c] = x[n][index[h]][w][c], any one type; index U8, S16, U16 or S32, an array of y's h entries, anywhere.  Negative
+ * entries count from the end; what lies outside is the first or last row. */
+typedef struct ipu_gather {
+    ipu_rec head;            /* nref 3 */
+    ipu_ref y, x, index;
+} ipu_gather;
+
 /* One line an operation: kind, family (its file, its check), C kernel.  Everything that lists operations includes this. */
 #define IPU_KINDS(X)                                   \
     X(IPU_CONV_U8, conv, ipu_conv_u8_c)                \
@@ -295,7 +302,8 @@ typedef struct ipu_where {
     X(IPU_MATMUL_S16, matmul, ipu_matmul_s16_c)        \
     X(IPU_COMPARE_S16, compare, ipu_compare_s16_c)     \
     X(IPU_LOGIC, compare, ipu_logic_c)                 \
-    X(IPU_WHERE_S16, where, ipu_where_s16_c)
+    X(IPU_WHERE_S16, where, ipu_where_s16_c)           \
+    X(IPU_GATHER, gather, ipu_gather_c)
 
 /* Operands of a family's record (struct ipu_<family>).  Operand 0 is written, IPU_CONV_Y2 too; no other ever is. */
 enum {
@@ -317,6 +325,7 @@ enum {
     IPU_NREF_matmul = 3,
     IPU_NREF_compare = 3,
     IPU_NREF_where = 4,
+    IPU_NREF_gather = 3,
     IPU_MAX_REF = 8,
     IPU_CONV_ADD = 6,        /* operand numbers of ipu_conv */
     IPU_CONV_Y2 = 7,
@@ -339,6 +348,6 @@ _Static_assert(sizeof(ipu_arith) == 148 && sizeof(ipu_pool) == 168 && sizeof(ipu
 _Static_assert(sizeof(ipu_clamp) == 96 && sizeof(ipu_quantize) == 180 && sizeof(ipu_pad) == 136 && sizeof(ipu_resize) == 268, "image layout");
 _Static_assert(sizeof(ipu_lut) == 128 && sizeof(ipu_prelu) == 148 && sizeof(ipu_round) == 112, "image layout");
 _Static_assert(sizeof(ipu_reduce) == 108 && sizeof(ipu_argmax) == 96 && sizeof(ipu_matmul) == 148, "image layout");
-_Static_assert(sizeof(ipu_compare) == 140 && sizeof(ipu_where) == 188, "image layout");
+_Static_assert(sizeof(ipu_compare) == 140 && sizeof(ipu_where) == 188 && sizeof(ipu_gather) == 128, "image layout");
 
 #endif

@@ -367,7 +367,43 @@ def expand(node, x):
 
 
 def gather(node, x, index):
-    return np.take(x, index, axis=node.attr.get("axis", 0))
+    axis = node.attr.get("axis", 0)
+    rows = x.shape[axis]
+    index = index.astype(S64)
+    return np.take(x, np.clip(np.where(index < 0, index + rows, index), 0, rows - 1), axis=axis)
+
+
+def element_places(index, axis, x):
+    """Of every number of the index, where it points in x."""
+    places = list(np.indices(index.shape))
+    places[axis] = np.where(index < 0, index + x.shape[axis], index)
+    return tuple(places)
+
+
+def gather_elements(node, x, index):
+    return x[element_places(index, node.attr.get("axis", 0), x)]
+
+
+def scatter_elements(node, x, index, updates):
+    """The last of those that meet counts."""
+    y = x.copy()
+    for place, u in zip(zip(*(p.ravel() for p in element_places(index, node.attr.get("axis", 0), x))), updates.ravel()):
+        y[place] = u
+    return y
+
+
+def gather_nd(node, x, index):
+    common = node.attr.get("axis", 0)
+    outer = index.shape[:-1]
+    parts = [x[place[:common] + tuple(index[place])] for place in np.ndindex(*outer)]
+    return np.array(parts, x.dtype).reshape(outer + x.shape[common + index.shape[-1]:])
+
+
+def scatter_nd(node, x, index, updates):
+    y = x.copy()
+    for place in np.ndindex(*index.shape[:-1]):
+        y[tuple(index[place])] = updates[place]
+    return y
 
 
 def extreme(of):
@@ -709,7 +745,7 @@ def sign(node, x):
     return store(np.sign(x).astype(F32) * f32(1 / one(node.outputs[0].scale)), node.outputs[0])
 
 
-OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, deconv, depthwise, dequantize, div, expand, fc, gather, matmul, maxpool, mul, pad, quantize, reshape, resize, resize_nearest, softmax, transpose)}
+OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, deconv, depthwise, dequantize, div, expand, fc, gather, gather_elements, gather_nd, matmul, maxpool, mul, pad, quantize, reshape, resize, resize_nearest, scatter_elements, scatter_nd, softmax, transpose)}
 OPS.update(min=minimum, max=maximum, sub=sub, slice=slices)
 OPS.update({name: lut for name in LUTS}, prelu=prelu, leakyrelu=leakyrelu, thresholdedrelu=thresholdedrelu, abs=absolute, neg=neg)
 OPS.update(reduce_sum=summed(False), reduce_mean=summed(True), reduce_max=extreme(np.max), reduce_min=extreme(np.min),

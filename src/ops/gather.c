@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "compile/lower.h"
-
+#include "ops/nest.h"
 #include "ops/tflite.h"
 #include "ops/util.h"
 
@@ -20,7 +20,16 @@ static sgs_status row_in(int64_t i, int64_t rows, int64_t *row, sgs_diag *d)
 
 static int64_t index_at(sgs_type t, const void *data, int64_t k)
 {
-    return t == SGS_S64 ? ((const int64_t *)data)[k] : ((const int32_t *)data)[k];
+    switch (t) {
+    case SGS_S64:
+        return ((const int64_t *)data)[k];
+    case SGS_S16:
+        return ((const int16_t *)data)[k];
+    case SGS_U8:
+        return ((const uint8_t *)data)[k];
+    default:
+        return ((const int32_t *)data)[k];
+    }
 }
 
 /* ---- shapes ------------------------------------------------------------------------------------------------------- */
@@ -33,8 +42,8 @@ static sgs_status gather_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out,
     int64_t row;
     if (axis < 0 || axis >= x->rank)
         return sgs_fail(d, SGS_E_MODEL, "axis must lie in 0..%d, found %lld", x->rank - 1, (long long)axis);
-    if (i->type != SGS_S64 && i->type != SGS_S32)
-        return sgs_fail(d, SGS_E_MODEL, "indices: expected integers, found %s", sgs_type_name(i->type));
+    if (i->type != SGS_S64 && i->type != SGS_S32 && (i->quant || (i->type != SGS_S16 && i->type != SGS_U8)))
+        return sgs_fail(d, SGS_E_MODEL, "indices: expected integers, found %s", i->quant ? "quantized numbers" : sgs_type_name(i->type));
     for (int64_t k = 0; i->data && k < sgs_value_count(i); k++)
         SGS_TRY(row_in(index_at(i->type, i->data, k), x->dim[axis], &row, d));
     if (x->rank - 1 + i->rank > SGS_MAX_RANK)
@@ -154,6 +163,103 @@ static sgs_status gather_from_tflite(sgs_import *im, const sgs_source_node *s, s
 
 /* ---- lowering ------------------------------------------------------------------------------------------------------- */
 
+/* A list of integers, one behind the other. */
+static sgs_status flat(sgs_lowering *l, const sgs_node *n, const sgs_value *v, ipu_ref *list, sgs_diag *d)
+{
+    int64_t stride[SGS_MAX_RANK], each = sgs_type_bytes(v->type);
+    bool dense = true;
+    *list = sgs_lower_ref(l, v);
+    sgs_lower_strides(l, v, stride);
+    for (int i = v->rank - 1; i >= 0; each *= v->dim[i--])
+        dense = dense && (v->dim[i] == 1 || stride[i] == each);
+    if (!dense) {
+        const ipu_ref apart = *list;
+        *list = sgs_lower_temp(l, &apart);
+        SGS_TRY(sgs_lower_copy(l, list, &apart, n, d));
+    }
+    list->c = (int32_t)sgs_value_count(v);
+    list->n = list->h = list->w = 1;
+    list->img = list->row = list->pix = (int32_t)each;
+    return SGS_OK;
+}
+
+/* The axes of x that stay. */
+static sgs_nest other_axes(sgs_lowering *l, const sgs_node *n, int axis)
+{
+    const sgs_value *x = n->in[0], *y = n->out[0];
+    int64_t sx[SGS_MAX_RANK], sy[SGS_MAX_RANK];
+    sgs_nest nest = { .operands = 2 };
+    sgs_lower_strides(l, x, sx);
+    sgs_lower_strides(l, y, sy);
+    for (int i = 0; i < x->rank; i++) {
+        if (i == axis)
+            continue;
+        nest.dim[nest.rank] = x->dim[i];
+        nest.stride[0][nest.rank] = sy[i < axis ? i : i + n->in[1]->rank - 1];
+        nest.stride[1][nest.rank++] = sx[i];
+    }
+    sgs_nest_merge(&nest);
+    return nest;
+}
+
+/* Bytes from one indexed row of y to the next, 0 where they do not follow each other evenly. */
+static int64_t row_stride(sgs_lowering *l, const sgs_value *y, int axis, int rank)
+{
+    int64_t stride[SGS_MAX_RANK], row = 0, next = 0;
+    sgs_lower_strides(l, y, stride);
+    for (int i = axis + rank - 1; i >= axis; i--) {
+        if (y->dim[i] == 1)
+            continue;
+        if (row && stride[i] != next)
+            return 0;
+        row = row ? row : stride[i];
+        next = stride[i] * y->dim[i];
+    }
+    return row ? row : INT32_MAX; /* one row */
+}
+
+typedef struct gathering {
+    ipu_gather r;
+    const sgs_value *x, *y;
+    int axis;
+    int64_t row;           /* of y, in bytes */
+} gathering;
+
+static sgs_status emit_gathers(sgs_lowering *l, const sgs_node *n, gathering *g, sgs_nest nest, sgs_diag *d)
+{
+    int64_t sx[SGS_MAX_RANK], c = 1, index[SGS_NEST_AXES] = { 0 }, off[SGS_NEST_OPERANDS];
+    const int64_t each = sgs_type_bytes(g->y->type);
+    const int last = nest.rank - 1;
+    sgs_lower_strides(l, g->x, sx);
+    if (nest.stride[0][last] == each && nest.stride[1][last] == each) {
+        c = nest.dim[last];
+        nest.dim[last] = 1;
+    }
+    const sgs_walked axes = sgs_nest_choose(&nest, g->row, g->r.index.c);
+    const sgs_nest loop = sgs_nest_without(&nest, axes);
+    do {
+        sgs_nest_at(&loop, loop.rank, index, off);
+        for (int k = 0; k < 2; k++) {
+            int64_t dim[4] = { 1, k ? g->x->dim[g->axis] : g->r.index.c, 1, c }, stride[4] = { 0, k ? sx[g->axis] : g->row, 0, each };
+            sgs_nest_walk(&nest, k, axes, dim, stride);
+            *(k ? &g->r.x : &g->r.y) = sgs_lower_window(l, k ? g->x : g->y, off[k], dim, stride);
+        }
+        SGS_TRY(sgs_lower_emit(l, &g->r.head, n, 0, d));
+    } while (sgs_next_index(index, loop.rank, loop.dim));
+    return SGS_OK;
+}
+
+static sgs_status lower_run_time(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const int axis = (int)((const sgs_axis_attr *)n->attr)->axis;
+    gathering g = { .r = { .head = SGS_REC(IPU_GATHER, gather) }, .x = n->in[0], .y = n->out[0], .axis = axis };
+    g.row = row_stride(l, g.y, axis, n->in[1]->rank);
+    if (!g.row)
+        return sgs_lower_fail(l, n, d, "its result lies in a view with gaps");
+    SGS_TRY(flat(l, n, n->in[1], &g.r.index, d));
+    return emit_gathers(l, n, &g, other_axes(l, n, axis), d);
+}
+
 /* A copy for each run of indices that march in equal steps.  The indices' axes count as one axis of y, where they are dense. */
 static sgs_status gather_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
@@ -161,7 +267,7 @@ static sgs_status gather_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     int axis = (int)((const sgs_axis_attr *)n->attr)->axis;
     int64_t count = sgs_value_count(list), rows = x->dim[axis];
     if (!list->data)
-        return sgs_lower_fail(l, n, d, "the indices are known only at run time");
+        return lower_run_time(l, n, d);
     for (int64_t k = 0, run; k < count; k += run) {
         int64_t first = 0, next = 0, index[SGS_MAX_RANK] = { 0 }, rest = k;
         int last = list->rank - 1;
@@ -195,7 +301,7 @@ static sgs_status gather_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 
 const sgs_op sgs_op_gather = {
     .name = "gather", .family = "gather", .nin_min = 2, .nin_max = 2, .nout = 1, .ndata = 1, /* x, indices -> y */ .attr_bytes = sizeof(sgs_axis_attr), .attr = gather_attrs,
-    .infer = gather_infer, .eval = gather_eval, .to_tflite = gather_to_tflite, .qrule = SGS_Q_MOVE, .kernel = "copy", .lower = gather_lower,
+    .infer = gather_infer, .eval = gather_eval, .to_tflite = gather_to_tflite, .qrule = SGS_Q_MOVE, .kernel = "gather", .lower = gather_lower,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_gather, NULL };

@@ -2,6 +2,7 @@
  * run-time indices point. */
 #include <string.h>
 
+#include "compile/lower.h"
 #include "ops/spell.h"
 
 typedef struct index_attr {
@@ -231,6 +232,101 @@ static sgs_status from_onnx_index(sgs_import *im, const sgs_source_node *s, sgs_
     return sgs_src_out(im, s, 0, y, d);
 }
 
+/* ---- fixed point ---- */
+
+static const char *index_unfixed(const sgs_node *n)
+{
+    if (!n->in[1]->data)
+        return "takes indices that are known only at run time, which has no fixed-point form; constant ones have";
+    if (((const index_attr *)n->attr)->reduce != REPLACE)
+        return "combines updates with what is there, which has no fixed-point form";
+    return n->in[0]->type == SGS_F32 ? NULL : "works on values that are not float";
+}
+
+/* ---- lowering: where each element of the result comes from is what the operator makes of the elements' own numbers ---- */
+
+static void count_up(int32_t *to, int64_t n, int32_t first)
+{
+    for (int64_t i = 0; i < n; i++)
+        to[i] = first + (int32_t)i;
+}
+
+static sgs_tensor numbers(sgs_lowering *l, const sgs_value *v, int32_t first)
+{
+    sgs_tensor t = { .type = SGS_S32, .rank = v->rank };
+    memcpy(t.dim, v->dim, sizeof t.dim);
+    t.data = SGS_NEW_N(sgs_lower_arena(l), int32_t, sgs_value_count(v));
+    count_up(t.data, sgs_value_count(v), first);
+    return t;
+}
+
+static sgs_status sources(sgs_lowering *l, const sgs_node *n, const int32_t **from, sgs_diag *d)
+{
+    const sgs_value *x = n->in[0], *i = n->in[1];
+    sgs_tensor in[3] = { numbers(l, x, 0), { .type = i->type, .rank = i->rank, .data = (void *)(uintptr_t)i->data } };
+    sgs_tensor out = numbers(l, n->out[0], 0);
+    memcpy(in[1].dim, i->dim, sizeof i->dim);
+    if (n->nin > 2)
+        in[2] = numbers(l, n->in[2], (int32_t)sgs_value_count(x));
+    *from = out.data;
+    return n->op->eval(n, in, &out, NULL, d);
+}
+
+/* A window on elements [first, first + count) of a list. */
+static ipu_ref part(ipu_ref list, int64_t first, const ipu_ref *like)
+{
+    ipu_ref r = *like;
+    const int32_t each = ipu_type_bytes(list.type);
+    r.space = list.space;
+    r.index = list.index;
+    r.off = list.off + (uint32_t)(first * each);
+    r.step = each;
+    r.pix = each * r.c;
+    r.row = r.pix * r.w;
+    r.img = r.row * r.h;
+    return r;
+}
+
+static ipu_ref as_list(sgs_lowering *l, ipu_type t, int64_t count)
+{
+    const int32_t each = ipu_type_bytes(t);
+    ipu_ref r = { .space = IPU_ARENA, .type = (uint8_t)t, .n = 1, .h = (int32_t)count, .w = 1, .c = 1 };
+    r.step = r.pix = r.row = each;
+    r.img = each * r.h;
+    return sgs_lower_temp(l, &r);
+}
+
+/* What is taken from, one element a row: x and, behind it, the updates. */
+static sgs_status collect(sgs_lowering *l, const sgs_node *n, ipu_ref *list, sgs_diag *d)
+{
+    const sgs_value *x = n->in[0], *u = n->nin > 2 ? n->in[2] : NULL;
+    const ipu_ref from = sgs_lower_ref(l, x);
+    *list = as_list(l, from.type, sgs_value_count(x) + (u ? sgs_value_count(u) : 0));
+    const ipu_ref to = part(*list, 0, &from);
+    SGS_TRY(sgs_lower_copy(l, &to, &from, n, d));
+    if (!u)
+        return SGS_OK;
+    const ipu_ref added = sgs_lower_ref(l, u), behind = part(*list, sgs_value_count(x), &added);
+    return sgs_lower_copy(l, &behind, &added, n, d);
+}
+
+static sgs_status index_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const sgs_value *y = n->out[0];
+    const int64_t count = sgs_value_count(y);
+    const int32_t *from;
+    if (sgs_value_count(n->in[0]) > INT32_MAX / 4 || count > INT32_MAX / 4)
+        return sgs_lower_fail(l, n, d, "more elements than can be taken one by one");
+    SGS_TRY(sources(l, n, &from, d));
+    ipu_gather r = { .head = SGS_REC(IPU_GATHER, gather) };
+    SGS_TRY(collect(l, n, &r.x, d));
+    r.index = sgs_lower_const(l, IPU_S32, from, count);
+    r.y = as_list(l, r.x.type, count);
+    SGS_TRY(sgs_lower_emit(l, &r.head, n, 0, d));
+    const ipu_ref to = sgs_lower_ref(l, y), found = part(r.y, 0, &to);
+    return sgs_lower_copy(l, &to, &found, n, d);
+}
+
 /* ---- rows ---- */
 
 #define ROW(op, inputs, rule, evaluation)                                                                              \
@@ -244,7 +340,10 @@ static sgs_status from_onnx_index(sgs_import *im, const sgs_source_node *s, sgs_
         .attr = index_attrs,                                                                                           \
         .infer = rule,                                                                                                 \
         .eval = evaluation,                                                                                            \
-        .kernel = "",                                                                                                  \
+        .qrule = SGS_Q_MOVE,                                                                                           \
+        .unfixed = index_unfixed,                                                                                      \
+        .lower = index_lower,                                                                                          \
+        .kernel = "gather",                                                                                            \
     }
 ROW(gather_elements, 2, elements_infer, elements_eval);
 ROW(scatter_elements, 3, elements_infer, elements_eval);

@@ -216,50 +216,23 @@ static sgs_nest batches(sgs_lowering *l, const sgs_node *n)
     return nest;
 }
 
-/* Axes of the nest that one record walks as its n and w: matrices of the result that lie apart, and side by side between its rows; -1: none. */
-typedef struct walked {
-    int n, w;
-} walked;
-
-static walked choose_axes(sgs_lowering *l, const sgs_value *y, const sgs_nest *nest)
+static sgs_walked choose_axes(sgs_lowering *l, const sgs_value *y, const sgs_nest *nest)
 {
     int64_t stride[SGS_MAX_RANK];
-    walked a = { -1, -1 };
     sgs_lower_strides(l, y, stride);
-    const int64_t rows = y->dim[y->rank - 2], row = rows > 1 ? stride[y->rank - 2] : y->dim[y->rank - 1] * sgs_type_bytes(y->type);
-    for (int i = 0; i < nest->rank; i++)
-        if (nest->stride[Y][i] >= row * rows)
-            a.n = i;
-        else if (nest->stride[Y][i] * nest->dim[i] <= row)
-            a.w = i;
-    return a;
+    const int64_t rows = y->dim[y->rank - 2], dense = y->dim[y->rank - 1] * sgs_type_bytes(y->type);
+    return sgs_nest_choose(nest, rows > 1 ? stride[y->rank - 2] : dense, rows);
 }
 
 /* The last two axes of v are h and c. */
-static ipu_ref matrices_of(sgs_lowering *l, const sgs_value *v, const sgs_nest *nest, int k, walked axes, int64_t off)
+static ipu_ref matrices_of(sgs_lowering *l, const sgs_value *v, const sgs_nest *nest, int k, sgs_walked axes, int64_t off)
 {
     int64_t dim[4] = { 1, v->dim[v->rank - 2], 1, v->dim[v->rank - 1] }, stride[4] = { 0 }, own[SGS_MAX_RANK];
-    const int walk[] = { axes.n, -1, axes.w };
     sgs_lower_strides(l, v, own);
     stride[1] = own[v->rank - 2];
     stride[3] = own[v->rank - 1];
-    for (int i = 0; i < 3; i += 2)
-        if (walk[i] >= 0 && nest->stride[k][walk[i]]) {
-            dim[i] = nest->dim[walk[i]];
-            stride[i] = nest->stride[k][walk[i]];
-        }
+    sgs_nest_walk(nest, k, axes, dim, stride);
     return sgs_lower_window(l, v, off, dim, stride);
-}
-
-/* What is left to loop over. */
-static sgs_nest without(const sgs_nest *nest, walked axes)
-{
-    sgs_nest loop = *nest;
-    if (axes.n >= 0)
-        loop.dim[axes.n] = 1;
-    if (axes.w >= 0)
-        loop.dim[axes.w] = 1;
-    return loop;
 }
 
 static sgs_status matmul_check(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
@@ -283,8 +256,8 @@ static sgs_status matmul_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
                      .m = sgs_mult(sgs_scale(v[A], 0) * sgs_scale(v[B], 0), sgs_scale(v[Y], 0)),
                      .out = sgs_out_range(v[Y], SGS_ACT_NONE, 0, 0) };
     const sgs_nest nest = batches(l, n);
-    const walked axes = choose_axes(l, v[Y], &nest);
-    const sgs_nest loop = without(&nest, axes);
+    const sgs_walked axes = choose_axes(l, v[Y], &nest);
+    const sgs_nest loop = sgs_nest_without(&nest, axes);
     int64_t index[SGS_NEST_AXES] = { 0 }, off[SGS_NEST_OPERANDS];
     do {
         sgs_nest_at(&loop, loop.rank, index, off);

@@ -104,6 +104,39 @@ void sgs_copy_seen(sgs_tensor *out, const void *from, const int64_t *stride)
     } while (sgs_next_index(index, last, n.dim));
 }
 
+/* ---- rows between axes --------------------------------------------------------------------- */
+
+sgs_walked sgs_nest_choose(const sgs_nest *n, int64_t row, int64_t rows)
+{
+    sgs_walked a = { -1, -1 };
+    for (int i = 0; i < n->rank; i++)
+        if (n->stride[0][i] >= row * rows)
+            a.n = i;
+        else if (n->stride[0][i] * n->dim[i] <= row)
+            a.w = i;
+    return a;
+}
+
+sgs_nest sgs_nest_without(const sgs_nest *n, sgs_walked axes)
+{
+    sgs_nest loop = *n;
+    if (axes.n >= 0)
+        loop.dim[axes.n] = 1;
+    if (axes.w >= 0)
+        loop.dim[axes.w] = 1;
+    return loop;
+}
+
+void sgs_nest_walk(const sgs_nest *n, int k, sgs_walked axes, int64_t dim[4], int64_t stride[4])
+{
+    const int walk[] = { axes.n, -1, axes.w };
+    for (int i = 0; i < 3; i += 2)
+        if (walk[i] >= 0 && n->stride[k][walk[i]]) {
+            dim[i] = n->dim[walk[i]];
+            stride[i] = n->stride[k][walk[i]];
+        }
+}
+
 /* ---- records --------------------------------------------------------------------------------- */
 
 static ipu_ref *refs(ipu_rec *rec)

@@ -22,6 +22,16 @@ void sgs_nest_merge(sgs_nest *n);
 void sgs_nest_at(const sgs_nest *n, int axes, const int64_t *index, int64_t off[SGS_NEST_OPERANDS]);
 /* Operand k is v where the lowering put it: strides in bytes. */
 void sgs_nest_operand(struct sgs_lowering *l, sgs_nest *n, int k, const sgs_value *v);
+/* Axes of a nest that one record walks as its n and w: those of the result that lie apart by more than its `rows` rows, and side by side within a row;
+ * -1: none.  `row`: bytes from one row of the result to the next. */
+typedef struct sgs_walked {
+    int n, w;
+} sgs_walked;
+sgs_walked sgs_nest_choose(const sgs_nest *n, int64_t row, int64_t rows);
+/* What is left to loop over. */
+sgs_nest sgs_nest_without(const sgs_nest *n, sgs_walked axes);
+/* dim and stride of a record's n and w, for operand k. */
+void sgs_nest_walk(const sgs_nest *n, int k, sgs_walked axes, int64_t dim[4], int64_t stride[4]);
 /* An elementwise record, operand k made of v[k], 0 the result; operands are repeated by numpy's rules.  More than four axes are a record for
  * each index of the outer ones. */
 sgs_status sgs_nest_emit(struct sgs_lowering *l, const sgs_node *n, ipu_rec *rec, const sgs_value *const *v, int operands, sgs_diag *d);

@@ -169,6 +169,14 @@ static void split_float_input(sgs_quantizer *q, sgs_value *v)
     inner->quant = q->quant[sgs_group_of(q, v)];
 }
 
+/* An input that the model reads as integers has the type in which the board gives it, and so have integers moved about. */
+static void set_integers(sgs_quantizer *q, int i)
+{
+    const sgs_type t = q->o->in[i].type;
+    if (q->g->in[i]->type == SGS_S32 && (t == SGS_S16 || t == SGS_U8))
+        q->g->in[i]->type = t;
+}
+
 /* Types of all values; ids of values made from here on have no group. */
 static void set_values(sgs_quantizer *q)
 {
@@ -181,11 +189,16 @@ static void set_values(sgs_quantizer *q)
     for (int i = 0; i < g->nin; i++) {
         if (q->image[g->in[i]->id])
             set_image(q, g->in[i]);
+        else if (sgs_is_plain(g->in[i]))
+            set_integers(q, i);
         else if (q->o->in[i].type != SGS_F32)
             set_value(q, g->in[i]);
         else
             split_float_input(q, g->in[i]);
     }
+    for (sgs_node *n = g->first; n; n = n->next)
+        if (n->op->qrule == SGS_Q_MOVE && sgs_is_plain(n->out[0]) && sgs_is_plain(n->in[0]))
+            n->out[0]->type = n->in[0]->type;
 }
 
 /* ---- uses that need another type ------------------------------------------------------------------------------------------------ */
@@ -625,7 +638,7 @@ sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, s
     set_values(&q);
     SGS_TRY(quantize_nodes(&q, d));
     for (int i = 0; i < g->nout; i++) {
-        if (g->out[i]->type != SGS_U8 && g->out[i]->type != SGS_S16)
+        if (sgs_is_plain(g->out[i]))
             continue; /* integers of the model itself */
         widen_output(&q, i);
         finish_output(&q, i);

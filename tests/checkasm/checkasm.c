@@ -458,6 +458,7 @@ static const ca_test ca_tests[] = {
     { IPU_COMPARE_S16, ca_truth, ca_truth_bench },
     { IPU_LOGIC, ca_truth, ca_truth_bench },
     { IPU_WHERE_S16, ca_truth, ca_truth_bench },
+    { IPU_GATHER, ca_gather, ca_gather_bench },
 };
 
 static const char *const ca_names[IPU_KIND_COUNT] = {

@@ -41,6 +41,7 @@ typedef struct ca {
         ipu_matmul matmul;
         ipu_compare compare;
         ipu_where where;
+        ipu_gather gather;
     } rec;
     ca_operand operand[CA_OPERANDS];
     const ipu_kernels *kernels;
@@ -116,6 +117,8 @@ void ca_argmax(ca *t, ipu_kind kind);
 void ca_argmax_bench(ca *t, ipu_kind kind);
 void ca_truth(ca *t, ipu_kind kind);
 void ca_truth_bench(ca *t, ipu_kind kind);
+void ca_gather(ca *t, ipu_kind kind);
+void ca_gather_bench(ca *t, ipu_kind kind);
 void ca_matmul(ca *t, ipu_kind kind);
 void ca_matmul_bench(ca *t, ipu_kind kind);
 

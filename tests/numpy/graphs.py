@@ -324,8 +324,66 @@ def make_gather(g):
     axis = g.int(0, len(x.dims) - 1)
     dims = [g.int(1, 4) for _ in range(g.int(0, 2) if len(x.dims) < 4 else g.int(0, 1))]
     index = g.rng.integers(-x.dims[axis], x.dims[axis], dims)
+    if g.chance(0.4):
+        return run_time_gather(g, x, axis)
     y = g.like(x, x.dims[:axis] + tuple(dims) + x.dims[axis + 1:])
     g.emit("gather", y, [x.number, g.const("s32", index)], "axis=%d" % axis if axis else "")
+
+
+def element_index(g, x, axis):
+    dims = [g.int(1, 6) if i == axis else g.int(1, d) for i, d in enumerate(x.dims)]
+    return dims, g.const("s32", g.rng.integers(-x.dims[axis], x.dims[axis], dims))
+
+
+def make_gather_elements(g):
+    x = g.find()
+    axis = g.int(0, len(x.dims) - 1)
+    dims, index = element_index(g, x, axis)
+    g.emit("gather_elements", g.like(x, dims), [x.number, index], "axis=%d" % axis if axis else "")
+
+
+def updates(g, x, dims):
+    """Of x's own quantization."""
+    u = g.like(x, dims)
+    g.inputs.append(u)
+    return u.number
+
+
+def make_scatter_elements(g):
+    x = g.find()
+    axis = g.int(0, len(x.dims) - 1)
+    dims, index = element_index(g, x, axis)
+    g.emit("scatter_elements", g.like(x, x.dims), [x.number, index, updates(g, x, dims)], "axis=%d" % axis if axis else "")
+
+
+def points(g, x, common=0):
+    """An index of some leading axes, after `common` ones."""
+    depth = g.int(1, len(x.dims) - common)
+    outer = list(x.dims[:common]) + [g.int(1, 4) for _ in range(g.int(0, 1) if common else 1)]
+    data = np.stack([g.rng.integers(-d, d, outer) for d in x.dims[common:common + depth]], axis=-1)
+    return outer + list(x.dims[common + depth:]), g.const("s32", data)
+
+
+def make_gather_nd(g):
+    x = g.find()
+    common = g.int(0, 1) if len(x.dims) > 1 else 0
+    dims, index = points(g, x, common)
+    g.emit("gather_nd", g.like(x, dims), [x.number, index], "axis=%d" % common if common else "")
+
+
+def make_scatter_nd(g):
+    x = g.find()
+    dims, index = points(g, x)
+    g.emit("scatter_nd", g.like(x, x.dims), [x.number, index, updates(g, x, dims)])
+
+
+def run_time_gather(g, x, axis):
+    """By an index that the graph makes; some of it lies outside."""
+    source = g.input("s16", [g.int(1, 4), g.int(1, 3), g.int(1, x.dims[axis] + 2)][-g.int(1, 2 if len(x.dims) > 3 else 3):])
+    index = g.tensor("s32", source.dims[:-1] + (1,), [1], [0])
+    g.emit("argmax", index, [source.number], "axis=%d" % (len(source.dims) - 1) if len(source.dims) > 1 else "")
+    dims = x.dims[:axis] + index.dims + x.dims[axis + 1:]
+    g.emit("gather", g.like(x, dims), [x.number, index.number], "axis=%d" % axis if axis else "")
 
 
 def make_transpose(g):
@@ -500,7 +558,7 @@ def make_prelu(g):
 
 def truth(g, dims):
     """A truth value that repeats to these dims, from a comparison with numbers that lie around it."""
-    dims = [1 if g.chance(0.3) else d for d in dims][g.int(0, len(dims) - 1):]
+    dims = ([1 if g.chance(0.3) else d for d in dims[:-1]] + list(dims[-1:]))[g.int(0, len(dims) - 1):]
     a = g.input("s16", dims)
     near = np.clip(g.rng.normal(0, 12000, dims), -32767, 32767).astype(int)
     y = g.tensor("bool", dims, [1], [0])
@@ -524,7 +582,7 @@ def comparison(op):
 
 def logical(op):
     def make(g):
-        dims = [g.int(1, 3), g.int(2, 5), g.int(2, 30)]
+        dims = [g.int(1, 3), g.int(2, 5), g.int(8, 30)]
         parts = [truth(g, dims) for _ in range(1 if op == "not" else 2)]
         g.emit(op, g.tensor("bool", np.broadcast_shapes(*(t.dims for t in parts)), [1], [0]), [t.number for t in parts])
     return make
