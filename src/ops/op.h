@@ -215,6 +215,8 @@ extern const sgs_op sgs_op_maxpool, sgs_op_avgpool;                     /* pool.
 extern const sgs_op sgs_op_maxpool_index, sgs_op_unpool;                /* unpool.c */
 sgs_status sgs_pool_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d); /* of attributes that begin with sgs_pool_attr */
 extern const sgs_op sgs_op_softmax, sgs_op_clip;                        /* softmax.c, clamp.c */
+/* Whether v is nothing but the argument of softmaxes, as it is, moved, summed with something or chosen between. */
+bool sgs_feeds_softmax(const sgs_users *u, const sgs_value *v);
 extern const sgs_op sgs_op_concat, sgs_op_reshape, sgs_op_transpose;    /* concat.c, reshape.c, transpose.c */
 extern const sgs_op sgs_op_pad;                                         /* pad.c */
 extern const sgs_op sgs_op_resize_nearest, sgs_op_resize;               /* resize.c */

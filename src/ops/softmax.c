@@ -21,6 +21,26 @@ static sgs_status softmax_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out
     return SGS_OK;
 }
 
+/* ---- questions -------------------------------------------------------------------------------------------------------- */
+
+static bool passes_on(const sgs_users *u, const sgs_node *n, const sgs_value *v)
+{
+    if (n->op == &sgs_op_softmax)
+        return true;
+    const bool moved = n->op->qrule == SGS_Q_MOVE && n->nin == 1, summed = n->op == &sgs_op_add, chosen = n->op == &sgs_op_where && n->in[0] != v;
+    return (moved || summed || chosen) && sgs_feeds_softmax(u, n->out[0]);
+}
+
+bool sgs_feeds_softmax(const sgs_users *u, const sgs_value *v)
+{
+    if (u->outputs[v->id] || u->first[v->id] == u->first[v->id + 1])
+        return false;
+    for (int i = u->first[v->id]; i < u->first[v->id + 1]; i++)
+        if (!passes_on(u, u->node[i], v))
+            return false;
+    return true;
+}
+
 /* ---- float ---------------------------------------------------------------------------------------------------------- */
 
 /* What is -infinity throughout, masked, is 0 throughout. */

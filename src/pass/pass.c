@@ -8,6 +8,7 @@ const sgs_pass sgs_pipeline[] = {
     { "fold-const", sgs_pass_fold_const, true },   /* constants in, constants out */
     { "dead", sgs_pass_dead, true },               /* what folding left unused */
     { "fold-matmul", sgs_pass_fold_matmul, true }, /* needs fold-const: constant right sides. None is left */
+    { "fold-mask", sgs_pass_fold_mask, true },     /* needs fold-const: constant masks */
     { "layout", sgs_pass_layout, true },           /* before all fusions: it brings the partners together */
     { "sink-reshape", sgs_pass_sink_reshape, true }, /* after layout: no transpose between. What follows a convolution over rows meets it */
     { "fold-bn", sgs_pass_fold_bn, true },         /* needs layout and sink-reshape: nothing between. None is left */

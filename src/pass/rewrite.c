@@ -118,6 +118,11 @@ bool sgs_used_only_by(sgs_rewriter *r, const sgs_value *v, const sgs_node *n)
     return sgs_only_user(users(r), v) == n;
 }
 
+bool sgs_only_weighed(sgs_rewriter *r, const sgs_value *v)
+{
+    return sgs_feeds_softmax(users(r), v);
+}
+
 bool sgs_used_once(sgs_rewriter *r, const sgs_value *v)
 {
     return sgs_user_count(users(r), v) == 1;

@@ -29,6 +29,8 @@ bool sgs_used_only_by(sgs_rewriter *r, const sgs_value *v, const sgs_node *n);
 bool sgs_used_once(sgs_rewriter *r, const sgs_value *v);
 bool sgs_is_graph_output(sgs_rewriter *r, const sgs_value *v);
 bool sgs_is_const_f32(const sgs_value *v);
+/* sgs_feeds_softmax */
+bool sgs_only_weighed(sgs_rewriter *r, const sgs_value *v);
 /* Transposing these dims by perm leaves all elements in their order: the axes of more than one stay as they follow each
  * other. */
 bool sgs_keeps_order(const int64_t *perm, int rank, const int64_t *dim);
@@ -71,6 +73,7 @@ sgs_status sgs_pass_fold_bn(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_fold_arith(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_fuse_func(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_fold_bias(sgs_graph *g, bool *changed, sgs_diag *d);
+sgs_status sgs_pass_fold_mask(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_fold_pad(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_fuse_act(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_sink_reshape(sgs_graph *g, bool *changed, sgs_diag *d);

@@ -632,6 +632,7 @@ sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, s
 {
     sgs_integers_as_real(g, range);
     sgs_quantizer q = { .g = g, .range = range, .nrange = g->nvalue, .o = o };
+    sgs_end_masks(g, range);
     sgs_order_images(g, o);
     SGS_TRY(sgs_plan_types(&q, d));
     choose_scales(&q);

@@ -3,6 +3,7 @@
  *   observe.c    runs the float graph over samples: ranges per channel, the same in any order
  *   weights.c    L1 max-abs, L2 clip search per output channel; integer weights and biases with the proof of ARITHMETIC.md 4
  *   integers.c   integer inputs, whose numbers go in as they are
+ *   masks.c      what hides elements from a softmax
  *   options.c    what the ini says
  *   sensitivity.c  what 8 bits at one convolution do to the outputs
  *   bits.c       which convolutions take 16 bits
@@ -104,6 +105,11 @@ sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, s
 
 /* Takes conversions of integer inputs to float away, where nothing else reads those integers: then they are float values, and whole. */
 void sgs_integers_as_real(sgs_graph *g, sgs_range *range);
+
+/* ---- masks.c ---- */
+
+/* Ends ranges of what a softmax weighs where nothing has weight any more, and raises constants that hide elements from it to there. */
+void sgs_end_masks(sgs_graph *g, sgs_range *range);
 
 /* ---- options.c ---- */
 

@@ -64,3 +64,15 @@ def test_attention(heads, tokens, depth, keys, tmp_path):
 def test_product_with_itself(tmp_path):
     """One tensor on both sides, once as it is and once turned."""
     check(tmp_path, [node("Transpose", "x", "t", perm=[0, 2, 1]), node("MatMul", "x t")], x=real(2, 5, 7))
+
+
+@pytest.mark.parametrize("hidden", [-np.inf, np.finfo(np.float32).min, -65504, -100])
+@pytest.mark.parametrize("how", ["add", "where", "both"])
+def test_masked_attention(hidden, how, tmp_path):
+    """What hides elements from a softmax takes no steps from those that are seen."""
+    hides = np.triu(np.ones((9, 9), bool), 1)
+    inits = {"m": np.where(hides, np.float32(hidden), real(9, 9)).astype(np.float32), "c": ~hides, "h": np.float32(hidden)}
+    nodes = {"add": [node("Add", "qk m", "l")], "where": [node("Where", "c qk h", "l")],
+             "both": [node("Where", "c qk h", "l0"), node("Reshape", "l0 s", "l1"), node("Add", "l1 m", "l")]}[how]
+    nodes = [node("MatMul", "q k", "qk"), *nodes, node("Softmax", "l", "p", axis=-1), node("MatMul", "p v", "y")]
+    check(tmp_path, nodes, inits | {"s": np.array([2, 3, 9, 9])}, 50, outputs=("p", "y"), q=real(2, 3, 9, 16), k=real(2, 3, 16, 9), v=real(2, 3, 9, 8))
