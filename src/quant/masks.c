@@ -10,6 +10,8 @@
 static bool extent_of(const sgs_range *range, const sgs_value *v, float *lo, float *hi)
 {
     if (!v->data) {
+        *lo = INFINITY;
+        *hi = -INFINITY;
         sgs_range_all(&range[v->id], lo, hi);
         return range[v->id].channels > 0;
     }

@@ -42,7 +42,7 @@ void sgs_observer_fold(sgs_observer *to, sgs_observer *from);
  * process to another of the same program. */
 void sgs_observer_pack(sgs_observer *o, sgs_buf *out);
 sgs_status sgs_observer_unpack(sgs_observer *o, sgs_span bytes, sgs_diag *d);
-/* Over all channels. */
+/* Widens *lo and *hi, which the caller has set, by the ranges of all channels. */
 void sgs_range_all(const sgs_range *r, float *lo, float *hi);
 
 /* ---- quantize.c ---------------------------------------------------------------------------------------------------------------- */
