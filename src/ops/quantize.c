@@ -46,26 +46,74 @@ static sgs_status quantize_from_tflite(sgs_import *im, const sgs_source_node *s,
 
 /* ---- lowering ------------------------------------------------------------------------------------------------------- */
 
-/* Numbers of one channel or of all. */
-static sgs_status scales(sgs_lowering *l, const sgs_node *n, ipu_quantize *r, sgs_diag *d)
+/* Along which axis the scales of x or y run; -1: one scale on both sides. */
+static int scales_axis(const sgs_value *x, const sgs_value *y)
+{
+    if (sgs_one_scale(x) && sgs_one_scale(y))
+        return -1;
+    return sgs_one_scale(x) ? y->quant->axis : x->quant->axis;
+}
+
+static sgs_status check_scales(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     const sgs_value *x = n->in[0], *y = n->out[0];
-    int64_t c = sgs_one_scale(x) && sgs_one_scale(y) ? 1 : y->rank ? y->dim[y->rank - 1] : 1;
-    for (int i = 0; i < 2; i++) {
+    int axis = scales_axis(x, y);
+    for (int i = 0; i < 2 && axis >= 0; i++) {
         const sgs_value *v = i ? y : x;
-        if (!sgs_one_scale(v) && (v->quant->n != c || v->quant->axis != v->rank - 1))
-            return sgs_lower_fail(l, n, d, "scales must run along the last axis");
+        if (axis >= v->rank || (!sgs_one_scale(v) && (v->quant->n != v->dim[axis] || v->quant->axis != axis)))
+            return sgs_lower_fail(l, n, d, "expected scales along one axis, one for each of its elements");
     }
-    float *mult = SGS_NEW_N(sgs_lower_arena(l), float, c);
-    int32_t *zero = SGS_NEW_N(sgs_lower_arena(l), int32_t, c);
-    for (int64_t i = 0; i < c; i++) {
-        mult[i] = sgs_mult(sgs_scale(x, i), sgs_scale(y, i)); /* a float side has scale 1 */
-        zero[i] = sgs_zero(x, i);
+    for (int64_t i = 1; y->quant && i < y->quant->n; i++)
         if (sgs_zero(y, i) != sgs_zero(y, 0))
             return sgs_lower_fail(l, n, d, "output channels have different zero points");
+    return SGS_OK;
+}
+
+/* Constants of elements [first, first + count) of the axis; a float side has scale 1. */
+static void set_scales(sgs_lowering *l, const sgs_node *n, ipu_quantize *r, int64_t first, int64_t count)
+{
+    float *mult = SGS_NEW_N(sgs_lower_arena(l), float, count);
+    int32_t *zero = SGS_NEW_N(sgs_lower_arena(l), int32_t, count);
+    for (int64_t i = 0; i < count; i++) {
+        mult[i] = sgs_mult(sgs_scale(n->in[0], first + i), sgs_scale(n->out[0], first + i));
+        zero[i] = sgs_zero(n->in[0], first + i);
     }
-    r->mult = sgs_lower_const(l, IPU_F32, mult, c);
-    r->zero = sgs_lower_const(l, IPU_S32, zero, c);
+    r->mult = sgs_lower_const(l, IPU_F32, mult, count);
+    r->zero = sgs_lower_const(l, IPU_S32, zero, count);
+}
+
+/* Element k of an axis, all of the others. */
+static ipu_ref slab(sgs_lowering *l, const sgs_value *v, int axis, int64_t k)
+{
+    int64_t dim[4] = { 1, 1, 1, 1 }, stride[4] = { 0 }, own[SGS_MAX_RANK];
+    sgs_lower_strides(l, v, own);
+    for (int i = 0; i < v->rank; i++) {
+        dim[4 - v->rank + i] = i == axis ? 1 : v->dim[i];
+        stride[4 - v->rank + i] = own[i];
+    }
+    return sgs_lower_window(l, v, k * own[axis], dim, stride);
+}
+
+/* The kernel's scales run along the last axis; scales along another one are a record for each of its elements. */
+static sgs_status emit_records(sgs_lowering *l, const sgs_node *n, ipu_quantize r, sgs_diag *d)
+{
+    const sgs_value *x = n->in[0], *y = n->out[0];
+    int axis = scales_axis(x, y);
+    SGS_TRY(check_scales(l, n, d));
+    if (axis < 0 || axis == x->rank - 1) {
+        set_scales(l, n, &r, 0, axis < 0 ? 1 : x->dim[axis]);
+        r.y = sgs_lower_ref(l, y);
+        r.x = sgs_lower_ref(l, x);
+        return sgs_lower_emit(l, &r.head, n, 0, d);
+    }
+    if (x->rank > 4)
+        return sgs_lower_fail(l, n, d, "expected at most 4 axes where scales do not run along the last one, found %d", x->rank);
+    for (int64_t k = 0; k < x->dim[axis]; k++) {
+        set_scales(l, n, &r, k, 1);
+        r.y = slab(l, y, axis, k);
+        r.x = slab(l, x, axis, k);
+        SGS_TRY(sgs_lower_emit(l, &r.head, n, 0, d));
+    }
     return SGS_OK;
 }
 
@@ -74,22 +122,16 @@ static sgs_status quantize_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d
     const sgs_value *x = n->in[0], *y = n->out[0];
     if (!(sgs_is_activation(x) || x->type == SGS_F32) || !sgs_is_activation(y))
         return sgs_lower_fail(l, n, d, "expected u8, s16 or f32 to u8 or s16, found %s to %s", sgs_type_name(x->type), sgs_type_name(y->type));
-    ipu_quantize r = { .head = SGS_REC(IPU_QUANTIZE, quantize), .out = sgs_out_range(y, SGS_ACT_NONE, 0, 0) };
-    SGS_TRY(scales(l, n, &r, d));
-    r.y = sgs_lower_ref(l, y);
-    r.x = sgs_lower_ref(l, x);
-    return sgs_lower_emit(l, &r.head, n, 0, d);
+    const ipu_quantize r = { .head = SGS_REC(IPU_QUANTIZE, quantize), .out = sgs_out_range(y, SGS_ACT_NONE, 0, 0) };
+    return emit_records(l, n, r, d);
 }
 
 static sgs_status dequantize_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     if (!sgs_is_activation(n->in[0]))
         return sgs_lower_fail(l, n, d, "expected u8 or s16, found %s", sgs_type_name(n->in[0]->type));
-    ipu_quantize r = { .head = SGS_REC(IPU_DEQUANTIZE, quantize) };
-    SGS_TRY(scales(l, n, &r, d));
-    r.y = sgs_lower_ref(l, n->out[0]);
-    r.x = sgs_lower_ref(l, n->in[0]);
-    return sgs_lower_emit(l, &r.head, n, 0, d);
+    const ipu_quantize r = { .head = SGS_REC(IPU_DEQUANTIZE, quantize) };
+    return emit_records(l, n, r, d);
 }
 
 /* ---- rows --------------------------------------------------------------------------------------------------------------- */

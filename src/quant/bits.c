@@ -63,7 +63,7 @@ static void collect(sgs_quantizer *q, choices *l)
         if (!sgs_is_conv(n))
             continue;
         l->all += multiplications(n);
-        if (q->image[n->in[0]->id] || q->o->harm[id] < 0)
+        if (sgs_takes_image(q, n) || q->o->harm[id] < 0)
             continue;
         l->c[l->n++] = (choice){ n, q->o->harm[id], multiplications(n) };
         l->rest += q->o->harm[id];

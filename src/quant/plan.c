@@ -69,7 +69,7 @@ static bool read_by_others(const sgs_graph *g, const sgs_value *v)
 {
     for (const sgs_node *n = g->first; n; n = n->next)
         for (int i = 0; i < n->nin; i++)
-            if (n->in[i] == v && !(i == 0 && sgs_is_conv(n)) && (n->op != &sgs_op_transpose || read_by_others(g, n->out[0])))
+            if (n->in[i] == v && !(i == 0 && sgs_is_conv(n) && n->op != &sgs_op_deconv) && (n->op != &sgs_op_transpose || read_by_others(g, n->out[0])))
                 return true;
     return false;
 }
@@ -94,6 +94,11 @@ void sgs_order_images(sgs_graph *g, const sgs_qoptions *o)
 static bool from_image(const sgs_quantizer *q, const sgs_value *v)
 {
     return q->image[v->id] != 0;
+}
+
+bool sgs_takes_image(const sgs_quantizer *q, const sgs_node *n)
+{
+    return sgs_is_conv(n) && n->op != &sgs_op_deconv && n->in[0]->id < q->nplan && from_image(q, n->in[0]);
 }
 
 /* An input whose integers the board gives has its own type and scale: what is moved on is converted where it must be. */
@@ -171,7 +176,7 @@ static sgs_status widen_named(sgs_quantizer *q, const char *name, sgs_diag *d)
         if (!sgs_is_conv(n) || !sgs_value_has_name(n->in[0], name))
             continue;
         found = true;
-        if (from_image(q, n->in[0])) {
+        if (sgs_takes_image(q, n)) {
             warn(q, sgs_format(q->g->arena, "tensor_arrays: '%s' is an image; the convolution behind it stays 8 bit", name));
             continue;
         }
@@ -186,7 +191,7 @@ static sgs_status choose_bits(sgs_quantizer *q, sgs_diag *d)
     if (q->o->conv_format == SGS_CONV_DEFAULT && q->o->harm)
         sgs_choose_bits(q);
     for (sgs_node *n = q->g->first; n; n = n->next)
-        if (sgs_is_conv(n) && !from_image(q, n->in[0]) && by_format(q, n))
+        if (sgs_is_conv(n) && !sgs_takes_image(q, n) && by_format(q, n))
             q->wide[n->out[0]->id] = 1;
     for (int i = 0; i < q->o->ntensor_arrays; i++)
         SGS_TRY(widen_named(q, q->o->tensor_arrays[i], d));
@@ -238,8 +243,6 @@ static const char *refusal(const sgs_quantizer *q, const sgs_node *n)
             return "works on values that are not float";
     if (sgs_is_conv(n) && (!n->in[1]->data || (n->nin > 2 && n->in[2] && !n->in[2]->data)))
         return "has weights or a bias that are known only at run time";
-    if (n->op == &sgs_op_deconv && from_image(q, n->in[0]))
-        return "reads an image directly, which has no fixed-point form yet";
     return NULL;
 }
 

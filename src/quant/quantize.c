@@ -226,6 +226,8 @@ static sgs_value *requantized(sgs_quantizer *q, sgs_value *v, sgs_type t, sgs_qu
 static void range_of(const sgs_quantizer *q, const sgs_value *v, float *lo, float *hi)
 {
     *lo = *hi = 0;
+    if (v->def && v->def->name == sgs_ordering) /* the same pixels */
+        v = v->def->in[0];
     if (v->id < q->nrange && q->range[v->id].channels)
         sgs_range_all(&q->range[v->id], lo, hi);
     else if (v->quant && v->quant->nrange) {
@@ -246,7 +248,7 @@ static sgs_value *fitting(sgs_quantizer *q, sgs_node *n, int i)
         return same ? v : requantized(q, v, y->type, y->quant);
     }
     sgs_type need = sgs_is_conv(n) && !q->wide[n->out[0]->id] ? SGS_U8 : SGS_S16;
-    if (v->type == need)
+    if (v->type == need && (!image || sgs_takes_image(q, n)))
         return v;
     range_of(q, v, &lo, &hi);
     return requantized(q, v, need, quant_for(q->g, need, lo, hi));
@@ -447,7 +449,9 @@ static void put_back(sgs_quantizer *q, sgs_node *n, const sgs_qweights *w, const
 /* The value of the float graph that x holds: nodes inserted here have none of their own. */
 static const sgs_value *float_source(const sgs_value *x)
 {
-    return x->def && (x->def->op == &sgs_op_quantize || x->def->name == sgs_ordering) ? x->def->in[0] : x;
+    while (x->def && (x->def->op == &sgs_op_quantize || x->def->name == sgs_ordering))
+        x = x->def->in[0];
+    return x;
 }
 
 static void quantize_conv(sgs_quantizer *q, sgs_node *n)
@@ -455,7 +459,7 @@ static void quantize_conv(sgs_quantizer *q, sgs_node *n)
     sgs_graph *g = q->g;
     sgs_qweights w;
     const sgs_value *x = n->in[0], *source = float_source(x);
-    bool image = x->id < q->nplan && q->image[x->id];
+    bool image = sgs_takes_image(q, n);
     const sgs_qinput of = image ? image_of(q, x) : (sgs_qinput){ 0 }, *in = &of;
     layout(n, &w);
     w.arena = g->arena;

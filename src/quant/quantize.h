@@ -146,6 +146,8 @@ int sgs_group_of(sgs_quantizer *q, const sgs_value *v);
 /* Number of leading inputs of a node that are activations; the others are weights, bias, tables. */
 int sgs_data_inputs(const sgs_node *n);
 bool sgs_is_conv(const sgs_node *n);
+/* A convolution that counts the image's own pixels; what else reads an image gets a requantized one. */
+bool sgs_takes_image(const sgs_quantizer *q, const sgs_node *n);
 /* Integers of the model itself, indices and the like: never scaled. */
 bool sgs_is_plain(const sgs_value *v);
 

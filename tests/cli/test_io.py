@@ -344,6 +344,11 @@ def picture_readers(kind):
     if kind == "slices":
         nodes = [helper.make_node("Slice", ["x", "at%d" % i, "end", "axes", "two"], ["s%d" % i]) for i in range(4)]
         nodes += [helper.make_node("Concat", ["s%d" % i for i in range(4)], ["a"], axis=1)]
+    elif kind == "deconv":
+        w = w.transpose(1, 0, 2, 3).copy()
+        return {"x": (F, [1, 3, 16, 16])}, {"y": (F, [1, 4, 33, 33])}, [helper.make_node("ConvTranspose", ["x", "w"], ["y"], strides=[2, 2])], {"w": w}
+    elif kind == "sigmoid":
+        return {"x": (F, [1, 3, 16, 16])}, {"y": (F, [1, 3, 16, 16])}, [helper.make_node("Sigmoid", ["x"], ["y"])], {}
     else:
         nodes = [helper.make_node("MaxPool", ["x"], ["a"], kernel_shape=[2, 2], strides=[2, 2])]
     nodes += [helper.make_node("Conv", ["a", "w"], ["y" if kind != "both" else "c"], kernel_shape=[3, 3])]
@@ -356,7 +361,7 @@ def picture_readers(kind):
     return {"x": (F, [1, 3, 16, 16])}, {"y": (F, [1, 4, 6, 6])}, nodes, {n: v for n, v in constants.items() if n in used}
 
 
-@pytest.mark.parametrize("kind, layout", [("slices", "NHWC"), ("pool", "NHWC"), ("pool", "NCHW"), ("both", "NHWC"), ("both", "NCHW")])
+@pytest.mark.parametrize("kind, layout", [(k, order) for k in ("slices", "pool", "both", "deconv", "sigmoid") for order in ("NHWC", "NCHW")])
 def test_the_boards_order_of_channels_reaches_every_reader(tmp_path, kind, layout):
     """RGB or BGR from the board: the same numbers come out."""
     order, shape = ("", "3") if layout == "NHWC" else (".transpose(0, 3, 1, 2)", "(1, 3, 1, 1)")
@@ -367,6 +372,7 @@ def test_the_boards_order_of_channels_reaches_every_reader(tmp_path, kind, layou
         ini = "[INPUT_CONFIG]\ninputs=x\ntraining_input_formats=RGB\ninput_formats=%s\nmean=10:20:30\nstd_value=50:60:70\ninput_layouts=%s\n[OUTPUT_CONFIG]\noutputs=y\n" % (board, layout)
         r, got = run(small(tmp_path / board, *picture_readers(kind), ini, script, [x]))
         assert decibels(got[MODELS[0]], got[MODELS[1]]) > 35
+        assert got[MODELS[1]].tobytes() == got[MODELS[2]].tobytes()
         given[board] = got[MODELS[1]]
     assert given["RGB"].tobytes() == given["BGR"].tobytes()
 
