@@ -225,7 +225,7 @@ static sgs_status describe(compilation *c, const sgs_value *v, sgs_image_io *io,
     configure(c, v, io);
     if (io_type(v->type, &io->type) != SGS_OK)
         return sgs_fail(d, SGS_E_UNSUPPORTED, "'%s' has type %s, which no input or output of an image has", io->name,
-                        sgs_type_name(v->type));
+                        sgs_type_word(v->type));
     if (v->rank > IPU_MAX_RANK)
         return sgs_fail(d, SGS_E_UNSUPPORTED, "'%s' has %d dimensions; inputs and outputs of an image have at most %d",
                         io->name, v->rank, IPU_MAX_RANK);

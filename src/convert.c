@@ -68,7 +68,7 @@ static sgs_status input_fail(const sgs_config *c, int i, sgs_diag *d, const char
     return sgs_config_fail(c, c->line[SGS_KEY_TRAINING] ? SGS_KEY_TRAINING : SGS_KEY_FORMATS, SGS_E_CONFIG, d,
                            "%s needs an input of %s, found '%.200s' with shape [%s] (%s), type %s",
                            sgs_format_name(in->training), expected, in->name, dims, in->nchw ? "NCHW" : "NHWC",
-                           sgs_type_name(v->type));
+                           sgs_type_word(v->type));
 }
 
 static sgs_status no_picture(const sgs_config *c, int i, sgs_diag *d, const char *expected, const sgs_value *v)

@@ -309,7 +309,7 @@ static sgs_status check_value(sgs_lowering *l, const sgs_value *v, sgs_diag *d)
 {
     if (type_of(v->type) == IPU_TYPE_COUNT)
         return sgs_fail(d, SGS_E_UNSUPPORTED, "'%s' has type %s, which no image holds", sgs_value_label(l->g, v),
-                        sgs_type_name(v->type));
+                        sgs_type_word(v->type));
     if (sgs_value_count(v) < 1)
         return sgs_fail(d, SGS_E_UNSUPPORTED, "'%s' has no elements", sgs_value_label(l->g, v));
     return SGS_OK;

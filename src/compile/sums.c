@@ -49,13 +49,13 @@ static sgs_status check_types(sgs_lowering *l, const sgs_node *n, const sgs_sums
 {
     sgs_type w = s->x->type == SGS_U8 ? SGS_S8 : SGS_S16, b = s->x->type == SGS_U8 ? SGS_S32 : SGS_S64;
     if (!sgs_is_activation(s->x) || !sgs_is_activation(s->y))
-        return sgs_lower_fail(l, n, d, "expected u8 or s16 in and out, found %s and %s", sgs_type_name(s->x->type),
-                              sgs_type_name(s->y->type));
+        return sgs_lower_fail(l, n, d, "expected uint8 or int16 in and out, found %s and %s", sgs_type_word(s->x->type),
+                              sgs_type_word(s->y->type));
     if (!s->w->data || s->w->type != w || !s->w->quant)
-        return sgs_lower_fail(l, n, d, "expected quantized constant weights of type %s for %s input", sgs_type_name(w),
-                              sgs_type_name(s->x->type));
+        return sgs_lower_fail(l, n, d, "expected quantized constant weights of type %s for %s input", sgs_type_word(w),
+                              sgs_type_word(s->x->type));
     if (s->bias && (!s->bias->data || s->bias->type != b))
-        return sgs_lower_fail(l, n, d, "expected a constant bias of type %s", sgs_type_name(b));
+        return sgs_lower_fail(l, n, d, "expected a constant bias of type %s", sgs_type_word(b));
     if (s->x->quant && s->x->quant->n > 1 && s->x->quant->n != s->co / s->group * s->ci)
         return sgs_lower_fail(l, n, d, "the input's scales do not run along its channels");
     if ((s->w->quant->n > 1 && s->w->quant->n != s->co) ||

@@ -273,8 +273,8 @@ static sgs_status settle(reader *r, uint32_t i, sgs_value *v)
     if (v->data)
         return SGS_OK;
     if (v->type != t.type && (v->type == SGS_F32 || t.type == SGS_F32))
-        return sgs_fail(r->d, SGS_E_FORMAT, "tensor '%s' is declared %s; its operator gives %s", sgs_fb_string(&r->f, t.table, 3), sgs_type_name(t.type),
-                        sgs_type_name(v->type));
+        return sgs_fail(r->d, SGS_E_FORMAT, "tensor '%s' is declared %s; its operator gives %s", sgs_fb_string(&r->f, t.table, 3), sgs_type_word(t.type),
+                        sgs_type_word(v->type));
     v->type = t.type;
     return read_quant(r, &t, v);
 }

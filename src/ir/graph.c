@@ -354,12 +354,12 @@ static sgs_status check_inputs(const sgs_node *n, sgs_diag *d)
 {
     const sgs_op *op = n->op;
     if (n->nin < op->nin_min)
-        return sgs_fail(d, SGS_E_MODEL, "%s takes at least %d inputs, found %d", op->name, op->nin_min, n->nin);
+        return sgs_fail(d, SGS_E_MODEL, "expected at least %d input%s, found %d", op->nin_min, op->nin_min == 1 ? "" : "s", n->nin);
     if (op->nin_max >= 0 && n->nin > op->nin_max)
-        return sgs_fail(d, SGS_E_MODEL, "%s takes at most %d inputs, found %d", op->name, op->nin_max, n->nin);
+        return sgs_fail(d, SGS_E_MODEL, "expected at most %d input%s, found %d", op->nin_max, op->nin_max == 1 ? "" : "s", n->nin);
     for (int i = 0; i < op->nin_min; i++)
         if (!n->in[i])
-            return sgs_fail(d, SGS_E_MODEL, "input %d of %s is missing", i, op->name);
+            return sgs_fail(d, SGS_E_MODEL, "input %d is missing", i);
     return SGS_OK;
 }
 
@@ -376,7 +376,7 @@ static sgs_status check_outputs(const sgs_node *n, const sgs_tensor *t, sgs_diag
 {
     for (int i = 0; i < n->op->nout; i++)
         if (!same_dims(n->out[i], &t[i]))
-            return sgs_fail(d, SGS_E_INTERNAL, "output %d of %s does not have the inferred type and dims", i,
+            return sgs_fail(d, SGS_E_INTERNAL, "output %d has another type or shape than %s gives", i,
                             n->op->name);
     return SGS_OK;
 }

@@ -14,6 +14,7 @@
 typedef enum sgs_type { SGS_F32, SGS_F64, SGS_S64, SGS_S32, SGS_S16, SGS_S8, SGS_U8, SGS_BOOL, SGS_U16, SGS_F16, SGS_TYPE_COUNT } sgs_type;
 int sgs_type_bytes(sgs_type t);
 const char *sgs_type_name(sgs_type t);              /* "f32", "s64", ... as in the text form */
+const char *sgs_type_word(sgs_type t);              /* "float32", ... as ONNX and numpy say: for messages */
 
 /* Quantization of a value.  real = (q - zero) * scale.  lo/hi: the observed or imported range, kept for reports. */
 typedef struct sgs_quant {

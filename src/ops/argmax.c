@@ -22,7 +22,7 @@ static sgs_status argmax_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out,
     if (a->axis < 0 || a->axis >= x->rank)
         return sgs_fail(d, SGS_E_MODEL, "axis must lie in 0..%d, found %lld", x->rank - 1, (long long)a->axis);
     if (x->dim[a->axis] < 1 || x->dim[a->axis] > INT32_MAX || (a->last != 0 && a->last != 1))
-        return sgs_fail(d, SGS_E_MODEL, "expected 1 to 2^31 elements and last 0 or 1, found %lld and %lld",
+        return sgs_fail(d, SGS_E_MODEL, "expected 1 to 2^31 elements along the axis and last 0 or 1, found %lld and %lld",
                         (long long)x->dim[a->axis], (long long)a->last);
     sgs_shape_like(out, x);
     out->type = SGS_S32;
@@ -68,7 +68,7 @@ static sgs_status argmax_eval(const sgs_node *n, const sgs_tensor *in, sgs_tenso
     const argmax_attr *a = n->attr;
     int64_t step = 1, outer = 1;
     if (in->type != SGS_F32 && in->type != SGS_F64 && in->type != SGS_S64 && in->type != SGS_S32 && in->type != SGS_U8)
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "%s of type %s is not supported", n->op->name, sgs_type_name(in->type));
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "type %s is not supported", sgs_type_word(in->type));
     for (int i = 0; i < in->rank; i++)
         *(i < a->axis ? &outer : &step) *= i == a->axis ? 1 : in->dim[i];
     for (int64_t o = 0; o < outer; o++)
@@ -151,7 +151,7 @@ static sgs_status argmax_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     const argmax_attr *a = n->attr;
     const sgs_value *x = n->in[0], *y = n->out[0];
     if (!sgs_is_activation(x) || !sgs_one_scale(x))
-        return sgs_lower_fail(l, n, d, "expected u8 or s16 with one scale");
+        return sgs_lower_fail(l, n, d, "expected uint8 or int16 with one scale");
     const int after = x->rank - 1 - (int)a->axis;
     if (after > 3)
         return sgs_lower_fail(l, n, d, "the axis must be one of the last four");

@@ -37,7 +37,7 @@ static sgs_status arith_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, 
     (void)g;
     sgs_type t = n->in[0]->type;
     if (t != SGS_F32 && t != SGS_F64 && t != SGS_S64 && t != SGS_S32 && t != SGS_S16 && t != SGS_S8 && t != SGS_U8)
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "%s of type %s is not supported", n->op->name, sgs_type_name(t));
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "type %s is not supported", sgs_type_word(t));
     SGS_TRY(sgs_need_type(n->in[1], t, "second input", d));
     return sgs_broadcast(n->in[0], n->in[1], out, d);
 }
@@ -178,7 +178,7 @@ static sgs_status arith_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor
 {
     (void)st;
     if (out->type == SGS_S16)
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "arithmetic on s16 belongs to fixed-point models");
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "arithmetic on int16 belongs to fixed-point models");
     if (!sgs_tensor_count(out))
         return SGS_OK;
     sgs_nest nest = nest_of(in, out);
@@ -358,7 +358,7 @@ static sgs_status arith_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     const sgs_value *a = n->in[0], *b = n->in[1], *y = n->out[0];
     if (a->type != SGS_S16 || b->type != SGS_S16 || y->type != SGS_S16 || !sgs_one_scale(a) || !sgs_one_scale(b) ||
         !sgs_one_scale(y))
-        return sgs_lower_fail(l, n, d, "expected s16 operands with one scale each");
+        return sgs_lower_fail(l, n, d, "expected int16 operands with one scale each");
     ipu_arith r = { .head = SGS_REC(row_of(n->op)->kind, arith), .out = sgs_out_range(y, SGS_ACT_NONE, 0, 0) };
     set_multipliers(&r, n);
     return sgs_nest_emit(l, n, &r.head, (const sgs_value *const[]){ y, a, b }, 3, d);

@@ -13,8 +13,10 @@ static sgs_value *split_heads(sgs_spell *p, sgs_value *x, int64_t heads)
 {
     if (p->status != SGS_OK || x->rank == 4)
         return x;
+    char shape[128];
     if (x->rank != 3 || heads < 1 || x->dim[2] % heads)
-        sgs_sp_fail(p, "%lld heads do not fit an input of %d dimensions", (long long)heads, x->rank);
+        sgs_sp_fail(p, "%lld heads do not fit an input %s: expected [batch, sequence, heads * size], or 4 dimensions", (long long)heads,
+                    sgs_dims_text(shape, sizeof shape, x->rank, x->dim));
     if (p->status != SGS_OK)
         return x;
     const int64_t dim[] = { x->dim[0], x->dim[1], heads, x->dim[2] / heads };
@@ -36,7 +38,7 @@ static sgs_value *share_heads(sgs_spell *p, sgs_value *x, int64_t heads)
     if (p->status != SGS_OK || x->dim[1] == heads)
         return x;
     if (!x->dim[1] || heads % x->dim[1])
-        sgs_sp_fail(p, "%lld heads of queries cannot share %lld", (long long)heads, (long long)x->dim[1]);
+        sgs_sp_fail(p, "%lld heads of queries cannot share %lld of keys and values: expected a multiple", (long long)heads, (long long)x->dim[1]);
     if (p->status != SGS_OK)
         return x;
     const int64_t wide[] = { x->dim[0], x->dim[1], heads / x->dim[1], x->dim[2], x->dim[3] };
@@ -136,8 +138,6 @@ static void read_attention(sgs_spell *p, attention *a)
     a->q = split_heads(p, a->q, heads);
     a->k = split_heads(p, a->k, kv_heads);
     a->v = split_heads(p, a->v, kv_heads);
-    if (p->status == SGS_OK && (a->q->rank != 4 || a->k->rank != 4 || a->v->rank != 4))
-        sgs_sp_fail(p, "expected queries, keys and values of 3 or 4 dimensions");
     if (p->status == SGS_OK)
         a->scale = sgs_sp_float(p, "scale", 1 / sqrtf((float)a->q->dim[3]));
     with_past(p, a);
@@ -194,12 +194,14 @@ static sgs_status from_onnx_attention(sgs_import *im, const sgs_source_node *s, 
 static sgs_value *angles(sgs_spell *p, sgs_value *table, sgs_value *position, int64_t half)
 {
     const sgs_axis_attr rows = { 0 };
+    char shape[128];
     if (position && p->status == SGS_OK) {
         sgs_value *in[] = { table, position };
         p->status = sgs_emit(p->im, p->s, &sgs_op_gather, 2, in, &rows, &table, p->d);
     }
     if (p->status == SGS_OK && (table->rank != 3 || table->dim[2] < half))
-        sgs_sp_fail(p, "expected angles of [batch, sequence, %lld]", (long long)half);
+        sgs_sp_fail(p, "expected angles of [batch, sequence, %lld], found %s", (long long)half,
+                    sgs_dims_text(shape, sizeof shape, table->rank, table->dim));
     if (p->status != SGS_OK)
         return table;
     return sgs_sp_unsqueeze(p, table->dim[2] > half ? sgs_sp_slice(p, table, 2, 0, half, 1) : table, 1);
@@ -235,8 +237,9 @@ static sgs_status from_onnx_rotary(sgs_import *im, const sgs_source_node *s, sgs
     const int64_t heads = sgs_sp_int(p, "num_heads", 0), interleaved = sgs_sp_int(p, "interleaved", 0);
     x = split_heads(p, x, heads);
     int64_t turns = sgs_sp_int(p, "rotary_embedding_dim", 0);
-    if (p->status == SGS_OK && (x->rank != 4 || turns < 0 || turns > x->dim[3] || (turns ? turns : x->dim[3]) % 2))
-        sgs_sp_fail(p, "expected an even part of the head's size to turn, found %lld", (long long)turns);
+    if (p->status == SGS_OK && (turns < 0 || turns > x->dim[3] || (turns ? turns : x->dim[3]) % 2))
+        sgs_sp_fail(p, "rotary_embedding_dim: expected an even part of the head's size, %lld, found %lld", (long long)x->dim[3],
+                    (long long)turns);
     if (p->status != SGS_OK)
         return p->status;
     const int64_t size = x->dim[3];

@@ -14,7 +14,7 @@ static sgs_status bn_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs
     static const char *const what[] = { "input", "scale", "bias", "mean", "variance" };
     const sgs_value *x = n->in[0];
     if (x->rank < 1)
-        return sgs_fail(d, SGS_E_MODEL, "expected at least one dimension");
+        return sgs_fail(d, SGS_E_MODEL, "expected an input of at least one dimension, found a single number");
     for (int i = 1; i < 5; i++)
         if (n->in[i]->rank != 1 || n->in[i]->dim[0] != x->dim[x->rank - 1])
             return sgs_fail(d, SGS_E_MODEL, "%s: expected %lld numbers, one per channel, found %lld", what[i], (long long)x->dim[x->rank - 1],
@@ -107,7 +107,7 @@ static sgs_status from_onnx_batchnorm(sgs_import *im, const sgs_source_node *s, 
     if (training || (s->nout > 1 && s->out[1][0]))
         return sgs_src_refuse(im, s, d, "training mode is not supported");
     if (!spatial && in[0]->rank > 2)
-        return sgs_src_refuse(im, s, d, "spatial 0 is not supported");
+        return sgs_src_refuse(im, s, d, "spatial 0 is supported for inputs of 2 dimensions, found %d", in[0]->rank);
     SGS_TRY(positive_variance(im, s, in[4], a.epsilon, d));
     sgs_perm_attr last = rotate(in[0]->rank, false), back = rotate(in[0]->rank, true);
     SGS_TRY(sgs_emit(im, s, &sgs_op_transpose, 1, &in[0], &last, &in[0], d));

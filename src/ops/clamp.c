@@ -28,7 +28,7 @@ static sgs_status clip_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor 
     const sgs_act_attr *a = n->attr;
     int64_t count = sgs_tensor_count(out);
     if (out->type != SGS_F32)
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "clip of type %s is not supported", sgs_type_name(out->type));
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "type %s is not supported", sgs_type_word(out->type));
     for (int64_t i = 0; i < count; i++)
         ((float *)out->data)[i] = sgs_apply_act(((const float *)in->data)[i], SGS_ACT_CLIP, a->lo, a->hi);
     return SGS_OK;
@@ -70,7 +70,7 @@ static sgs_status emit_extremes(sgs_import *im, const sgs_source_node *s, sgs_di
         in[0] = y;
         in[1] = sgs_src_opt(im, s, i);
         if (in[1] && sgs_value_count(in[1]) != 1)
-            return sgs_src_fail(im, s, d, "%s must be one number", i == 1 ? "min" : "max");
+            return sgs_src_fail(im, s, d, "%s: expected one number, found %lld", i == 1 ? "min" : "max", (long long)sgs_value_count(in[1]));
         if (in[1])
             SGS_TRY(sgs_emit(im, s, i == 1 ? &sgs_op_max : &sgs_op_min, 2, in, NULL, &y, d));
     }
@@ -178,7 +178,7 @@ static sgs_status clip_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     const sgs_act_attr *a = n->attr;
     const sgs_value *x = n->in[0], *y = n->out[0];
     if (!sgs_is_activation(x) || x->type != y->type)
-        return sgs_lower_fail(l, n, d, "expected u8 or s16, the same in and out");
+        return sgs_lower_fail(l, n, d, "expected uint8 or int16, the same in and out");
     if (!sgs_one_scale(y) && !(a->lo == 0 && isinf(a->hi) && y->type == SGS_S16))
         return sgs_lower_fail(l, n, d, "bounds other than 0 and infinity need one scale for all channels");
     ipu_out out = sgs_out_range(y, SGS_ACT_CLIP, a->lo, a->hi);

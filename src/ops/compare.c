@@ -39,7 +39,7 @@ static sgs_status compare_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out
     (void)g;
     const sgs_type t = n->in[0]->type;
     if (is_logic(n->op) ? t != SGS_BOOL : !known_type(t))
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "%s of type %s is not supported", n->op->name, sgs_type_name(t));
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "type %s is not supported", sgs_type_word(t));
     SGS_TRY(sgs_need_type(n->in[1], t, "second input", d));
     SGS_TRY(sgs_broadcast(n->in[0], n->in[1], out, d));
     out->type = SGS_BOOL;
@@ -240,7 +240,7 @@ static sgs_status compare_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     const bool exchanged = n->op == &sgs_op_greater || n->op == &sgs_op_greaterequal;
     const sgs_value *a = n->in[exchanged], *b = n->in[!exchanged];
     if (!is_s16(a) || !is_s16(b))
-        return sgs_lower_fail(l, n, d, "expected s16 operands with one scale each");
+        return sgs_lower_fail(l, n, d, "expected int16 operands with one scale each");
     ipu_compare r = { .head = SGS_REC(IPU_COMPARE_S16, compare), .ma = sgs_mult(sgs_scale(a, 0), 1), .mb = sgs_mult(sgs_scale(b, 0), 1) };
     r.mode = n->op == &sgs_op_equal ? IPU_COMPARE_EQUAL
              : n->op == &sgs_op_less || n->op == &sgs_op_greater ? IPU_COMPARE_LESS : IPU_COMPARE_LESS_EQUAL;
@@ -266,7 +266,7 @@ static sgs_status where_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     const sgs_value *a = n->in[1], *b = n->in[2], *y = n->out[0];
     if (!is_s16(a) || !is_s16(b) || !is_s16(y))
-        return sgs_lower_fail(l, n, d, "expected s16 operands with one scale each");
+        return sgs_lower_fail(l, n, d, "expected int16 operands with one scale each");
     ipu_where r = { .head = SGS_REC(IPU_WHERE_S16, where),
                     .ma = sgs_mult(sgs_scale(a, 0), sgs_scale(y, 0)),
                     .mb = sgs_mult(sgs_scale(b, 0), sgs_scale(y, 0)),

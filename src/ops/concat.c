@@ -16,8 +16,8 @@ static sgs_status fits(const sgs_value *a, const sgs_value *b, int64_t axis, sgs
         same = i == axis || a->dim[i] == b->dim[i];
     char ta[128], tb[128];
     return same ? SGS_OK
-                : sgs_fail(d, SGS_E_MODEL, "cannot concatenate %s %s and %s %s along axis %lld", sgs_type_name(a->type),
-                           sgs_dims_text(ta, sizeof ta, a->rank, a->dim), sgs_type_name(b->type), sgs_dims_text(tb, sizeof tb, b->rank, b->dim),
+                : sgs_fail(d, SGS_E_MODEL, "cannot concatenate %s %s and %s %s along axis %lld", sgs_type_word(a->type),
+                           sgs_dims_text(ta, sizeof ta, a->rank, a->dim), sgs_type_word(b->type), sgs_dims_text(tb, sizeof tb, b->rank, b->dim),
                            (long long)axis);
 }
 

@@ -35,8 +35,8 @@ static sgs_status conv_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, s
     SGS_TRY(sgs_need_rank(w, 4, "weights", d));
     sgs_shape_like(out, x);
     if (a->groups < 1 || x->dim[3] % a->groups || w->dim[0] % a->groups || w->dim[3] != x->dim[3] / a->groups)
-        return sgs_fail(d, SGS_E_MODEL, "%lld input channels in %lld groups do not fit weights with %lld input and %lld output channels",
-                        (long long)x->dim[3], (long long)a->groups, (long long)w->dim[3], (long long)w->dim[0]);
+        return sgs_fail(d, SGS_E_MODEL, "%lld input channels in %lld group%s do not fit weights with %lld input and %lld output channels",
+                        (long long)x->dim[3], (long long)a->groups, a->groups == 1 ? "" : "s", (long long)w->dim[3], (long long)w->dim[0]);
     for (int i = 0; i < 2; i++)
         SGS_TRY(sgs_window(x->dim[1 + i], w->dim[1 + i], a->stride[i], a->dilation[i], a->pad[i] + a->pad[2 + i], &out->dim[1 + i],
                            i ? "width" : "height", d));

@@ -16,9 +16,10 @@ static sgs_status cum_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sg
     const cum_attr *a = n->attr;
     const sgs_value *x = n->in[0];
     if (x->type != SGS_F32 && x->type != SGS_F64 && x->type != SGS_S64 && x->type != SGS_S32)
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "%s of type %s is not supported", n->op->name, sgs_type_name(x->type));
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "type %s is not supported", sgs_type_word(x->type));
     if (a->axis < 0 || a->axis >= x->rank || (a->exclusive | 1) != 1 || (a->reverse | 1) != 1)
-        return sgs_fail(d, SGS_E_MODEL, "axis must lie in 0..%d, exclusive and reverse be 0 or 1", x->rank - 1);
+        return sgs_fail(d, SGS_E_MODEL, "axis must lie in 0..%d, exclusive and reverse be 0 or 1, found %lld, %lld and %lld", x->rank - 1,
+                        (long long)a->axis, (long long)a->exclusive, (long long)a->reverse);
     sgs_shape_like(out, x);
     return SGS_OK;
 }
@@ -100,7 +101,7 @@ static sgs_status from_onnx_cum(sgs_import *im, const sgs_source_node *s, sgs_di
     if (p->status == SGS_OK)
         p->status = sgs_src_const_ints(s, axis, &a.axis, 1, &n, d);
     if (p->status == SGS_OK && n != 1)
-        sgs_sp_fail(p, "expected one axis");
+        sgs_sp_fail(p, "expected one axis, found %d", n);
     if (p->status == SGS_OK)
         p->status = sgs_src_axis(im, s, &a.axis, x->rank, d);
     a.exclusive = sgs_sp_int(p, "exclusive", 0) != 0;

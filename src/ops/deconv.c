@@ -32,7 +32,7 @@ static sgs_status reach(int64_t n, int64_t kernel, int64_t stride, int64_t dilat
     if (n < 1 || n >= MOST || kernel < 1 || kernel >= MOST || stride < 1 || stride >= MOST || dilation < 1 ||
         dilation >= MOST)
         return sgs_fail(d, SGS_E_MODEL,
-                        "%s: size, kernel, stride and dilation must be 1 or more, found %lld, %lld, %lld, %lld", axis,
+                        "%s: size, kernel, stride and dilation must lie in 1..2147483647, found %lld, %lld, %lld, %lld", axis,
                         (long long)n, (long long)kernel, (long long)stride, (long long)dilation);
     *out = (n - 1) * stride;
     if (!sgs_add64(*out, (kernel - 1) * dilation + 1, out) || *out >= MOST)
@@ -48,7 +48,7 @@ static sgs_status size_of(const sgs_value *x, const sgs_value *w, const sgs_deco
     SGS_TRY(reach(x->dim[1 + i], w->dim[1 + i], c->stride[i], c->dilation[i], axis, out, d));
     if (c->pad[i] < 0 || c->pad[2 + i] < 0 || a->extra[i] < 0 || c->pad[i] >= MOST || c->pad[2 + i] >= MOST ||
         a->extra[i] >= MOST)
-        return sgs_fail(d, SGS_E_MODEL, "%s: padding must be 0 or more, found %lld, %lld and %lld", axis,
+        return sgs_fail(d, SGS_E_MODEL, "%s: padding before and behind and what is added must lie in 0..2147483647, found %lld, %lld and %lld", axis,
                         (long long)c->pad[i], (long long)c->pad[2 + i], (long long)a->extra[i]);
     *out += a->extra[i] - c->pad[i] - c->pad[2 + i];
     return *out > 0 ? SGS_OK : sgs_fail(d, SGS_E_MODEL, "%s: the padding takes all of the result away", axis);
@@ -59,6 +59,7 @@ static sgs_status deconv_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out,
     (void)g;
     const sgs_deconv_attr *a = n->attr;
     const sgs_value *x = n->in[0], *w = n->in[1];
+    char shape[128];
     SGS_TRY(sgs_need_rank(x, 4, "input", d));
     SGS_TRY(sgs_need_rank(w, 4, "weights", d));
     sgs_shape_like(out, x);
@@ -66,13 +67,15 @@ static sgs_status deconv_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out,
         w->dim[3] != x->dim[3] / a->conv.groups)
         return sgs_fail(
             d, SGS_E_MODEL,
-            "%lld input channels in %lld groups do not fit weights with %lld input and %lld output channels",
-            (long long)x->dim[3], (long long)a->conv.groups, (long long)w->dim[3], (long long)w->dim[0]);
+            "%lld input channels in %lld group%s do not fit weights with %lld input and %lld output channels",
+            (long long)x->dim[3], (long long)a->conv.groups, a->conv.groups == 1 ? "" : "s", (long long)w->dim[3],
+            (long long)w->dim[0]);
     for (int i = 0; i < 2; i++)
         SGS_TRY(size_of(x, w, a, i, &out->dim[1 + i], d));
     out->dim[3] = w->dim[0];
     if (n->nin > 2 && n->in[2] && (n->in[2]->rank != 1 || n->in[2]->dim[0] != w->dim[0]))
-        return sgs_fail(d, SGS_E_MODEL, "expected %lld biases, one per output channel", (long long)w->dim[0]);
+        return sgs_fail(d, SGS_E_MODEL, "expected %lld biases, one per output channel, found shape %s", (long long)w->dim[0],
+                        sgs_dims_text(shape, sizeof shape, n->in[2]->rank, n->in[2]->dim));
     return SGS_OK;
 }
 
@@ -168,6 +171,9 @@ static sgs_status read_shape(sgs_import *im, const sgs_source_node *s, int axes,
     SGS_TRY(sgs_src_ints(s, "output_shape", out, axes + 2, -1, &n, d));
     if (n != 0 && n != axes && n != axes + 2)
         return sgs_src_fail(im, s, d, "output_shape: expected %d numbers, found %d", axes, n);
+    for (int i = n - axes; n && i < n; i++)
+        if (out[i] < 1)
+            return sgs_src_fail(im, s, d, "output_shape: expected sizes of 1 or more, found %lld", (long long)out[i]);
     if (n)
         memcpy(t->out + first, out + n - axes, (size_t)axes * sizeof *out);
     t->upper = a && a->kind == SGS_SRC_STRING && a->s.n == 10 && !memcmp(a->s.p, "SAME_UPPER", 10);
@@ -183,9 +189,10 @@ static sgs_status settle(sgs_import *im, const sgs_source_node *s, const shape *
     sgs_conv_attr *c = &a->conv;
     int64_t natural, want = t->out[i] < 0 && t->same ? n * c->stride[i] : t->out[i];
     SGS_TRY(reach(n, kernel, c->stride[i], c->dilation[i], i ? "width" : "height", &natural, d));
-    if (t->adjust[i] < 0 || t->adjust[i] >= MOST || want < -1 || want >= MOST)
-        return sgs_src_fail(im, s, d, "output_padding and output_shape must be 0 or more, found %lld and %lld",
-                            (long long)t->adjust[i], (long long)want);
+    if (t->adjust[i] < 0 || t->adjust[i] >= MOST)
+        return sgs_src_fail(im, s, d, "output_padding must lie in 0..2147483647, found %lld", (long long)t->adjust[i]);
+    if (want >= MOST)
+        return sgs_src_fail(im, s, d, "%s: the result has more than 2^31 pixels", i ? "width" : "height");
     if (want >= 0) {
         const int64_t total = natural + t->adjust[i] > want ? natural + t->adjust[i] - want : 0;
         c->pad[i] = t->upper ? total / 2 : total - total / 2;
@@ -235,8 +242,9 @@ static sgs_status from_onnx_convtranspose(sgs_import *im, const sgs_source_node 
                               x->rank, w->rank);
     SGS_TRY(sgs_src_int(s, "group", &a.conv.groups, d));
     if (a.conv.groups < 1 || w->dim[0] != x->dim[1] || w->dim[0] % a.conv.groups)
-        return sgs_src_fail(im, s, d, "%lld input channels in %lld groups do not fit weights for %lld",
-                            (long long)x->dim[1], (long long)a.conv.groups, (long long)w->dim[0]);
+        return sgs_src_fail(im, s, d, "%lld input channels in %lld group%s do not fit weights for %lld",
+                            (long long)x->dim[1], (long long)a.conv.groups, a.conv.groups == 1 ? "" : "s",
+                            (long long)w->dim[0]);
     SGS_TRY(onnx_attrs(im, s, x, w, &a, d));
     SGS_TRY(weights_last(im, s, a.conv.groups, &w, d));
     SGS_TRY(sgs_emit_picture(im, s, x, &xl, d));

@@ -18,11 +18,12 @@ static sgs_status depthwise_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *o
     (void)g;
     const sgs_conv_attr *a = n->attr;
     const sgs_value *x = n->in[0], *w = n->in[1];
+    char shape[128];
     SGS_TRY(sgs_need_rank(x, 4, "input", d));
     SGS_TRY(sgs_need_rank(w, 4, "weights", d));
     sgs_shape_like(out, x);
     if (w->dim[0] != 1 || w->dim[3] != x->dim[3])
-        return sgs_fail(d, SGS_E_MODEL, "expected one weight plane for each of %lld channels, found %lldx%lld", (long long)x->dim[3],
+        return sgs_fail(d, SGS_E_MODEL, "expected one plane of weights for each of %lld channels, found %lld for %lld", (long long)x->dim[3],
                         (long long)w->dim[0], (long long)w->dim[3]);
     for (int i = 0; i < 2; i++)
         SGS_TRY(sgs_window(x->dim[1 + i], w->dim[1 + i], a->stride[i], a->dilation[i], a->pad[i] + a->pad[2 + i], &out->dim[1 + i],
@@ -31,7 +32,8 @@ static sgs_status depthwise_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *o
         if (a->pad[i] < 0)
             return sgs_fail(d, SGS_E_MODEL, "padding must be 0 or more, found %lld", (long long)a->pad[i]);
     if (n->nin > 2 && n->in[2] && (n->in[2]->rank != 1 || n->in[2]->dim[0] != x->dim[3]))
-        return sgs_fail(d, SGS_E_MODEL, "expected %lld biases, one per channel", (long long)x->dim[3]);
+        return sgs_fail(d, SGS_E_MODEL, "expected %lld biases, one per channel, found shape %s", (long long)x->dim[3],
+                        sgs_dims_text(shape, sizeof shape, n->in[2]->rank, n->in[2]->dim));
     return SGS_OK;
 }
 

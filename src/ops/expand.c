@@ -100,7 +100,7 @@ static sgs_status emit_tile(sgs_import *im, const sgs_source_node *s, sgs_value 
     for (int i = 0; i < x->rank; i++) {
         int64_t product;
         if (repeat[i] < 0 || !sgs_mul64(x->dim[i], repeat[i], &product))
-            return sgs_src_fail(im, s, d, "impossible number of repeats %lld", (long long)repeat[i]);
+            return sgs_src_fail(im, s, d, "repeats must be 0 or more and the result below 2^63 elements, found %lld", (long long)repeat[i]);
         now[i] = repeat[i];
         later[i] = 1;
     }

@@ -14,6 +14,7 @@ static sgs_status fc_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs
 {
     (void)g;
     const sgs_value *x = n->in[0], *w = n->in[1];
+    char shape[128];
     SGS_TRY(sgs_need_rank(w, 2, "weights", d));
     if (x->rank < 1 || x->dim[x->rank - 1] != w->dim[1])
         return sgs_fail(d, SGS_E_MODEL, "inner sizes differ: the input has %lld, the weights %lld", x->rank ? (long long)x->dim[x->rank - 1] : 0LL,
@@ -21,7 +22,8 @@ static sgs_status fc_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs
     sgs_shape_like(out, x);
     out->dim[x->rank - 1] = w->dim[0];
     if (n->nin > 2 && n->in[2] && (n->in[2]->rank != 1 || n->in[2]->dim[0] != w->dim[0]))
-        return sgs_fail(d, SGS_E_MODEL, "expected %lld biases, one per output", (long long)w->dim[0]);
+        return sgs_fail(d, SGS_E_MODEL, "expected %lld biases, one per output, found shape %s", (long long)w->dim[0],
+                        sgs_dims_text(shape, sizeof shape, n->in[2]->rank, n->in[2]->dim));
     return SGS_OK;
 }
 

@@ -43,7 +43,7 @@ static sgs_status gather_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out,
     if (axis < 0 || axis >= x->rank)
         return sgs_fail(d, SGS_E_MODEL, "axis must lie in 0..%d, found %lld", x->rank - 1, (long long)axis);
     if (i->type != SGS_S64 && i->type != SGS_S32 && (i->quant || (i->type != SGS_S16 && i->type != SGS_U8)))
-        return sgs_fail(d, SGS_E_MODEL, "indices: expected integers, found %s", i->quant ? "quantized numbers" : sgs_type_name(i->type));
+        return sgs_fail(d, SGS_E_MODEL, "indices: expected integers, found %s", i->quant ? "quantized numbers" : sgs_type_word(i->type));
     for (int64_t k = 0; i->data && k < sgs_value_count(i); k++)
         SGS_TRY(row_in(index_at(i->type, i->data, k), x->dim[axis], &row, d));
     if (x->rank - 1 + i->rank > SGS_MAX_RANK)

@@ -28,16 +28,18 @@ static sgs_status grid_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, s
     const grid_attr *a = n->attr;
     const sgs_value *x = n->in[0], *grid = n->in[1];
     const int axes = x->rank - 2;
+    char shape[128];
     SGS_TRY(sgs_need_type(grid, SGS_F32, "grid", d));
     if (axes < 1 || axes > 3)
         return sgs_fail(d, SGS_E_UNSUPPORTED, "expected one to three spatial axes, found %d", axes);
     if (grid->rank != x->rank || grid->dim[grid->rank - 1] != axes || grid->dim[0] != x->dim[0])
-        return sgs_fail(d, SGS_E_MODEL, "expected a grid of %d dimensions, [%lld,...,%d]", x->rank,
-                        (long long)x->dim[0], axes);
+        return sgs_fail(d, SGS_E_MODEL, "expected a grid of %d dimensions, [%lld,...,%d], found %s", x->rank,
+                        (long long)x->dim[0], axes, sgs_dims_text(shape, sizeof shape, grid->rank, grid->dim));
     sgs_shape_like(out, x);
     for (int i = 1; i <= axes; i++) {
         if (x->dim[i] < 1 || x->dim[i] > INT32_MAX || (a->corners != 0 && a->corners != 1))
-            return sgs_fail(d, SGS_E_MODEL, "expected a picture of pixels, and corners 0 or 1");
+            return sgs_fail(d, SGS_E_MODEL, "expected 1 to 2^31 pixels along axis %d and corners 0 or 1, found %lld and %lld", i,
+                            (long long)x->dim[i], (long long)a->corners);
         out->dim[i] = grid->dim[i];
     }
     return SGS_OK;

@@ -21,17 +21,19 @@ static sgs_status check_index(const sgs_value *v, sgs_diag *d)
 {
     return v->type == SGS_S32 || v->type == SGS_S64
                ? SGS_OK
-               : sgs_fail(d, SGS_E_MODEL, "indices: expected integers, found %s", sgs_type_name(v->type));
+               : sgs_fail(d, SGS_E_MODEL, "indices: expected integers, found %s", sgs_type_word(v->type));
 }
 
 /* Indices within x but for one axis. */
 static sgs_status check_elements(const sgs_value *x, const sgs_value *i, int64_t axis, sgs_diag *d)
 {
+    char ti[128], tx[128];
     bool fits = i->rank == x->rank && axis >= 0 && axis < x->rank;
     for (int k = 0; k < x->rank && fits; k++)
         fits = k == axis || i->dim[k] <= x->dim[k];
     return fits ? check_index(i, d)
-                : sgs_fail(d, SGS_E_MODEL, "the indices' shape does not fit the input's along axis %lld",
+                : sgs_fail(d, SGS_E_MODEL, "indices %s do not fit an input %s along axis %lld",
+                           sgs_dims_text(ti, sizeof ti, i->rank, i->dim), sgs_dims_text(tx, sizeof tx, x->rank, x->dim),
                            (long long)axis);
 }
 
@@ -45,10 +47,14 @@ static sgs_status elements_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *ou
     if (n->op == &sgs_op_gather_elements)
         return SGS_OK;
     SGS_TRY(sgs_need_type(n->in[2], x->type, "updates", d));
+    char ti[128], tu[128];
     bool same = n->in[2]->rank == i->rank;
     for (int k = 0; k < i->rank && same; k++)
         same = n->in[2]->dim[k] == i->dim[k];
-    return same ? SGS_OK : sgs_fail(d, SGS_E_MODEL, "updates and indices have different shapes");
+    return same ? SGS_OK
+                : sgs_fail(d, SGS_E_MODEL, "expected updates in the shape of the indices, %s, found %s",
+                           sgs_dims_text(ti, sizeof ti, i->rank, i->dim),
+                           sgs_dims_text(tu, sizeof tu, n->in[2]->rank, n->in[2]->dim));
 }
 
 static sgs_status gather_nd_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
@@ -61,7 +67,8 @@ static sgs_status gather_nd_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *o
         return sgs_fail(d, SGS_E_MODEL, "indices of %lld numbers after %lld common axes do not fit %d dimensions",
                         (long long)depth, (long long)batch, x->rank);
     if (i->rank - 1 + x->rank - batch - depth > SGS_MAX_RANK)
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "at most %d dimensions are supported", SGS_MAX_RANK);
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "at most %d dimensions are supported, found %d", SGS_MAX_RANK,
+                        i->rank - 1 + x->rank - (int)(batch + depth));
     out->type = x->type;
     out->rank = 0;
     for (int k = 0; k < i->rank - 1; k++) {
@@ -86,7 +93,11 @@ static sgs_status scatter_nd_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *
     for (int k = 0; k < u->rank && fits; k++)
         fits = u->dim[k] == (k < i->rank - 1 ? i->dim[k] : x->dim[k - (i->rank - 1) + depth]);
     sgs_shape_like(out, x);
-    return fits ? SGS_OK : sgs_fail(d, SGS_E_MODEL, "the shapes of input, indices and updates do not fit each other");
+    char tx[128], ti[128], tu[128];
+    return fits ? SGS_OK
+                : sgs_fail(d, SGS_E_MODEL, "input %s, indices %s and updates %s do not fit each other",
+                           sgs_dims_text(tx, sizeof tx, x->rank, x->dim), sgs_dims_text(ti, sizeof ti, i->rank, i->dim),
+                           sgs_dims_text(tu, sizeof tu, u->rank, u->dim));
 }
 
 /* ---- evaluation ---- */
@@ -153,8 +164,8 @@ static sgs_status elements_eval(const sgs_node *n, const sgs_tensor *in, sgs_ten
         if (gather)
             memcpy((char *)out->data + i * each, (const char *)in->data + at * each, (size_t)each);
         else if (!meet(out->type, a->reduce, (char *)out->data + at * each, (const char *)in[2].data + i * each, 1))
-            return sgs_fail(d, SGS_E_UNSUPPORTED, "%s of type %s is not supported", n->op->name,
-                            sgs_type_name(out->type));
+            return sgs_fail(d, SGS_E_UNSUPPORTED, "type %s is not supported",
+                            sgs_type_word(out->type));
         sgs_next_index(index, in[1].rank, in[1].dim);
     }
     return SGS_OK;
@@ -199,8 +210,8 @@ static sgs_status nd_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *o
             memcpy((char *)out->data + i * slice * each, (const char *)in->data + at, (size_t)(slice * each));
         else if (!meet(out->type, a->reduce, (char *)out->data + at, (const char *)in[2].data + i * slice * each,
                        slice))
-            return sgs_fail(d, SGS_E_UNSUPPORTED, "%s of type %s is not supported", n->op->name,
-                            sgs_type_name(out->type));
+            return sgs_fail(d, SGS_E_UNSUPPORTED, "type %s is not supported",
+                            sgs_type_word(out->type));
     }
     return SGS_OK;
 }

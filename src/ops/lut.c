@@ -140,7 +140,7 @@ static sgs_status lut_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sg
     (void)g;
     const sgs_lut_attr *a = n->attr;
     if (n->op == &sgs_op_celu && a->alpha == 0)
-        return sgs_fail(d, SGS_E_MODEL, "alpha must not be 0");
+        return sgs_fail(d, SGS_E_MODEL, "alpha must be other than 0");
     sgs_shape_like(out, n->in[0]);
     return SGS_OK;
 }
@@ -185,10 +185,9 @@ static sgs_status from_onnx_function(sgs_import *im, const sgs_source_node *s, s
 
 static sgs_status from_onnx_gelu(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
-    const sgs_src_attr *a = sgs_src_find(s, "approximate");
-    bool is_string = a && a->kind == SGS_SRC_STRING, rough = is_string && a->s.n == 4 && !memcmp(a->s.p, "tanh", 4);
-    if (a && !rough && !(is_string && a->s.n == 4 && !memcmp(a->s.p, "none", 4)))
-        return sgs_src_fail(im, s, d, "approximate must be none or tanh");
+    static const char *const words[] = { "none", "tanh", NULL };
+    int64_t rough = 0;
+    SGS_TRY(sgs_src_choice(im, s, "approximate", words, &rough, d));
     return emit_one(im, s, rough ? &sgs_op_gelu_tanh : &sgs_op_gelu, (sgs_lut_attr){ 0 }, d);
 }
 
@@ -391,9 +390,9 @@ static sgs_status lut_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     const sgs_value *x = n->in[0], *y = n->out[0], *t = n->nin > 1 ? n->in[1] : NULL;
     if (x->type != SGS_S16 || y->type != SGS_S16 || !sgs_one_scale(x) || !sgs_one_scale(y))
-        return sgs_lower_fail(l, n, d, "expected s16 in and out with one scale each");
+        return sgs_lower_fail(l, n, d, "expected int16 in and out with one scale each");
     if (!t || !t->data || t->type != SGS_S16 || sgs_value_count(t) != 2 * IPU_LUT_SIDE)
-        return sgs_lower_fail(l, n, d, "expected a constant table of %d s16 entries", 2 * IPU_LUT_SIDE);
+        return sgs_lower_fail(l, n, d, "expected a constant table of %d int16 entries", 2 * IPU_LUT_SIDE);
     ipu_lut r = { .head = SGS_REC(IPU_LUT_S16, lut),
                   .y = sgs_lower_ref(l, y),
                   .x = sgs_lower_ref(l, x),

@@ -139,7 +139,7 @@ static sgs_status from_onnx_gemm(sgs_import *im, const sgs_source_node *s, sgs_d
     for (int i = 0; i < 2; i++) {
         SGS_TRY(sgs_src_in(im, s, i, &in[i], d));
         if (in[i]->rank != 2)
-            return sgs_src_fail(im, s, d, "Gemm takes matrices: expected 2 dimensions, found %d", in[i]->rank);
+            return sgs_src_fail(im, s, d, "expected matrices, of 2 dimensions, found %d", in[i]->rank);
         if (turn[i] && !(i && rows))
             SGS_TRY(sgs_emit(im, s, &sgs_op_transpose, 1, &in[i], &p, &in[i], d));
     }
@@ -240,10 +240,10 @@ static sgs_status matmul_check(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     const sgs_value *v[3] = { n->out[0], n->in[0], n->in[1] };
     for (int i = 0; i < 3; i++)
         if (v[i]->type != SGS_S16 || !sgs_one_scale(v[i]))
-            return sgs_lower_fail(l, n, d, "expected s16 operands with one scale each");
+            return sgs_lower_fail(l, n, d, "expected int16 operands with one scale each");
     const int64_t products = n->in[0]->dim[n->in[0]->rank - 1];
     if (products > IPU_MATMUL_PRODUCTS)
-        return sgs_lower_fail(l, n, d, "a sum of %lld products is too long, %d are the most", (long long)products, IPU_MATMUL_PRODUCTS);
+        return sgs_lower_fail(l, n, d, "sums of %lld products are too long: %d are the most", (long long)products, IPU_MATMUL_PRODUCTS);
     return SGS_OK;
 }
 

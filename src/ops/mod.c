@@ -18,7 +18,7 @@ static sgs_status mod_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sg
     (void)g;
     const sgs_type t = n->in[0]->type;
     if (!is_real(t) && t != SGS_S64 && t != SGS_S32 && t != SGS_S8 && t != SGS_U8)
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "%s of type %s is not supported", n->op->name, sgs_type_name(t));
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "type %s is not supported", sgs_type_word(t));
     SGS_TRY(sgs_need_type(n->in[1], t, "second input", d));
     return sgs_broadcast(n->in[0], n->in[1], out, d);
 }

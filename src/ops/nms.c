@@ -23,10 +23,12 @@ static sgs_status nms_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sg
     (void)g;
     const nms_attr *a = n->attr;
     const sgs_value *box = n->in[0], *score = n->in[1];
+    char tb[128], ts[128];
     SGS_TRY(sgs_need_rank(box, 3, "boxes", d));
     SGS_TRY(sgs_need_rank(score, 3, "scores", d));
     if (box->dim[2] != 4 || score->dim[0] != box->dim[0] || score->dim[2] != box->dim[1])
-        return sgs_fail(d, SGS_E_MODEL, "expected boxes of [pictures,boxes,4] and scores of [pictures,classes,boxes]");
+        return sgs_fail(d, SGS_E_MODEL, "expected boxes of [pictures,boxes,4] and scores of [pictures,classes,boxes], found %s and %s",
+                        sgs_dims_text(tb, sizeof tb, 3, box->dim), sgs_dims_text(ts, sizeof ts, 3, score->dim));
     if (a->most < 0 || a->most > box->dim[1] || box->dim[1] > INT32_MAX || (a->centre | 1) != 1 || isnan(a->overlap) ||
         isnan(a->score))
         return sgs_fail(d, SGS_E_MODEL, "cannot choose %lld of %lld boxes", (long long)a->most, (long long)box->dim[1]);

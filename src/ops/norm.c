@@ -147,12 +147,14 @@ static sgs_status from_onnx_groupnorm(sgs_import *im, const sgs_source_node *s, 
 {
     sgs_value *x, *y;
     int64_t groups = 0;
+    char shape[128];
     float epsilon = 1e-5f;
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
     SGS_TRY(sgs_src_float(s, "epsilon", &epsilon, d));
     SGS_TRY(sgs_src_int(s, "num_groups", &groups, d));
     if (x->rank < 3 || groups < 1 || x->dim[1] % groups)
-        return sgs_src_fail(im, s, d, "%lld groups do not fit the input's channels", (long long)groups);
+        return sgs_src_fail(im, s, d, "%lld groups do not fit the channels of an input %s", (long long)groups,
+                            sgs_dims_text(shape, sizeof shape, x->rank, x->dim));
     const int64_t each = sgs_value_count(x) / (x->dim[0] ? x->dim[0] : 1) / groups,
                   flat[] = { x->dim[0], groups, each };
     const sgs_reduce_attr axes = axes_from(2, 3);
@@ -230,7 +232,7 @@ static sgs_status from_onnx_lrn(sgs_import *im, const sgs_source_node *s, sgs_di
     SGS_TRY(sgs_src_float(s, "beta", &beta, d));
     SGS_TRY(sgs_src_float(s, "bias", &bias, d));
     if (x->rank < 3 || size < 1 || sgs_value_count(x) < 1)
-        return sgs_src_fail(im, s, d, "expected at least 3 dimensions and a size of 1 or more, found %d and %lld",
+        return sgs_src_fail(im, s, d, "expected an input of at least 3 dimensions and a size of 1 or more, found %d and %lld",
                             x->rank, (long long)size);
     SGS_TRY(two(im, s, &sgs_op_mul, x, x, &v, d));
     SGS_TRY(channel_window(im, s, size, &v, d));

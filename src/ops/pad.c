@@ -110,7 +110,7 @@ static sgs_status pad_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *
     const size_t each = (size_t)sgs_type_bytes(out->type);
     uint8_t outside[8] = { 0 };
     if (!constant_bytes(a->value, out->type, outside))
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "pad of type %s with %g is not supported", sgs_type_name(out->type), (double)a->value);
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "padding of type %s with %g is not supported", sgs_type_word(out->type), (double)a->value);
     for (int64_t i = 0; i < count; i++) {
         int64_t at = 0;
         bool inside = true;
@@ -226,7 +226,7 @@ static sgs_status from_onnx_centercroppad(sgs_import *im, const sgs_source_node 
     for (int i = 0; i < n; i++) {
         SGS_TRY(sgs_src_axis(im, s, &axis[i], x->rank, d));
         if (size[i] < 1 || size[i] > SGS_MAX_ELEMENTS)
-            return sgs_src_fail(im, s, d, "impossible size %lld", (long long)size[i]);
+            return sgs_src_fail(im, s, d, "expected sizes of 1 to 2^40, found %lld", (long long)size[i]);
         const int64_t more = size[i] - x->dim[axis[i]];
         a.before[axis[i]] = more / 2;
         a.after[axis[i]] = more - more / 2;
@@ -245,7 +245,7 @@ static sgs_status from_onnx_pad(sgs_import *im, const sgs_source_node *s, sgs_di
     SGS_TRY(sgs_src_float(s, "value", &a.value, d));
     const sgs_value *v = s->opset >= 11 ? sgs_src_opt(im, s, 2) : NULL;
     if (v && !padding_value(v, &a.value))
-        return sgs_src_fail(im, s, d, "the padding value must be one constant number");
+        return sgs_src_fail(im, s, d, "the padding value: expected one constant number");
     if (a.mode != SGS_PAD_CONSTANT)
         a.value = 0;
     SGS_TRY(sgs_emit(im, s, &sgs_op_pad, 1, &x, &a, &y, d));
@@ -320,7 +320,7 @@ static sgs_status pad_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_
     if (!p->data || p->type != SGS_S32 || p->rank != 2 || p->dim[0] != x->rank || p->dim[1] != 2)
         return sgs_src_fail(im, s, d, "expected constant paddings [%d,2] of int32", x->rank);
     if (value && !number(value, &a.value))
-        return sgs_src_fail(im, s, d, "the padding value must be one constant number");
+        return sgs_src_fail(im, s, d, "the padding value: expected one constant number");
     if (!strcmp(s->op, "MIRROR_PAD")) {
         SGS_TRY(sgs_src_int(s, "mode", &a.mode, d));
         if (a.mode)
@@ -475,7 +475,7 @@ static sgs_status pad_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     const sgs_pad_attr *a = n->attr;
     const sgs_value *x = n->in[0], *y = n->out[0];
     if (!sgs_is_activation(x) || x->type != y->type)
-        return sgs_lower_fail(l, n, d, "expected u8 or s16, the same in and out");
+        return sgs_lower_fail(l, n, d, "expected uint8 or int16, the same in and out");
     if (!sgs_one_scale(x) && (x->quant->axis != x->rank - 1 || a->before[x->rank - 1] || a->after[x->rank - 1]))
         return sgs_lower_fail(l, n, d, "scales must run along the last axis, and that cannot be padded then");
     if (!is_spatial(a))

@@ -315,9 +315,9 @@ static sgs_status pool_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     if (is_reduction(n))
         return lower_reduction(l, n, d);
     if (average && (x->type != SGS_S16 || y->type != SGS_S16 || !sgs_one_scale(x) || !sgs_one_scale(y)))
-        return sgs_lower_fail(l, n, d, "expected s16 in and out with one scale each");
+        return sgs_lower_fail(l, n, d, "expected int16 in and out with one scale each");
     if (!average && (!sgs_is_activation(x) || x->type != y->type))
-        return sgs_lower_fail(l, n, d, "expected u8 or s16, the same in and out");
+        return sgs_lower_fail(l, n, d, "expected uint8 or int16, the same in and out");
     if (a->kernel[0] * a->kernel[1] > 65535)
         return sgs_lower_fail(l, n, d, "a window of more than 65535 pixels");
     ipu_pool r = { .head = SGS_REC(average ? IPU_AVGPOOL_S16 : IPU_MAXPOOL, pool), .y = sgs_lower_ref(l, y), .x = sgs_lower_ref(l, x),

@@ -116,7 +116,7 @@ static sgs_status abs_neg_eval(const sgs_node *n, const sgs_tensor *in, sgs_tens
     case SGS_S32:
         EACH(int32_t, (both || x < 0) && x != INT32_MIN ? -x : x) return SGS_OK;
     default:
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "%s of type %s is not supported", n->op->name, sgs_type_name(out->type));
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "type %s is not supported", sgs_type_word(out->type));
     }
 }
 
@@ -235,7 +235,7 @@ static sgs_status check_types(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     const sgs_value *x = n->in[0], *y = n->out[0];
     if (x->type != SGS_S16 || y->type != SGS_S16 || !sgs_one_scale(x) || !sgs_one_scale(y))
-        return sgs_lower_fail(l, n, d, "expected s16 in and out with one scale each");
+        return sgs_lower_fail(l, n, d, "expected int16 in and out with one scale each");
     return SGS_OK;
 }
 
@@ -305,7 +305,7 @@ static sgs_status prelu_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     const sgs_value *slope = n->in[1];
     SGS_TRY(check_types(l, n, d));
     if (!slope->data || slope->type != SGS_F32)
-        return sgs_lower_fail(l, n, d, "expected constant f32 slopes");
+        return sgs_lower_fail(l, n, d, "expected constant float32 slopes");
     if (!is_per_channel(n->in[0], slope))
         return lower_lines(l, n, d);
     ipu_prelu r = record(n);

@@ -51,7 +51,7 @@ static grid grid_of(sgs_spell *p, const sgs_value *x, const sgs_value *scale)
     g.axis = spread ? (int)sgs_sp_axis(p, "axis", x->rank > 1 ? 1 : 0, x->rank) : 0;
     g.block = sgs_sp_int(p, "block_size", 0);
     if (g.block < 0 || g.block > INT32_MAX)
-        sgs_sp_fail(p, "impossible block_size %lld", (long long)g.block);
+        sgs_sp_fail(p, "block_size must lie in 0..2147483647, found %lld", (long long)g.block);
     return g;
 }
 
@@ -87,7 +87,7 @@ static sgs_value *stepped(sgs_spell *p, sgs_value *x, sgs_value *zero, sgs_type 
 {
     sgs_act_attr range = { 0, 0 };
     if (!range_of(t, &range))
-        sgs_sp_refuse(p, "quantization to %s is not supported", sgs_type_name(t));
+        sgs_sp_refuse(p, "quantization to %s is not supported", sgs_type_word(t));
     x = sgs_sp_one(p, &sgs_op_round, x, NULL);
     if (zero)
         x = sgs_sp_two(p, &sgs_op_add, x, sgs_sp_cast(p, zero, SGS_F32));
@@ -105,7 +105,7 @@ static sgs_type target(sgs_spell *p, const sgs_value *zero, int input)
     if (zero)
         return sgs_src_type(p->im, p->s, input, zero);
     if (t < 0 || t >= (int64_t)sizeof types || types[t] < 0)
-        sgs_sp_refuse(p, "quantization to data type %lld is not supported", (long long)t);
+        sgs_sp_refuse(p, "output_dtype: expected 2, 3, 4 or 5 (UINT8, INT8, UINT16, INT16), found %lld", (long long)t);
     return p->status == SGS_OK ? (sgs_type)types[t] : SGS_U8;
 }
 

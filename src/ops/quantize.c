@@ -121,7 +121,7 @@ static sgs_status quantize_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d
 {
     const sgs_value *x = n->in[0], *y = n->out[0];
     if (!(sgs_is_activation(x) || x->type == SGS_F32) || !sgs_is_activation(y))
-        return sgs_lower_fail(l, n, d, "expected u8, s16 or f32 to u8 or s16, found %s to %s", sgs_type_name(x->type), sgs_type_name(y->type));
+        return sgs_lower_fail(l, n, d, "expected uint8, int16 or float32 to uint8 or int16, found %s to %s", sgs_type_word(x->type), sgs_type_word(y->type));
     const ipu_quantize r = { .head = SGS_REC(IPU_QUANTIZE, quantize), .out = sgs_out_range(y, SGS_ACT_NONE, 0, 0) };
     return emit_records(l, n, r, d);
 }
@@ -129,7 +129,7 @@ static sgs_status quantize_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d
 static sgs_status dequantize_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     if (!sgs_is_activation(n->in[0]))
-        return sgs_lower_fail(l, n, d, "expected u8 or s16, found %s", sgs_type_name(n->in[0]->type));
+        return sgs_lower_fail(l, n, d, "expected uint8 or int16, found %s", sgs_type_word(n->in[0]->type));
     const ipu_quantize r = { .head = SGS_REC(IPU_DEQUANTIZE, quantize) };
     return emit_records(l, n, r, d);
 }

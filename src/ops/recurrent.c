@@ -69,7 +69,7 @@ static void read_functions(sgs_spell *p, function *f, int each, int directions, 
                        *betas = sgs_src_find(p->s, "activation_beta");
     int alpha = 0, beta = 0;
     if (names && (names->kind != SGS_SRC_STRINGS || names->n != each * directions))
-        sgs_sp_fail(p, "expected %d activations", each * directions);
+        sgs_sp_fail(p, "activations: expected %d word%s, found %d", each * directions, each * directions == 1 ? "" : "s", names->n);
     for (int i = 0; i < each * directions && p->status == SGS_OK; i++) {
         const char *own = usual[i % each];
         const sgs_span word = names ? names->strings[i] : (sgs_span){ (const uint8_t *)own, strlen(own) };
@@ -77,7 +77,11 @@ static void read_functions(sgs_spell *p, function *f, int each, int directions, 
         while (known->name && !same_word(word, known->name))
             known++;
         if (!known->name) {
-            sgs_sp_fail(p, "activation '%.*s' is not known", (int)(word.n < 40 ? word.n : 40), (const char *)word.p);
+            sgs_buf list = { 0 };
+            for (const function *k = functions; k->name; k++)
+                sgs_buf_printf(&list, "%s%s", list.n ? ", " : "", k->name);
+            sgs_sp_fail(p, "activations: expected %s, found '%.*s'", list.p, (int)(word.n < 40 ? word.n : 40), (const char *)word.p);
+            sgs_buf_free(&list);
             return;
         }
         f[i] = *known;
@@ -186,7 +190,7 @@ static void read_layer(sgs_spell *p, layer *l)
     l->steps = l->x->dim[0];
     l->batch = l->x->dim[1];
     if (l->hidden < 1 || l->hidden > INT32_MAX)
-        sgs_sp_fail(p, "impossible hidden_size %lld", (long long)l->hidden);
+        sgs_sp_fail(p, "expected hidden_size 1 to 2^31, as in R, found %lld", (long long)l->hidden);
     if (l->steps < 1 || l->steps > MOST_STEPS)
         sgs_sp_refuse(p, "expected 1 to %d time steps, found %lld", MOST_STEPS, (long long)l->steps);
     read_functions(p, l->f, l->functions, l->directions, l->gates == RNN ? usual + 1 : usual);

@@ -31,7 +31,7 @@ static sgs_status reduce_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out,
     const sgs_value *x = n->in[0];
     if (x->type != SGS_F32 && x->type != SGS_F64 && x->type != SGS_S64 && x->type != SGS_S32 && x->type != SGS_U8 &&
         x->type != SGS_S16 && x->type != SGS_S8 && x->type != SGS_BOOL)
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "%s of type %s is not supported", n->op->name, sgs_type_name(x->type));
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "type %s is not supported", sgs_type_word(x->type));
     sgs_shape_like(out, x);
     for (int i = 0; i < a->n; i++) {
         if (a->axis[i] < 0 || a->axis[i] >= x->rank || (i && a->axis[i] <= a->axis[i - 1]))
@@ -212,8 +212,7 @@ static sgs_status reduce_eval(const sgs_node *n, const sgs_tensor *in, sgs_tenso
     const int64_t count = sgs_tensor_count(out);
     const bool extreme = k == MAX || k == MIN;
     if (!real && in->type != SGS_S64 && in->type != SGS_S32 && (!extreme || in->type == SGS_S16))
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "%s on %s is not supported", n->op->name,
-                        sgs_type_name(in->type));
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "type %s is not supported", sgs_type_word(in->type));
     acc *sum = malloc((size_t)(count + 1) * sizeof *sum);
     if (!sum)
         return sgs_fail(d, SGS_E_LIMIT, "out of memory");
@@ -458,9 +457,9 @@ static sgs_status check_types(sgs_lowering *l, const sgs_node *n, bool sum, sgs_
 {
     const sgs_value *x = n->in[0], *y = n->out[0];
     if (sum && (x->type != SGS_S16 || y->type != SGS_S16 || !sgs_one_scale(x) || !sgs_one_scale(y)))
-        return sgs_lower_fail(l, n, d, "expected s16 in and out with one scale each");
+        return sgs_lower_fail(l, n, d, "expected int16 in and out with one scale each");
     if (!sum && (!sgs_is_activation(x) || x->type != y->type))
-        return sgs_lower_fail(l, n, d, "expected u8 or s16, the same in and out");
+        return sgs_lower_fail(l, n, d, "expected uint8 or int16, the same in and out");
     return gathered_count(n->attr, x->dim) >= (int64_t)1 << 40 ? sgs_lower_fail(l, n, d, "too many elements") : SGS_OK;
 }
 

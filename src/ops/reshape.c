@@ -66,7 +66,7 @@ static sgs_status resolve(sgs_import *im, const sgs_source_node *s, const sgs_va
             continue;
         }
         if (a->dim[i] < 0)
-            return sgs_src_fail(im, s, d, a->dim[i] == -1 ? "shape has more than one -1" : "shape has the negative size %lld", (long long)a->dim[i]);
+            return sgs_src_fail(im, s, d, a->dim[i] == -1 ? "shape: expected at most one -1, found another as shape[%d]" : "shape: expected sizes of 0 or more, or one -1, found a negative one as shape[%d]", i);
         if (!sgs_mul64(known, a->dim[i], &known))
             return sgs_src_fail(im, s, d, "the product of the shape overflows");
     }
@@ -162,7 +162,7 @@ static sgs_status from_onnx_unsqueeze(sgs_import *im, const sgs_source_node *s, 
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
     SGS_TRY(axes(im, s, axis, &n, d));
     if (n < 0)
-        return sgs_src_fail(im, s, d, "axes are missing");
+        return sgs_src_fail(im, s, d, "axes are missing: expected an attribute or a second input");
     if (x->rank + n > SGS_MAX_RANK)
         return sgs_src_refuse(im, s, d, "at most %d dimensions are supported, found %d", SGS_MAX_RANK, x->rank + n);
     sgs_shape_attr a = { .n = x->rank + n };

@@ -175,11 +175,11 @@ static sgs_status resize_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out,
             return sgs_fail(d, SGS_E_MODEL, "cannot resize %lld pixels to %lld", (long long)x->dim[1 + i],
                             (long long)a->size[i]);
         if (!(scale >= 0) || isinf(scale))
-            return sgs_fail(d, SGS_E_MODEL, "a scale must be a number above 0");
+            return sgs_fail(d, SGS_E_MODEL, "scales must be finite and 0 or more, found %g", (double)scale);
         out->dim[1 + i] = a->size[i];
     }
     if (!isfinite(a->cubic))
-        return sgs_fail(d, SGS_E_MODEL, "the coefficient of the cubic filter must be a number");
+        return sgs_fail(d, SGS_E_MODEL, "cubic_coeff_a must be finite, found %g", (double)a->cubic);
     return SGS_OK;
 }
 
@@ -259,14 +259,14 @@ static sgs_status scales_of(sgs_import *im, const sgs_source_node *s, int slot, 
     const sgs_src_attr *a = slot < 0 ? sgs_src_find(s, "scales") : NULL;
     *n = 0;
     if (c && !c->data)
-        return sgs_src_refuse(im, s, d, "the scales are known only at run time");
+        return sgs_src_refuse(im, s, d, "scales: expected constants, found numbers known only at run time");
     if (c && c->type != SGS_F32)
-        return sgs_src_fail(im, s, d, "the scales must be float numbers");
+        return sgs_src_fail(im, s, d, "scales: expected float numbers, found %s", sgs_type_word(c->type));
     if (a && a->kind != SGS_SRC_FLOATS)
-        return sgs_src_fail(im, s, d, "scales must be a list of numbers");
+        return sgs_src_fail(im, s, d, "scales: expected a list of numbers");
     int64_t count = c ? sgs_value_count(c) : a ? a->n : 0;
     if (count > SGS_MAX_RANK)
-        return sgs_src_fail(im, s, d, "%lld scales for an input of fewer dimensions", (long long)count);
+        return sgs_src_fail(im, s, d, "expected at most %d scales, one for each dimension of the input, found %lld", SGS_MAX_RANK, (long long)count);
     *n = (int)count;
     if (count)
         memcpy(v, c ? c->data : a->floats, (size_t)count * sizeof *v);
@@ -315,7 +315,7 @@ static sgs_status read_sizes(sgs_import *im, const sgs_source_node *s, request *
     if (given)
         SGS_TRY(sgs_src_const_ints(s, given, sizes, SGS_MAX_RANK, &nsize, d));
     if (!nscale == !nsize || (nscale && nscale != naxis) || (nsize && nsize != naxis))
-        return sgs_src_fail(im, s, d, "expected %d scales or sizes, found %d and %d", naxis, nscale, nsize);
+        return sgs_src_fail(im, s, d, "expected either %d scales or %d sizes, found %d scales and %d sizes", naxis, naxis, nscale, nsize);
     for (int i = 0; i < naxis; i++) {
         SGS_TRY(sgs_src_axis(im, s, &axes[i], rank, d));
         if (nscale)
@@ -424,7 +424,7 @@ static sgs_status read_crop(sgs_import *im, const sgs_source_node *s, const requ
     }
     SGS_TRY(sgs_src_ints(s, "axes", axes, SGS_MAX_RANK, -1, &n, d));
     if (!v || !v->data || v->type != SGS_F32 || sgs_value_count(v) != 2 * n)
-        return sgs_src_fail(im, s, d, "the crop must be %d constant numbers", 2 * n);
+        return sgs_src_fail(im, s, d, "roi: expected %d constant float numbers for the crop", 2 * n);
     for (int i = 0; i < n; i++) {
         SGS_TRY(sgs_src_axis(im, s, &axes[i], rank, d));
         if (q->scale[axes[i]] > 0)
@@ -600,8 +600,8 @@ static sgs_status resize_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     if (nearest ? !sgs_is_activation(x) || x->type != y->type
                 : x->type != SGS_S16 || y->type != SGS_S16 || !sgs_one_scale(x) || !sgs_one_scale(y))
         return sgs_lower_fail(l, n, d,
-                              nearest ? "expected u8 or s16, the same in and out"
-                                      : "expected s16 in and out with one scale each");
+                              nearest ? "expected uint8 or int16, the same in and out"
+                                      : "expected int16 in and out with one scale each");
     ipu_resize r = { .head = SGS_REC(nearest ? IPU_RESIZE_NEAREST : IPU_RESIZE_S16, resize),
                      .y = sgs_lower_ref(l, y),
                      .x = sgs_lower_ref(l, x),

@@ -23,16 +23,21 @@ static sgs_status roi_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sg
     (void)g;
     const roi_attr *a = n->attr;
     const sgs_value *x = n->in[0], *box = n->in[1], *batch = n->in[2];
+    char tb[128], ti[128];
     SGS_TRY(sgs_need_rank(x, 4, "input", d));
     if (box->rank != 2 || box->dim[1] != 4 || batch->rank != 1 || batch->dim[0] != box->dim[0] || box->type != SGS_F32)
-        return sgs_fail(d, SGS_E_MODEL, "expected boxes of [count,4] and as many batch indices");
+        return sgs_fail(d, SGS_E_MODEL, "expected float boxes of [count,4] and as many batch indices, found %s %s and %s",
+                        sgs_type_word(box->type), sgs_dims_text(tb, sizeof tb, box->rank, box->dim),
+                        sgs_dims_text(ti, sizeof ti, batch->rank, batch->dim));
     if (batch->type != SGS_S32 && batch->type != SGS_S64)
-        return sgs_fail(d, SGS_E_MODEL, "batch indices: expected integers, found %s", sgs_type_name(batch->type));
+        return sgs_fail(d, SGS_E_MODEL, "batch indices: expected integers, found %s", sgs_type_word(batch->type));
     for (int i = 0; i < 2; i++)
         if (a->size[i] < 1 || a->size[i] > 65536 || x->dim[1 + i] < 1)
-            return sgs_fail(d, SGS_E_MODEL, "cannot make boxes of %lld pixels", (long long)a->size[i]);
+            return sgs_fail(d, SGS_E_MODEL, "%s: expected 1 to 65536 pixels of an input that is not empty, found %lld of %lld", i ? "width" : "height",
+                            (long long)a->size[i], (long long)x->dim[1 + i]);
     if (a->samples < 0 || a->samples > 65536 || !isfinite(a->scale))
-        return sgs_fail(d, SGS_E_MODEL, "impossible number of samples or scale");
+        return sgs_fail(d, SGS_E_MODEL, "sampling_ratio must lie in 0..65536 and spatial_scale be finite, found %lld and %g", (long long)a->samples,
+                        (double)a->scale);
     sgs_shape_like(out, x);
     out->dim[0] = box->dim[0];
     out->dim[1] = a->size[0];

@@ -61,7 +61,7 @@ static sgs_status round_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor
     ipu_round_mode mode = row_of(n->op)->mode;
     bool integer = mode == IPU_ROUND_SIGN && (out->type == SGS_S64 || out->type == SGS_S32);
     if (out->type != SGS_F32 && out->type != SGS_F64 && !integer)
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "%s of type %s is not supported", n->op->name, sgs_type_name(out->type));
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "type %s is not supported", sgs_type_word(out->type));
     for (int64_t i = 0; i < count; i++)
         switch (out->type) {
         case SGS_F32:
@@ -123,7 +123,7 @@ static sgs_status round_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     const sgs_value *x = n->in[0], *y = n->out[0];
     const struct round *row = row_of(n->op);
     if (x->type != SGS_S16 || y->type != SGS_S16 || !sgs_one_scale(x) || !sgs_one_scale(y))
-        return sgs_lower_fail(l, n, d, "expected s16 in and out with one scale each");
+        return sgs_lower_fail(l, n, d, "expected int16 in and out with one scale each");
     bool coarse = sgs_scale(x, 0) > COARSE;
     if (coarse && row->mode != IPU_ROUND_SIGN)
         return lower_coarse(l, n, d);

@@ -22,7 +22,7 @@ static sgs_status cast_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, s
     const sgs_cast_attr *a = n->attr;
     const bool fixed = (n->in[0]->type == SGS_BOOL && a->type == SGS_S16) || (n->in[0]->type == SGS_S16 && a->type == SGS_BOOL);
     if (!fixed && (!castable(a->type) || !castable(n->in[0]->type)))
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "cast from %s to %s is not supported", sgs_type_name(n->in[0]->type), sgs_type_name((sgs_type)a->type));
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "conversion from %s to %s is not supported", sgs_type_word(n->in[0]->type), sgs_type_word((sgs_type)a->type));
     sgs_shape_like(out, n->in[0]);
     out->type = (sgs_type)a->type;
     return SGS_OK;
@@ -53,7 +53,7 @@ static sgs_status cast_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor 
 {
     (void)n, (void)st;
     if (in->type == SGS_S16 || out->type == SGS_S16)
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "a cast of s16 belongs to fixed-point models");
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "a cast of int16 belongs to fixed-point models");
     bool real = in->type == SGS_F32 || in->type == SGS_F64;
     int64_t count = sgs_tensor_count(out);
     for (int64_t i = 0; i < count; i++) {
@@ -83,11 +83,12 @@ static sgs_status emit_cast(sgs_import *im, const sgs_source_node *s, sgs_value 
     return sgs_src_out(im, s, 0, y, d);
 }
 
+static const char *const names[] = { "UNDEFINED", "FLOAT", "UINT8", "INT8", "UINT16", "INT16", "INT32", "INT64", "STRING", "BOOL", "FLOAT16",
+                                     "DOUBLE", "UINT32", NULL };
+
 /* The number of a data type; before opset 6 its name. */
 static sgs_status cast_target(sgs_import *im, const sgs_source_node *s, int64_t *to, sgs_diag *d)
 {
-    static const char *const names[] = { "UNDEFINED", "FLOAT", "UINT8", "INT8", "UINT16", "INT16", "INT32", "INT64", "STRING", "BOOL", "FLOAT16",
-                                         "DOUBLE", "UINT32", NULL };
     return s->opset < 6 || (sgs_src_find(s, "to") && sgs_src_find(s, "to")->kind == SGS_SRC_STRING) ? sgs_src_choice(im, s, "to", names, to, d)
                                                                                                     : sgs_src_int(s, "to", to, d);
 }
@@ -101,7 +102,7 @@ static sgs_status from_onnx_cast(sgs_import *im, const sgs_source_node *s, sgs_d
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
     SGS_TRY(cast_target(im, s, &to, d));
     if (to < 1 || to >= (int64_t)sizeof types || types[to] < 0)
-        return sgs_src_refuse(im, s, d, "cast to data type %lld is not supported", (long long)to);
+        return sgs_src_refuse(im, s, d, "to: data type %lld (%s) is not supported", (long long)to, to >= 0 && to < (int64_t)sizeof types ? names[to] : "unknown");
     return emit_cast(im, s, x, (sgs_type)types[to], d);
 }
 
@@ -127,12 +128,13 @@ static sgs_status from_onnx_range(sgs_import *im, const sgs_source_node *s, sgs_
     const bool real = t[0].type == SGS_F32 || t[0].type == SGS_F64;
     const double steps = ceil((get_real(&t[1], 0) - get_real(&t[0], 0)) / get_real(&t[2], 0));
     if (!(steps < 0x1p31))
-        return sgs_src_fail(im, s, d, "impossible range");
+        return sgs_src_fail(im, s, d, "expected at most 2^31 steps and a delta other than 0, found start %g, limit %g, delta %g", get_real(&t[0], 0),
+                            get_real(&t[1], 0), get_real(&t[2], 0));
     const int64_t n = steps > 0 ? (int64_t)steps : 0, first = real ? 0 : get_int(&t[0], 0), step = real ? 0 : get_int(&t[2], 0);
     const sgs_type type = real ? SGS_F32 : t[0].type;
     char *data = sgs_try_alloc(im->g->arena, (size_t)(n + 1) * 8);
     if (!data || (!real && type != SGS_S64 && type != SGS_S32))
-        return sgs_src_refuse(im, s, d, "%lld elements of type %s are not supported", (long long)n, sgs_type_name(type));
+        return sgs_src_refuse(im, s, d, "%lld elements of type %s are not supported", (long long)n, sgs_type_word(type));
     for (int64_t i = 0; i < n; i++)
         if (real)
             ((float *)data)[i] = (float)(get_real(&t[0], 0) + (double)i * get_real(&t[2], 0));
@@ -235,7 +237,7 @@ static sgs_status truth_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     const sgs_value zero = { .id = -1, .type = SGS_S16, .rank = 0, .data = &none }, *x = n->in[0];
     ipu_compare r = { .head = SGS_REC(IPU_COMPARE_S16, compare), .mode = IPU_COMPARE_DIFFERENT, .ma = sgs_mult(sgs_scale(x, 0), 1), .mb = 1 };
     if (x->type != SGS_S16 || !sgs_one_scale(x))
-        return sgs_lower_fail(l, n, d, "expected s16 with one scale, found %s", sgs_type_name(x->type));
+        return sgs_lower_fail(l, n, d, "expected int16 with one scale, found %s", sgs_type_word(x->type));
     return sgs_nest_emit(l, n, &r.head, (const sgs_value *const[]){ n->out[0], x, &zero }, 3, d);
 }
 
@@ -246,7 +248,7 @@ static sgs_status cast_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     if (y->type == SGS_BOOL)
         return truth_lower(l, n, d);
     if (x->type != SGS_BOOL || y->type != SGS_S16 || !sgs_one_scale(y))
-        return sgs_lower_fail(l, n, d, "expected truth values to s16, found %s to %s", sgs_type_name(x->type), sgs_type_name(y->type));
+        return sgs_lower_fail(l, n, d, "expected truth values to int16, found %s to %s", sgs_type_word(x->type), sgs_type_word(y->type));
     const float m = sgs_mult(1, sgs_scale(y, 0));
     ipu_quantize r = { .head = SGS_REC(IPU_QUANTIZE, quantize), .y = sgs_lower_ref(l, y), .x = sgs_lower_ref(l, x), .out = sgs_out_range(y, SGS_ACT_NONE, 0, 0) };
     r.mult = sgs_lower_const(l, IPU_F32, &m, 1);

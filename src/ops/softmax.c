@@ -181,9 +181,9 @@ static sgs_status softmax_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     const sgs_value *x = n->in[0], *y = n->out[0], *table = n->nin > 1 ? n->in[1] : NULL;
     int64_t axis = ((const sgs_axis_attr *)n->attr)->axis;
     if (x->type != SGS_S16 || y->type != SGS_S16 || !sgs_one_scale(x) || !sgs_one_scale(y))
-        return sgs_lower_fail(l, n, d, "expected s16 in and out with one scale each");
+        return sgs_lower_fail(l, n, d, "expected int16 in and out with one scale each");
     if (!table || !table->data || table->type != SGS_S16 || sgs_value_count(table) != 1025)
-        return sgs_lower_fail(l, n, d, "expected a constant table of 1025 s16 entries");
+        return sgs_lower_fail(l, n, d, "expected a constant table of 1025 int16 entries");
     const int turn = 3 - (x->rank - 1 - (int)axis);
     if (turn < 0)
         return sgs_lower_fail(l, n, d, "the axis must be one of the last four, found axis %lld of %d", (long long)axis, x->rank);

@@ -18,9 +18,10 @@ const sgs_src_attr *sgs_src_find(const sgs_source_node *s, const char *name)
     return NULL;
 }
 
-static sgs_status wrong_kind(const sgs_source_node *s, const char *name, const char *expected, sgs_diag *d)
+static sgs_status wrong_kind(const sgs_source_node *s, const sgs_src_attr *a, const char *expected, sgs_diag *d)
 {
-    sgs_fail(d, SGS_E_MODEL, "attribute %s of %s: expected %s", name, s->op, expected);
+    static const char *const kinds[] = { "an integer", "a number", "a word", "a list of integers", "a list of numbers", "a list of words", "a tensor", "a graph" };
+    sgs_fail(d, SGS_E_MODEL, "%s: attribute %s: expected %s, found %s", s->op, a->name, expected, a->kind < SGS_SRC_OTHER ? kinds[a->kind] : "another kind");
     sgs_fail_at(d, NULL, 0, sgs_src_label(s));
     return SGS_E_MODEL;
 }
@@ -29,7 +30,7 @@ sgs_status sgs_src_int(const sgs_source_node *s, const char *name, int64_t *v, s
 {
     const sgs_src_attr *a = sgs_src_find(s, name);
     if (a && a->kind != SGS_SRC_INT)
-        return wrong_kind(s, name, "an integer", d);
+        return wrong_kind(s, a, "an integer", d);
     if (a)
         *v = a->i;
     return SGS_OK;
@@ -39,7 +40,7 @@ sgs_status sgs_src_float(const sgs_source_node *s, const char *name, float *v, s
 {
     const sgs_src_attr *a = sgs_src_find(s, name);
     if (a && a->kind != SGS_SRC_FLOAT)
-        return wrong_kind(s, name, "a number", d);
+        return wrong_kind(s, a, "a number", d);
     if (a)
         *v = a->f;
     return SGS_OK;
@@ -51,9 +52,9 @@ sgs_status sgs_src_ints(const sgs_source_node *s, const char *name, int64_t *v, 
     if (!a)
         return SGS_OK;
     if (a->kind != SGS_SRC_INTS)
-        return wrong_kind(s, name, "a list of integers", d);
+        return wrong_kind(s, a, "a list of integers", d);
     if ((want >= 0 && a->n != want) || a->n > max) {
-        sgs_fail(d, SGS_E_MODEL, "attribute %s of %s: expected %d numbers, found %d", name, s->op, want >= 0 ? want : max, a->n);
+        sgs_fail(d, SGS_E_MODEL, "%s: attribute %s: expected %s%d numbers, found %d", s->op, name, want >= 0 ? "" : "at most ", want >= 0 ? want : max, a->n);
         sgs_fail_at(d, NULL, 0, sgs_src_label(s));
         return SGS_E_MODEL;
     }
@@ -69,11 +70,12 @@ sgs_status sgs_src_const_ints(const sgs_source_node *s, const sgs_value *v, int6
     const char *problem = !v->data ? "is known only at run time" : v->type != SGS_S64 && v->type != SGS_S32 ? "does not hold integers"
                           : v->rank > 1 ? "is not a list" : NULL;
     int64_t count = problem ? 0 : sgs_value_count(v);
-    if (!problem && count > max)
-        problem = "has too many numbers";
-    if (problem) {
-        sgs_status code = v->data ? SGS_E_MODEL : SGS_E_UNSUPPORTED;
-        sgs_fail(d, code, "'%s', which %s takes as shape, axes or sizes, %s", name, s->op, problem);
+    const sgs_status code = v->data ? SGS_E_MODEL : SGS_E_UNSUPPORTED;
+    if (problem)
+        sgs_fail(d, code, "%s: '%s', which it takes as shape, axes or sizes, %s", s->op, name, problem);
+    else if (count > max)
+        sgs_fail(d, code, "%s: '%s', which it takes as shape, axes or sizes, holds %lld numbers, %d are the most", s->op, name, (long long)count, max);
+    if (problem || count > max) {
         sgs_fail_at(d, NULL, 0, sgs_src_label(s));
         return code;
     }
@@ -126,8 +128,15 @@ sgs_status sgs_src_choice(sgs_import *im, const sgs_source_node *s, const char *
             *v = i;
             return SGS_OK;
         }
-    return sgs_src_refuse(im, s, d, "%s '%.*s' is not supported", name, a->kind == SGS_SRC_STRING ? (int)a->s.n : 0,
-                          (const char *)a->s.p);
+    if (a->kind != SGS_SRC_STRING)
+        return wrong_kind(s, a, "a word", d);
+    sgs_buf known = { 0 };
+    for (int i = 0; names[i]; i++)
+        if (names[i][0])
+            sgs_buf_printf(&known, "%s%s", known.n ? ", " : "", names[i]);
+    const sgs_status st = sgs_src_refuse(im, s, d, "%s: expected one of %s, found '%.*s'", name, known.p, a->s.n < 100 ? (int)a->s.n : 100, (const char *)a->s.p);
+    sgs_buf_free(&known);
+    return st;
 }
 
 /* ---- importers ---------------------------------------------------------------------------------------------------- */
@@ -181,8 +190,19 @@ static sgs_status types_ok(const sgs_op *op, int nin, sgs_value *const *in, sgs_
 {
     for (int i = 0; i < nin && op->float_only; i++)
         if (in[i] && in[i]->type != SGS_F32)
-            return sgs_fail(d, SGS_E_UNSUPPORTED, "expected float inputs, found %s", sgs_type_name(in[i]->type));
+            return sgs_fail(d, SGS_E_UNSUPPORTED, "expected float inputs, found %s", sgs_type_word(in[i]->type));
     return SGS_OK;
+}
+
+/* What is wrong with a node of ours follows the operator that the user knows. */
+static void name_operator(const sgs_source_node *s, sgs_diag *d)
+{
+    const size_t n = strlen(s->op);
+    char text[sizeof d->text];
+    if (!strncmp(d->text, s->op, n) && d->text[n] == ':')
+        return;
+    memcpy(text, d->text, sizeof text);
+    snprintf(d->text, sizeof d->text, "%.100s: %.*s", s->op, (int)sizeof text - 110, text);
 }
 
 sgs_status sgs_emit(sgs_import *im, const sgs_source_node *s, const sgs_op *op, int nin, sgs_value *const *in, const void *attr, sgs_value **out,
@@ -201,8 +221,10 @@ sgs_status sgs_emit(sgs_import *im, const sgs_source_node *s, const sgs_op *op, 
         }
     }
     if (st != SGS_OK) {
-        if (d)
+        if (d) {
             d->layer[0] = 0; /* the user's name, not that of a node of ours */
+            name_operator(s, d);
+        }
         sgs_fail_at(d, im->g->file, 0, label(im, s));
     }
     return st;

@@ -30,7 +30,7 @@ static int64_t depth_of(sgs_spell *p, const sgs_value *v)
     if (!n && p->status == SGS_OK)
         p->status = sgs_src_const_ints(p->s, v, &n, 1, &count, p->d);
     if (p->status == SGS_OK && (n < 1 || n > INT32_MAX))
-        sgs_sp_fail(p, "impossible depth %lld", (long long)n);
+        sgs_sp_fail(p, "depth must lie in 1..2147483647, found %lld", (long long)n);
     return n;
 }
 
@@ -38,11 +38,12 @@ static int64_t depth_of(sgs_spell *p, const sgs_value *v)
 static sgs_status from_onnx_onehot(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    char shape[128];
     sgs_value *x = sgs_sp_in(p, 0), *depth = sgs_sp_in(p, 1), *values = sgs_sp_in(p, 2);
     if (p->status != SGS_OK)
         return p->status;
     if (values->rank != 1 || values->dim[0] != 2)
-        return sgs_src_fail(im, s, d, "expected two values");
+        return sgs_src_fail(im, s, d, "values: expected two, off and on, found shape %s", sgs_dims_text(shape, sizeof shape, values->rank, values->dim));
     const int64_t n = depth_of(p, depth);
     const int axis = (int)sgs_sp_axis(p, "axis", -1, x->rank + 1);
     const sgs_type t = x->type == SGS_F32 ? SGS_F32 : SGS_S32;
@@ -143,12 +144,13 @@ static sgs_status from_onnx_depthtospace(sgs_import *im, const sgs_source_node *
     static const char *const modes[] = { "DCR", "CRD", NULL };
     sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
     sgs_value *x = sgs_sp_in(p, 0);
+    char shape[128];
     const int64_t b = sgs_sp_int(p, "blocksize", 0);
     int64_t mode = 0;
     if (p->status == SGS_OK)
         p->status = sgs_src_choice(im, s, "mode", modes, &mode, d);
     if (p->status == SGS_OK && (x->rank != 4 || b < 1 || b > 65536 || x->dim[1] % (b * b)))
-        sgs_sp_fail(p, "blocks of %lld do not fit the channels", (long long)b);
+        sgs_sp_fail(p, "blocksize %lld does not fit the channels of an input %s", (long long)b, sgs_dims_text(shape, sizeof shape, x->rank, x->dim));
     if (p->status != SGS_OK)
         return p->status;
     const int64_t n = x->dim[0], c = x->dim[1] / (b * b), h = x->dim[2], w = x->dim[3], y[] = { n, c, h * b, w * b };
@@ -163,9 +165,10 @@ static sgs_status from_onnx_spacetodepth(sgs_import *im, const sgs_source_node *
 {
     sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
     sgs_value *x = sgs_sp_in(p, 0);
+    char shape[128];
     const int64_t b = sgs_sp_int(p, "blocksize", 0);
     if (p->status == SGS_OK && (x->rank != 4 || b < 1 || b > 65536 || x->dim[2] % b || x->dim[3] % b))
-        sgs_sp_fail(p, "blocks of %lld do not fit the picture", (long long)b);
+        sgs_sp_fail(p, "blocksize %lld does not fit height and width of an input %s", (long long)b, sgs_dims_text(shape, sizeof shape, x->rank, x->dim));
     if (p->status != SGS_OK)
         return p->status;
     const int64_t n = x->dim[0], c = x->dim[1], h = x->dim[2] / b, w = x->dim[3] / b, y[] = { n, c * b * b, h, w },

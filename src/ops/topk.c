@@ -23,7 +23,7 @@ static sgs_status topk_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, s
     if (a->axis < 0 || a->axis >= x->rank)
         return sgs_fail(d, SGS_E_MODEL, "axis must lie in 0..%d, found %lld", x->rank - 1, (long long)a->axis);
     if (a->k < 0 || a->k > x->dim[a->axis] || x->dim[a->axis] > INT32_MAX || (a->least != 0 && a->least != 1))
-        return sgs_fail(d, SGS_E_MODEL, "cannot take %lld of %lld elements", (long long)a->k,
+        return sgs_fail(d, SGS_E_MODEL, "cannot take %lld of the %lld elements along the axis", (long long)a->k,
                         (long long)x->dim[a->axis]);
     sgs_shape_like(out, x);
     out->type = n->op == &sgs_op_topk_index ? SGS_S32 : x->type;
@@ -121,7 +121,7 @@ static sgs_status topk_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor 
     const bool ok = list != NULL;
     free(list);
     if (!known)
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "topk of type %s is not supported", sgs_type_name(in->type));
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "type %s is not supported", sgs_type_word(in->type));
     return ok ? SGS_OK : sgs_fail(d, SGS_E_LIMIT, "out of memory");
 }
 

@@ -70,13 +70,14 @@ static sgs_status unpool_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out,
     const sgs_shape_attr *a = n->attr;
     int64_t count = 1;
     if (sgs_value_count(n->in[0]) != sgs_value_count(n->in[1]) || n->in[1]->type != SGS_S32)
-        return sgs_fail(d, SGS_E_MODEL, "expected as many indices as elements, of type s32");
+        return sgs_fail(d, SGS_E_MODEL, "expected an index of int32 for each of %lld elements, found %lld of %s", (long long)sgs_value_count(n->in[0]),
+                        (long long)sgs_value_count(n->in[1]), sgs_type_word(n->in[1]->type));
     out->type = n->in[0]->type;
     out->rank = (int)a->n;
     for (int i = 0; i < out->rank; i++) {
         out->dim[i] = a->dim[i];
         if (a->dim[i] < 0 || !sgs_mul64(count, a->dim[i], &count) || count > SGS_MAX_ELEMENTS)
-            return sgs_fail(d, SGS_E_MODEL, "impossible output shape");
+            return sgs_fail(d, SGS_E_MODEL, "dimension %d of the result cannot be %lld", i, (long long)a->dim[i]);
     }
     return SGS_OK;
 }
@@ -107,7 +108,7 @@ static sgs_status from_onnx_unpool(sgs_import *im, const sgs_source_node *s, sgs
     int64_t wanted[SGS_MAX_RANK] = { 0 };
     int n = 0;
     if (p->status == SGS_OK && in[0]->rank != 3 && in[0]->rank != 4)
-        sgs_sp_refuse(p, "expected 3 or 4 dimensions, found %d", in[0]->rank);
+        sgs_sp_refuse(p, "only 1-D and 2-D unpooling is supported: expected an input of 3 or 4 dimensions, found %d", in[0]->rank);
     if (p->status != SGS_OK)
         return p->status;
     sgs_shape_attr a = { .n = in[0]->rank };
@@ -118,7 +119,7 @@ static sgs_status from_onnx_unpool(sgs_import *im, const sgs_source_node *s, sgs
     for (int i = 0; i < axes; i++) {
         const int k = i + 2 - axes;
         if (w.stride[k] > INT32_MAX || in[0]->dim[2 + i] > INT32_MAX)
-            return sgs_src_fail(im, s, d, "impossible stride %lld", (long long)w.stride[k]);
+            return sgs_src_fail(im, s, d, "strides and sizes must lie in 1..2147483647, found %lld and %lld", (long long)w.stride[k], (long long)in[0]->dim[2 + i]);
         a.dim[2 + i] = (in[0]->dim[2 + i] - 1) * w.stride[k] + w.kernel[k] - w.pad[k] - w.pad[2 + k];
     }
     in[1] = sgs_sp_cast(p, in[1], SGS_S32);
@@ -133,7 +134,7 @@ static sgs_status from_onnx_unpool(sgs_import *im, const sgs_source_node *s, sgs
     sgs_pad_attr more = { .n = a.n };
     for (int i = 0; i < n; i++) {
         if (wanted[i] < 0 || wanted[i] > SGS_MAX_ELEMENTS)
-            return sgs_src_fail(im, s, d, "impossible size %lld", (long long)wanted[i]);
+            return sgs_src_fail(im, s, d, "output_shape: expected sizes of 0 to 2^40, found %lld", (long long)wanted[i]);
         more.after[i] = wanted[i] - a.dim[i];
     }
     sgs_sp_out(p, 0, n ? sgs_sp_one(p, &sgs_op_pad, y, &more) : y);

@@ -28,14 +28,14 @@ sgs_status sgs_need_rank(const sgs_value *v, int rank, const char *what, sgs_dia
     char text[128];
     if (v->rank == rank)
         return SGS_OK;
-    return sgs_fail(d, SGS_E_MODEL, "%s: expected %d dimensions, found %d: %s", what, rank, v->rank, sgs_dims_text(text, sizeof text, v->rank, v->dim));
+    return sgs_fail(d, SGS_E_MODEL, "%s: expected %d dimension%s, found %d: %s", what, rank, rank == 1 ? "" : "s", v->rank, sgs_dims_text(text, sizeof text, v->rank, v->dim));
 }
 
 sgs_status sgs_need_type(const sgs_value *v, sgs_type t, const char *what, sgs_diag *d)
 {
     if (v->type == t)
         return SGS_OK;
-    return sgs_fail(d, SGS_E_MODEL, "%s: expected type %s, found %s", what, sgs_type_name(t), sgs_type_name(v->type));
+    return sgs_fail(d, SGS_E_MODEL, "%s: expected type %s, found %s", what, sgs_type_word(t), sgs_type_word(v->type));
 }
 
 sgs_status sgs_broadcast(const sgs_value *a, const sgs_value *b, sgs_tensor *out, sgs_diag *d)
@@ -101,7 +101,7 @@ sgs_status sgs_window(int64_t in, int64_t kernel, int64_t stride, int64_t dilati
 {
     const int64_t big = (int64_t)1 << 31;
     if (kernel < 1 || kernel >= big || stride < 1 || dilation < 1 || dilation >= big)
-        return sgs_fail(d, SGS_E_MODEL, "%s: kernel, stride and dilation must be 1 or more, found %lld, %lld, %lld", axis, (long long)kernel,
+        return sgs_fail(d, SGS_E_MODEL, "%s: kernel, stride and dilation must be 1 or more, found %lld, %lld and %lld", axis, (long long)kernel,
                         (long long)stride, (long long)dilation);
     if (pad < 0 || pad >= big)
         return sgs_fail(d, SGS_E_MODEL, "%s: padding must be 0 or more, found %lld", axis, (long long)pad);
@@ -137,17 +137,14 @@ static int64_t size_of(const sgs_value *x, int i)
 
 static sgs_status auto_pad(sgs_import *im, const sgs_source_node *s, const sgs_value *x, sgs_window2d *w, bool *notset, sgs_diag *d)
 {
-    const sgs_src_attr *a = sgs_src_find(s, "auto_pad");
-    *notset = true;
-    if (!a || (a->kind == SGS_SRC_STRING && (a->s.n == 0 || (a->s.n == 6 && !memcmp(a->s.p, "NOTSET", 6)))))
+    enum { EMPTY, NOTSET, VALID, SAME_UPPER, SAME_LOWER };
+    static const char *const words[] = { "", "NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER", NULL };
+    int64_t how = NOTSET;
+    SGS_TRY(sgs_src_choice(im, s, "auto_pad", words, &how, d));
+    *notset = how <= NOTSET;
+    if (*notset)
         return SGS_OK;
-    *notset = false;
-    bool valid = a->kind == SGS_SRC_STRING && a->s.n == 5 && !memcmp(a->s.p, "VALID", 5);
-    bool upper = a->kind == SGS_SRC_STRING && a->s.n == 10 && !memcmp(a->s.p, "SAME_UPPER", 10);
-    bool lower = a->kind == SGS_SRC_STRING && a->s.n == 10 && !memcmp(a->s.p, "SAME_LOWER", 10);
-    if (!valid && !upper && !lower)
-        return sgs_src_fail(im, s, d, "auto_pad must be NOTSET, VALID, SAME_UPPER or SAME_LOWER, found '%.*s'", a->kind == SGS_SRC_STRING ? (int)a->s.n : 0,
-                            a->kind == SGS_SRC_STRING ? (const char *)a->s.p : "");
+    const bool valid = how == VALID, upper = how == SAME_UPPER;
     memset(w->pad, 0, sizeof w->pad);
     for (int i = 0; i < 2 && !valid; i++) {
         int64_t in = size_of(x, i), out = (in - 1) / w->stride[i] + 1;
@@ -201,7 +198,7 @@ sgs_status sgs_src_window(sgs_import *im, const sgs_source_node *s, const sgs_va
         SGS_TRY(sgs_window((int64_t)1 << 62, w->kernel[i], w->stride[i], w->dilation[i], 0, &ignored, i ? "width" : "height", d));
     for (int i = 0; i < 4; i++)
         if (w->pad[i] < 0 || w->pad[i] >= (int64_t)1 << 31)
-            return sgs_src_fail(im, s, d, "pads must be 0 or more, found %lld", (long long)w->pad[i]);
+            return sgs_src_fail(im, s, d, "pads must lie in 0..2147483647, found %lld", (long long)w->pad[i]);
     bool explicit_pads;
     SGS_TRY(auto_pad(im, s, x, w, &explicit_pads, d));
     if (ceil_mode && explicit_pads)

@@ -70,7 +70,7 @@ static sgs_status take_dtype(const sgs_simulator *s, const sgs_value *v, sgs_dty
         return SGS_OK;
     default:
         return sgs_fail(d, SGS_E_UNSUPPORTED, "'%s' has type %s, which no simulator takes or gives",
-                        sgs_value_label(s->g, v), sgs_type_name(v->type));
+                        sgs_value_label(s->g, v), sgs_type_word(v->type));
     }
 }
 

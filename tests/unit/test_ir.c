@@ -216,7 +216,7 @@ static void test_infer_limits(void **state)
     assert_string_equal(d.text, "the output would have more than 2^40 elements");
     n = sgs_node_new(g, NULL, &sgs_op_add, 1, &x, NULL);
     assert_int_equal(sgs_infer(g, n, &d), SGS_E_MODEL);
-    assert_string_equal(d.text, "add takes at least 2 inputs, found 1");
+    assert_string_equal(d.text, "expected at least 2 inputs, found 1");
     sgs_graph_free(g);
 }
 
