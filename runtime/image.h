@@ -271,6 +271,20 @@ typedef struct ipu_gather {
     ipu_ref y, x, index;
 } ipu_gather;
 
+/* IPU_TOPK: the y.c largest (sign 1) or smallest (sign -1) channels of each pixel of x, U8 or S16, best first, of equals the first first: y has x's
+ * type, or is S32 and holds their indices. */
+typedef struct ipu_topk {
+    ipu_rec head;            /* nref 2 */
+    ipu_ref y, x;
+    int32_t sign;
+} ipu_topk;
+
+/* IPU_TAKE: y[n][h][w][c] = x[n][h][w][index[n][h][w][c]], any one type; index S32, as IPU_GATHER's. */
+typedef struct ipu_take {
+    ipu_rec head;            /* nref 3 */
+    ipu_ref y, x, index;
+} ipu_take;
+
 /* One line an operation: kind, family (its file, its check), C kernel.  Everything that lists operations includes this. */
 #define IPU_KINDS(X)                                   \
     X(IPU_CONV_U8, conv, ipu_conv_u8_c)                \
@@ -303,7 +317,9 @@ typedef struct ipu_gather {
     X(IPU_COMPARE_S16, compare, ipu_compare_s16_c)     \
     X(IPU_LOGIC, compare, ipu_logic_c)                 \
     X(IPU_WHERE_S16, where, ipu_where_s16_c)           \
-    X(IPU_GATHER, gather, ipu_gather_c)
+    X(IPU_GATHER, gather, ipu_gather_c)                \
+    X(IPU_TOPK, topk, ipu_topk_c)                      \
+    X(IPU_TAKE, take, ipu_take_c)
 
 /* Operands of a family's record (struct ipu_<family>).  Operand 0 is written, IPU_CONV_Y2 too; no other ever is. */
 enum {
@@ -326,6 +342,8 @@ enum {
     IPU_NREF_compare = 3,
     IPU_NREF_where = 4,
     IPU_NREF_gather = 3,
+    IPU_NREF_topk = 2,
+    IPU_NREF_take = 3,
     IPU_MAX_REF = 8,
     IPU_CONV_ADD = 6,        /* operand numbers of ipu_conv */
     IPU_CONV_Y2 = 7,
@@ -349,5 +367,6 @@ _Static_assert(sizeof(ipu_clamp) == 96 && sizeof(ipu_quantize) == 180 && sizeof(
 _Static_assert(sizeof(ipu_lut) == 128 && sizeof(ipu_prelu) == 148 && sizeof(ipu_round) == 112, "image layout");
 _Static_assert(sizeof(ipu_reduce) == 108 && sizeof(ipu_argmax) == 96 && sizeof(ipu_matmul) == 148, "image layout");
 _Static_assert(sizeof(ipu_compare) == 140 && sizeof(ipu_where) == 188 && sizeof(ipu_gather) == 128, "image layout");
+_Static_assert(sizeof(ipu_topk) == 92 && sizeof(ipu_take) == 128, "image layout");
 
 #endif

@@ -376,7 +376,7 @@ def gather(node, x, index):
 def element_places(index, axis, x):
     """Of every number of the index, where it points in x."""
     places = list(np.indices(index.shape))
-    places[axis] = np.where(index < 0, index + x.shape[axis], index)
+    places[axis] = np.clip(np.where(index < 0, index + x.shape[axis], index), 0, x.shape[axis] - 1)
     return tuple(places)
 
 
@@ -404,6 +404,17 @@ def scatter_nd(node, x, index, updates):
     for place in np.ndindex(*index.shape[:-1]):
         y[tuple(index[place])] = updates[place]
     return y
+
+
+def best(node, x):
+    """Places of the k best along the axis, best first, of equals the first first."""
+    axis, q = node.attr.get("axis", 0), x.astype(S64)
+    order = np.argsort(q if node.attr.get("least") else -q, axis=axis, kind="stable")
+    return np.take(order, np.arange(node.attr.get("k", 0)), axis=axis).astype(np.int32)
+
+
+def topk(node, x):
+    return np.take_along_axis(x, best(node, x), axis=node.attr.get("axis", 0))
 
 
 def extreme(of):
@@ -745,8 +756,8 @@ def sign(node, x):
     return store(np.sign(x).astype(F32) * f32(1 / one(node.outputs[0].scale)), node.outputs[0])
 
 
-OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, deconv, depthwise, dequantize, div, expand, fc, gather, gather_elements, gather_nd, matmul, maxpool, mul, pad, quantize, reshape, resize, resize_nearest, scatter_elements, scatter_nd, softmax, transpose)}
-OPS.update(min=minimum, max=maximum, sub=sub, slice=slices)
+OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, deconv, depthwise, dequantize, div, expand, fc, gather, gather_elements, gather_nd, matmul, maxpool, mul, pad, quantize, reshape, resize, resize_nearest, scatter_elements, scatter_nd, softmax, topk, transpose)}
+OPS.update(topk_index=best, min=minimum, max=maximum, sub=sub, slice=slices)
 OPS.update({name: lut for name in LUTS}, prelu=prelu, leakyrelu=leakyrelu, thresholdedrelu=thresholdedrelu, abs=absolute, neg=neg)
 OPS.update(reduce_sum=summed(False), reduce_mean=summed(True), reduce_max=extreme(np.max), reduce_min=extreme(np.min),
            argmax=index_of(np.argmax), argmin=index_of(np.argmin))

@@ -34,6 +34,13 @@ static inline int32_t ipu_get(int type, const void *p, int32_t c)
     return type == IPU_U8 ? ((const uint8_t *)p)[c] : ((const int16_t *)p)[c];
 }
 
+/* An index counted from the end where it is negative; what lies outside is the first or the last. */
+static inline int32_t ipu_row(int32_t i, int32_t rows)
+{
+    i += i < 0 ? rows : 0;
+    return i < 0 ? 0 : i < rows ? i : rows - 1;
+}
+
 /* ---- predicates ---------------------------------------------------------------------------------------------- */
 
 static inline int ipu_rec_ok(const ipu_rec *r, int nref, size_t bytes)

@@ -22,19 +22,12 @@ static int32_t index_at(int type, const void *p, int32_t k)
     }
 }
 
-/* Counted from the end where it is negative; what lies outside is the first or the last. */
-static int32_t row_of(int32_t i, int32_t rows)
-{
-    i += i < 0 ? rows : 0;
-    return i < 0 ? 0 : i < rows ? i : rows - 1;
-}
-
 IPU_KERNEL(ipu_gather_c)
 {
     const ipu_gather *o = (const void *)rec;
     const size_t bytes = (size_t)o->y.c * (size_t)ipu_type_bytes(o->y.type);
     for (int32_t y = y0; y < y1; y++) {
-        const int32_t row = row_of(index_at(o->index.type, p[2], y % o->y.h), o->x.h);
+        const int32_t row = ipu_row(index_at(o->index.type, p[2], y % o->y.h), o->x.h);
         for (int32_t x = 0; x < o->y.w; x++)
             memcpy(ipu_pixel(&o->y, p[0], y, x), ipu_pixel(&o->x, p[1], y / o->y.h * o->x.h + row, x), bytes);
     }

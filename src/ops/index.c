@@ -247,14 +247,15 @@ static sgs_status from_onnx_index(sgs_import *im, const sgs_source_node *s, sgs_
 
 static const char *index_unfixed(const sgs_node *n)
 {
-    if (!n->in[1]->data)
+    if (!n->in[1]->data && (n->op != &sgs_op_gather_elements || n->in[1]->type != SGS_S32))
         return "takes indices that are known only at run time, which has no fixed-point form; constant ones have";
     if (((const index_attr *)n->attr)->reduce != REPLACE)
         return "combines updates with what is there, which has no fixed-point form";
     return n->in[0]->type == SGS_F32 ? NULL : "works on values that are not float";
 }
 
-/* ---- lowering: where each element of the result comes from is what the operator makes of the elements' own numbers ---- */
+/* ---- lowering: where each element of the result comes from is what the operator makes of the elements' own numbers
+ * ---- */
 
 static void count_up(int32_t *to, int64_t n, int32_t first)
 {
@@ -321,11 +322,45 @@ static sgs_status collect(sgs_lowering *l, const sgs_node *n, ipu_ref *list, sgs
     return sgs_lower_copy(l, &behind, &added, n, d);
 }
 
+/* The same axes of v, the one at `turn` as channels; as far as the index goes along the others. */
+static sgs_status turned_to(sgs_lowering *l, const sgs_node *n, const ipu_ref *like, int turn, ipu_ref *v, sgs_diag *d)
+{
+    const ipu_ref from = sgs_ref_turned(*v, turn);
+    ipu_ref some = from;
+    some.n = like->n, some.h = like->h, some.w = like->w;
+    if (turn == 3) {
+        *v = some;
+        return SGS_OK;
+    }
+    *v = sgs_lower_temp(l, &some);
+    return sgs_lower_copy(l, v, &some, n, d);
+}
+
+/* Indices known only at run time, along the channels. */
+static sgs_status take_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const sgs_value *x = n->in[0], *y = n->out[0];
+    const int turn = 3 - (x->rank - 1 - (int)((const index_attr *)n->attr)->axis);
+    if (turn < 0 || x->rank > 4)
+        return sgs_lower_fail(l, n, d, "indices known only at run time are taken in at most four dimensions, found %d",
+                              x->rank);
+    ipu_take r = { .head = SGS_REC(IPU_TAKE, take), .x = sgs_lower_ref(l, x), .index = sgs_lower_ref(l, n->in[1]) };
+    const ipu_ref to = sgs_lower_ref(l, y), like = sgs_ref_turned(to, turn);
+    SGS_TRY(turned_to(l, n, &like, turn, &r.x, d));
+    SGS_TRY(turned_to(l, n, &like, turn, &r.index, d));
+    r.y = turn == 3 ? to : sgs_lower_temp(l, &like);
+    SGS_TRY(sgs_lower_emit(l, &r.head, n, 0, d));
+    const ipu_ref back = sgs_ref_turned_back(r.y, turn);
+    return turn == 3 ? SGS_OK : sgs_lower_copy(l, &to, &back, n, d);
+}
+
 static sgs_status index_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     const sgs_value *y = n->out[0];
     const int64_t count = sgs_value_count(y);
     const int32_t *from;
+    if (!n->in[1]->data)
+        return take_lower(l, n, d);
     if (sgs_value_count(n->in[0]) > INT32_MAX / 4 || count > INT32_MAX / 4)
         return sgs_lower_fail(l, n, d, "more elements than can be taken one by one");
     SGS_TRY(sources(l, n, &from, d));

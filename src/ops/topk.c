@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compile/lower.h"
 #include "ops/spell.h"
 
 typedef struct topk_attr {
@@ -148,9 +149,35 @@ static sgs_status from_onnx_topk(sgs_import *im, const sgs_source_node *s, sgs_d
     return p->status;
 }
 
+/* ---- lowering: the axis becomes the channels ---- */
+
+static sgs_status topk_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const topk_attr *a = n->attr;
+    const sgs_value *x = n->in[0], *y = n->out[0];
+    const int turn = 3 - (x->rank - 1 - (int)a->axis);
+    if (!sgs_is_activation(x) || !sgs_one_scale(x))
+        return sgs_lower_fail(l, n, d, "expected u8 or s16 with one scale");
+    if (turn < 0)
+        return sgs_lower_fail(l, n, d, "the axis must be one of the last four, found axis %lld of %d",
+                              (long long)a->axis, x->rank);
+    ipu_topk r = {
+        .head = SGS_REC(IPU_TOPK, topk), .y = sgs_lower_ref(l, y), .x = sgs_lower_ref(l, x), .sign = a->least ? -1 : 1
+    };
+    if (turn == 3)
+        return sgs_lower_emit(l, &r.head, n, 0, d);
+    const ipu_ref to = r.y, from = sgs_ref_turned(r.x, turn), like = sgs_ref_turned(r.y, turn);
+    r.x = sgs_lower_temp(l, &from);
+    r.y = sgs_lower_temp(l, &like);
+    SGS_TRY(sgs_lower_copy(l, &r.x, &from, n, d));
+    SGS_TRY(sgs_lower_emit(l, &r.head, n, 0, d));
+    const ipu_ref back = sgs_ref_turned_back(r.y, turn);
+    return sgs_lower_copy(l, &to, &back, n, d);
+}
+
 /* ---- row ---- */
 
-#define ROW(op)                                                                                                        \
+#define ROW(op, rule)                                                                                                  \
     const sgs_op sgs_op_##op = {                                                                                       \
         .name = #op,                                                                                                   \
         .family = "topk",                                                                                              \
@@ -162,10 +189,11 @@ static sgs_status from_onnx_topk(sgs_import *im, const sgs_source_node *s, sgs_d
         .infer = topk_infer,                                                                                           \
         .eval = topk_eval,                                                                                             \
         .permute = sgs_permute_axis,                                                                                   \
-        .kernel = "",                                                                                                  \
+        .qrule = rule,                                                                                                 \
+        .lower = topk_lower,                                                                                           \
     }
-ROW(topk);
-ROW(topk_index);
+ROW(topk, SGS_Q_MOVE);
+ROW(topk_index, SGS_Q_S16);
 
 static const sgs_op *const ops[] = { &sgs_op_topk, &sgs_op_topk_index, NULL };
 static const sgs_from onnx[] = { { "TopK", from_onnx_topk, 1 }, { NULL, NULL, 0 } };

@@ -459,6 +459,8 @@ static const ca_test ca_tests[] = {
     { IPU_LOGIC, ca_truth, ca_truth_bench },
     { IPU_WHERE_S16, ca_truth, ca_truth_bench },
     { IPU_GATHER, ca_gather, ca_gather_bench },
+    { IPU_TOPK, ca_topk, ca_topk_bench },
+    { IPU_TAKE, ca_topk, ca_topk_bench },
 };
 
 static const char *const ca_names[IPU_KIND_COUNT] = {

@@ -42,6 +42,8 @@ typedef struct ca {
         ipu_compare compare;
         ipu_where where;
         ipu_gather gather;
+        ipu_topk topk;
+        ipu_take take;
     } rec;
     ca_operand operand[CA_OPERANDS];
     const ipu_kernels *kernels;
@@ -119,6 +121,8 @@ void ca_truth(ca *t, ipu_kind kind);
 void ca_truth_bench(ca *t, ipu_kind kind);
 void ca_gather(ca *t, ipu_kind kind);
 void ca_gather_bench(ca *t, ipu_kind kind);
+void ca_topk(ca *t, ipu_kind kind);
+void ca_topk_bench(ca *t, ipu_kind kind);
 void ca_matmul(ca *t, ipu_kind kind);
 void ca_matmul_bench(ca *t, ipu_kind kind);
 

@@ -377,6 +377,27 @@ def make_scatter_nd(g):
     g.emit("scatter_nd", g.like(x, x.dims), [x.number, index, updates(g, x, dims)])
 
 
+def make_topk(g, op="topk"):
+    """With equals."""
+    x = g.find()
+    axis = g.int(max(0, len(x.dims) - 4), len(x.dims) - 1)
+    if g.chance(0.5):
+        coarse = g.tensor("u8", x.dims, [max(x.scale) * REACH[x.type][1] / 9], [128])
+        g.emit("quantize", coarse, [x.number])
+        x = coarse
+    k = g.int(1, x.dims[axis])
+    dims = [k if i == axis else d for i, d in enumerate(x.dims)]
+    y = g.like(x, dims) if op == "topk" else g.tensor("s32", dims, [1], [0])
+    g.emit(op, y, [x.number], joined("axis=%d" % axis if axis else "", "k=%d" % k, g.pick("", "least=1")))
+    return x, y, axis
+
+
+def make_topk_index(g):
+    x, index, axis = make_topk(g, "topk_index")
+    if g.chance(0.6):
+        g.emit("gather_elements", g.like(x, index.dims), [x.number, index.number], "axis=%d" % axis if axis else "")
+
+
 def run_time_gather(g, x, axis):
     """By an index that the graph makes; some of it lies outside."""
     source = g.input("s16", [g.int(1, 4), g.int(1, 3), g.int(1, x.dims[axis] + 2)][-g.int(1, 2 if len(x.dims) > 3 else 3):])
