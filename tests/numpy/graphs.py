@@ -85,6 +85,15 @@ class Graph:
         self.live.append(t)
         return t
 
+    def input_by_axis(self):
+        """A new input of up to 4 axes with scales along any one of them."""
+        dims = [self.int(1, 7) for _ in range(self.int(1, 4))]
+        axis = self.int(0, len(dims) - 1)
+        t = self.tensor("u8", dims, self.size() * self.rng.uniform(0.5, 2, dims[axis]), self.rng.integers(0, 256, dims[axis]), axis)
+        self.inputs.append(t)
+        self.live.append(t)
+        return t
+
     def find(self, kinds=("u8", "s16"), rank=None, one=True, least=1):
         """A value of these types and rank; `one`: of one scale, else perhaps of one per channel; `least`: of height and width."""
         found = [t for t in self.live[-8:] if t.type in kinds and len(t.dims) == (rank or len(t.dims) or 1) and t.dims[-1] < 80 and np.prod(t.dims) < 20000
@@ -460,19 +469,20 @@ def make_quantize(g):
         g.inputs.append(x)
         x.scale = [1]
     else:
-        x = g.find(one=False)
+        x = g.input_by_axis() if g.chance(0.2) else g.find(one=False)
     kind = g.pick("u8", "s16")
     step = max(x.scale) * (REACH[x.type][1] if x.type in REACH else 3) / REACH[kind][1] * g.pick(0.2, 1, 3)
-    n = x.dims[-1]
+    axis = len(x.dims) - 1 if len(x.scale) == 1 else x.axis
     if g.chance(0.3):
-        y = g.tensor(kind, x.dims, step * g.rng.uniform(0.5, 2, n), axis=len(x.dims) - 1)
+        y = g.tensor(kind, x.dims, step * g.rng.uniform(0.5, 2, x.dims[axis]), axis=axis)
+        y.zero = [y.zero[0]] * len(y.scale)
     else:
         y = g.tensor(kind, x.dims, [step])
     g.emit("quantize", y, [x.number])
 
 
 def make_dequantize(g):
-    x = g.find(one=False)
+    x = g.input_by_axis() if g.chance(0.3) else g.find(one=False)
     g.emit("dequantize", g.tensor("f32", x.dims, [1], [0]), [x.number])
 
 

@@ -163,7 +163,8 @@ REFUSED = {  # by ARITHMETIC.md: the operator's line, what is said
     "clip scales": ("u8[1,2] @{axis=1, scale=[0.1,0.2], zero=[3,4]}", "u8[1,2] @{axis=1, scale=[0.1,0.2], zero=[3,4]} = clip %0 {hi=inf}", "one scale"),
     "softmax": ("s16[2,1,2,1,2] @{scale=0.1, zero=0}", "s16[2,1,2,1,2] @{scale=0.00003, zero=0} = softmax %0, %9 {axis=0}", "one of the last four"),
     "add": ("s16[2,2] @{axis=1, scale=[0.1,0.2], zero=[0,0]}", "s16[2,2] @{scale=0.1, zero=0} = add %0, %0", "one scale"),
-    "dequantize": ("s16[2,2] @{axis=0, scale=[0.1,0.2], zero=[0,0]}", "f32[2,2] = dequantize %0", "the last axis"),
+    "dequantize": ("s16[2,1,1,1,3] @{axis=0, scale=[0.1,0.2], zero=[0,0]}", "f32[2,1,1,1,3] = dequantize %0", "at most 4 axes"),
+    "quantize": ("s16[2,2] @{axis=0, scale=[0.1,0.2], zero=[0,0]}", "s16[2,2] @{axis=1, scale=[0.1,0.2], zero=[0,0]} = quantize %0", "scales along one axis"),
 }
 
 
