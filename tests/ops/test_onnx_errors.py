@@ -234,6 +234,57 @@ MORE = [  # operator, inputs (_: left out), shape of x, outputs, opset, initiali
     ("ScatterND", "x i u", (2, 3), "y", 18, {"i": np.zeros((1, 1), np.int64), "u": real(1, 2)}, {}, "ScatterND: input [2,3], indices [1,1] and updates [1,2] do not fit each other"),
     ("ScatterElements", "x i u", (2, 3), "y", 18, {"i": np.zeros((1, 1), np.int64), "u": real(1, 2)}, {}, "ScatterElements: expected updates in the shape of the indices, [1,1], found [1,2]"),
     ("Range", "x a a", (), "y", 11, {"a": real()}, {}, "Range: 'x' is not one constant number"),
+    ("ArgMax", "x", (0, 3), "y", 13, {}, {"axis": 0}, "ArgMax: expected 1 to 2^31 elements along the axis and last 0 or 1, found 0 and 0"),
+    ("Div", "a b", (1,), "y", 13, {"a": ints(3), "b": ints(0)}, {}, "Div: integer division by zero"),
+    ("Mod", "a b", (1,), "y", 13, {"a": ints(3), "b": ints(0)}, {}, "Mod: integer division by zero"),
+    ("Mul", "a b", (1,), "y", 13, {"a": ints(1 << 62), "b": ints(4)}, {}, "Mul: integer overflow"),
+    ("Div", "a b", (1,), "y", 13, {"a": ints(-2**63), "b": ints(-1)}, {}, "Div: integer overflow"),
+    ("ReduceProd", "a", (1,), "y", 13, {"a": ints(1 << 62, 4)}, {"axes": [0]}, "ReduceProd: integer overflow"),
+    ("ReduceSum", "a", (1,), "y", 13, {"a": ints(1 << 62, 1 << 62)}, {}, "ReduceSum: integer overflow"),
+    ("Add", "x k", (1, 4, 8, 8), "y", 6, {"k": real(4, 8, 8)}, {"axis": 2, "broadcast": 1}, "Add: an operand of 3 dimensions does not fit one of 4 from axis 2 on"),
+    ("Attention", "x k k", (2, 4, 3, 8), "y q w z", 23, {"k": real(2, 4, 6, 8)}, {"qk_matmul_output_mode": 5}, "Attention: qk_matmul_output_mode must lie in 0..3, found 5"),
+    ("BatchNormalization", "x s b m v", (), "y", 15, {"s": np.array([1, 1, 1, 1], np.float32), "b": np.array([1, 1, 1, 1], np.float32), "m": np.array([1, 1, 1, 1], np.float32), "v": np.array([1, 1, 1, 1], np.float32)}, {}, "BatchNormalization: expected an input of at least 2 dimensions, found 0"),
+    ("ConvTranspose", "x w", (1, 4, 8, 8), "y", 13, {"w": real(4, 2, 3, 3)}, {"strides": [8589934592, 1]}, "height: size, kernel, stride and dilation must lie in 1..2147483647, found 8, 3, 8589934592, 1"),
+    ("ConvTranspose", "x w", (1, 4, 8, 8), "y", 13, {"w": real(4, 2, 3, 3)}, {"strides": [1073741824, 1]}, "height: the result has more than 2^31 pixels"),
+    ("ConvTranspose", "x w", (1, 4, 8, 8), "y", 13, {"w": real(4, 2, 3, 3)}, {"output_padding": [-1, 0]}, "ConvTranspose: output_padding must lie in 0..2147483647, found -1"),
+    ("ConvTranspose", "x w", (1, 4, 8, 8), "y", 13, {"w": real(4, 2, 3, 3)}, {"output_shape": [1099511627776, 8]}, "ConvTranspose: height: the result has more than 2^31 pixels"),
+    ("Expand", "x s", (4,), "y", 13, {"s": ints(3)}, {}, "Expand: cannot expand [4] to [3]"),
+    ("GridSample", "x g", (2, 4), "y", 16, {"g": real(2, 3)}, {}, "GridSample: expected one to three spatial axes, found 0"),
+    ("GridSample", "x g", (1, 2, 0, 4), "y", 16, {"g": real(1, 3, 3, 2)}, {}, "GridSample: expected 1 to 2^31 pixels along axis 1 and corners 0 or 1, found 0 and 0"),
+    ("LeakyRelu", "x", (4,), "y", 13, {}, {"alpha": np.nan}, "alpha of leakyrelu is not a number"),
+    ("Celu", "x", (4,), "y", 13, {}, {"alpha": 0.0}, "Celu: alpha must be other than 0"),
+    ("MatMul", "x k", (), "y", 13, {"k": real(8, 2)}, {}, "MatMul: expected operands of at least 2 dimensions, found 0 and 2"),
+    ("Gemm", "x k c", (4, 8), "y", 13, {"k": real(8, 2), "c": real(3)}, {}, "Gemm: shapes [4,2] and [3] do not broadcast: 2 against 3"),
+    ("NonMaxSuppression", "x s", (1, 4, 3), "y", 11, {"s": real(1, 1, 4)}, {}, "NonMaxSuppression: expected boxes of [pictures,boxes,4] and scores of [pictures,classes,boxes], found [1,4,3] and [1,1,4]"),
+    ("InstanceNormalization", "x s b", (2, 4), "y", 13, {"s": real(4), "b": real(4)}, {}, "InstanceNormalization: expected an input of at least 3 dimensions, found 2"),
+    ("GroupNormalization", "x s b", (1, 4, 8, 8), "y", 21, {"s": real(4), "b": real(4)}, {"num_groups": 3}, "GroupNormalization: 3 groups do not fit the channels of an input [1,4,8,8]"),
+    ("LRN", "x", (4, 8), "y", 13, {}, {"size": 3}, "LRN: expected an input of at least 3 dimensions and a size of 1 or more, found 2 and 3"),
+    ("LRN", "x", (1, 4, 8, 8), "y", 13, {}, {"size": 0}, "LRN: expected an input of at least 3 dimensions and a size of 1 or more, found 4 and 0"),
+    ("LpPool", "x", (4, 8), "y", 13, {}, {"kernel_shape": [2]}, "LpPool: only 1-D and 2-D pooling is supported: expected an input of 3 or 4 dimensions, found 2"),
+    ("GlobalAveragePool", "x", (4, 8), "y", 13, {}, {}, "GlobalAveragePool: expected an input of at least 3 dimensions, found 2"),
+    ("MaxPool", "x", (4, 8), "y", 13, {}, {"kernel_shape": [2]}, "MaxPool: only 1-D and 2-D pooling is supported: expected an input of 3 or 4 dimensions, found 2"),
+    ("PRelu", "x s", (1, 4, 8, 8), "y", 13, {"s": real(3, 1, 1)}, {}, "PRelu: shapes [1,4,8,8] and [3,1,1] do not broadcast: 4 against 3"),
+    ("QuantizeLinear", "x s", (2, 6), "y", 21, {"s": real(2, 3)}, {"block_size": -2}, "QuantizeLinear: block_size must lie in 0..2147483647, found -2"),
+    ("LSTM", "x w r", (2, 3), "y", 14, {"w": real(1, 16, 3), "r": real(1, 16, 4)}, {}, "LSTM: expected an input and weights of 3 dimensions, found 2 and 3"),
+    ("ReduceSum", "x", (2, 3), "y", 11, {}, {"axes": [0, 0]}, "ReduceSum: axis 0 is given twice"),
+    ("Resize", "x _ s", (1, 4, 8, 8), "y", 13, {"s": np.array([1, 1, np.nan, 2], np.float32)}, {}, "Resize: cannot scale axis 2 of 8 by nan"),
+    ("Resize", "x _ s", (1, 4, 8, 8), "y", 13, {"s": np.array([1, 1, 2, 2], np.float32)}, {"mode": "cubic", "cubic_coeff_a": np.nan}, "Resize: cubic_coeff_a must be finite, found nan"),
+    ("Resize", "x r s", (1, 4, 8, 8), "y", 13, {"s": np.array([1, 1, 2, 2], np.float32), "r": real(3)}, {"coordinate_transformation_mode": "tf_crop_and_resize"}, "Resize: roi: expected 8 constant float numbers for the crop"),
+    ("RoiAlign", "x b i", (1, 2, 4, 4), "y", 16, {"b": real(1, 4), "i": real(1)}, {}, "RoiAlign: batch indices: expected integers, found float32"),
+    ("RoiAlign", "x b i", (1, 2, 4, 4), "y", 16, {"b": real(1, 4), "i": ints(0)}, {"output_height": 0}, "RoiAlign: height: expected 1 to 65536 pixels of an input that is not empty, found 0 of 4"),
+    ("RoiAlign", "x b i", (1, 2, 4, 4), "y", 16, {"b": real(1, 4), "i": ints(0)}, {"sampling_ratio": -1}, "RoiAlign: sampling_ratio must lie in 0..65536 and spatial_scale be finite, found -1 and 1"),
+    ("OneHot", "x n v", (2,), "y", 11, {"n": ints(3), "v": real(3)}, {}, "OneHot: values: expected two, off and on, found shape [3]"),
+    ("MaxUnpool", "x i", (1, 1, 2, 2), "y", 11, {"i": np.zeros((1, 1, 2, 2), np.int64)}, {"kernel_shape": [2, 2], "strides": [0, 1]}, "height: kernel, stride and dilation must be 1 or more, found 2, 0 and 1"),
+    ("MaxUnpool", "x i s", (1, 1, 2, 2), "y", 11, {"i": np.zeros((1, 1, 2, 2), np.int64), "s": ints(1, 1, -4, 4)}, {"kernel_shape": [2, 2]}, "MaxUnpool: output_shape: expected sizes of 0 to 2^40, found -4"),
+    ("AveragePool", "x", (1, 1, 4, 4), "y", 13, {}, {"kernel_shape": [2, 2], "pads": [-1, 0, 0, 0]}, "AveragePool: pads must lie in 0..2147483647, found -1"),
+    ("Conv", "x w", (1, 4, 8, 8), "y", 13, {"w": real(6, 4, 3, 3)}, {"pads": [2147483648, 0, 0, 0]}, "Conv: pads must lie in 0..2147483647, found 2147483648"),
+    ("DepthToSpace", "x", (4, 4, 4), "y", 13, {}, {"blocksize": 2}, "DepthToSpace: blocksize 2 does not fit the channels of an input [4,4,4]"),
+    ("GlobalMaxPool", "x", (4,), "y", 13, {}, {}, "GlobalMaxPool: expected an input of at least 3 dimensions, found 1"),
+    ("MeanVarianceNormalization", "x", (4, 4), "y", 13, {}, {}, "MeanVarianceNormalization: axis must lie in -2..1, found 2"),
+    ("LayerNormalization", "x s", (4, 4), "y", 17, {"s": real(3)}, {}, "LayerNormalization: shapes [4,4] and [3] do not broadcast: 4 against 3"),
+    ("RMSNormalization", "x s", (4, 4), "y", 23, {"s": real(3)}, {}, "RMSNormalization: shapes [4,4] and [3] do not broadcast: 4 against 3"),
+    ("Dropout", "x r t", (4, 4), "y", 13, {"r": real(), "t": np.array(True)}, {}, "Dropout: training mode is not supported"),
+    ("TopK", "x k", (2, 3), "y i", 11, {"k": ints(-1)}, {}, "TopK: cannot take -1 of the 3 elements along the axis"),
 ]
 
 
@@ -353,6 +404,42 @@ def test_an_output_that_no_input_reaches(tmp_path):
     refused(m, tmp_path, "output 'z' is constant: it does not depend on any input")
 
 
+# ---- files ----
+
+def field(number, wire, payload):
+    """A protobuf field: wire 0: an int below 128; 2: bytes of fewer than 128, length first; else the bytes as they are."""
+    tag = bytes([number << 3 | wire])
+    return tag + (bytes([payload]) if wire == 0 else bytes([len(payload)]) + payload if wire == 2 else payload)
+
+
+OPSET = field(8, 2, field(2, 0, 13))
+NO_MODEL = [  # the file's bytes, what is said of it
+    (b"", "the file is empty"),
+    (OPSET, "the file holds no ONNX graph"),
+    (field(7, 2, b""), "the file does not say its opset"),
+    (field(7, 2, b"") + OPSET, "the model has no outputs"),
+    (b"<html>404 Not Found</html>", "damaged protobuf data: an unknown wire type: the file is not a protobuf model"),
+    (b"version https://git-lfs.github.com/spec/v1", "damaged protobuf data: an unknown wire type: the file is not a protobuf model"),
+    (OPSET + b"\x3a\x7f" + bytes(9), "damaged protobuf data: field 7 says 127 bytes, 9 are left: the file is truncated or not a model"),
+    (OPSET + b"\x3a\xff", "damaged protobuf data: a length"),
+    (OPSET + b"\xff", "damaged protobuf data: a field's tag"),
+    (OPSET + b"\x28\xff\xff", "damaged protobuf data: a varint"),
+    (OPSET + b"\x2d\x00\x00", "damaged protobuf data: it ends inside a number"),
+    (OPSET + field(7, 0, 5), "damaged protobuf data: graph (field 7) has wire type 0, expected 2"),
+    (OPSET + field(7, 2, field(5, 2, field(1, 2, b"\x80"))), "damaged protobuf data: a varint in a packed list"),
+    (OPSET + field(7, 2, field(5, 2, field(4, 2, bytes(5)))), "damaged protobuf data: a packed list of floats whose length is no multiple of 4"),
+    (OPSET + field(7, 2, field(5, 2, field(10, 2, bytes(9)))), "double_data is no multiple of 8 bytes long"),
+    (OPSET + field(7, 2, field(5, 2, field(13, 2, field(1, 2, b"location")))), "an external_data entry without key or value"),
+]
+
+
+@pytest.mark.parametrize("data, said", NO_MODEL)
+def test_files_that_are_no_model(data, said, tmp_path):
+    (tmp_path / "model.onnx").write_bytes(data)
+    done = tool(tmp_path / "model.onnx")
+    assert (done.returncode, done.stderr) == (1, f"error: {tmp_path}/model.onnx: {said}\n")
+
+
 # ---- external data ----
 
 def with_external(location, **entries):
@@ -387,9 +474,11 @@ def test_external_data_stays_in_the_folder(tmp_path):
     os.symlink(tmp_path / "secret.bin", inner / "link.bin")
     os.symlink(tmp_path, inner / "folder")
     os.mkfifo(inner / "fifo")
-    for location in ("../secret.bin", str(tmp_path / "secret.bin"), "link.bin", "folder/secret.bin", "a/../../secret.bin", "../model-2/w.bin", "folder/model-2/w.bin", "", "fifo", ".", "missing.bin", "..\\secret.bin",
-                     "/dev/zero"):
-        refused(with_external(location), inner, "'w'")
+    outside, away = "external data must lie in the model's folder, found location '%s'", f"external data file '{inner}/%s' lies outside the model's folder"
+    none = f"external data file '{inner}/%s' cannot be found"
+    for location, said in (("../secret.bin", outside), (str(tmp_path / "secret.bin"), outside), ("a/../../secret.bin", outside), ("../model-2/w.bin", outside), ("/dev/zero", outside), ("", outside),
+                           ("link.bin", away), ("folder/secret.bin", away), ("folder/model-2/w.bin", away), ("missing.bin", none), ("..\\secret.bin", outside), ("fifo", "expected a regular file, found something else"), (".", away)):
+        refused(with_external(location), inner, "'w'", said.replace("%s", location))
 
 
 def test_external_data_of_the_wrong_size(tmp_path):
