@@ -48,6 +48,7 @@ static sgs_status parse_shapes(sgs_onnx *o, const sgs_onnx_info *const *in, int 
         for (int i = 0; i < n; i++)
             sgs_buf_printf(&b, "%s'%s'", i ? ", " : "", in[i]->name);
         sgs_fail(d, SGS_E_USAGE, "--input_shapes %s: expected %d shape%s, one for each of %s, found %d", p, n, n == 1 ? "" : "s", b.p ? b.p : "", count);
+        sgs_hint(d, "commas separate the sizes of one input, colons its shape from the next input's: 1,3,224,224:1,10");
         sgs_buf_free(&b);
         return SGS_E_USAGE;
     }

@@ -105,7 +105,8 @@ SIZES = "n_buf runs any size up to that number; for a list of sizes write --batc
     (("convert-tool", "onnx", "-m", "model.onnx", *NETWORK[:2], "-o", "x.sim", "--input_shapes", "1,3,x"), 2,
      "model.onnx: --input_shapes 1,3,x: expected sizes of 1 or more such as 1,3,224,224:1,10\n"),
     (("convert-tool", "onnx", "-m", "model.onnx", *NETWORK[:2], "-o", "x.sim", "--input_shapes", "1:2"), 2,
-     "model.onnx: --input_shapes 1:2: expected 1 shape, one for each of 'data', found 2\n"),
+     "model.onnx: --input_shapes 1:2: expected 1 shape, one for each of 'data', found 2\n"
+     "  commas separate the sizes of one input, colons its shape from the next input's: 1,3,224,224:1,10\n"),
 ])
 def test_said(p, args, code, message):
     says(p, args, code, message)
