@@ -154,7 +154,8 @@ static sgs_status argmax_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
         return sgs_lower_fail(l, n, d, "expected uint8 or int16 with one scale");
     const int after = x->rank - 1 - (int)a->axis;
     if (after > 3)
-        return sgs_lower_fail(l, n, d, "the axis must be one of the last four");
+        return sgs_lower_fail(l, n, d, "the axis must be one of the last four, found axis %lld of %d",
+                              (long long)a->axis, x->rank);
     ipu_argmax r = { .head = SGS_REC(IPU_ARGMAX, argmax),
                      .y = sgs_lower_ref(l, y),
                      .x = sgs_lower_ref(l, x),

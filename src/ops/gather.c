@@ -47,7 +47,7 @@ static sgs_status gather_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out,
     for (int64_t k = 0; i->data && k < sgs_value_count(i); k++)
         SGS_TRY(row_in(index_at(i->type, i->data, k), x->dim[axis], &row, d));
     if (x->rank - 1 + i->rank > SGS_MAX_RANK)
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "at most %d dimensions are supported", SGS_MAX_RANK);
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "at most %d dimensions are supported, found %d", SGS_MAX_RANK, x->rank - 1 + i->rank);
     out->type = x->type;
     out->rank = 0;
     for (int k = 0; k < axis; k++)

@@ -319,7 +319,8 @@ static sgs_status pool_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     if (!average && (!sgs_is_activation(x) || x->type != y->type))
         return sgs_lower_fail(l, n, d, "expected uint8 or int16, the same in and out");
     if (a->kernel[0] * a->kernel[1] > 65535)
-        return sgs_lower_fail(l, n, d, "a window of more than 65535 pixels");
+        return sgs_lower_fail(l, n, d, "expected a window of at most 65535 pixels, found %lldx%lld", (long long)a->kernel[0],
+                              (long long)a->kernel[1]);
     ipu_pool r = { .head = SGS_REC(average ? IPU_AVGPOOL_S16 : IPU_MAXPOOL, pool), .y = sgs_lower_ref(l, y), .x = sgs_lower_ref(l, x),
                    .kh = (int32_t)a->kernel[0], .kw = (int32_t)a->kernel[1], .sy = (int32_t)a->stride[0], .sx = (int32_t)a->stride[1],
                    .py = (int32_t)a->pad[0], .px = (int32_t)a->pad[1], .count_pad = average && a->count_pad };

@@ -187,6 +187,8 @@ static sgs_status softmax_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     const int turn = 3 - (x->rank - 1 - (int)axis);
     if (turn < 0)
         return sgs_lower_fail(l, n, d, "the axis must be one of the last four, found axis %lld of %d", (long long)axis, x->rank);
+    if (x->dim[axis] > 65535)
+        return sgs_lower_fail(l, n, d, "expected at most 65535 elements along the axis, found %lld", (long long)x->dim[axis]);
     ipu_softmax r = { .head = SGS_REC(IPU_SOFTMAX_S16, softmax), .y = sgs_lower_ref(l, y), .x = sgs_lower_ref(l, x),
                       .table = sgs_lower_const(l, IPU_S16, table->data, 1025), .m_in = (float)(sgs_scale(x, 0) * 4096),
                       .m_out = sgs_mult(1, sgs_scale(y, 0)), .out = sgs_out_range(y, SGS_ACT_NONE, 0, 0) };

@@ -157,7 +157,7 @@ static sgs_status topk_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     const sgs_value *x = n->in[0], *y = n->out[0];
     const int turn = 3 - (x->rank - 1 - (int)a->axis);
     if (!sgs_is_activation(x) || !sgs_one_scale(x))
-        return sgs_lower_fail(l, n, d, "expected u8 or s16 with one scale");
+        return sgs_lower_fail(l, n, d, "expected uint8 or int16 with one scale");
     if (turn < 0)
         return sgs_lower_fail(l, n, d, "the axis must be one of the last four, found axis %lld of %d",
                               (long long)a->axis, x->rank);

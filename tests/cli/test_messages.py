@@ -2,7 +2,7 @@
 test_options.py, the scripts' in ../preprocess, the models' in ../ops."""
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 
 from support import Project, save_model
 
@@ -128,6 +128,7 @@ def network(tmp_path, inputs, outputs, nodes):
     p.write("i.ini", "[INPUT_CONFIG]\ninputs=%s\ninput_formats=%s\n[OUTPUT_CONFIG]\noutputs=%s\n" % (
         names, ",".join(["RAWDATA_F32_NHWC"] * len(inputs)), ",".join(outputs)))
     first = next(iter(inputs.values()))[1]
+    first = [first[i] for i in (0, 2, 3, 1)] if len(first) == 4 else first  # channels last
     np.save(p.folder / "pics/x.npy", np.ones(first, np.float32))
     p.write("l.txt", ",".join(["pics/x.npy"] * len(inputs)))
     p.write("s.py", "import numpy as np\ndef image_preprocess(path, norm=True):\n    return np.load(path)\n")
@@ -141,6 +142,27 @@ def test_too_many_dimensions(tmp_path):
     shape = [1] * 6 + [3]
     assert network(tmp_path, {"x": (F, shape)}, {"y": (F, shape)}, [helper.make_node("Relu", ["x"], ["y"])]) == (
         "error: m_fixed.sim: 'x' has 7 dimensions; inputs and outputs of an image have at most 6\n")
+
+
+def constant(name, value):
+    return helper.make_node("Constant", [], [name], value=numpy_helper.from_array(value))
+
+
+SIX, CUBIC = [3, 1, 1, 2, 1, 2], {"mode": "cubic", "cubic_coeff_a": -1e6}
+
+
+@pytest.mark.parametrize("x, y, nodes, said", [
+    (SIX, SIX, [helper.make_node("Softmax", ["x"], ["y"], name="it", axis=0)], "softmax: the axis must be one of the last four, found axis 0 of 6"),
+    (SIX, SIX[1:], [helper.make_node("ArgMax", ["x"], ["y"], name="it", axis=0, keepdims=0)], "argmax: the axis must be one of the last four, found axis 0 of 6"),
+    ([1, 70000], [1, 70000], [helper.make_node("Softmax", ["x"], ["y"], name="it")], "softmax: expected at most 65535 elements along the axis, found 70000"),
+    ([1, 1, 260, 260], [1, 1, 1, 2], [helper.make_node("AveragePool", ["x"], ["y"], name="it", kernel_shape=[260, 259])],
+     "avgpool: expected a window of at most 65535 pixels, found 260x259"),
+    ([1, 1, 8, 8], [1, 1, 16, 16], [constant("s", np.float32([1, 1, 2, 2])), helper.make_node("Resize", ["x", "", "s"], ["y"], name="it", **CUBIC)],
+     "resize: the weights of the filter are too large: it multiplies a number by up to "),
+])
+def test_layers_that_no_kernel_takes(tmp_path, x, y, nodes, said):
+    kind = TensorProto.INT64 if nodes[0].op_type == "ArgMax" else F
+    assert network(tmp_path, {"x": (F, x)}, {"y": (kind, y)}, nodes).startswith("error: m_fixed.sim: layer 'it': " + said)
 
 
 # ---- numbers that are none ------------------------------------------------------------------------------------------------------------------

@@ -278,6 +278,7 @@ MORE = [  # operator, inputs (_: left out), shape of x, outputs, opset, initiali
     ("MaxUnpool", "x i s", (1, 1, 2, 2), "y", 11, {"i": np.zeros((1, 1, 2, 2), np.int64), "s": ints(1, 1, -4, 4)}, {"kernel_shape": [2, 2]}, "MaxUnpool: output_shape: expected sizes of 0 to 2^40, found -4"),
     ("AveragePool", "x", (1, 1, 4, 4), "y", 13, {}, {"kernel_shape": [2, 2], "pads": [-1, 0, 0, 0]}, "AveragePool: pads must lie in 0..2147483647, found -1"),
     ("Conv", "x w", (1, 4, 8, 8), "y", 13, {"w": real(6, 4, 3, 3)}, {"pads": [2147483648, 0, 0, 0]}, "Conv: pads must lie in 0..2147483647, found 2147483648"),
+    ("Gather", "x k", (1,) * 8, "y", 13, {"k": np.zeros((1, 1), np.int64)}, {}, "Gather: at most 8 dimensions are supported, found 9"),
     ("DepthToSpace", "x", (4, 4, 4), "y", 13, {}, {"blocksize": 2}, "DepthToSpace: blocksize 2 does not fit the channels of an input [4,4,4]"),
     ("GlobalMaxPool", "x", (4,), "y", 13, {}, {}, "GlobalMaxPool: expected an input of at least 3 dimensions, found 1"),
     ("MeanVarianceNormalization", "x", (4, 4), "y", 13, {}, {}, "MeanVarianceNormalization: axis must lie in -2..1, found 2"),
