@@ -254,8 +254,9 @@ static const char *index_unfixed(const sgs_node *n)
     return n->in[0]->type == SGS_F32 ? NULL : "works on values that are not float";
 }
 
-/* ---- lowering: where each element of the result comes from is what the operator makes of the elements' own numbers
- * ---- */
+/* ---- lowering ---- */
+
+/* Where each element of the result comes from is what the operator makes of the elements' own numbers. */
 
 static void count_up(int32_t *to, int64_t n, int32_t first)
 {
