@@ -73,11 +73,11 @@ RAW = "\n  what is no picture takes RAWDATA_F32_NHWC, RAWDATA_S16_NHWC or RAWDAT
     ([("mean", "input_height_alignment=2,1\nmean")], "i.ini:6: input_height_alignment: 2 for 'data' " + LATER),
     # shapes and layouts
     ([("=RGB", "=GRAY"), ("=BGR", "=GRAY"), ("10:20:30", "1"), ("50:60:70", "1")],
-     "i.ini:3: training_input_formats: GRAY needs an input of 1 channel, found 'data' with shape [1, 4, 5, 3] (NHWC), type f32\n"),
+     "i.ini:3: training_input_formats: GRAY needs an input of 1 channel, found 'data' with shape [1, 4, 5, 3] (NHWC), type float32\n"),
     ([("training_input_formats=RGB,RAWDATA_F32_NHWC\n", ""), ("=BGR", "=GRAY"), ("10:20:30", "1"), ("50:60:70", "1")],
-     "i.ini:3: input_formats: GRAY needs an input of 1 channel, found 'data' with shape [1, 4, 5, 3] (NHWC), type f32\n"),
+     "i.ini:3: input_formats: GRAY needs an input of 1 channel, found 'data' with shape [1, 4, 5, 3] (NHWC), type float32\n"),
     ([("RAWDATA_F32_NHWC", "RGB"), ("10:20:30", "0,0"), ("50:60:70", "1,1")],
-     "i.ini:3: training_input_formats: RGB needs an input of 4 dimensions, found 'more' with shape [1, 7] (NHWC), type f32" + RAW),
+     "i.ini:3: training_input_formats: RGB needs an input of 4 dimensions, found 'more' with shape [1, 7] (NHWC), type float32" + RAW),
     ([("input_layouts=NHWC,NHWC", "input_layouts=NHWC,NCHW")], "i.ini:8: input_layouts: expected NHWC for 'more', as it has 2 dimensions, found NCHW\n"
      "  NCHW is for inputs of 4 dimensions; others stay as they are and take NHWC as a placeholder\n"),
     ([("output_layouts=NHWC,NHWC", "output_layouts=NHWC,NCHW")], "i.ini:12: output_layouts: expected NHWC for 'row', as it has 2 dimensions, found NCHW\n"
@@ -93,7 +93,7 @@ def test_refused(project, changes, message):
 
 def test_integer_pictures(project):
     assert convert(project, INI, "ints.onnx", 1) == (
-        "error: i.ini:3: training_input_formats: RGB needs an input of floating-point numbers or bytes, found 'data' with shape [1, 4, 5, 3] (NHWC), type s32" + RAW)
+        "error: i.ini:3: training_input_formats: RGB needs an input of floating-point numbers or bytes, found 'data' with shape [1, 4, 5, 3] (NHWC), type int32" + RAW)
 
 
 @pytest.mark.parametrize("changes, said", [

@@ -349,7 +349,7 @@ def test_resize_between(tmp_path):
 def test_resize_refused(tmp_path):
     x = real(1, 3, 6, 8)
     n, inits = resize(x, (3, 4), coordinate_transformation_mode="tf_crop_and_resize")
-    refused(model([n], {"x": x}, ["y"], inits, 19), tmp_path, "the crop must be 8 constant numbers", "Resize")
+    refused(model([n], {"x": x}, ["y"], inits, 19), tmp_path, "roi: expected 8 constant float numbers for the crop", "Resize")
 
 
 def test_resize_of_channels(tmp_path):
@@ -361,7 +361,7 @@ def test_resize_of_channels(tmp_path):
 def test_resize_axes_refused(tmp_path):
     x = real(1, 3, 6, 8)
     n, inits = resize(x, scales=(1, 2, 2))
-    refused(model([n], {"x": x}, ["y"], inits, 19), tmp_path, "expected 4 scales or sizes, found 3 and 0")
+    refused(model([n], {"x": x}, ["y"], inits, 19), tmp_path, "expected either 4 scales or 4 sizes, found 3 scales and 0 sizes")
     n, _ = resize(x, scales=(1, 1, 2, 2))
     refused(model([n], {"x": x, "s": (TensorProto.FLOAT, [4])}, ["y"], None, 19), tmp_path, "only at run time")
 
