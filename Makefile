@@ -38,9 +38,10 @@ check-clang: setup-test
 	@ninja -C build-clang
 	@OPENIPU_OTHER_BUILD=$(CURDIR)/build-gcc $(TESTS) -C build-clang
 
-# Sanitizers confuse the compiler's own warnings, which the two builds above have made errors already.
+# Sanitizers confuse the compiler's own warnings, which the two builds above have made errors already.  What is read before it is set holds a pattern here
+# that no test takes for a result.
 check-sanitize: setup-test
-	@$(call fresh,build-sanitize,CC=gcc,-Db_sanitize=address$(comma)undefined -Dbuildtype=debugoptimized)
+	@$(call fresh,build-sanitize,CC=gcc,-Db_sanitize=address$(comma)undefined -Dbuildtype=debugoptimized -Dc_args=-ftrivial-auto-var-init=pattern)
 	@ninja -C build-sanitize
 	@ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(TESTS) -C build-sanitize --timeout-multiplier 4
 comma := ,
