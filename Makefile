@@ -6,7 +6,8 @@ WERROR := $(if $(CI),-Dwerror=true,)
 # Meson keeps the options of a folder: `fresh` makes it once.
 fresh = [ -f $(1)/build.ninja ] || $(2) meson setup $(1) $(3) >$(1).log 2>&1 || { cat $(1).log; rm -rf $(1); exit 1; }
 quiet = $(1) >$(2) 2>&1 || { tail -60 $(2); exit 1; }
-TESTS = meson test --print-errorlogs --no-rebuild --num-processes 2
+# Meson's own list of failures does not say what was wrong; the last lines of a log should.
+tests = $(2) meson test -C $(1) --print-errorlogs --no-rebuild --num-processes 2 $(3) || { tools/failures $(1); exit 1; }
 
 .PHONY: all demo check check-gcc check-clang check-sanitize setup setup-test fuzz format lint install results conformance clean
 
@@ -30,20 +31,20 @@ check: check-gcc check-clang check-sanitize
 check-gcc: setup-test
 	@$(call fresh,build-gcc,CC=gcc,$(WERROR))
 	@ninja -C build-gcc
-	@$(TESTS) -C build-gcc
+	@$(call tests,build-gcc)
 
 # The other compiler: no warning, every test, and the same image bytes as the first one's.
 check-clang: setup-test
 	@$(call fresh,build-clang,CC=clang-14,$(WERROR))
 	@ninja -C build-clang
-	@OPENIPU_OTHER_BUILD=$(CURDIR)/build-gcc $(TESTS) -C build-clang
+	@$(call tests,build-clang,OPENIPU_OTHER_BUILD=$(CURDIR)/build-gcc)
 
 # Sanitizers confuse the compiler's own warnings, which the two builds above have made errors already.  What is read before it is set holds a pattern here
 # that no test takes for a result.
 check-sanitize: setup-test
 	@$(call fresh,build-sanitize,CC=gcc,-Db_sanitize=address$(comma)undefined -Dbuildtype=debugoptimized -Dc_args=-ftrivial-auto-var-init=pattern)
 	@ninja -C build-sanitize
-	@ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 $(TESTS) -C build-sanitize --timeout-multiplier 4
+	@$(call tests,build-sanitize,ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1,--timeout-multiplier 4)
 comma := ,
 
 # Each target for FUZZ_SECONDS.

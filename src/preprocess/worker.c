@@ -135,11 +135,13 @@ void sgs_worker_dismiss(sgs_worker *w)
 
 void sgs_worker_end(sgs_worker *w, bool kill_now)
 {
+    if (w->pid && kill_now)
+        reap(w, 0);
     if (w->talk >= 0)
-        close(w->talk);
+        close(w->talk); /* not before a worker that is to be killed is dead: it would wake up and speak */
     w->talk = -1;
     if (w->pid)
-        reap(w, kill_now ? 0 : now() + END_SECONDS);
+        reap(w, now() + END_SECONDS);
 }
 
 /* ---- talk ------------------------------------------------------------------------------------------------------ */

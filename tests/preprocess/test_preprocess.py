@@ -1,6 +1,9 @@
 """The user's script in worker processes: what it may do, and what is said when it fails."""
 import os
+import pathlib
 import signal
+import socket
+import struct
 import subprocess
 import sys
 import textwrap
@@ -463,3 +466,23 @@ def test_nothing_of_the_script_stays_behind(bench):
         "    data =", "    open('pid', 'w').write(str(subprocess.Popen(['sleep', '60']).pid))\n    data ="))
     bench.good("p.bmp", "child.py")
     assert wait_for(lambda: not alive(int((bench.folder / "pid").read_text())))
+
+
+@pytest.mark.parametrize("answered", [False, True])
+def test_a_worker_whose_toolchain_leaves_says_nothing(bench, answered):
+    """The socket is closed before an answer is written, or with an answer in it that nobody read: an ordinary end, no traceback."""
+    source = (pathlib.Path(__file__).parents[2] / "src/preprocess/worker.py").read_text()
+    bench.script("slow.py", GOOD + "\n    import time\n    time.sleep(%s)\n" % ("0" if answered else "0.5"))
+    picture = bench.file("p.bmp").encode()
+    ours, its = socket.socketpair()
+    life = os.pipe()
+    worker = subprocess.Popen([sys.executable, "-c", source, str(its.fileno()), str(life[0]), "1", "slow.py"], cwd=bench.folder, stderr=subprocess.PIPE,
+                              pass_fds=(its.fileno(), life[0]))
+    its.close()
+    ours.sendall(struct.pack("<I", len(picture)) + picture)
+    if answered:
+        assert ours.recv(1, socket.MSG_PEEK) == b"S"
+    ours.close()
+    assert worker.communicate(timeout=30)[1] == b"" and worker.returncode == 0
+    for end in life:
+        os.close(end)
