@@ -36,25 +36,39 @@ def alive(pid):
         return False
 
 
-@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
-@pytest.mark.parametrize("keep", [(), ("--export_models",)])
-def test_killed_while_calibrating(tmp_path, sig, keep):
-    p = Project(tmp_path / "p")
+def calibrating(folder, sig, action, *keep):
+    """The tool within the user's script, started with `action` for sig (what runs these tests may ignore some); the script's process."""
+    p = Project(folder / "p")
     p.write("preprocess.py", STUCK)
-    (tmp_path / "tmp").mkdir()
+    (folder / "tmp").mkdir()
     before = p.files()
-    tool = subprocess.Popen([SGS] + CONVERT + ["-o", "x.img", *keep], cwd=p.folder, env=dict(ENV, TMPDIR=str(tmp_path / "tmp")), stdout=subprocess.DEVNULL,
-                            stderr=subprocess.DEVNULL)
+    tool = subprocess.Popen([SGS] + CONVERT + ["-o", "x.img", *keep], cwd=p.folder, env=dict(ENV, TMPDIR=str(folder / "tmp")), stdout=subprocess.DEVNULL,
+                            stderr=subprocess.DEVNULL, preexec_fn=lambda: signal.signal(sig, action))
     pidfile = p.folder / "pid"
     assert wait_for(lambda: pidfile.exists() and pidfile.read_text().endswith("\n"))
-    worker = int(pidfile.read_text())
+    return tool, int(pidfile.read_text()), lambda: set(p.files()) - set(before) - {"pid"}
+
+
+@pytest.mark.parametrize("sig", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("keep", [(), ("--export_models",)])
+def test_killed_while_calibrating(tmp_path, sig, keep):
+    tool, worker, left = calibrating(tmp_path, sig, signal.SIG_DFL, *keep)
     tool.send_signal(sig)
     assert tool.wait(20) == -sig
     assert wait_for(lambda: not alive(worker))
-    left = set(p.files()) - set(before) - {"pid"}
-    assert left == ({"x_float.sim"} if keep else set())  # that stage was finished; it is whole
-    if sig != signal.SIGKILL:
-        assert list((tmp_path / "tmp").iterdir()) == []
+    assert left() == ({"x_float.sim"} if keep else set())  # that stage was finished; it is whole
+    assert list((tmp_path / "tmp").iterdir()) == []
+
+
+def test_a_signal_that_is_ignored_stays_so(tmp_path):
+    """As under nohup; the one that cannot be ignored leaves no process either."""
+    tool, worker, left = calibrating(tmp_path, signal.SIGHUP, signal.SIG_IGN)
+    tool.send_signal(signal.SIGHUP)
+    time.sleep(0.3)
+    assert tool.poll() is None and alive(worker)
+    tool.kill()
+    assert tool.wait(20) == -signal.SIGKILL
+    assert wait_for(lambda: not alive(worker)) and left() == set()
 
 
 def limited(limit):
