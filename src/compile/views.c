@@ -26,6 +26,15 @@ static bool is_operand(const sgs_value *v, const sgs_place *at)
     return true;
 }
 
+/* v may be made where `at` says. */
+static bool may_lie(const sgs_lowering *l, const sgs_value *v, const sgs_place *at)
+{
+    if (!sgs_placeable(l, v) || !is_operand(v, at))
+        return false;
+    const sgs_place dense = sgs_place_dense(v, at->buffer, at->off);
+    return !v->def->op->dense || !v->def->op->dense(v->def) || sgs_place_same(v, at, &dense);
+}
+
 /* v's elements from one place of v to another. */
 static sgs_status copy_between(sgs_lowering *l, const sgs_node *layer, const sgs_value *v, const sgs_place *to,
                                const sgs_place *from, sgs_diag *d)
@@ -76,7 +85,7 @@ static void place_parts(sgs_lowering *l, const sgs_node *n)
 {
     for (int i = 0; i < n->nin; i++) {
         sgs_place part = part_of(l, n, i);
-        if (sgs_placeable(l, n->in[i]) && is_operand(n->in[i], &part))
+        if (may_lie(l, n->in[i], &part))
             l->at[n->in[i]->id] = part;
     }
 }
@@ -136,7 +145,7 @@ static void place_reshaped(sgs_lowering *l, const sgs_node *n)
 {
     const sgs_value *x = n->in[0], *y = n->out[0];
     sgs_place at;
-    if (l->at[y->id].set && sgs_placeable(l, x) && reshaped(y, l->at + y->id, x, &at) && is_operand(x, &at))
+    if (l->at[y->id].set && reshaped(y, l->at + y->id, x, &at) && may_lie(l, x, &at))
         l->at[x->id] = at;
 }
 

@@ -185,9 +185,11 @@ static sgs_status check_outputs(checker *c, const char *label, sgs_node *n)
 static sgs_status check_node(checker *c, sgs_node *n)
 {
     const char *label = sgs_node_label(c->g, n);
-    if (n->nin < n->op->nin_min || (n->op->nin_max >= 0 && n->nin > n->op->nin_max))
-        return wrong(c, label, "%s takes %d to %d inputs, found %d", n->op->name, n->op->nin_min, n->op->nin_max,
-                     n->nin);
+    const int least = n->op->nin_min, most = n->op->nin_max;
+    if (n->nin < least)
+        return wrong(c, label, "%s takes at least %d input%s, found %d", n->op->name, least, least == 1 ? "" : "s", n->nin);
+    if (most >= 0 && n->nin > most)
+        return wrong(c, label, "%s takes at most %d input%s, found %d", n->op->name, most, most == 1 ? "" : "s", n->nin);
     for (int i = 0; i < n->nin; i++) {
         if (n->in[i])
             SGS_TRY(check_input(c, label, i, n->in[i]));

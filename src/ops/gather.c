@@ -202,20 +202,21 @@ static sgs_nest other_axes(sgs_lowering *l, const sgs_node *n, int axis)
     return nest;
 }
 
-/* Bytes from one indexed row of y to the next, 0 where they do not follow each other evenly. */
+/* Indices known only at run time are one list; the rows that they choose follow each other evenly. */
+static bool gather_dense(const sgs_node *n)
+{
+    return !n->in[1]->data && n->in[1]->rank > 1;
+}
+
+/* Bytes from one indexed row of y to the next. */
 static int64_t row_stride(sgs_lowering *l, const sgs_value *y, int axis, int rank)
 {
-    int64_t stride[SGS_MAX_RANK], row = 0, next = 0;
+    int64_t stride[SGS_MAX_RANK];
     sgs_lower_strides(l, y, stride);
-    for (int i = axis + rank - 1; i >= axis; i--) {
-        if (y->dim[i] == 1)
-            continue;
-        if (row && stride[i] != next)
-            return 0;
-        row = row ? row : stride[i];
-        next = stride[i] * y->dim[i];
-    }
-    return row ? row : INT32_MAX; /* one row */
+    for (int i = axis + rank - 1; i >= axis; i--)
+        if (y->dim[i] != 1)
+            return stride[i];
+    return INT32_MAX; /* one row */
 }
 
 typedef struct gathering {
@@ -254,8 +255,6 @@ static sgs_status lower_run_time(sgs_lowering *l, const sgs_node *n, sgs_diag *d
     const int axis = (int)((const sgs_axis_attr *)n->attr)->axis;
     gathering g = { .r = { .head = SGS_REC(IPU_GATHER, gather) }, .x = n->in[0], .y = n->out[0], .axis = axis };
     g.row = row_stride(l, g.y, axis, n->in[1]->rank);
-    if (!g.row)
-        return sgs_lower_fail(l, n, d, "its result lies in a view with gaps");
     SGS_TRY(flat(l, n, n->in[1], &g.r.index, d));
     return emit_gathers(l, n, &g, other_axes(l, n, axis), d);
 }
@@ -301,7 +300,7 @@ static sgs_status gather_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 
 const sgs_op sgs_op_gather = {
     .name = "gather", .family = "gather", .nin_min = 2, .nin_max = 2, .nout = 1, .ndata = 1, /* x, indices -> y */ .attr_bytes = sizeof(sgs_axis_attr), .attr = gather_attrs,
-    .infer = gather_infer, .eval = gather_eval, .to_tflite = gather_to_tflite, .qrule = SGS_Q_MOVE, .kernel = "gather", .lower = gather_lower,
+    .infer = gather_infer, .eval = gather_eval, .to_tflite = gather_to_tflite, .qrule = SGS_Q_MOVE, .kernel = "gather", .dense = gather_dense, .lower = gather_lower,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_gather, NULL };

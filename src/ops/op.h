@@ -78,6 +78,8 @@ struct sgs_op {
     bool (*fixed_out)(const sgs_node *n, sgs_qfixed *f);
     /* Optional: adds the constants (tables) of the fixed-point form: quant/quantize.h.  Inputs and output have their final quantization. */
     sgs_status (*quant)(struct sgs_quantizer *q, sgs_node *n, sgs_diag *d);
+    /* Optional: the records of this node write a dense result only; without it they write any window of another buffer. */
+    bool (*dense)(const sgs_node *n);
     /* Emits the records of one fixed-point node. */
     sgs_status (*lower)(struct sgs_lowering *l, const sgs_node *n, sgs_diag *d);
     /* .sim: this op as TFLite operators; NULL: written as a custom op of this name with its attributes. */

@@ -34,6 +34,15 @@ def test_gather_by_an_input(x, axis, index, dtype, tmp_path):
     check(tmp_path, node("Gather", "x i", axis=axis), **feeds)
 
 
+@pytest.mark.parametrize("axis", [1, 2, 3])
+def test_gathered_into_a_part(axis, tmp_path):
+    """Lists of lists of indices, the result a part of a concatenation: it is copied there where it cannot be made there."""
+    nodes = [node("Gather", "x i", "g", axis=1), node("Concat", "g other", "y", axis=axis)]
+    shape = [2, 3, 2, 6]
+    shape[axis] = 5
+    check(tmp_path, nodes, x=real(2, 4, 6), i=np.asarray(RNG.integers(-4, 4, (3, 2)), np.int64), other=real(*shape))
+
+
 def test_embedding(tmp_path):
     """Rows of a constant by a list of words, on to a product; the list is moved about before."""
     nodes = [node("Reshape", "ids s", "i"), node("Gather", "table i", "e"), node("MatMul", "e w", "p"), node("Softmax", "p", "y", axis=-1)]

@@ -107,9 +107,27 @@ static void test_type(void **state)
     refused(&s, "data", "dim 1 is -2: negative, or more than 2^40 elements");
 }
 
+static void test_outputs(void **state)
+{
+    small s = make();
+    s.data->type = SGS_TYPE_COUNT;
+    refused(&s, "data", "the value has no type (10)");
+    s = make();
+    s.relu->def->nout = 0;
+    refused(&s, "clip %-1", "clip makes 1 outputs, found 0");
+    s = make();
+    s.g->out[0] = sgs_value_like(s.g, s.relu);
+    refused(&s, "the graph's output list", "input 0, %3, is neither an input of the graph, nor a constant, nor made by a node");
+}
+
 static void test_constant(void **state)
 {
     small s = make();
+    s.g->last->in[1] = sgs_value_like(s.g, s.relu);
+    s.g->last->in[1]->data = "12345678";
+    s.g->last->in[1]->def = s.g->first;
+    refused(&s, "sum", "input 1, %3, is a constant and yet has a producer");
+    s = make();
     s.relu->data = "12345678";
     refused(&s, "relu", "output 0, relu, is not marked as made here");
     s = make();
@@ -126,11 +144,23 @@ static void test_quant(void **state)
     s = make();
     s.data->quant = sgs_quant_new(s.g, 2, 2);
     refused(&s, "data", "quantization runs along axis 2 of a value of rank 2");
+    s = make();
+    s.data->quant = sgs_quant_new(s.g, -1, 1);
+    s.data->quant->scale[0] = 1;
+    s.data->quant->nrange = 3;
+    refused(&s, "data", "quantization keeps 3 ranges; expected none, one, or one per channel");
 }
 
 static void test_attributes(void **state)
 {
     small s = make();
+    s.g->first->attr = NULL;
+    refused(&s, "relu", "clip has no attributes");
+    s = make();
+    s.g->first->op = &sgs_op_reshape;
+    s.g->first->attr = &(sgs_shape_attr){ .n = 9 };
+    refused(&s, "relu", "dim of reshape has 9 numbers; at most 8 fit");
+    s = make();
     ((sgs_act_attr *)s.g->first->attr)->hi = __builtin_nanf("");
     refused(&s, "relu", "hi of clip is not a number");
     s = make();
@@ -265,7 +295,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_good),          cmocka_unit_test(test_order),        cmocka_unit_test(test_list),
         cmocka_unit_test(test_dangling),      cmocka_unit_test(test_ids),          cmocka_unit_test(test_type),
-        cmocka_unit_test(test_constant),      cmocka_unit_test(test_quant),        cmocka_unit_test(test_users),
+        cmocka_unit_test(test_constant),
+        cmocka_unit_test(test_outputs),      cmocka_unit_test(test_quant),        cmocka_unit_test(test_users),
         cmocka_unit_test(test_replace),       cmocka_unit_test(test_names),        cmocka_unit_test(test_meta),
         cmocka_unit_test(test_attributes),    cmocka_unit_test(test_infer_limits), cmocka_unit_test(test_dump_after),
         cmocka_unit_test(test_verify_option),
