@@ -243,6 +243,8 @@ def test_wrong_ties(segments):
     for wrong in ((3, two, 0), (-1, two, 0), (2, two, 2), (2, two, -1), (2, one, 0)):
         with pytest.raises(ValueError, match="expected an output and an input of two calibrators"):
             one.tie(*wrong, None)
+    with pytest.raises(TypeError, match="^expected a calibrator, found a simulator$"):
+        one.tie(2, cc.float_simulator(segments / "one_float.sim")._model, 0, None)
     for wrong in ((0, None, 0), ("", two, 0), (0, cc.float_simulator(segments / "one_float.sim")._model, 0), ()):
         with pytest.raises(TypeError):
             one.tie(*wrong, None)
@@ -274,7 +276,7 @@ def test_forward_fails(project, tmp_path):
             converted(project, tmp_path, Bad, [[a, np.float32("nan")] for a in project.arrays], num_process=n)
         with pytest.raises(TypeError, match="forward"):
             converted(project, tmp_path, Bad, [[project.arrays[0]]], num_process=n)
-    with pytest.raises(RuntimeError, match="process 2 of 2 ended with 3"):
+    with pytest.raises(RuntimeError, match="^process 2 of 2 ended with 3 before its work was done$"):
         converted(project, tmp_path, Bad, [[a, 1 if i != 1 else "end"] for i, a in enumerate(project.arrays)], num_process=2)
     assert not (tmp_path / "x_fixed.sim").exists()
 
@@ -283,26 +285,36 @@ def test_misuse(project, tmp_path):
     net, items, path = Net(project), [[project.arrays[0]]], str(tmp_path / "x.sim")
 
     def said(error, text, items=items, net=net, **options):
-        with pytest.raises(error, match=text):
+        with pytest.raises(error) as raised:
             net.convert(items, **dict(dict(fix_model=[path]), **options))
-    said(ValueError, "expected a path for each of the 1 models that __init__ made, found 0", fix_model=[])
-    said(ValueError, "1 models that __init__ made, found 2", fix_model=[path, path])
+        assert str(raised.value) == text
+    said(ValueError, "fix_model: expected a path for each of the 1 models that __init__ made, found 0", fix_model=[])
+    said(ValueError, "fix_model: expected a path for each of the 1 models that __init__ made, found 2", fix_model=[path, path])
     said(TypeError, "fix_model: expected a list of paths, found str", fix_model=path)
     said(TypeError, "expected the path of a fixed-point model, found int", fix_model=[3])
-    said(ValueError, "expected items to calibrate with, found none", items=[])
-    said(TypeError, "expected items that are lists, an array for each parameter of forward, found ndarray", items=project.arrays)
+    said(ValueError, "img_gen: expected items to calibrate with, found none", items=[])
+    said(TypeError, "img_gen: expected items that are lists, an array for each parameter of forward, found ndarray", items=project.arrays)
     said(NotImplementedError, "quant_param comes with a later version", quant_param="p.json")
-    said(NotImplementedError, "L5 comes with a later version", quant_level="L5")
+    said(NotImplementedError, "--quant_level L5 comes with a later version\n  leave it out to take the highest level there is, L2", quant_level="L5")
     said(ValueError, "expected --quant_level L1 to L5, found 'high'", quant_level="high")
     said(TypeError, "quant_level: expected 'L1' or 'L2', found int", quant_level=1)
     for n in (0, -1, 5000):
         said(ValueError, "num_process: expected 1 to 1024, found %d" % n, num_process=n)
     said(TypeError, "num_process: expected a whole number, found float", num_process=2.0)
-    said(OSError, "x.sim", fix_model=[str(tmp_path / "absent/x.sim")])
-    said(NotImplementedError, "has no method forward", net=type("N", (cc.SIM_Calibrator,), {"__init__": lambda s: s.__dict__.update(m=net.model)})())
-    said(ValueError, "made no calibrator in __init__", net=type("N", (cc.SIM_Calibrator,), {})())
+    said(OSError, "%s: cannot write: No such file or directory" % (tmp_path / "absent/x.sim"), fix_model=[str(tmp_path / "absent/x.sim")])
+    said(NotImplementedError, "N has no method forward", net=type("N", (cc.SIM_Calibrator,), {"__init__": lambda s: s.__dict__.update(m=net.model)})())
+    said(ValueError, "N made no calibrator in __init__", net=type("N", (cc.SIM_Calibrator,), {})())
     with pytest.raises(TypeError, match="expected the path of an input_config.ini, found NoneType"):
         cc.calibrator(project.folder / "net_float.sim", None)
+    inner = net.model._model
+    with pytest.raises(ValueError) as raised:
+        inner.write(path, None)
+    assert str(raised.value) == "%s: nothing has run: there are no statistics to make a fixed-point model from" % (project.folder / "net_float.sim")
+    net.forward(project.arrays[0])
+    statistics = inner.take()
+    net.forward(project.arrays[0])
+    with pytest.raises(ValueError, match="^there are statistics that were not taken yet$"):
+        inner.add(statistics)
     with pytest.raises(OSError, match="absent.ini"):
         cc.calibrator(project.folder / "net_float.sim", tmp_path / "absent.ini")
     (tmp_path / "other.ini").write_text((project.folder / "input_config.ini").read_text().replace("BGR", "RGB"))
@@ -324,7 +336,7 @@ def test_any_arguments(project, tmp_path, monkeypatch):
             bad[r.randrange(len(bad))] ^= 1 << r.randrange(8)
         values.append(bytes(bad[:r.randrange(len(bad) + 1)]))
     for wrong in (b"", statistics[:31], statistics + b"x", statistics[:-1]):
-        with pytest.raises(ValueError, match="not the statistics of this model"):
+        with pytest.raises(ValueError, match="^these are not the statistics of this model$"):
             inner.add(wrong)
     calls = [inner.take, inner.add, inner.write, inner.invoke, inner.clear, inner.tie, net.model.invoke, net.convert, cc.compiler, cc.calibrator, cc.utils.image_preprocess_func,
              cc.utils.convert_to_input_formats, cc.compiler(made(project)).compile, cc.SIM_Simulator(), cc._settings.sgs.compile, cc._settings.sgs.Model]
@@ -400,8 +412,11 @@ def test_formats(project):
     assert cc.utils.convert_to_input_formats(picture, dict(details, input_formats="RGB")) is picture
     with pytest.raises(NotImplementedError, match="RGB to YUV_NV12 comes with a later version"):
         cc.utils.convert_to_input_formats(picture, dict(details, input_formats="YUV_NV12"))
-    with pytest.raises(ValueError, match=r"expected shape \(1, 16, 16, 3\), found \(16, 16, 3\)"):
+    with pytest.raises(ValueError, match=r"^input 'data': expected shape \(1, 16, 16, 3\), found \(16, 16, 3\)$"):
         cc.utils.convert_to_input_formats(picture[0], details)
+    for wrong in (None, {}, {"shape": picture.shape}):
+        with pytest.raises(TypeError, match="^details: expected a dictionary of get_input_details$"):
+            cc.utils.convert_to_input_formats(picture, wrong)
 
 
 def test_preprocess_func(tmp_path, monkeypatch):
@@ -413,8 +428,10 @@ def test_preprocess_func(tmp_path, monkeypatch):
     monkeypatch.setenv("SGS_IPU_DIR", str(tmp_path / "sdk"))
     for name in ("my_net", "my_net.py", str(methods / "my_net.py"), methods / "my_net.py"):
         assert cc.utils.image_preprocess_func(name)("p", norm=False) == ("p", False)
-    with pytest.raises(FileNotFoundError, match="expected a preprocess script .* found 'other'"):
+    with pytest.raises(FileNotFoundError, match="^expected a preprocess script or the name of one in Scripts/calibrator/preprocess_method, found 'other'$"):
         cc.utils.image_preprocess_func("other")
+    with pytest.raises(TypeError, match="^expected a preprocess script, found int$"):
+        cc.utils.image_preprocess_func(3)
     with pytest.raises(ValueError, match=r"expected a function image_preprocess\(img_path, norm=True\), found int"):
         cc.utils.image_preprocess_func("empty")
     assert cc.utils.get_sdk_version() == cc.__version__
