@@ -456,4 +456,5 @@ def test_set_soc_version():
     chip = info.split("targets for --soc_version (left out: ")[1].split(")")[0]
     done = subprocess.run([sys.executable, "-c", script % (chip, chip)], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
+    assert done.stdout.startswith("expected the name of a chip, found NoneType\n")
     assert "no_such_chip" in done.stdout and "set_soc_version can be called once only: it is '%s' already" % chip in done.stdout

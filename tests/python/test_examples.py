@@ -61,7 +61,7 @@ def test_sim_calibrator_of_two_inputs(tmp_path):
     script("Scripts/examples/sim_calibrator.py", *options, cwd=p.folder)
     assert p.bytes("net_fixed.sim") == p.bytes("tool.sim")
     p.write("pics/list.txt", "0.npy\n")
-    assert "expected a path for each of the 2 scripts, found 1" in script("Scripts/examples/sim_calibrator.py", *options, cwd=p.folder, fails=True)
+    assert "error: expected a path for each of the 2 scripts, found 1: " in script("Scripts/examples/sim_calibrator.py", *options, cwd=p.folder, fails=True)
 
 
 def test_save_quant_param(project):
@@ -208,6 +208,9 @@ def test_faster_rcnn(rcnn):
     assert sorted(want) == ["%d.png" % i for i in range(4)] and all(want.values())
     best = [{p: max(seen[p], key=lambda d: d[2])[0] for p in seen} for seen in (want, got)]
     assert best[0] == best[1]
+    (rcnn.folder / "no_picture.png").write_bytes(b"nothing")
+    said = script(FASTER + "faster_rcnn_simulator.py", "-i", "no_picture.png", *MODELS, "-t", "Float", cwd=rcnn.folder, fails=True)
+    assert said.endswith("error: cannot read the picture no_picture.png\n")
     one = script(FASTER + "faster_rcnn_simulator.py", "-i", "photos/2.png", *MODELS, "-t", "Float", cwd=rcnn.folder)
     assert found(one) == {"2.png": want["2.png"]}
 

@@ -1,6 +1,7 @@
 """The package as a whole: stubs, docstrings, the page in docs, an installed copy."""
 import ast
 import inspect
+import os
 import pathlib
 import re
 import shutil
@@ -105,3 +106,12 @@ def test_binary_is_for_any_python():
     assert not python & {"PyType_GetModule", "PyType_GetModuleState", "PyModule_AddObjectRef", "PyObject_GetBuffer", "Py_NewRef", "PyType_FromModuleAndSpec"}
     assert cc._load.sgs.__file__.endswith(".abi3.so")
     assert "numpy" not in names
+
+
+def test_a_package_that_was_not_built(tmp_path):
+    shutil.copytree(pathlib.Path(cc.__file__).parent, tmp_path / "calibrator_custom", ignore=shutil.ignore_patterns("_sgs*", "__pycache__"))
+    env = {k: v for k, v in os.environ.items() if k != "SGS_BIN"}
+    done = subprocess.run([sys.executable, "-c", "import calibrator_custom"], env=dict(env, PYTHONPATH=str(tmp_path)), capture_output=True, text=True)
+    said = "ImportError: calibrator_custom is not built: no %s in %s, %s\n  run `make`; it needs Python's headers (Debian: libpython3-dev)\n" % (
+        cc._load.NAME, tmp_path / "calibrator_custom", tmp_path.parent / "build/python")
+    assert done.returncode == 1 and done.stderr.endswith(said), done.stderr
