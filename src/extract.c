@@ -30,7 +30,8 @@ static sgs_status check_part(const sgs_extract_options *o, const sgs_onnx_survey
     sgs_fail(d, SGS_E_USAGE,
              "the model keeps weights in files beside it; the part, in another folder, would not find them");
     sgs_fail_at(d, o->model_file, 0, NULL);
-    sgs_hint(d, "write it to '%.*s'", (int)folder(o->model_file), folder(o->model_file) ? o->model_file : "./");
+    const int length = (int)folder(o->model_file);
+    sgs_hint(d, "write it to '%.*s'", length ? length : 2, length ? o->model_file : "./");
     return SGS_E_USAGE;
 }
 

@@ -162,8 +162,10 @@ static sgs_status unknown_tensor(sgs_quantizer *q, const char *name, sgs_diag *d
     else
         sgs_fail(d, SGS_E_CONFIG, "tensor_arrays: '%.200s' is not a tensor of the float model", name);
     sgs_fail_at(d, q->o->ini, q->o->tensor_arrays_line, NULL);
-    sgs_hint(d, "%s%s%sconvolutions take %s%s", near ? "did you mean '" : "", near ? near : "", near ? "'? " : "", n ? list.p : "nothing with a name",
-             list.n >= 300 ? ", ..." : "");
+    if (n)
+        sgs_hint(d, "%s%s%sconvolutions take %s%s", near ? "did you mean '" : "", near ? near : "", near ? "'? " : "", list.p, list.n >= 300 ? ", ..." : "");
+    else
+        sgs_hint(d, "the model has no convolution whose data has a name: leave tensor_arrays out");
     sgs_buf_free(&list);
     return SGS_E_CONFIG;
 }

@@ -82,11 +82,8 @@ static sgs_status describe(const sgs_simulator *s, const sgs_value *v, sgs_io_in
                            .training_format = "",
                            .format = "",
                            .layout = "NHWC" };
-    for (int i = 0; i < v->rank; i++) {
-        if (v->dim[i] > INT32_MAX)
-            return sgs_fail(d, SGS_E_LIMIT, "'%s' has a dimension of %lld", info->name, (long long)v->dim[i]);
-        info->dim[i] = (int32_t)v->dim[i];
-    }
+    for (int i = 0; i < v->rank; i++)
+        info->dim[i] = (int32_t)v->dim[i]; /* a .sim file's dims are no larger */
     if (v->quant) {
         info->nscale = v->quant->n;
         info->scale = v->quant->scale;

@@ -65,12 +65,12 @@ RAW = "\n  what is no picture takes RAWDATA_F32_NHWC, RAWDATA_S16_NHWC or RAWDAT
       ("std_value", "#"), ("layouts=NHWC,NHWC\n[", "layouts=NHWC\n[")],
      "i.ini:2: the model's input 'data' is needed, but the configuration does not list it\n  add 'data' to inputs= in input_config.ini\n"),
     # what comes later is one sentence
-    ([("=BGR", "=YUV_NV12")], "i.ini:4: input_formats: YUV_NV12 for 'data' " + LATER),
-    ([("=BGR", "=RGBA")], "i.ini:4: input_formats: RGBA for 'data' " + LATER),
-    ([("=BGR", "=BGRA")], "i.ini:4: input_formats: BGRA for 'data' " + LATER),
-    ([("RAWDATA_F32", "RAWDATA_U16")], "i.ini:4: input_formats: RAWDATA_U16_NHWC for 'more' " + LATER),
-    ([("mean", "input_width_alignment=16,1\nmean")], "i.ini:6: input_width_alignment: 16 for 'data' " + LATER),
-    ([("mean", "input_height_alignment=2,1\nmean")], "i.ini:6: input_height_alignment: 2 for 'data' " + LATER),
+    ([("=BGR", "=YUV_NV12")], "i.ini:4: input_formats: YUV_NV12 for 'data' comes with a later version\n"),
+    ([("=BGR", "=RGBA")], "i.ini:4: input_formats: RGBA for 'data' comes with a later version\n"),
+    ([("=BGR", "=BGRA")], "i.ini:4: input_formats: BGRA for 'data' comes with a later version\n"),
+    ([("RAWDATA_F32", "RAWDATA_U16")], "i.ini:4: input_formats: RAWDATA_U16_NHWC for 'more' comes with a later version\n"),
+    ([("mean", "input_width_alignment=16,1\nmean")], "i.ini:6: input_width_alignment: 16 for 'data' comes with a later version\n"),
+    ([("mean", "input_height_alignment=2,1\nmean")], "i.ini:6: input_height_alignment: 2 for 'data' comes with a later version\n"),
     # shapes and layouts
     ([("=RGB", "=GRAY"), ("=BGR", "=GRAY"), ("10:20:30", "1"), ("50:60:70", "1")],
      "i.ini:3: training_input_formats: GRAY needs an input of 1 channel, found 'data' with shape [1, 4, 5, 3] (NHWC), type float32\n"),

@@ -165,6 +165,15 @@ def test_layers_that_no_kernel_takes(tmp_path, x, y, nodes, said):
     assert network(tmp_path, {"x": (F, x)}, {"y": (kind, y)}, nodes).startswith("error: m_fixed.sim: layer 'it': " + said)
 
 
+def test_bits_for_convolutions_that_are_not_there(tmp_path):
+    p = Project(tmp_path / "p")
+    save_model(p.folder / "model.onnx", {"data": (F, [1, 3, 16, 16])}, {"prob": (F, [1, 3, 16, 16])}, [helper.make_node("Relu", ["data"], ["prob"])], {})
+    p.write("input_config.ini", (p.folder / "input_config.ini").read_text() + "[CONV_CONFIG]\ntensor_arrays=data\n")
+    r = p.convert(out="m.img")
+    assert (r.returncode, r.stderr) == (1, "error: input_config.ini:12: tensor_arrays: no convolution takes 'data' as its data\n"
+                                        "  the model has no convolution whose data has a name: leave tensor_arrays out\n")
+
+
 # ---- numbers that are none ------------------------------------------------------------------------------------------------------------------
 
 

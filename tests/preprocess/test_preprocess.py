@@ -110,7 +110,8 @@ def test_pictures_that_are_not_there(bench):
     bench.file("l.txt", " \n\n")
     assert bench.fails("l.txt") == "l.txt: expected a list of paths, found no line with one\n"
     bench.file("l.txt", b"\0\1\2")
-    assert "expected a list of paths, found a zero byte" in bench.fails("l.txt")
+    assert bench.fails("l.txt") == ("l.txt: expected a list of paths, found a zero byte\n"
+                                    "  names that end in .txt, .list and .lst are taken for lists of samples\n")
     bench.file("l.txt", "l.txt\n.\n")
     assert bench.fails("l.txt") == "l.txt:2: picture '.': expected a file, found a folder\n"
     (bench.folder / "empty").mkdir()
@@ -130,7 +131,8 @@ def test_several_inputs_need_a_list(bench):
 def test_as_many_scripts_as_inputs(bench):
     bench.file("a")
     bench.file("l.txt", "a,a\n")
-    assert bench.fails("l.txt", inputs=2).startswith("-n: expected 2 preprocessing scripts, one for each input of the model, found 1\n")
+    assert bench.fails("l.txt", inputs=2) == ("-n: expected 2 preprocessing scripts, one for each input of the model, found 1\n"
+                                              "  separate them with commas, in the order of inputs in input_config.ini\n")
     assert bench.fails("a", "good.py,good.py").startswith("-n: expected 1 preprocessing script, one for each input of the model, found 2\n")
 
 
@@ -212,6 +214,7 @@ def test_big_arrays_in_order_from_slow_and_fast_workers(bench):
 def test_script_missing(bench):
     bench.file("p.bmp")
     assert bench.fails("p.bmp", "no.py") == "no.py: cannot read the preprocessing script: No such file or directory\n"
+    assert bench.fails("p.bmp", "/dev/null") == "/dev/null: expected a preprocessing script, found no regular file\n"
     assert bench.fails("p.bmp", ".") == ".: expected a preprocessing script, found a folder\n"
 
 
@@ -291,6 +294,12 @@ def test_wrong_shape(bench, shape, hint):
                        + ("  %s\n" % hint if hint else ""))
 
 
+def test_channels_last_for_a_model_of_channels_first(bench):
+    assert bench.fails_with("return np.zeros((1, 2, 4, 3), np.float32)", dims="1x3x2x4") == (
+        "bad.py: image_preprocess(norm=True): expected shape (1, 3, 2, 4) for input 'data', found (1, 2, 4, 3) for picture 'p.bmp'\n"
+        "  the script returns NHWC, the model takes NCHW: return np.transpose(image, (0, 3, 1, 2)), or set input_layouts = NHWC in the ini\n")
+
+
 def test_far_too_large(bench):
     assert bench.fails_with("return np.zeros((1 << 29) + 1)") == (
         "bad.py: image_preprocess returned 4294967304 bytes for picture 'p.bmp': too many for this machine\n")
@@ -326,12 +335,12 @@ def test_hang(bench):
 
 
 @pytest.mark.parametrize("how, said, hint", [
-    ("import os; os.kill(os.getpid(), 9)", "was killed by signal 9 (Killed)", "  often the system is out of memory: try a smaller --num_process\n"),
-    ("import os; os.kill(os.getpid(), 11)", "was killed by signal 11 (Segmentation fault)", ""),
-    ("import os; os._exit(7)", "ended with exit status 7", "  the interpreter is '%s'; set SGS_PYTHON to use another\n" % sys.executable),
+    ("import os; os.kill(os.getpid(), 9)", "the preprocessing process was killed by signal 9 (Killed) at picture 'p.bmp'", "  often the system is out of memory: try a smaller --num_process\n"),
+    ("import os; os.kill(os.getpid(), 11)", "the preprocessing process was killed by signal 11 (Segmentation fault) at picture 'p.bmp'", ""),
+    ("import os; os._exit(7)", "the preprocessing process ended with exit status 7 at picture 'p.bmp'", "  the interpreter is '%s'; set SGS_PYTHON to use another\n" % sys.executable),
 ])
 def test_worker_dies(bench, how, said, hint):
-    assert bench.fails_with(how) == "bad.py: the preprocessing process %s at picture 'p.bmp'\n" % said + hint
+    assert bench.fails_with(how) == "bad.py: %s\n" % said + hint
 
 
 def test_script_that_writes_everywhere(bench):
@@ -344,7 +353,8 @@ def test_script_that_writes_everywhere(bench):
                 pass
         return np.zeros((1, 2, 2, 1), np.float32)
     """)
-    assert message.startswith("bad.py: the preprocessing process sent something else than an array for picture 'p.bmp'\n")
+    assert message == ("bad.py: the preprocessing process sent something else than an array for picture 'p.bmp'\n"
+                       "  does the script write to file descriptors it has not opened?\n")
 
 
 def test_interpreter_missing(bench):

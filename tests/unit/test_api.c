@@ -1,0 +1,232 @@
+/* What the functions of sgs.h, and what lies right under them, say of arguments and models that the tools' own checks
+ * keep away, or that only memory would show. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "compile/emit.h"
+#include "compile/plan.h"
+#include "import/sim.h"
+#include "openipu/sgs.h"
+#include "preprocess/preprocess.h"
+
+static char folder[64];
+
+/* A message as a user reads it, of the model at `path` (NULL: none). */
+static void says(sgs_status s, const sgs_diag *d, const char *path, const char *text)
+{
+    char said[4096], want[4096];
+    assert_int_not_equal(s, SGS_OK);
+    sgs_diag_format(d, said, sizeof said);
+    snprintf(want, sizeof want, "error: %s%s%s\n", path ? path : "", path ? ": " : "", text);
+    assert_string_equal(said, want);
+}
+
+/* Graph text as a .sim file in the test's folder. */
+static const char *model(const char *name, const char *text)
+{
+    static char path[128];
+    sgs_graph *g;
+    sgs_diag d = { 0 };
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(sgs_graph_parse(&g, name, (sgs_span){ (const uint8_t *)text, strlen(text) }, &d), SGS_OK);
+    sgs_sim_write(g, path, &d);
+    assert_string_equal(d.text, "");
+    sgs_graph_free(g);
+    return path;
+}
+
+static void nothing_given(void **state)
+{
+    sgs_diag d = { 0 };
+    says(sgs_convert(&(sgs_convert_options){ 0 }, &d), &d, NULL, "expected model_file, input_config and output_file");
+    says(sgs_check(&(sgs_check_options){ 0 }, &d), &d, NULL, "expected model_file");
+    says(sgs_extract(&(sgs_extract_options){ 0 }, &d), &d, NULL, "expected model_file and output_file");
+    says(sgs_calibrate(&(sgs_calibrate_options){ 0 }, NULL, NULL, &d), &d, NULL,
+         "expected a model and an input_config");
+    says(sgs_compile(&(sgs_compile_options){ 0 }, NULL, NULL, &d), &d, NULL, "no model given: --model X_fixed.sim");
+}
+
+static void no_samples(void **state)
+{
+    sgs_diag d = { 0 };
+    sgs_samples *s;
+    says(sgs_samples_open(&s, &(sgs_samples_options){ .images = "" }, 1, true, &d), &d, NULL,
+         "expected a picture, a folder or a list file behind -i, found nothing");
+    says(sgs_samples_open(&s, &(sgs_samples_options){ .images = "/dev/null", .preprocess = "" }, 1, true, &d), &d, NULL,
+         "expected a preprocessing script behind -n, found nothing");
+}
+
+static void after_a_failed_sample(void **state)
+{
+    char script[128];
+    sgs_diag d = { 0 };
+    sgs_samples *s;
+    sgs_array array;
+    bool end;
+    snprintf(script, sizeof script, "%s/bad.py", folder);
+    FILE *f = fopen(script, "w");
+    fputs("def image_preprocess(path, norm=True):\n    return 1 / 0\n", f);
+    fclose(f);
+    const sgs_samples_options o = { .images = "/dev/null", .preprocess = script, .num_process = 1 };
+    assert_int_equal(sgs_samples_open(&s, &o, 1, true, &d), SGS_OK);
+    assert_int_equal(sgs_samples_next(s, &array, &end, &d), SGS_E_SCRIPT);
+    says(sgs_samples_next(s, &array, &end, &d), &d, NULL, "no samples after a failed one");
+    sgs_samples_close(s);
+}
+
+/* ---- plans and images ---- */
+
+static void memory_of_targets(void **state)
+{
+    sgs_diag d = { 0 };
+    sgs_plan_result r;
+    sgs_plan_buffer b[] = { { 1000, 0, 1, 0 }, { 2000, 1, 2, 0 } }, huge[] = { { INT64_MAX / 2, 0, 1, 0 } };
+    says(sgs_plan(b, 2, 64, 3000, &r, &d), &d, NULL, "the arena needs 3072 bytes; the target has 3000");
+    says(sgs_plan(huge, 1, 64, INT64_MAX, &r, &d), &d, NULL, "the activations do not fit into 64-bit sizes");
+}
+
+static const char wide[] = "meta \"sgs.fixed\" \"1\"\n"
+                           "input %0 \"x\" s16[1,20000,20000,1] @{scale=0.1, zero=0}\n"
+                           "%1 \"t\" s16[1,20000,20000,1] @{scale=0.1, zero=0} = clip %0 {lo=0, hi=1}\n"
+                           "%2 \"u\" s16[1,20000,20000,1] @{scale=0.1, zero=0} = round %1\n"
+                           "%3 \"y\" s16[1,1,1,1] @{scale=0.1, zero=0} = reduce_max %2 {axis=[1,2]}\n"
+                           "output %3\n";
+
+static const char both[] = "meta \"sgs.fixed\" \"1\"\n"
+                           "input %0 \"x\" s16[1,16000,16000,1] @{scale=0.1, zero=0}\n"
+                           "input %4 \"z\" s16[1,1000,16000,1] @{scale=0.1, zero=0}\n"
+                           "const %5 \"k\" s16[1,1000,16000,1] @{scale=0.1, zero=0} = splat(3)\n"
+                           "%1 \"t\" s16[1,16000,16000,1] @{scale=0.1, zero=0} = clip %0 {lo=0, hi=1}\n"
+                           "%2 \"u\" s16[1,16000,16000,1] @{scale=0.1, zero=0} = round %1\n"
+                           "%3 \"y\" s16[1,1,1,1] @{scale=0.1, zero=0} = reduce_max %2 {axis=[1,2]}\n"
+                           "%6 \"w\" s16[1,1000,16000,1] @{scale=0.1, zero=0} = add %4, %5\n"
+                           "output %3\n"
+                           "output %6\n";
+
+static void memory_of_a_microcontroller(void **state)
+{
+    sgs_diag d = { 0 };
+    const char *path = model("wide.sim", wide);
+    says(sgs_compile(&(sgs_compile_options){ .model = path, .soc_version = "cortex-m4" }, NULL, NULL, &d), &d, path,
+         "the arena needs 800000000 bytes; the target has 536870912");
+    path = model("both.sim", both);
+    says(sgs_compile(&(sgs_compile_options){ .model = path, .soc_version = "cortex-m4" }, NULL, NULL, &d), &d, path,
+         "image and arena need 544001184 bytes; target cortex-m4 has 536870912");
+}
+
+static void types_of_images(void **state)
+{
+    sgs_diag d = { 0 };
+    sgs_simulator *s;
+    char *written = NULL;
+    const char *path = model(
+        "s64.sim",
+        "meta \"sgs.fixed\" \"1\"\ninput %0 \"x\" s64[4]\n%1 \"y\" s64[2,2] = reshape %0 {dim=[2,2]}\noutput %1\n");
+    says(sgs_compile(&(sgs_compile_options){ .model = path }, NULL, NULL, &d), &d, path,
+         "'x' has type int64, which no input or output of an image has");
+    path =
+        model("s8.sim",
+              "meta \"sgs.fixed\" \"1\"\ninput %0 \"x\" s8[4]\n%1 \"y\" s8[2,2] = reshape %0 {dim=[2,2]}\noutput %1\n");
+    assert_int_equal(sgs_compile(&(sgs_compile_options){ .model = path, .output = folder }, &written, NULL, &d),
+                     SGS_OK);
+    says(sgs_simulator_open(&s, written, &(sgs_simulator_options){ 0 }, &d), &d, written,
+         "'x' has a type that no simulator takes or gives");
+    sgs_free(written);
+}
+
+static void images(void **state)
+{
+    sgs_diag d = { 0 };
+    sgs_buf out = { 0 };
+    sgs_program p = { 0 };
+    sgs_image_io io = { .name = "x", .type = IPU_U8, .rank = 3, .dim = { 70000, 70000, 2 }, .axis = -1 };
+    sgs_image_info one = { .ninput = 1, .io = &io, .provenance = "" },
+                   many = { .ninput = IPU_MAX_IO + 1, .noutput = 2, .provenance = "" };
+    says(sgs_emit_image(&p, &one, &out, &d), &d, NULL, "'x' is larger than the 4 GiB an image can describe");
+    says(sgs_emit_image(&p, &many, &out, &d), &d, NULL,
+         "the model has 65 inputs and 2 outputs; an image takes 64 of each");
+    sgs_buf_free(&out);
+}
+
+/* ---- simulators ---- */
+
+static void cannot_open(const char *text, const char *said)
+{
+    sgs_diag d = { 0 };
+    sgs_simulator *s;
+    const char *path = model("m.sim", text);
+    says(sgs_simulator_open(&s, path, &(sgs_simulator_options){ 0 }, &d), &d, path, said);
+}
+
+static void simulators_that_do_not_open(void **state)
+{
+    cannot_open("input %0 \"x\" s64[4]\n%1 \"y\" s64[4] = clip %0 {hi=inf}\noutput %1\n",
+                "'x' has type int64, which no simulator takes or gives");
+    cannot_open("input %0 \"x\" f32[1,40000,40000]\n%1 \"y\" f32[1,40000,40000] = clip %0 {hi=inf}\noutput %1\n",
+                "the model needs more than 8192 MB for its activations");
+    cannot_open("input %0 \"x\" f32[4]\n%1 \"y\" s16[4] @{scale=0.1, zero=0} = quantize %0\noutput %1\n",
+                "layer 'y': quantize has no float evaluation: this is not a float model");
+}
+
+/* What invoke says of four numbers, the third of which is none. */
+static void fails_on(const char *path, const char *said)
+{
+    static const float x[4] = { 1, 2, NAN, 3 };
+    sgs_diag d = { 0 };
+    sgs_simulator *s;
+    assert_int_equal(sgs_simulator_open(&s, path, &(sgs_simulator_options){ 0 }, &d), SGS_OK);
+    assert_int_equal(sgs_simulator_set_input(s, 0, x, sizeof x, &d), SGS_OK);
+    says(sgs_simulator_invoke(s, &d), &d, path, said);
+    sgs_simulator_close(s);
+}
+
+static void numbers_that_are_none(void **state)
+{
+    char *image = NULL;
+    fails_on(model("m.sim", "input %0 \"x\" f32[4]\n%1 \"y\" f32[4] = clip %0 {hi=inf}\noutput %1\n"),
+             "input 'x' holds NaN or infinity");
+    const char *path = model("m.sim", "meta \"sgs.fixed\" \"1\"\ninput %0 \"x\" f32[4]\n"
+                                      "%1 \"y\" s16[4] @{scale=0.1, zero=0} = quantize %0\noutput %1\n");
+    fails_on(path, "input 'x': element 2 is NaN or infinity");
+    assert_int_equal(sgs_compile(&(sgs_compile_options){ .model = path, .output = folder }, &image, NULL, NULL),
+                     SGS_OK);
+    fails_on(image, "an input holds NaN or infinity");
+    sgs_free(image);
+}
+
+static int make_folder(void **state)
+{
+    strcpy(folder, "/tmp/test_api-XXXXXX");
+    return mkdtemp(folder) ? 0 : -1;
+}
+
+static int remove_folder(void **state)
+{
+    char command[128];
+    snprintf(command, sizeof command, "rm -r %s", folder);
+    return system(command);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_given),
+        cmocka_unit_test(no_samples),
+        cmocka_unit_test(after_a_failed_sample),
+        cmocka_unit_test(memory_of_targets),
+        cmocka_unit_test(memory_of_a_microcontroller),
+        cmocka_unit_test(images),
+        cmocka_unit_test(types_of_images),
+        cmocka_unit_test(simulators_that_do_not_open),
+        cmocka_unit_test(numbers_that_are_none),
+    };
+    return cmocka_run_group_tests(tests, make_folder, remove_folder);
+}
