@@ -54,6 +54,11 @@ typedef struct info {
     sgs_fb_table table;
 } info;
 
+static const char *name_of(reader *r, sgs_fb_table tensor)
+{
+    return sgs_fb_string(&r->f, tensor, 3);
+}
+
 static sgs_status read_info(reader *r, uint32_t i, info *t)
 {
     t->table = sgs_fb_vec_table(&r->f, r->tensors, i);
@@ -62,16 +67,19 @@ static sgs_status read_info(reader *r, uint32_t i, info *t)
     if (r->f.error)
         return damaged(r, "");
     if (type < 0)
-        return sgs_fail(r->d, SGS_E_UNSUPPORTED, "tensor '%s' has an element type that is not supported", sgs_fb_string(&r->f, t->table, 3));
+        return sgs_fail(r->d, SGS_E_UNSUPPORTED, "tensor '%s': TFLite element type %lld is not supported", name_of(r, t->table),
+                        (long long)sgs_fb_int(&r->f, t->table, 1, 1, true, 0));
     if (shape.n > SGS_MAX_RANK)
-        return sgs_fail(r->d, SGS_E_UNSUPPORTED, "tensor '%s' has %u dimensions; at most %d are supported", sgs_fb_string(&r->f, t->table, 3), shape.n, SGS_MAX_RANK);
+        return sgs_fail(r->d, SGS_E_UNSUPPORTED, "tensor '%s' has %u dimensions; at most %d are supported", name_of(r, t->table), shape.n, SGS_MAX_RANK);
     t->type = (sgs_type)type;
     t->rank = (int)shape.n;
     t->count = 1;
     for (uint32_t k = 0; k < shape.n; k++) {
         t->dim[k] = sgs_fb_vec_int(&r->f, shape, k, 4);
+        if (t->dim[k] < 0)
+            return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: tensor '%s': dimension %u cannot be %lld", name_of(r, t->table), k, (long long)t->dim[k]);
         if (!sgs_mul64(t->count, t->dim[k], &t->count) || t->count > SGS_MAX_ELEMENTS)
-            return damaged(r, "a tensor with an impossible shape");
+            return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: tensor '%s' has more than 2^40 elements", name_of(r, t->table));
     }
     return SGS_OK;
 }
@@ -83,16 +91,19 @@ static sgs_status buffer_bytes(reader *r, const info *t, sgs_span *out)
     *out = (sgs_span){ 0 };
     if (index == 0 || r->buffers.n == 0)
         return SGS_OK;
-    sgs_fb_table b = index < r->buffers.n ? sgs_fb_vec_table(&r->f, r->buffers, (uint32_t)index) : (sgs_fb_table){ 0 };
+    if (index >= r->buffers.n)
+        return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: tensor '%s' is in buffer %lld, the file has %u", name_of(r, t->table), (long long)index, r->buffers.n);
+    sgs_fb_table b = sgs_fb_vec_table(&r->f, r->buffers, (uint32_t)index);
     sgs_fb_vector data = sgs_fb_vec(&r->f, b, 0, 1);
     uint64_t offset = (uint64_t)sgs_fb_int(&r->f, b, 1, 8, false, 0), size = (uint64_t)sgs_fb_int(&r->f, b, 2, 8, false, 0);
-    if (r->f.error || !b.pos)
-        return damaged(r, "a tensor whose buffer does not exist");
+    if (r->f.error)
+        return damaged(r, "");
     if (data.n)
         *out = (sgs_span){ r->f.data.p + data.pos, data.n };
     else if (offset > 1 || size > 1) {
         if (offset > r->f.data.n || size > r->f.data.n - offset)
-            return damaged(r, "a buffer outside the file");
+            return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: tensor '%s' takes %llu bytes at byte %llu, the file has %zu", name_of(r, t->table),
+                            (unsigned long long)size, (unsigned long long)offset, r->f.data.n);
         *out = (sgs_span){ r->f.data.p + offset, (size_t)size };
     }
     return SGS_OK;
@@ -107,15 +118,20 @@ static sgs_status read_quant(reader *r, const info *t, sgs_value *v)
         return damaged(r, "");
     if (!scale.n)
         return SGS_OK;
-    if (scale.n > 1 && (axis < 0 || axis >= t->rank || t->dim[axis] != scale.n))
-        return damaged(r, "as many scales as the quantized dimension has are needed");
+    if (scale.n > 1 && (axis < 0 || axis >= t->rank))
+        return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: tensor '%s' has scales along axis %lld of %d dimensions", name_of(r, t->table), (long long)axis, t->rank);
+    if (scale.n > 1 && t->dim[axis] != scale.n)
+        return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: tensor '%s': expected %lld scales along axis %lld, found %u", name_of(r, t->table),
+                        (long long)t->dim[axis], (long long)axis, scale.n);
     SGS_TRY(spend(r, (uint64_t)scale.n + lo.n, 8));
     sgs_quant *out = sgs_quant_new(r->g, scale.n > 1 ? (int)axis : -1, (int)scale.n);
     for (uint32_t i = 0; i < scale.n; i++) {
         out->scale[i] = sgs_fb_vec_float(&r->f, scale, i);
         int64_t z = i < zero.n ? sgs_fb_vec_int(&r->f, zero, i, 8) : 0;
-        if (!isfinite(out->scale[i]) || out->scale[i] <= 0 || z < INT32_MIN || z > INT32_MAX)
-            return damaged(r, "a scale that is no positive number, or a zero point out of range");
+        if (!isfinite(out->scale[i]) || out->scale[i] <= 0)
+            return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: tensor '%s': scales must be finite and above 0, found %g", name_of(r, t->table), (double)out->scale[i]);
+        if (z < INT32_MIN || z > INT32_MAX)
+            return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: tensor '%s': the zero point %lld does not fit 32 bits", name_of(r, t->table), (long long)z);
         out->zero[i] = (int32_t)z;
     }
     if (lo.n && lo.n == hi.n) {
@@ -136,8 +152,7 @@ static sgs_status read_constant(reader *r, uint32_t i, const info *t, sgs_span b
     int64_t need = t->count * sgs_type_bytes(t->type);
     const void *data = bytes.p ? bytes.p : (const uint8_t *)""; /* no elements, yet a constant */
     if ((int64_t)bytes.n < need)
-        return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: tensor '%s' needs %lld bytes, its buffer has %zu", sgs_fb_string(&r->f, t->table, 3), (long long)need,
-                        bytes.n);
+        return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: tensor '%s' needs %lld bytes, its buffer has %zu", name_of(r, t->table), (long long)need, bytes.n);
     if ((uintptr_t)data % 8 && need) {
         void *copy = sgs_try_alloc(r->g->arena, (size_t)need);
         if (!copy)
@@ -163,7 +178,7 @@ static sgs_status read_tensors(reader *r)
             r->stand[i] = sgs_names_stand(&r->names);
         SGS_TRY(read_info(r, i, &t));
         SGS_TRY(buffer_bytes(r, &t, &bytes));
-        sgs_fb_string(&r->f, t.table, 3); /* its name, looked at later */
+        name_of(r, t.table); /* looked at later */
         if (r->f.error)
             return damaged(r, "");
         if (bytes.n || (r->im.as_is && t.count == 0 && sgs_fb_int(&r->f, t.table, 2, 4, false, 0)))
@@ -172,18 +187,27 @@ static sgs_status read_tensors(reader *r)
     return SGS_OK;
 }
 
+/* Tensor k of the file as input or output i of the graph. */
+static sgs_status check_tensor(reader *r, const char *what, uint32_t i, int64_t k)
+{
+    if (k >= 0 && k < r->tensors.n)
+        return SGS_OK;
+    return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: %s %u is tensor %lld, the file has %u", what, i, (long long)k, r->tensors.n);
+}
+
 static sgs_status read_inputs(reader *r)
 {
     sgs_fb_vector in = sgs_fb_vec(&r->f, r->subgraph, 1, 4);
     if (in.n > IPU_MAX_IO)
-        return damaged(r, "too many inputs");
+        return sgs_fail(r->d, SGS_E_UNSUPPORTED, "the file has %u inputs; at most %d are supported", in.n, IPU_MAX_IO);
     r->g->in = SGS_NEW_N(r->g->arena, sgs_value *, in.n + 1);
     for (uint32_t i = 0; i < in.n; i++) {
         int64_t k = sgs_fb_vec_int(&r->f, in, i, 4);
         info t;
-        if (k < 0 || k >= r->tensors.n || sgs_map_get(&r->im.values, r->key[k]))
-            return damaged(r, "an input that is no tensor, or given twice");
+        SGS_TRY(check_tensor(r, "input", i, k));
         SGS_TRY(read_info(r, (uint32_t)k, &t));
+        if (sgs_map_get(&r->im.values, r->key[k]))
+            return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: input %u: tensor '%s' is a constant or an input already", i, name_of(r, t.table));
         sgs_value *v = sgs_value_new(r->g, t.type, t.rank, t.dim);
         SGS_TRY(read_quant(r, &t, v));
         sgs_map_set(&r->im.values, r->key[k], v);
@@ -225,7 +249,7 @@ static sgs_status read_names_of(reader *r, sgs_fb_table t, int slot, int *n, con
     for (uint32_t i = 0; i < v.n; i++) {
         int64_t k = sgs_fb_vec_int(&r->f, v, i, 4);
         if (k < -1 || k >= (int64_t)r->tensors.n)
-            return damaged(r, "an operator with a tensor that does not exist");
+            return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: an operator refers to tensor %lld, the file has %u", (long long)k, r->tensors.n);
         list[i] = k < 0 || (r->stand && r->stand[k]) ? "" : r->key[k];
         if (k < 0 || !r->stand || r->stand[k] != SGS_STAND_CUT)
             *n = (int)i + 1;
@@ -267,14 +291,13 @@ static sgs_status settle(reader *r, uint32_t i, sgs_value *v)
     bool same = v->rank == t.rank && !memcmp(v->dim, t.dim, (size_t)t.rank * sizeof *t.dim);
     if (!same) {
         char a[128], b[128];
-        return sgs_fail(r->d, SGS_E_FORMAT, "tensor '%s' is declared %s; its operator gives %s", sgs_fb_string(&r->f, t.table, 3), sgs_dims_text(a, sizeof a, t.rank, t.dim),
+        return sgs_fail(r->d, SGS_E_FORMAT, "tensor '%s' is declared %s; its operator gives %s", name_of(r, t.table), sgs_dims_text(a, sizeof a, t.rank, t.dim),
                         sgs_dims_text(b, sizeof b, v->rank, v->dim));
     }
     if (v->data)
         return SGS_OK;
     if (v->type != t.type && (v->type == SGS_F32 || t.type == SGS_F32))
-        return sgs_fail(r->d, SGS_E_FORMAT, "tensor '%s' is declared %s; its operator gives %s", sgs_fb_string(&r->f, t.table, 3), sgs_type_word(t.type),
-                        sgs_type_word(v->type));
+        return sgs_fail(r->d, SGS_E_FORMAT, "tensor '%s' is declared %s; its operator gives %s", name_of(r, t.table), sgs_type_word(t.type), sgs_type_word(v->type));
     v->type = t.type;
     return read_quant(r, &t, v);
 }
@@ -283,27 +306,30 @@ static sgs_status read_operator(reader *r, uint32_t i, sgs_value **made)
 {
     sgs_fb_table t = sgs_fb_vec_table(&r->f, r->operators, i);
     int64_t index = sgs_fb_int(&r->f, t, 0, 4, false, 0);
-    sgs_fb_table code = index < r->codes.n ? sgs_fb_vec_table(&r->f, r->codes, (uint32_t)index) : (sgs_fb_table){ 0 };
-    if (r->f.error || !code.pos)
-        return damaged(r, "an operator without a code");
+    if (index >= r->codes.n && !r->f.error)
+        return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: an operator has code %lld, the file has %u", (long long)index, r->codes.n);
+    sgs_fb_table code = sgs_fb_vec_table(&r->f, r->codes, (uint32_t)index);
+    if (r->f.error)
+        return damaged(r, "");
     int64_t old = sgs_fb_int(&r->f, code, 0, 1, true, 0), builtin = sgs_fb_int(&r->f, code, 3, 4, true, 0);
     builtin = builtin > old ? builtin : old;
     const sgs_tfl_schema *schema = builtin == 32 ? NULL : sgs_tfl_by_code((int)builtin);
     sgs_source_node s = { .domain = "", .name = "", .opset = 1 };
     SGS_TRY(read_names_of(r, t, 1, &s.nin, &s.in));
     SGS_TRY(read_names_of(r, t, 2, &s.nout, &s.out));
-    if (builtin != 32 && !schema)
+    sgs_from_fn fn = schema ? find_reader(schema->name) : NULL;
+    if (builtin != 32 && !fn)
         return sgs_fail(r->d, SGS_E_UNSUPPORTED, "TFLite operator %lld is not supported", (long long)builtin);
     s.op = schema ? schema->name : sgs_format(r->g->arena, "custom:%s", sgs_fb_string(&r->f, code, 1));
     if (schema)
         read_options(r, t, schema, &s);
-    sgs_from_fn fn = schema ? find_reader(s.op) : NULL;
-    if (schema && !fn)
-        return sgs_fail(r->d, SGS_E_UNSUPPORTED, "TFLite operator %s is not supported", s.op);
-    if (s.nout != 1 || !s.out[0][0] || sgs_map_get(&r->im.values, s.out[0]))
-        return damaged(r, "an operator must make one tensor that nothing else makes");
-    SGS_TRY(schema ? fn(&r->im, &s, r->d) : read_own(r, &s, t));
+    if (s.nout != 1 || !s.out[0][0])
+        return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: expected one output, found %d", s.nout == 1 ? 0 : s.nout);
     const uint32_t out = (uint32_t)strtoul(s.out[0] + 1, NULL, 10);
+    if (sgs_map_get(&r->im.values, s.out[0]))
+        return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: tensor '%s' is an input, a constant or made already",
+                        name_of(r, sgs_fb_vec_table(&r->f, r->tensors, out)));
+    SGS_TRY(schema ? fn(&r->im, &s, r->d) : read_own(r, &s, t));
     *made = sgs_map_get(&r->im.values, s.out[0]);
     return settle(r, out, *made);
 }
@@ -313,7 +339,7 @@ static const char *output_name(reader *r, uint32_t i)
 {
     sgs_fb_vector out = sgs_fb_vec(&r->f, sgs_fb_vec_table(&r->f, r->operators, i), 2, 4);
     const int64_t k = out.n ? sgs_fb_vec_int(&r->f, out, 0, 4) : -1;
-    return k < 0 || k >= (int64_t)r->tensors.n ? "" : sgs_fb_string(&r->f, sgs_fb_vec_table(&r->f, r->tensors, (uint32_t)k), 3);
+    return k < 0 || k >= (int64_t)r->tensors.n ? "" : name_of(r, sgs_fb_vec_table(&r->f, r->tensors, (uint32_t)k));
 }
 
 /* Several operators that our writer made of one node become that node again: im.joined tells their readers. */
@@ -340,14 +366,18 @@ static sgs_status read_operators(reader *r)
 static sgs_status read_outputs(reader *r)
 {
     sgs_fb_vector out = sgs_fb_vec(&r->f, r->subgraph, 2, 4);
-    if (out.n > IPU_MAX_IO || !out.n)
-        return damaged(r, "no outputs, or too many");
+    if (!out.n)
+        return damaged(r, "it has no outputs");
+    if (out.n > IPU_MAX_IO)
+        return sgs_fail(r->d, SGS_E_UNSUPPORTED, "the file has %u outputs; at most %d are supported", out.n, IPU_MAX_IO);
     r->g->out = SGS_NEW_N(r->g->arena, sgs_value *, out.n + 1);
     for (uint32_t i = 0; i < out.n; i++) {
         int64_t k = sgs_fb_vec_int(&r->f, out, i, 4);
-        sgs_value *v = k >= 0 && k < r->tensors.n ? sgs_map_get(&r->im.values, r->key[k]) : NULL;
+        SGS_TRY(check_tensor(r, "output", i, k));
+        sgs_value *v = sgs_map_get(&r->im.values, r->key[k]);
         if (!v)
-            return damaged(r, "an output that nothing makes");
+            return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: output %u: nothing makes tensor '%s'", i,
+                            name_of(r, sgs_fb_vec_table(&r->f, r->tensors, (uint32_t)k)));
         r->g->out[r->g->nout++] = v;
     }
     return SGS_OK;
@@ -391,9 +421,9 @@ static sgs_status read_names(reader *r)
         if (own)
             sgs_names_value(&r->names, r->g, v);
         else if (v)
-            sgs_value_name(r->g, v, sgs_fb_string(&r->f, sgs_fb_vec_table(&r->f, r->tensors, i), 3));
+            sgs_value_name(r->g, v, name_of(r, sgs_fb_vec_table(&r->f, r->tensors, i)));
     }
-    return own && (!r->names.ok || r->names.left.n) ? damaged(r, "its list of names") : SGS_OK;
+    return own && (!r->names.ok || r->names.left.n) ? damaged(r, "its list of names does not fit its tensors and operators") : SGS_OK;
 }
 
 /* ---- entry ------------------------------------------------------------------------------------------------------------------------------------ */
@@ -412,8 +442,10 @@ static sgs_status read_model(reader *r)
     sgs_fb_vector graphs = sgs_fb_vec(&r->f, root, 2, 4);
     r->codes = sgs_fb_vec(&r->f, root, 1, 4);
     r->buffers = sgs_fb_vec(&r->f, root, 4, 4);
-    if (r->f.error || version != 3 || graphs.n < 1)
-        return damaged(r, "no subgraph, or a schema version other than 3");
+    if (!r->f.error && version != 3)
+        return sgs_fail(r->d, SGS_E_UNSUPPORTED, "expected version 3 of the TFLite schema, found %lld", (long long)version);
+    if (r->f.error || graphs.n < 1)
+        return damaged(r, "it has no subgraph");
     if (graphs.n > 1)
         return sgs_fail(r->d, SGS_E_UNSUPPORTED, "the file has %u subgraphs; one is supported", graphs.n);
     r->subgraph = sgs_fb_vec_table(&r->f, graphs, 0);

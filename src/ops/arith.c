@@ -327,11 +327,8 @@ static sgs_status emit_two(sgs_import *im, const sgs_source_node *s, const sgs_o
 
 sgs_status sgs_from_tflite_arith(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
-    int64_t act = 0;
     const struct arith *a = table;
-    SGS_TRY(sgs_src_int(s, "fused_activation_function", &act, d));
-    if (act)
-        return sgs_src_fail(im, s, d, "a fused activation is not supported here");
+    SGS_TRY(sgs_tfl_no_act(im, s, d));
     while (strcmp(a->tflite, s->op))
         a++;
     return emit_two(im, s, a->op, d);

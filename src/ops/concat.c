@@ -85,10 +85,7 @@ static sgs_status concat_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_dia
 
 static sgs_status concat_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
-    int64_t act = 0;
-    SGS_TRY(sgs_src_int(s, "fused_activation_function", &act, d));
-    if (act)
-        return sgs_src_fail(im, s, d, "a fused activation is not supported here");
+    SGS_TRY(sgs_tfl_no_act(im, s, d));
     return from_onnx_concat(im, s, d);
 }
 

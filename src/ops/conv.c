@@ -150,12 +150,9 @@ static sgs_status conv_from_tflite(sgs_import *im, const sgs_source_node *s, sgs
 {
     sgs_value *in[3] = { NULL, NULL, sgs_src_opt(im, s, 2) }, *y;
     sgs_conv_attr a = { .groups = 1 };
-    int64_t act = 0;
     SGS_TRY(sgs_src_in(im, s, 0, &in[0], d));
     SGS_TRY(sgs_src_in(im, s, 1, &in[1], d));
-    SGS_TRY(sgs_src_int(s, "fused_activation_function", &act, d));
-    if (in[0]->rank != 4 || in[1]->rank != 4 || !sgs_tfl_act_read(act, &a))
-        return sgs_src_fail(im, s, d, "expected operands of 4 dimensions and an activation of NONE, RELU, RELU6 or RELU_N1_TO_1");
+    SGS_TRY(sgs_tfl_read_conv(im, s, in[0], in[1], &a, d));
     sgs_tfl_window w = { .kernel = { in[1]->dim[1], in[1]->dim[2] } };
     SGS_TRY(sgs_tfl_read_window(s, in[0], &w, d));
     if (!w.same)

@@ -315,16 +315,15 @@ static sgs_status deconv_from_tflite(sgs_import *im, const sgs_source_node *s, s
 {
     sgs_value *size, *in[3] = { NULL, NULL, sgs_src_opt(im, s, 3) }, *y;
     sgs_deconv_attr a = { .conv = { .groups = 1 } };
-    int64_t act = 0, dim[4];
+    int64_t dim[4];
     int count = 0;
     SGS_TRY(sgs_src_in(im, s, 0, &size, d));
     SGS_TRY(sgs_src_in(im, s, 1, &in[1], d));
     SGS_TRY(sgs_src_in(im, s, 2, &in[0], d));
-    SGS_TRY(sgs_src_int(s, "fused_activation_function", &act, d));
     SGS_TRY(sgs_src_const_ints(s, size, dim, 4, &count, d));
-    if (count != 4 || in[0]->rank != 4 || in[1]->rank != 4 || !sgs_tfl_act_read(act, &a.conv))
-        return sgs_src_fail(im, s, d,
-                            "expected operands of 4 dimensions and an activation of NONE, RELU, RELU6 or RELU_N1_TO_1");
+    if (count != 4)
+        return sgs_src_fail(im, s, d, "expected a result's shape of 4 numbers, found %d", count);
+    SGS_TRY(sgs_tfl_read_conv(im, s, in[0], in[1], &a.conv, d));
     sgs_tfl_window win = { .kernel = { in[1]->dim[1], in[1]->dim[2] } };
     SGS_TRY(sgs_tfl_read_window(s, in[0], &win, d));
     memcpy(a.conv.stride, win.stride, sizeof win.stride);

@@ -49,14 +49,18 @@ static sgs_status fc_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_d
 {
     sgs_value *in[3] = { NULL, NULL, sgs_src_opt(im, s, 2) }, *y;
     sgs_conv_attr a = { 0 };
-    int64_t act = 0, keep = 0, format = 0;
+    int64_t keep = 0, format = 0;
+    char shape[128];
     SGS_TRY(sgs_src_in(im, s, 0, &in[0], d));
     SGS_TRY(sgs_src_in(im, s, 1, &in[1], d));
-    SGS_TRY(sgs_src_int(s, "fused_activation_function", &act, d));
     SGS_TRY(sgs_src_int(s, "keep_num_dims", &keep, d));
     SGS_TRY(sgs_src_int(s, "weights_format", &format, d));
-    if (in[1]->rank != 2 || in[1]->dim[1] < 1 || format || !sgs_tfl_act_read(act, &a))
-        return sgs_src_fail(im, s, d, "expected weights of 2 dimensions in plain order and an activation of NONE, RELU, RELU6 or RELU_N1_TO_1");
+    if (in[1]->rank != 2 || in[1]->dim[1] < 1)
+        return sgs_src_fail(im, s, d, "expected weights of 2 dimensions and at least one input, found shape %s",
+                            sgs_dims_text(shape, sizeof shape, in[1]->rank, in[1]->dim));
+    if (format)
+        return sgs_src_refuse(im, s, d, "expected weights in plain order, found weights_format %lld", (long long)format);
+    SGS_TRY(sgs_tfl_read_act(im, s, &a, d));
     if (!keep && in[0]->rank != 2) {
         const sgs_shape_attr rows = { .n = 2, .dim = { sgs_value_count(in[0]) / in[1]->dim[1], in[1]->dim[1] } };
         SGS_TRY(sgs_emit(im, s, &sgs_op_reshape, 1, in, &rows, &in[0], d));

@@ -155,7 +155,7 @@ static sgs_status gather_from_tflite(sgs_import *im, const sgs_source_node *s, s
     SGS_TRY(sgs_src_int(s, "axis", &a.axis, d));
     SGS_TRY(sgs_src_int(s, "batch_dims", &batch, d));
     if (batch)
-        return sgs_src_fail(im, s, d, "batch_dims are not supported here");
+        return sgs_src_refuse(im, s, d, "expected batch_dims 0, found %lld", (long long)batch);
     SGS_TRY(sgs_src_axis(im, s, &a.axis, in[0]->rank, d));
     SGS_TRY(sgs_emit(im, s, &sgs_op_gather, 2, in, &a, &y, d));
     return sgs_src_out(im, s, 0, y, d);

@@ -317,8 +317,10 @@ static sgs_status pad_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
     SGS_TRY(sgs_src_in(im, s, 1, &p, d));
     const sgs_value *value = sgs_src_opt(im, s, 2);
+    char shape[128];
     if (!p->data || p->type != SGS_S32 || p->rank != 2 || p->dim[0] != x->rank || p->dim[1] != 2)
-        return sgs_src_fail(im, s, d, "expected constant paddings [%d,2] of int32", x->rank);
+        return sgs_src_fail(im, s, d, "expected constant paddings of int32 and shape [%d,2], found %s of %s and shape %s", x->rank, p->data ? "constants" : "variables",
+                            sgs_type_word(p->type), sgs_dims_text(shape, sizeof shape, p->rank, p->dim));
     if (value && !number(value, &a.value))
         return sgs_src_fail(im, s, d, "the padding value: expected one constant number");
     if (!strcmp(s->op, "MIRROR_PAD")) {

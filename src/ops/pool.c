@@ -203,11 +203,8 @@ static sgs_status pool_from_tflite(sgs_import *im, const sgs_source_node *s, con
     sgs_value *x, *y;
     sgs_pool_attr a = { 0 };
     sgs_tfl_window w = { .kernel = { 0 } };
-    int64_t act = 0;
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
-    SGS_TRY(sgs_src_int(s, "fused_activation_function", &act, d));
-    if (act)
-        return sgs_src_fail(im, s, d, "a fused activation is not supported here");
+    SGS_TRY(sgs_tfl_no_act(im, s, d));
     SGS_TRY(sgs_tfl_read_window(s, x, &w, d));
     bool max = op == &sgs_op_maxpool;
     if (!w.same && sgs_tfl_take_pad(im, &x, w.pad, max ? x->type == SGS_U8 ? 0.0f : x->type == SGS_S16 ? (float)INT16_MIN : -FLT_MAX : 0.0f))

@@ -535,8 +535,10 @@ static sgs_status resize_from_tflite(sgs_import *im, const sgs_source_node *s, c
     SGS_TRY(sgs_src_const_ints(s, size, a.size, 2, &n, d));
     SGS_TRY(sgs_src_int(s, "align_corners", &align, d));
     SGS_TRY(sgs_src_int(s, "half_pixel_centers", &half, d));
-    if (n != 2 || (align && half))
-        return sgs_src_fail(im, s, d, "expected height and width, and not both align_corners and half_pixel_centers");
+    if (n != 2)
+        return sgs_src_fail(im, s, d, "expected height and width of the result, found %d number%s", n, n == 1 ? "" : "s");
+    if (align && half)
+        return sgs_src_fail(im, s, d, "expected at most one of align_corners and half_pixel_centers, found both");
     a.coord = align ? SGS_COORD_ALIGN_CORNERS : half ? SGS_COORD_HALF_PIXEL : SGS_COORD_ASYMMETRIC;
     if (op == &sgs_op_resize_nearest)
         a.round = align || half ? SGS_ROUND_PREFER_CEIL : SGS_ROUND_FLOOR;

@@ -251,7 +251,8 @@ static sgs_status strided_from_tflite(sgs_import *im, const sgs_source_node *s, 
     for (int i = 0; i < 5; i++)
         SGS_TRY(sgs_src_int(s, masks[i], &mask[i], d));
     if (mask[2] || mask[3] || mask[4])
-        return sgs_src_fail(im, s, d, "ellipsis, new axes and shrunk axes are not supported here");
+        return sgs_src_refuse(im, s, d, "expected no ellipsis, new axes or shrunk axes, found masks %lld, %lld and %lld", (long long)mask[2],
+                              (long long)mask[3], (long long)mask[4]);
     for (int i = 0; i < x->rank; i++) {
         if (step[i] == 0)
             return sgs_src_fail(im, s, d, "step must not be 0");

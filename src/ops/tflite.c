@@ -111,17 +111,39 @@ int sgs_tfl_act(const sgs_conv_attr *a)
     }
 }
 
-bool sgs_tfl_act_read(int64_t tfl, sgs_conv_attr *a)
+static const char *act_word(sgs_import *im, int64_t tfl)
+{
+    static const char *const words[] = { "NONE", "RELU", "RELU_N1_TO_1", "RELU6", "TANH", "SIGN_BIT" };
+    return tfl >= 0 && tfl < (int64_t)(sizeof words / sizeof *words) ? words[tfl] : sgs_format(im->g->arena, "%lld", (long long)tfl);
+}
+
+sgs_status sgs_tfl_read_act(sgs_import *im, const sgs_source_node *s, sgs_conv_attr *a, sgs_diag *d)
 {
     static const sgs_act acts[] = { SGS_ACT_NONE, SGS_ACT_RELU, SGS_ACT_CLIP, SGS_ACT_RELU6 };
+    int64_t tfl = SGS_TFL_ACT_NONE;
+    SGS_TRY(sgs_src_int(s, "fused_activation_function", &tfl, d));
     if (tfl < 0 || tfl > SGS_TFL_ACT_RELU6)
-        return false;
+        return sgs_src_refuse(im, s, d, "expected a fused activation of NONE, RELU, RELU6 or RELU_N1_TO_1, found %s", act_word(im, tfl));
     a->act = acts[tfl];
     if (tfl == SGS_TFL_ACT_RELU_N1_TO_1) {
         a->lo = -1.0f;
         a->hi = 1.0f;
     }
-    return true;
+    return SGS_OK;
+}
+
+sgs_status sgs_tfl_no_act(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    int64_t tfl = SGS_TFL_ACT_NONE;
+    SGS_TRY(sgs_src_int(s, "fused_activation_function", &tfl, d));
+    return tfl == SGS_TFL_ACT_NONE ? SGS_OK : sgs_src_refuse(im, s, d, "expected no fused activation, found %s", act_word(im, tfl));
+}
+
+sgs_status sgs_tfl_read_conv(sgs_import *im, const sgs_source_node *s, const sgs_value *x, const sgs_value *w, sgs_conv_attr *a, sgs_diag *d)
+{
+    if (x->rank != 4 || w->rank != 4)
+        return sgs_src_fail(im, s, d, "expected an input and weights of 4 dimensions, found %d and %d", x->rank, w->rank);
+    return sgs_tfl_read_act(im, s, a, d);
 }
 
 void sgs_tfl_same(int64_t in, int64_t kernel, int64_t stride, int64_t dilation, int64_t *before, int64_t *after)

@@ -42,8 +42,12 @@ bool sgs_tfl_is(float a, float b);
 bool sgs_tfl_fits(const int64_t *v, int n);
 /* fused_activation_function for an sgs_act, or -1 when the schema has none for it. */
 int sgs_tfl_act(const sgs_conv_attr *a);
-/* Back: false for an activation that is not supported (TANH, SIGN_BIT). */
-bool sgs_tfl_act_read(int64_t tfl, sgs_conv_attr *a);
+/* Back, from the operator's options; others (TANH, SIGN_BIT) are an error. */
+sgs_status sgs_tfl_read_act(sgs_import *im, const sgs_source_node *s, sgs_conv_attr *a, sgs_diag *d);
+/* For operators that take none. */
+sgs_status sgs_tfl_no_act(sgs_import *im, const sgs_source_node *s, sgs_diag *d);
+/* Checks the ranks of a convolution's operands and reads its activation. */
+sgs_status sgs_tfl_read_conv(sgs_import *im, const sgs_source_node *s, const sgs_value *x, const sgs_value *w, sgs_conv_attr *a, sgs_diag *d);
 /* SAME's padding of one axis. */
 void sgs_tfl_same(int64_t in, int64_t kernel, int64_t stride, int64_t dilation, int64_t *before, int64_t *after);
 /* Emits x padded (PAD, or PADV2 with `value`) into a temp when pad is not what `padding` (out) says; returns the tensor to read. */
