@@ -112,7 +112,7 @@ static sgs_status make_input(sgs_onnx *o, const sgs_onnx_info *in, const shape *
     int64_t dim[SGS_MAX_RANK], count = 1;
     bool differ = s->rank == 4 && l.own_nchw != l.nchw;
     if (in->type < 0) {
-        sgs_fail(d, SGS_E_UNSUPPORTED, "input '%s' has an element type that is not supported", in->name);
+        sgs_fail(d, SGS_E_UNSUPPORTED, "input '%s' has data type %lld (%s), which is not supported", in->name, (long long)in->data_type, sgs_src_data_type(in->data_type));
         return sgs_fail_at(d, o->file, 0, NULL);
     }
     for (int i = 0; i < s->rank; i++) {
@@ -276,21 +276,35 @@ static sgs_status plan_inputs(sgs_onnx *o, plan *p, sgs_diag *d)
     return SGS_OK;
 }
 
+static const char *input_name(const sgs_onnx *o, const plan *p, int i)
+{
+    return o->opt->ninput ? o->opt->input_name[i] : p->input[i]->name;
+}
+
+static sgs_status check_inputs(sgs_onnx *o, const plan *p, sgs_diag *d)
+{
+    for (int i = 0; i < p->ninput; i++) {
+        const char *name = input_name(o, p, i);
+        if (p->input[i])
+            continue;
+        if (!made_inside(o, name))
+            return unknown_name(o, false, name, d);
+        sgs_fail(d, SGS_E_CONFIG, "input '%s' lies inside the model, behind nodes that cannot be taken, and the file gives no shape for it", name);
+        at_names(o, false, d);
+        sgs_hint(d, "store shapes in the model first: onnx.shape_inference.infer_shapes");
+        return SGS_E_CONFIG;
+    }
+    return SGS_OK;
+}
+
 static sgs_status make_inputs(sgs_onnx *o, plan *p, sgs_map *stop, sgs_diag *d)
 {
     sgs_graph *g = o->im.g;
     shape *s = SGS_NEW_N(o->a, shape, p->ninput + 1);
+    SGS_TRY(check_inputs(o, p, d));
     g->in = SGS_NEW_N(o->a, sgs_value *, p->ninput + o->nin + 1);
     for (int i = 0; i < p->ninput; i++) {
-        const char *name = o->opt->ninput ? o->opt->input_name[i] : p->input[i]->name;
-        if (!p->input[i] && !made_inside(o, name))
-            return unknown_name(o, false, name, d);
-        if (!p->input[i]) {
-            sgs_fail(d, SGS_E_CONFIG, "input '%s' lies inside the model, behind nodes that cannot be taken, and the file gives no shape for it", name);
-            at_names(o, false, d);
-            sgs_hint(d, "store shapes in the model first: onnx.shape_inference.infer_shapes");
-            return SGS_E_CONFIG;
-        }
+        const char *name = p->input[i]->name;
         SGS_TRY(static_shape(o, p->input[i], p->given[i], &s[i], d));
         if (o->opt->ninput && o->opt->input_channels && find_info(o->in, o->nin, name))
             find_layout(o, name, &s[i], o->opt->input_channels[i]);
@@ -545,14 +559,13 @@ static sgs_status import(sgs_onnx *o, sgs_span model, sgs_onnx_survey *look, sgs
     SGS_TRY(plan_inputs(o, &p, d));
     SGS_TRY(plan_outputs(o, &p, d));
     for (int i = 0; i < p.ninput; i++)
-        if (p.input[i])
-            sgs_map_set(&stop, p.input[i]->name, o);
+        sgs_map_set(&stop, input_name(o, &p, i), o);
     SGS_TRY(sgs_onnx_sort(o, &stop, p.output, p.noutput, &order, d));
     if (look)
         return survey(o, &order, &p, &stop, look, d);
     const char **names = sgs_alloc_n(o->a, (size_t)p.ninput + 1, sizeof *names);
     for (int i = 0; i < p.ninput; i++)
-        names[i] = p.input[i] ? p.input[i]->name : o->opt->input_name[i];
+        names[i] = input_name(o, &p, i);
     SGS_TRY(sgs_onnx_supported(o, &order, &(sgs_onnx_ends){ names, p.ninput, p.output, p.noutput }, d));
     SGS_TRY(make_inputs(o, &p, &stop, d));
     SGS_TRY(build_nodes(o, &order, d));

@@ -6,6 +6,7 @@
 typedef struct sgs_onnx_info {   /* ValueInfoProto of an input or output */
     const char *name;
     int type;                    /* sgs_type, or -1: unknown or not supported */
+    int64_t data_type;           /* the file's own number of it */
     const sgs_type *narrow;      /* what the file says where the graph has a wider type, else NULL */
     int rank;                    /* -1: not given */
     int64_t dim[SGS_MAX_RANK];   /* -1: symbolic */

@@ -185,6 +185,7 @@ static sgs_status tensor_type_field(sgs_onnx *o, void *into, const sgs_field *f,
     sgs_onnx_info *v = into;
     if (f->number == TENSOR_TYPE_ELEM) {
         SGS_TRY(sgs_proto_want(f, SGS_WIRE_VARINT, "elem_type", d));
+        v->data_type = (int64_t)f->value;
         v->type = f->value < sizeof types ? types[f->value] : -1;
         v->narrow = sgs_onnx_narrow((int64_t)f->value);
     } else if (f->number == TENSOR_TYPE_SHAPE) {

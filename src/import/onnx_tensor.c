@@ -6,6 +6,7 @@
 
 #include "import/onnx_read.h"
 #include "import/onnx_schema.h"
+#include "ops/util.h"
 
 typedef struct tensor {
     sgs_onnx *o;
@@ -217,12 +218,14 @@ static void convert_one(const tensor *t, void *out, int64_t i)
 
 static sgs_status element_count(const tensor *t, int64_t *count, sgs_diag *d)
 {
+    char text[192];
     *count = 1;
     if (t->dims.n > SGS_MAX_RANK)
         return sgs_fail(d, SGS_E_UNSUPPORTED, "at most %d dimensions are supported, found %lld", SGS_MAX_RANK, (long long)t->dims.n);
     for (int64_t i = 0; i < t->dims.n; i++)
         if (!sgs_mul64(*count, t->dims.v[i], count) || *count > SGS_MAX_ELEMENTS)
-            return sgs_fail(d, SGS_E_FORMAT, "impossible dimensions: sizes must be 0 or more and their product below 2^40");
+            return sgs_fail(d, SGS_E_FORMAT, "impossible dimensions %s: sizes must be 0 or more and their product at most 2^40",
+                            sgs_dims_text(text, sizeof text, (int)t->dims.n, t->dims.v));
     return SGS_OK;
 }
 
@@ -242,7 +245,7 @@ static sgs_status make(tensor *t, sgs_value **out, sgs_diag *d)
     int64_t count;
     int type = target_type(t->type);
     if (type < 0 || t->strings)
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "tensors of data type %lld are not supported", (long long)t->type);
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "tensors of data type %lld (%s) are not supported", (long long)t->type, t->strings && type >= 0 ? "with strings" : sgs_src_data_type(t->type));
     SGS_TRY(element_count(t, &count, d));
     if (t->external)
         SGS_TRY(external_bytes(t, d));

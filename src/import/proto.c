@@ -65,11 +65,13 @@ sgs_status sgs_proto_next(sgs_span *msg, sgs_field *f, bool *end, sgs_diag *d)
     }
 }
 
-static void *grow(sgs_arena *a, void *v, int64_t n, int64_t *cap, size_t each)
+/* Room for `added` more. */
+static void *grow(sgs_arena *a, void *v, int64_t n, int64_t *cap, int64_t added, size_t each)
 {
-    if (n < *cap)
+    if (n + added <= *cap)
         return v;
     int64_t more = *cap ? *cap * 2 : 16;
+    more = more < n + added ? n + added : more;
     void *to = sgs_try_alloc(a, (size_t)more * each);
     if (to && n)
         memcpy(to, v, (size_t)n * each);
@@ -77,14 +79,29 @@ static void *grow(sgs_arena *a, void *v, int64_t n, int64_t *cap, size_t each)
     return to;
 }
 
-static sgs_status push_int(sgs_arena *a, sgs_ints *out, uint64_t v, sgs_diag *d)
+static sgs_status more_ints(sgs_arena *a, sgs_ints *out, int64_t added, sgs_diag *d)
 {
-    void *p = grow(a, out->v, out->n, &out->cap, sizeof *out->v);
+    void *p = grow(a, out->v, out->n, &out->cap, added, sizeof *out->v);
     if (!p)
         return sgs_fail(d, SGS_E_LIMIT, "a list of integers exceeds the memory limit");
     out->v = p;
+    return SGS_OK;
+}
+
+static sgs_status push_int(sgs_arena *a, sgs_ints *out, uint64_t v, sgs_diag *d)
+{
+    SGS_TRY(more_ints(a, out, 1, d));
     out->v[out->n++] = (int64_t)v;
     return SGS_OK;
+}
+
+/* Bytes that end a varint. */
+static int64_t ends(sgs_span s)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < s.n; i++)
+        n += s.p[i] < 0x80;
+    return n;
 }
 
 sgs_status sgs_proto_ints(sgs_arena *a, const sgs_field *f, sgs_ints *out, sgs_diag *d)
@@ -92,6 +109,9 @@ sgs_status sgs_proto_ints(sgs_arena *a, const sgs_field *f, sgs_ints *out, sgs_d
     if (f->wire == SGS_WIRE_VARINT)
         return push_int(a, out, f->value, d);
     SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "a list of integers", d));
+    const int64_t count = ends(f->bytes);
+    if (count) /* at once: a list that doubles takes more memory than an honest file may */
+        SGS_TRY(more_ints(a, out, count, d));
     for (sgs_span s = f->bytes; s.n;) {
         uint64_t v;
         if (!varint(&s, &v))
@@ -103,7 +123,7 @@ sgs_status sgs_proto_ints(sgs_arena *a, const sgs_field *f, sgs_ints *out, sgs_d
 
 static sgs_status push_float(sgs_arena *a, sgs_floats *out, uint32_t bits, sgs_diag *d)
 {
-    void *p = grow(a, out->v, out->n, &out->cap, sizeof *out->v);
+    void *p = grow(a, out->v, out->n, &out->cap, 1, sizeof *out->v);
     if (!p)
         return sgs_fail(d, SGS_E_LIMIT, "a list of numbers exceeds the memory limit");
     out->v = p;

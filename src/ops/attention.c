@@ -76,7 +76,7 @@ static sgs_value *frame_mask(sgs_spell *p, const frame *f)
 static sgs_value *given_mask(sgs_spell *p, sgs_value *mask, int64_t keys)
 {
     if (mask->type == SGS_BOOL)
-        sgs_sp_refuse(p, "a mask of truth values is not supported");
+        sgs_sp_refuse(p, "attn_mask: expected numbers to add, found truth values, which are not supported");
     const int64_t lacks = mask->rank && p->status == SGS_OK ? keys - mask->dim[mask->rank - 1] : 0;
     if (lacks <= 0 || mask->dim[mask->rank - 1] == 1)
         return mask;

@@ -29,8 +29,10 @@ static sgs_status from_onnx_if(sgs_import *im, const sgs_source_node *s, sgs_dia
         return sgs_src_refuse(im, s, d, "its condition '%s' is known only at run time", s->in[0]);
     const char *name = *(const uint8_t *)condition->data ? "then_branch" : "else_branch";
     const sgs_src_attr *a = sgs_src_find(s, name);
-    if (!a || a->kind != SGS_SRC_BODY || a->body->nout < s->nout)
-        return sgs_src_fail(im, s, d, "%s must be a graph of %d outputs", name, s->nout);
+    if (!a || a->kind != SGS_SRC_BODY)
+        return sgs_src_fail(im, s, d, "%s is missing: expected a graph", name);
+    if (a->body->nout < s->nout)
+        return sgs_src_fail(im, s, d, "%s: expected a graph of %d output%s, found %d", name, s->nout, s->nout == 1 ? "" : "s", a->body->nout);
     const bool before = im->unnamed;
     im->unnamed = true;
     const sgs_status built = build(im, a->body, d);

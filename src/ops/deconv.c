@@ -187,8 +187,9 @@ static sgs_status settle(sgs_import *im, const sgs_source_node *s, const shape *
                          sgs_deconv_attr *a, sgs_diag *d)
 {
     sgs_conv_attr *c = &a->conv;
-    int64_t natural, want = t->out[i] < 0 && t->same ? n * c->stride[i] : t->out[i];
+    int64_t natural;
     SGS_TRY(reach(n, kernel, c->stride[i], c->dilation[i], i ? "width" : "height", &natural, d));
+    const int64_t want = t->out[i] < 0 && t->same ? n * c->stride[i] : t->out[i];
     if (t->adjust[i] < 0 || t->adjust[i] >= MOST)
         return sgs_src_fail(im, s, d, "output_padding must lie in 0..2147483647, found %lld", (long long)t->adjust[i]);
     if (want >= MOST)

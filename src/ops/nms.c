@@ -29,8 +29,9 @@ static sgs_status nms_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sg
     if (box->dim[2] != 4 || score->dim[0] != box->dim[0] || score->dim[2] != box->dim[1])
         return sgs_fail(d, SGS_E_MODEL, "expected boxes of [pictures,boxes,4] and scores of [pictures,classes,boxes], found %s and %s",
                         sgs_dims_text(tb, sizeof tb, 3, box->dim), sgs_dims_text(ts, sizeof ts, 3, score->dim));
-    if (a->most < 0 || a->most > box->dim[1] || box->dim[1] > INT32_MAX || (a->centre | 1) != 1 || isnan(a->overlap) ||
-        isnan(a->score))
+    if (isnan(a->overlap) || isnan(a->score))
+        return sgs_fail(d, SGS_E_MODEL, "thresholds must be numbers, found %g for the overlap and %g for the score", (double)a->overlap, (double)a->score);
+    if (a->most < 0 || a->most > box->dim[1] || box->dim[1] > INT32_MAX || (a->centre | 1) != 1)
         return sgs_fail(d, SGS_E_MODEL, "cannot choose %lld of %lld boxes", (long long)a->most, (long long)box->dim[1]);
     out->type = SGS_S32;
     out->rank = 2;

@@ -65,8 +65,10 @@ static sgs_status resolve(sgs_import *im, const sgs_source_node *s, const sgs_va
             free_axis = i;
             continue;
         }
+        if (a->dim[i] == -1)
+            return sgs_src_fail(im, s, d, "shape: expected at most one -1, found another as shape[%d]", i);
         if (a->dim[i] < 0)
-            return sgs_src_fail(im, s, d, a->dim[i] == -1 ? "shape: expected at most one -1, found another as shape[%d]" : "shape: expected sizes of 0 or more, or one -1, found a negative one as shape[%d]", i);
+            return sgs_src_fail(im, s, d, "shape: expected sizes of 0 or more, or one -1, found shape[%d] = %lld", i, (long long)a->dim[i]);
         if (!sgs_mul64(known, a->dim[i], &known))
             return sgs_src_fail(im, s, d, "the product of the shape overflows");
     }
@@ -201,7 +203,7 @@ static sgs_status from_onnx_dropout(sgs_import *im, const sgs_source_node *s, sg
     size_t count = (size_t)sgs_value_count(x);
     uint8_t *all = sgs_try_alloc(im->g->arena, count + 1);
     if (!all)
-        return sgs_src_refuse(im, s, d, "no memory for the mask");
+        return sgs_src_refuse(im, s, d, "its mask, %zu truth values, exceeds the memory limit", count);
     memset(all, 1, count);
     return sgs_src_out(im, s, 1, sgs_const_new(im->g, SGS_BOOL, x->rank, x->dim, all, false), d);
 }

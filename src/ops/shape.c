@@ -83,13 +83,10 @@ static sgs_status emit_cast(sgs_import *im, const sgs_source_node *s, sgs_value 
     return sgs_src_out(im, s, 0, y, d);
 }
 
-static const char *const names[] = { "UNDEFINED", "FLOAT", "UINT8", "INT8", "UINT16", "INT16", "INT32", "INT64", "STRING", "BOOL", "FLOAT16",
-                                     "DOUBLE", "UINT32", NULL };
-
 /* The number of a data type; before opset 6 its name. */
 static sgs_status cast_target(sgs_import *im, const sgs_source_node *s, int64_t *to, sgs_diag *d)
 {
-    return s->opset < 6 || (sgs_src_find(s, "to") && sgs_src_find(s, "to")->kind == SGS_SRC_STRING) ? sgs_src_choice(im, s, "to", names, to, d)
+    return s->opset < 6 || (sgs_src_find(s, "to") && sgs_src_find(s, "to")->kind == SGS_SRC_STRING) ? sgs_src_choice(im, s, "to", sgs_src_data_types, to, d)
                                                                                                     : sgs_src_int(s, "to", to, d);
 }
 
@@ -102,7 +99,7 @@ static sgs_status from_onnx_cast(sgs_import *im, const sgs_source_node *s, sgs_d
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
     SGS_TRY(cast_target(im, s, &to, d));
     if (to < 1 || to >= (int64_t)sizeof types || types[to] < 0)
-        return sgs_src_refuse(im, s, d, "to: data type %lld (%s) is not supported", (long long)to, to >= 0 && to < (int64_t)sizeof types ? names[to] : "unknown");
+        return sgs_src_refuse(im, s, d, "to: data type %lld (%s) is not supported", (long long)to, sgs_src_data_type(to));
     return emit_cast(im, s, x, (sgs_type)types[to], d);
 }
 
@@ -126,6 +123,8 @@ static sgs_status from_onnx_range(sgs_import *im, const sgs_source_node *s, sgs_
         t[i] = (sgs_tensor){ .type = in[i]->type, .data = (void *)(uintptr_t)in[i]->data };
     }
     const bool real = t[0].type == SGS_F32 || t[0].type == SGS_F64;
+    if (!real && t[0].type != SGS_S64 && t[0].type != SGS_S32)
+        return sgs_src_refuse(im, s, d, "expected numbers of float32, float64, int32 or int64, found %s", sgs_type_word(t[0].type));
     const double steps = ceil((get_real(&t[1], 0) - get_real(&t[0], 0)) / get_real(&t[2], 0));
     if (!(steps < 0x1p31))
         return sgs_src_fail(im, s, d, "expected at most 2^31 steps and a delta other than 0, found start %g, limit %g, delta %g", get_real(&t[0], 0),
@@ -133,8 +132,8 @@ static sgs_status from_onnx_range(sgs_import *im, const sgs_source_node *s, sgs_
     const int64_t n = steps > 0 ? (int64_t)steps : 0, first = real ? 0 : get_int(&t[0], 0), step = real ? 0 : get_int(&t[2], 0);
     const sgs_type type = real ? SGS_F32 : t[0].type;
     char *data = sgs_try_alloc(im->g->arena, (size_t)(n + 1) * 8);
-    if (!data || (!real && type != SGS_S64 && type != SGS_S32))
-        return sgs_src_refuse(im, s, d, "%lld elements of type %s are not supported", (long long)n, sgs_type_word(type));
+    if (!data)
+        return sgs_src_refuse(im, s, d, "%lld elements exceed the memory limit", (long long)n);
     for (int64_t i = 0; i < n; i++)
         if (real)
             ((float *)data)[i] = (float)(get_real(&t[0], 0) + (double)i * get_real(&t[2], 0));
@@ -207,7 +206,7 @@ static sgs_status from_onnx_constantofshape(sgs_import *im, const sgs_source_nod
     size_t each = (size_t)sgs_type_bytes(t);
     char *data = sgs_try_alloc(im->g->arena, (size_t)count * each);
     if (!data)
-        return sgs_src_fail(im, s, d, "no memory for %lld elements", (long long)count);
+        return sgs_src_fail(im, s, d, "%lld elements exceed the memory limit", (long long)count);
     for (int64_t i = 0; i < count; i++)
         memcpy(data + (size_t)i * each, one, each);
     return sgs_src_out(im, s, 0, sgs_const_new(im->g, t, n, dim, data, false), d);

@@ -26,6 +26,14 @@ static sgs_status wrong_kind(const sgs_source_node *s, const sgs_src_attr *a, co
     return SGS_E_MODEL;
 }
 
+const char *const sgs_src_data_types[] = { "UNDEFINED", "FLOAT", "UINT8", "INT8", "UINT16", "INT16", "INT32", "INT64", "STRING", "BOOL", "FLOAT16", "DOUBLE", "UINT32", "UINT64",
+                                           "COMPLEX64", "COMPLEX128", "BFLOAT16", "FLOAT8E4M3FN", "FLOAT8E4M3FNUZ", "FLOAT8E5M2", "FLOAT8E5M2FNUZ", "UINT4", "INT4", "FLOAT4E2M1", NULL };
+
+const char *sgs_src_data_type(int64_t t)
+{
+    return t >= 0 && t < (int64_t)(sizeof sgs_src_data_types / sizeof *sgs_src_data_types) - 1 ? sgs_src_data_types[t] : "unknown";
+}
+
 sgs_status sgs_src_int(const sgs_source_node *s, const char *name, int64_t *v, sgs_diag *d)
 {
     const sgs_src_attr *a = sgs_src_find(s, name);

@@ -59,6 +59,9 @@ sgs_value *sgs_src_opt(sgs_import *im, const sgs_source_node *s, int i);
 sgs_type sgs_src_type(sgs_import *im, const sgs_source_node *s, int i, const sgs_value *v);
 /* Ties output i of the source node to a value and gives it its name there. */
 sgs_status sgs_src_out(sgs_import *im, const sgs_source_node *s, int i, sgs_value *v, sgs_diag *d);
+/* The words of TensorProto.DataType in its order, NULL at the end; that of a number, or "unknown". */
+extern const char *const sgs_src_data_types[];
+const char *sgs_src_data_type(int64_t t);
 /* Attribute access; a wrong kind is an error.  Absent: *v keeps its default. */
 sgs_status sgs_src_int(const sgs_source_node *s, const char *name, int64_t *v, sgs_diag *d);
 sgs_status sgs_src_float(const sgs_source_node *s, const char *name, float *v, sgs_diag *d);

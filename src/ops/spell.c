@@ -53,7 +53,7 @@ sgs_value *sgs_sp_unsqueeze(sgs_spell *p, sgs_value *x, int axis)
 {
     int64_t dim[SGS_MAX_RANK + 1];
     if (x->rank == SGS_MAX_RANK)
-        sgs_sp_refuse(p, "more than %d dimensions are not supported", SGS_MAX_RANK);
+        sgs_sp_refuse(p, "at most %d dimensions are supported, found %d", SGS_MAX_RANK, x->rank + 1);
     if (p->status != SGS_OK)
         return x;
     for (int i = 0, k = 0; i <= x->rank; i++)
@@ -150,7 +150,7 @@ sgs_value *sgs_sp_const(sgs_spell *p, sgs_type t, int rank, const int64_t *dim, 
             bytes = INT64_MAX;
     *data = p->status == SGS_OK && bytes < (int64_t)1 << 32 ? sgs_try_alloc(p->im->g->arena, (size_t)bytes + 1) : NULL;
     if (!*data) {
-        sgs_sp_refuse(p, "no memory for a constant of %lld bytes", (long long)bytes);
+        sgs_sp_refuse(p, "a constant of %lld bytes exceeds the memory limit", (long long)bytes);
         return NULL;
     }
     return sgs_const_new(p->im->g, t, rank, dim, *data, false);
@@ -172,8 +172,6 @@ sgs_value *sgs_sp_call(sgs_spell *p, const char *op, int n, sgs_value *const *in
     s.out = made;
     for (int i = 0; i < n; i++)
         sgs_map_set(&p->im->values, name[i], in[i]);
-    if (!fn)
-        sgs_sp_refuse(p, "needs %s, which is not supported", op);
     p->im->unnamed = true;
     if (p->status == SGS_OK)
         p->status = fn(p->im, &s, p->d);

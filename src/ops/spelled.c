@@ -25,7 +25,7 @@ static sgs_value *value_of(sgs_spell *p, sgs_value *values, int64_t i)
 
 static int64_t depth_of(sgs_spell *p, const sgs_value *v)
 {
-    int64_t n = v->data && v->type == SGS_F32 ? (int64_t)fminf(fmaxf(*(const float *)v->data, 0), 0x1p40f) : 0;
+    int64_t n = v->data && v->type == SGS_F32 && sgs_value_count(v) == 1 ? (int64_t)fminf(fmaxf(*(const float *)v->data, 0), 0x1p40f) : 0;
     int count = 0;
     if (!n && p->status == SGS_OK)
         p->status = sgs_src_const_ints(p->s, v, &n, 1, &count, p->d);

@@ -20,7 +20,7 @@ static sgs_status index_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, 
 {
     SGS_TRY(sgs_pool_infer(g, n, out, d));
     if (sgs_value_count(n->in[0]) > INT32_MAX)
-        return sgs_fail(d, SGS_E_UNSUPPORTED, "indices of more than 2^31 elements are not supported");
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "indices of %lld elements are not supported: 2147483647 are the most", (long long)sgs_value_count(n->in[0]));
     out->type = SGS_S32;
     return SGS_OK;
 }

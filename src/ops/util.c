@@ -104,7 +104,7 @@ sgs_status sgs_window(int64_t in, int64_t kernel, int64_t stride, int64_t dilati
         return sgs_fail(d, SGS_E_MODEL, "%s: kernel, stride and dilation must be 1 or more, found %lld, %lld and %lld", axis, (long long)kernel,
                         (long long)stride, (long long)dilation);
     if (pad < 0 || pad >= big)
-        return sgs_fail(d, SGS_E_MODEL, "%s: padding must be 0 or more, found %lld", axis, (long long)pad);
+        return sgs_fail(d, SGS_E_MODEL, "%s: padding must lie in 0..2147483647, found %lld", axis, (long long)pad);
     int64_t reach = (kernel - 1) * dilation + 1;
     if (in + pad < reach)
         return sgs_fail(d, SGS_E_MODEL, "%s: a kernel that covers %lld does not fit %lld pixels with padding", axis, (long long)reach, (long long)(in + pad));

@@ -1,8 +1,9 @@
 /* Imports an ONNX file as the tests want it: prints the graph's text form, or runs it.
  *
- *   onnx_tool [--shapes S] [--input N]... [--output N]... [--nchw] [--passes] [--text] [--run IN.bin... --out PREFIX | --try] MODEL.onnx
+ *   onnx_tool [--shapes S] [--memory BYTES] [--input N]... [--output N]... [--nchw] [--passes] [--text] [--run IN.bin... --out PREFIX | --try] MODEL.onnx
  *
- * --input, --output: what input_config.ini would name.  --nchw: 4-D inputs and outputs keep the model's order (with --input, --output).
+ * --memory: the import may take no more.  --input, --output: what input_config.ini would name.
+ * --nchw: 4-D inputs and outputs keep the model's order (with --input, --output).
  * --passes runs the pass pipeline.  --run gives one file per graph input, raw little-endian; output i goes to PREFIX.i.bin, a line "name type
  * dims" each to standard output.  --try runs on zeros and prints nothing.  Exit status 1 and one message when something is wrong.
  *
@@ -100,6 +101,8 @@ static bool parse(int argc, char **argv, options *o)
             return false;
         } else if (!strcmp(a, "--shapes")) {
             o->import.input_shapes = argv[++i];
+        } else if (!strcmp(a, "--memory")) {
+            o->import.memory_limit = atoll(argv[++i]);
         } else if (!strcmp(a, "--out")) {
             o->prefix = argv[++i];
         } else if (!strcmp(a, "--input") && o->import.ninput < MOST) {

@@ -190,6 +190,24 @@ def test_outputs(tmp_path):
     refused(model(relu, {"x": (F, [4])}, ["k"], {"k": real(4)}), tmp_path, "output 'k' is constant")
 
 
+K = helper.make_tensor("k", F, [4], [1.0] * 4)
+GRAPHS = [  # nodes (operator, inputs, outputs), inputs besides x, outputs, what is said of the file
+    ([("Relu", "x", "y"), ("Relu", "x", "y")], [], "y", "layer 'y': tensor 'y' is made by another node, yet Relu makes it too"),
+    ([("Relu", "x", "k")], [], "k", "layer 'k': tensor 'k' is an initializer, yet Relu makes it"),
+    ([("Relu", "x", "z"), ("Relu", "z", "y")], ["z"], "y", "layer 'z': tensor 'z' is an input, yet Relu makes it"),
+    ([("Add", "x b", "a"), ("Relu", "a", "b")], [], "b", "layer 'b': the graph has a cycle through tensor 'b'"),
+    ([("Relu", "x", "a"), ("Frob", "a", "y")], [], "y", "1 node is not supported (opset 13): Frob 'y'\n  1 of 2 nodes can be taken together: onnx.utils.extract_model('FILE', 'cut.onnx', ['x'], ['a'])"),
+    ([("Relu", "x", "a" * 600), ("Frob", "a" * 600, "b"), ("Quux", "b", "y")], [], "y", "2 nodes are not supported (opset 13): Frob 'b', Quux 'y'\n  1 of 3 nodes can be taken together, between 1 and 1 tensors"),
+]
+
+
+@pytest.mark.parametrize("nodes, more, out, said", GRAPHS, ids=range(len(GRAPHS)))
+def test_graphs(nodes, more, out, said, tmp_path):
+    m = model([helper.make_node(op, i.split(), o.split()) for op, i, o in nodes], dict.fromkeys(["x", *more], (F, [4])), [out], opset=13)
+    m.graph.initializer.append(K)
+    assert refused(m, tmp_path) == f"error: {tmp_path}/model.onnx: {said}\n".replace("FILE", f"{tmp_path}/model.onnx")
+
+
 # ---- operators with other inputs, outputs, opsets ----
 
 MORE = [  # operator, inputs (_: left out), shape of x, outputs, opset, initializers, attributes, what is said of the node
@@ -286,12 +304,54 @@ MORE = [  # operator, inputs (_: left out), shape of x, outputs, opset, initiali
     ("RMSNormalization", "x s", (4, 4), "y", 23, {"s": real(3)}, {}, "RMSNormalization: shapes [4,4] and [3] do not broadcast: 4 against 3"),
     ("Dropout", "x r t", (4, 4), "y", 13, {"r": real(), "t": np.array(True)}, {}, "Dropout: training mode is not supported"),
     ("TopK", "x k", (2, 3), "y i", 11, {"k": ints(-1)}, {}, "TopK: cannot take -1 of the 3 elements along the axis"),
+    ("Tile", "x r", (2, 3), "y", 13, {"r": ints(2)}, {}, "Tile: expected 2 repeats, one per dimension, found 1"),
+    ("Gemm", "x k c", (4, 8), "y", 13, {"k": real(8, 2), "c": real(2, 4, 2)}, {}, "Gemm: C does not broadcast to the product's 4x2"),
+    ("Where", "c x k", (4,), "y", 13, {"c": np.ones(4, np.bool_), "k": ints(4)}, {}, "Where: third input: expected type float32, found int64"),
+    ("Reshape", "x s", (4,), "y", 13, {"s": ints(2, -3)}, {}, "Reshape: shape: expected sizes of 0 or more, or one -1, found shape[1] = -3"),
+    ("Attention", "x k k m", (2, 4, 3, 8), "y", 23, {"k": real(2, 4, 6, 8), "m": np.ones((3, 6), np.bool_)}, {}, "Attention: attn_mask: expected numbers to add, found truth values, which are not supported"),
+    ("Attention", "x k k _ _ _ l", (2, 4, 3, 8), "y", 24, {"k": real(2, 4, 6, 8), "l": ints(6, 6)}, {}, "Attention: nonpad_kv_seqlen is not supported"),
+    ("BatchNormalization", "x s s s s", (1, 4, 8, 8), "y", 7, {"s": np.ones((4, 8, 8), np.float32)}, {"spatial": 0}, "BatchNormalization: spatial 0 is supported for inputs of 2 dimensions, found 4"),
+    ("ConvTranspose", "x w b", (1, 4, 8, 8), "y", 13, {"w": real(4, 2, 3, 3), "b": real(3)}, {}, "ConvTranspose: expected 2 biases, one per output channel, found shape [3]"),
+    ("ConvTranspose", "x w", (1, 4, 8, 8), "y", 13, {"w": real(4, 2, 3, 3)}, {"strides": [1 << 62, 1], "auto_pad": "SAME_UPPER"}, "height: size, kernel, stride and dilation must lie in 1..2147483647, found 8, 3, 4611686018427387904, 1"),
+    ("Conv", "x w", (1, 4, 8, 8), "y", 13, {"w": real(6, 4, 3, 3)}, {"pads": [2147483647, 0, 2147483647, 0]}, "Conv: height: padding must lie in 0..2147483647, found 4294967294"),
+    ("GatherND", "x i", (2, 3, 4), "y", 13, {"i": np.zeros((3, 1), np.int64)}, {"batch_dims": 1}, "GatherND: common axis 0 has 2 and 3 elements"),
+    ("GatherElements", "k i", (1,), "y", 13, {"k": real(3), "i": ints(3)}, {}, "GatherElements: index 3 lies outside 3 elements"),
+    ("NonMaxSuppression", "x s n o", (1, 4, 4), "y", 11, {"s": real(1, 1, 4), "n": ints(2), "o": np.float32(np.nan)}, {}, "NonMaxSuppression: thresholds must be numbers, found nan for the overlap and -inf for the score"),
+    ("QuantizeLinear", "x s", (2, 6), "y", 21, {"s": real()}, {"output_dtype": 6}, "QuantizeLinear: output_dtype: expected 2, 3, 4 or 5 (UINT8, INT8, UINT16, INT16), found 6"),
+    ("RNN", "x w r _ _ h", (2, 1, 3), "y", 14, {"w": real(1, 4, 3), "r": real(1, 4, 4), "h": real(1, 2, 4)}, {}, "RNN: an initial state has shape [1,2,4], expected [1,1,4]"),
+    ("Resize", "x r s", (1, 4, 8, 8), "y", 13, {"s": np.array([1, 1, 2, 2], np.float32), "r": real(8)}, {"coordinate_transformation_mode": "tf_crop_and_resize"}, "Resize: a crop with scales is not supported"),
+    ("Resize", "x _ s", (1, 4, 8, 8), "y", 13, {"s": np.ones(9, np.float32)}, {}, "Resize: expected at most 8 scales, one for each dimension of the input, found 9"),
+    ("Resize", "x _ x", (4,), "y", 13, {}, {}, "Resize: scales: expected constants, found numbers known only at run time"),
+    ("RoiAlign", "x b i", (2, 4, 4), "y", 16, {"b": real(1, 4), "i": ints(0)}, {}, "RoiAlign's input: expected 4 dimensions, found 3: [2,4,4]"),
+    ("RoiAlign", "k b i", (1,), "y", 16, {"k": real(1, 2, 4, 4), "b": real(1, 4), "i": ints(1)}, {}, "RoiAlign: batch index 1 lies outside 1 pictures"),
+    ("Range", "a b c", (1,), "y", 11, {"a": np.float32(1), "b": np.float32(5), "c": np.float32(0)}, {}, "Range: expected at most 2^31 steps and a delta other than 0, found start 1, limit 5, delta 0"),
+    ("Range", "a b a", (1,), "y", 11, {"a": np.int8(1), "b": np.int8(5)}, {}, "Range: expected numbers of float32, float64, int32 or int64, found int8"),
+    ("Range", "a b c", (1,), "y", 11, {"a": np.int64(0), "b": np.int64(1 << 30), "c": np.int64(1)}, {}, "Range: 1073741824 elements exceed the memory limit"),
+    ("ConstantOfShape", "s", (1,), "y", 13, {"s": ints(1 << 30)}, {}, "ConstantOfShape: 1073741824 elements exceed the memory limit"),
+    ("OneHot", "x n v", (2,), "y", 11, {"n": ints(1 << 30), "v": real(2)}, {}, "OneHot: a constant of 4294967296 bytes exceeds the memory limit"),
+    ("OneHot", "x n v", (2,), "y", 11, {"n": real(0), "v": real(2)}, {}, "OneHot: 'n', which it takes as shape, axes or sizes, does not hold integers"),
+    ("OneHot", "x n v", (1,) * 8, "y", 11, {"n": ints(3), "v": real(2)}, {}, "OneHot: at most 8 dimensions are supported, found 9"),
+    ("Dropout", "x", (1 << 30,), "y m", 13, {}, {}, "Dropout: its mask, 1073741824 truth values, exceeds the memory limit"),
+    ("Dropout", "x", (2, 3), "_", 13, {}, {}, "Dropout: output 0 is missing"),
+    ("MaxPool", "x", (1, 1, 65536, 32768), "y i", 13, {}, {"kernel_shape": [2, 2]}, "MaxPool: indices of 2147483648 elements are not supported: 2147483647 are the most"),
+    ("MaxUnpool", "x i", (1, 1, 2, 2), "y", 11, {"i": ints(0, 1)}, {"kernel_shape": [2, 2]}, "MaxUnpool: expected an index of int32 for each of 4 elements, found 2 of int32"),
+    ("MaxUnpool", "x i", (1, 1, 2, 2), "y", 11, {"i": np.zeros((1, 1, 2, 2), np.int64)}, {"kernel_shape": [2, 2], "pads": [9, 0, 9, 0]}, "MaxUnpool: dimension 2 of the result cannot be -15"),
+    ("MaxUnpool", "k i", (1,), "y", 11, {"k": real(1, 1, 1, 1), "i": np.full((1, 1, 1, 1), 4)}, {"kernel_shape": [2, 2]}, "MaxUnpool: index 4 lies outside 4 elements"),
+    ("MaxUnpool", "x i", (2, 2), "y", 11, {"i": ints(0, 1)}, {"kernel_shape": [2]}, "MaxUnpool: only 1-D and 2-D unpooling is supported: expected an input of 3 or 4 dimensions, found 2"),
+    ("MaxUnpool", "x i", (1, 1, 2, 2), "y", 11, {"i": ints(0, 1)}, {"kernel_shape": [2, 2], "strides": [1 << 32, 1]}, "MaxUnpool: strides and sizes must lie in 1..2147483647, found 4294967296 and 2"),
+    ("MaxUnpool", "x i s", (1, 1, 2, 2), "y", 11, {"i": np.zeros((1, 1, 2, 2), np.int64), "s": ints(4, 4)}, {"kernel_shape": [2, 2]}, "MaxUnpool: output_shape: expected 4 sizes, found 2"),
+    ("Conv", "x w", (1, 4, 8, 8), "y", 13, {"w": real(6, 4, 3, 3)}, {"strides": 2}, "Conv: attribute strides: expected a list of integers, found an integer"),
+    ("If", "c", (1,), "y", 13, {"c": np.array(True)}, {"then_branch": helper.make_graph([], "branch", [], [])}, "If: then_branch: expected a graph of 1 output, found 0"),
+    ("If", "c", (1,), "y", 13, {"c": np.array(True)}, {}, "If: then_branch is missing: expected a graph"),
 ]
 
 
 @pytest.mark.parametrize("op, ins, shape, outs, opset, inits, attrs, said", MORE)
 def test_more_operators(tmp_path, op, ins, shape, outs, opset, inits, attrs, said):
-    says(one(op, ["" if i == "_" else i for i in ins.split()], inits, shape, opset, outs, **attrs), tmp_path, said)
+    m = one(op, ["" if i == "_" else i for i in ins.split()], inits, shape, opset, outs, **attrs)
+    if outs == "_":
+        m.graph.node[0].output[:] = ["", "_"]
+    says(m, tmp_path, said)
 
 
 def test_constants_that_are_none(tmp_path):
@@ -302,6 +362,18 @@ def test_constants_that_are_none(tmp_path):
                        (helper.make_node("Constant", [], ["c"], name="the_node", value_string="x"), "only dense numeric constants are supported")):
         m = model([node, helper.make_node("Add", ["x", "c"], ["y"])], {"x": (F, [4])}, ["y"], {"s": ints(4), "big": ints(1 << 20, 1 << 20), "minus": ints(-4)})
         refused(m, tmp_path, "the_node", said)
+
+
+RUNS = [  # operator, inputs, shape and type of x, opset, initializers, attributes, what a run on zeros says
+    ("Pad", "x", (2,), TensorProto.INT32, 2, {}, {"pads": [1, 1], "value": 0.5}, "padding of type int32 with 0.5 is not supported"),
+    ("GatherElements", "k x", (2,), TensorProto.INT32, 13, {"k": real(0)}, {}, "index 0 lies outside 0 elements"),
+]
+
+
+@pytest.mark.parametrize("op, ins, shape, kind, opset, inits, attrs, said", RUNS)
+def test_runs(op, ins, shape, kind, opset, inits, attrs, said, tmp_path):
+    m = model([helper.make_node(op, ins.split(), ["y"], name="the_node", **attrs)], {"x": (kind, shape)}, ["y"], inits, opset)
+    assert refused(m, tmp_path, args=("--try",)) == f"error: {tmp_path}/model.onnx: layer 'the_node': {said}\n"
 
 
 def test_sparse_initializers(tmp_path):
@@ -337,9 +409,29 @@ def test_symbolic_shapes(tmp_path):
 
 def test_impossible_inputs(tmp_path):
     refused(conv_net([1, 3, 1 << 40, 1 << 40]), tmp_path, "'x'", "too large")
-    refused(conv_net([1, 3, 8, 8], TensorProto.STRING), tmp_path, "'x'", "element type")
     refused(conv_net([1, 3, -8, 8]), tmp_path, "'x'", "not fixed")
     refused(conv_net([1] * 9), tmp_path, "'x'", "more than 8 dimensions")
+
+
+INPUTS = [  # the shape and type of x, what is said of the file
+    ([1, 3, "h", 8], F, "dimension 2 ('h') of input 'x' is not fixed\n  give the whole shape, for example --input_shapes 1,3,224,224 (one shape per input, separated by ':')"),
+    (None, F, "the model gives no shape for input 'x'\n  give it with --input_shapes"),
+    ([1, 3, 8, 8], TensorProto.STRING, "input 'x' has data type 8 (STRING), which is not supported"),
+    ([1, 3, 8, 8], 99, "input 'x' has data type 99 (unknown), which is not supported"),
+    ([1, 3, 1 << 17, 1 << 17], F, "input 'x' of [1,3,131072,131072] is too large: at most 2^32 elements"),
+    ([1] * 9, F, "'x' has more than 8 dimensions"),
+]
+
+
+@pytest.mark.parametrize("shape, kind, said", INPUTS)
+def test_inputs(shape, kind, said, tmp_path):
+    assert refused(conv_net(shape, kind), tmp_path) == f"error: {tmp_path}/model.onnx: {said}\n"
+
+
+def test_an_input_behind_what_cannot_be_taken(tmp_path):
+    m = model([helper.make_node("Frob", ["x"], ["inner"]), helper.make_node("Relu", ["inner"], ["y"])], {"x": (F, [4])}, ["y"])
+    said = "input 'inner' lies inside the model, behind nodes that cannot be taken, and the file gives no shape for it\n  store shapes in the model first: onnx.shape_inference.infer_shapes"
+    assert refused(m, tmp_path, args=("--input", "inner", "--output", "y")) == f"error: {tmp_path}/model.onnx: {said}\n"
 
 
 def test_cuts_at_inner_tensors(tmp_path):
@@ -427,6 +519,16 @@ NO_MODEL = [  # the file's bytes, what is said of it
     (OPSET + b"\x28\xff\xff", "damaged protobuf data: a varint"),
     (OPSET + b"\x2d\x00\x00", "damaged protobuf data: it ends inside a number"),
     (OPSET + field(7, 0, 5), "damaged protobuf data: graph (field 7) has wire type 0, expected 2"),
+    (OPSET + field(7, 2, field(1, 2, field(1, 0, 1))), "damaged protobuf data: node input (field 1) has wire type 0, expected 2"),
+    (OPSET + field(7, 2, field(1, 2, field(2, 0, 1))), "damaged protobuf data: node output (field 2) has wire type 0, expected 2"),
+    (OPSET + field(7, 2, field(1, 2, field(5, 2, field(1, 0, 1)))), "damaged protobuf data: attribute name (field 1) has wire type 0, expected 2"),
+    (OPSET + field(7, 2, field(1, 2, field(5, 2, b"\xa2\x01\x00"))), "damaged protobuf data: attribute type (field 20) has wire type 2, expected 0"),
+    (OPSET + field(7, 2, field(1, 2, field(5, 2, field(9, 0, 1)))), "damaged protobuf data: attribute strings (field 9) has wire type 0, expected 2"),
+    (OPSET + field(7, 2, field(1, 2, field(5, 2, field(8, 5, bytes(4))))), "damaged protobuf data: a list of integers (field 8) has wire type 5, expected 2"),
+    (OPSET + field(7, 2, field(1, 2, field(5, 2, field(7, 0, 1)))), "damaged protobuf data: a list of numbers (field 7) has wire type 0, expected 2"),
+    (OPSET + field(7, 2, field(11, 0, 1)), "damaged protobuf data: graph input or output (field 11) has wire type 0, expected 2"),
+    (field(8, 2, field(1, 0, 1)), "damaged protobuf data: opset domain (field 1) has wire type 0, expected 2"),
+    (field(8, 2, field(2, 2, b"")), "damaged protobuf data: opset version (field 2) has wire type 2, expected 0"),
     (OPSET + field(7, 2, field(5, 2, field(1, 2, b"\x80"))), "damaged protobuf data: a varint in a packed list"),
     (OPSET + field(7, 2, field(5, 2, field(4, 2, bytes(5)))), "damaged protobuf data: a packed list of floats whose length is no multiple of 4"),
     (OPSET + field(7, 2, field(5, 2, field(10, 2, bytes(9)))), "double_data is no multiple of 8 bytes long"),
@@ -484,9 +586,12 @@ def test_external_data_stays_in_the_folder(tmp_path):
 
 def test_external_data_of_the_wrong_size(tmp_path):
     (tmp_path / "w.bin").write_bytes(bytes(432))
-    for entries, words in (({"offset": 433}, "has 432 bytes"), ({"length": 433}, "has 432 bytes"), ({"offset": 4}, "expected 432 bytes"), ({"length": 8}, "expected 432 bytes"), ({"offset": -1}, "found '-1'"),
-                           ({"length": "many"}, "found 'many'"), ({"offset": 1 << 63}, "found '9223372036854775808'"), ({"offset": (1 << 63) - 1, "length": (1 << 63) - 1}, "has 432 bytes")):
-        refused(with_external("w.bin", **entries), tmp_path, "'w'", words)
+    number = "external_data %s: expected a number, found '%s'"
+    for entries, said in (({"offset": 433}, "external data file 'FILE' has 432 bytes; the tensor wants 0 from 433 on"), ({"length": 433}, "external data file 'FILE' has 432 bytes; the tensor wants 433 from 0 on"),
+                          ({"offset": 4}, "expected 432 bytes of data for 108 elements, found 428"), ({"length": 8}, "expected 432 bytes of data for 108 elements, found 8"), ({"offset": -1}, "external_data offset: expected a number, found '-1'"),
+                          ({"length": "many"}, number % ("length", "many")), ({"offset": 1 << 63}, number % ("offset", 1 << 63)),
+                          ({"offset": (1 << 63) - 1, "length": (1 << 63) - 1}, "external data file 'FILE' has 432 bytes; the tensor wants 9223372036854775807 from 9223372036854775807 on")):
+        assert refused(with_external("w.bin", **entries), tmp_path) == f"error: {tmp_path}/model.onnx: layer 'w': {said}\n".replace("FILE", f"{tmp_path}/w.bin")
 
 
 # ---- tensors ----
@@ -502,10 +607,15 @@ def test_broken_tensors(tmp_path):
             else:
                 setattr(w, name, value)
         return m
-    for fields, words in (({"dims": [-4, 3, 3, 3]}, "impossible dimensions"), ({"dims": [1 << 62, 4]}, "impossible dimensions"), ({"dims": [1 << 32, 1 << 32, 0]}, "impossible dimensions"),
-                          ({"dims": [1] * 9}, "at most 8 dimensions"), ({"data_type": 0}, "data type 0"), ({"data_type": 8}, "data type 8"), ({"data_type": 99}, "data type 99"), ({"data_type": -1}, "data type -1"),
-                          ({"raw_data": b""}, "expected 432 bytes"), ({"dims": [1 << 20, 1 << 19]}, "bytes of data"), ({"data_type": 16}, "data type 16")):
-        refused(tensor(**fields), tmp_path, "'w'", words)
+    none = "tensors of data type %s are not supported"
+    for fields, said in (({"dims": [-4, 3, 3, 3]}, "impossible dimensions [-4,3,3,3]: sizes must be 0 or more and their product at most 2^40"), ({"dims": [1 << 62, 4]}, "impossible dimensions [4611686018427387904,4]:"),
+                         ({"dims": [1 << 32, 1 << 32, 0]}, "impossible dimensions [4294967296,4294967296,0]:"), ({"dims": [1] * 9}, "at most 8 dimensions are supported, found 9"), ({"data_type": 0}, none % "0 (UNDEFINED)"),
+                         ({"data_type": 8}, "tensors of data type 8 (STRING) are not supported"), ({"data_type": 99}, none % "99 (unknown)"), ({"data_type": -1}, none % "-1 (unknown)"), ({"data_type": 16}, none % "16 (BFLOAT16)"),
+                         ({"string_data": [b"a"]}, none % "1 (with strings)"), ({"raw_data": b""}, "expected 432 bytes of data for 108 elements, found 0"), ({"dims": [1 << 20, 1 << 19]}, "bytes of data")):
+        refused(tensor(**fields), tmp_path, "layer 'w': ", said)
+    m = tensor()
+    m.graph.initializer[0].ClearField("raw_data")
+    assert refused(m, tmp_path) == f"error: {tmp_path}/model.onnx: layer 'w': expected 108 elements, found 0\n"
 
 
 def test_if_that_is_decided_at_run_time(tmp_path):
@@ -513,8 +623,13 @@ def test_if_that_is_decided_at_run_time(tmp_path):
         return helper.make_graph(list(nodes), "branch", [], [helper.make_tensor_value_info("t", F, None)])
     pick = helper.make_node("If", ["c"], ["y"], name="the_node", then_branch=branch(helper.make_node("Relu", ["x"], ["t"])), else_branch=branch(helper.make_node("Frob", ["x"], ["t"], name="inner")))
     compare_ = [helper.make_node("ReduceMax", ["x"], ["m"], keepdims=0), helper.make_node("Less", ["m", "k"], ["c"])]
-    refused(model([*compare_, pick], {"x": (F, [4])}, ["y"], {"k": np.float32(0)}), tmp_path, "the_node", "condition 'c' is known only at run time")
+    says(model([*compare_, pick], {"x": (F, [4])}, ["y"], {"k": np.float32(0)}), tmp_path, "If: its condition 'c' is known only at run time")
     for c, said in ((False, ["'inner'", "Frob: not supported"]), (np.float32(1), ["the_node", "known only at run time"])):
         refused(model([pick], {"x": (F, [4])}, ["y"], {"c": np.array(c)}), tmp_path, *said)
-    pick.attribute[0].g.output[0].name = "gone"
-    refused(model([pick], {"x": (F, [4])}, ["y"], {"c": np.array(True)}), tmp_path, "the_node", "'gone' does not exist")
+    pick.attribute[0].g.output[0].name = "gone"  # whichever branch this is: bodies name what they take from around them
+    says(model([pick], {"x": (F, [4])}, ["y"], {"c": np.array(True)}), tmp_path, "If: input 'gone' does not exist")
+    pick.attribute[0].g.output[0].name = "t"
+    then = next(a.g for a in pick.attribute if a.name == "then_branch")
+    then.node[0].output.append("gone")  # of which Relu knows nothing
+    then.output[0].name = "gone"
+    says(model([pick], {"x": (F, [4])}, ["y"], {"c": np.array(True)}), tmp_path, "If: output 'gone' of its then_branch does not exist")

@@ -165,6 +165,40 @@ def test_bomb(name, tmp_path):
     assert seconds < SECONDS and memory < GIGABYTE
 
 
+def bodies(depth):
+    """Attributes of nodes within graphs that are attributes, written from the inside."""
+    inner = b""
+    for _ in range(depth):
+        inner = field(6, field(1, field(5, inner)))
+    return inner
+
+
+def packed(number, values):
+    return graph(field(5, varint(2 << 3) + b"\x01" + field(number, values)))
+
+
+LIMITED = {  # files whose import may take 100000 bytes, and what is said of them
+    "the list of nodes exceeds the memory limit": graph(field(1, b"") * 20000),
+    "the list of values exceeds the memory limit": graph(field(12, b"") * 20000),
+    "the list of inputs exceeds the memory limit": graph(field(1, field(1, b"") * 20000)),
+    "the list of outputs exceeds the memory limit": graph(field(1, field(2, b"") * 20000)),
+    "the list of attributes exceeds the memory limit": graph(field(1, field(5, b"") * 20000)),
+    "the list of strings exceeds the memory limit": graph(field(1, field(5, field(9, b"") * 20000))),
+    "a list of integers exceeds the memory limit": packed(5, b"\x01" * 20000),
+    "a list of numbers exceeds the memory limit": packed(4, bytes(80000)),
+    "200000 elements exceed the memory limit": graph(field(5, dims(200000) + varint(2 << 3) + b"\x02" + field(9, bytes(200000)))),
+    "messages are nested deeper than 64": graph(field(1, field(4, b"If") + field(5, bodies(40)))),
+}
+
+
+@pytest.mark.parametrize("said", LIMITED)
+def test_little_memory(said, tmp_path):
+    path = tmp_path / "model.onnx"
+    path.write_bytes(LIMITED[said])
+    done = subprocess.run([TOOL, "--memory", "100000", path], capture_output=True, text=True, timeout=SECONDS)
+    assert (done.returncode, done.stderr) == (1, f"error: {path}: {said}\n")
+
+
 def big(nodes, shape=(1, 4), inits=None, opset=13):
     return model(nodes, {"x": (TensorProto.FLOAT, list(shape))}, [nodes[-1].output[0]], inits, opset)
 
