@@ -472,6 +472,7 @@ OPSETS = [
     (13, "Resize", "x  s", {"s": np.array([1, 1, 0, 2], np.float32)}, "y", {}, "Resize: cannot scale axis 2 of 8 by 0"),
     (7, "Upsample", "x", {}, "y", {"scales": 2}, "Upsample: scales: expected a list of numbers"),
     (13, "Split", "x n", {"n": ints(1, 1, 2)}, "y z", {"axis": 1}, "Split: 2 outputs, but split lists 3 sizes"),
+    (13, "Split", "x", {}, " ".join("y%d" % i for i in range(257)), {"axis": 1}, "Split: at most 256 parts are supported, found 257"),
     (13, "Split", "x n", {"n": ints(5, -1)}, "y z", {"axis": 1}, "Split: part 1 has the negative size -1"),
     (13, "Split", "x n", {"n": ints(1, 2)}, "y z", {"axis": 1}, "Split: the parts add up to 3, the axis has 4"),
     (13, "CumSum", "x a", {"a": ints()}, "y", {}, "CumSum: expected one axis, found 0"),

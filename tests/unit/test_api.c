@@ -202,6 +202,21 @@ static void numbers_that_are_none(void **state)
     sgs_free(image);
 }
 
+/* Files that somebody else made: operators on int16 in a model that says it is a float model. */
+static void no_float_models(void **state)
+{
+    fails_on(
+        model("m.sim",
+              "input %0 \"x\" s16[8] @{scale=0.1, zero=0}\n%1 \"y\" s16[8] @{scale=0.1, zero=0} = sin %0\noutput %1\n"),
+        "layer 'y': sin takes float32, found int16");
+    fails_on(model("m.sim", "input %0 \"x\" s16[8] @{scale=0.1, zero=0}\n%1 \"y\" s16[8] @{scale=0.1, zero=0} = add "
+                            "%0, %0\noutput %1\n"),
+             "layer 'y': arithmetic on int16 belongs to fixed-point models");
+    fails_on(model("m.sim",
+                   "input %0 \"x\" s16[8] @{scale=0.1, zero=0}\n%1 \"y\" bool[8] = cast %0 {type=bool}\noutput %1\n"),
+             "layer 'y': a cast of int16 belongs to fixed-point models");
+}
+
 static int make_folder(void **state)
 {
     strcpy(folder, "/tmp/test_api-XXXXXX");
@@ -227,6 +242,7 @@ int main(void)
         cmocka_unit_test(types_of_images),
         cmocka_unit_test(simulators_that_do_not_open),
         cmocka_unit_test(numbers_that_are_none),
+        cmocka_unit_test(no_float_models),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }
