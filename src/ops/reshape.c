@@ -182,32 +182,6 @@ static sgs_status from_onnx_identity(sgs_import *im, const sgs_source_node *s, s
     return sgs_src_out(im, s, 0, y, d);
 }
 
-static bool is_training(sgs_import *im, const sgs_source_node *s)
-{
-    const sgs_value *ratio = sgs_src_opt(im, s, 1), *training = sgs_src_opt(im, s, 2);
-    if (!training || (training->data && !*(const uint8_t *)training->data))
-        return false;
-    return !ratio || !ratio->data || ratio->type != SGS_F32 || *(const float *)ratio->data != 0;
-}
-
-/* Nothing is dropped; the mask, which exporters often name and nobody reads, is true throughout. */
-static sgs_status from_onnx_dropout(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
-{
-    sgs_value *x;
-    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
-    if (is_training(im, s))
-        return sgs_src_refuse(im, s, d, "training mode is not supported");
-    SGS_TRY(from_onnx_identity(im, s, d));
-    if (s->nout < 2 || !s->out[1][0])
-        return SGS_OK;
-    size_t count = (size_t)sgs_value_count(x);
-    uint8_t *all = sgs_try_alloc(im->g->arena, count + 1);
-    if (!all)
-        return sgs_src_refuse(im, s, d, "its mask, %zu truth values, exceeds the memory limit", count);
-    memset(all, 1, count);
-    return sgs_src_out(im, s, 1, sgs_const_new(im->g, SGS_BOOL, x->rank, x->dim, all, false), d);
-}
-
 /* ---- .sim --------------------------------------------------------------------------------------------------------------- */
 
 static sgs_status reshape_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag *d)
@@ -257,7 +231,7 @@ const sgs_op sgs_op_reshape = {
 static const sgs_op *const ops[] = { &sgs_op_reshape, NULL };
 static const sgs_from onnx[] = {
     { "Reshape", from_onnx_reshape, 1 },     { "Flatten", from_onnx_flatten, 1 },   { "Squeeze", from_onnx_squeeze, 1 },
-    { "Unsqueeze", from_onnx_unsqueeze, 1 }, { "Identity", from_onnx_identity, 1 }, { "Dropout", from_onnx_dropout, 1 }, { NULL, NULL, 0 },
+    { "Unsqueeze", from_onnx_unsqueeze, 1 }, { "Identity", from_onnx_identity, 1 }, { NULL, NULL, 0 },
 };
 static const sgs_from tflite[] = { { "RESHAPE", reshape_from_tflite, 0 }, { NULL, NULL, 0 } };
 const sgs_family sgs_family_reshape = { "reshape", ops, onnx, tflite };

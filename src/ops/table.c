@@ -17,6 +17,7 @@
     X(cumsum) \
     X(deconv) \
     X(depthwise) \
+    X(dropout) \
     X(expand) \
     X(fc) \
     X(gather) \

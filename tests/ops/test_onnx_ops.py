@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
-from support import model, refused, same_as_onnxruntime  # noqa: E402
+from support import evaluate, model, refused, same_as_onnxruntime, save  # noqa: E402
 
 RNG = np.random.default_rng(7)
 
@@ -602,8 +602,17 @@ def test_identity_dropout(tmp_path):
     check(tmp_path, [node("Identity", "x", "a"), node("Dropout", "a", "b", ratio=0.4), node("Relu", "b")], opset=10, x=real(1, 3, 4, 4))
     check(tmp_path, [node("Dropout", "x r t")], {"r": np.float32(0.5), "t": np.array(False)}, opset=13, x=real(1, 3, 4, 4))
     check(tmp_path, [node("Dropout", "x", "y mask"), node("Relu", "y", "z")], opset=9, outputs=("z",), x=real(1, 3, 4, 4))
-    m = model([node("Dropout", "x r t")], {"x": real(2)}, ["y"], {"r": np.float32(0.5), "t": np.array(True)})
-    refused(m, tmp_path, "Dropout", "training mode is not supported")
+
+
+@pytest.mark.parametrize("seed, ratio", [(0, 0.75), (7, 0.5), (2**32 - 1, 0.1), (3, 0)])
+def test_dropout_in_training(seed, ratio, tmp_path):
+    """More elements than the generator makes at once; the numbers are numpy's."""
+    x = real(3, 4, 60)
+    stays = np.random.RandomState(seed).uniform(0, 1, x.shape) >= ratio
+    nodes = [node("Dropout", "x r t", "y mask", seed=seed), node("Where", "mask x none", "w")]
+    m = model(nodes, {"x": x}, ["y", "w"], {"r": np.float32(ratio), "t": np.array(True), "none": np.float32(-9)})
+    y, where = evaluate(save(m, tmp_path), [x], tmp_path)
+    assert np.allclose(y, np.where(stays, x / np.float32(1 - ratio), 0), rtol=1e-6) and np.array_equal(where, np.where(stays, x, np.float32(-9)))
 
 
 def test_pad(tmp_path):
