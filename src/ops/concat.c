@@ -58,6 +58,16 @@ static sgs_status concat_eval(const sgs_node *n, const sgs_tensor *in, sgs_tenso
 
 /* ---- from ONNX ------------------------------------------------------------------------------------------------------- */
 
+/* Leaves out what has no elements, unless nothing has; returns how many stay. */
+static int without_empty(sgs_value **in, int n)
+{
+    int some = 0;
+    for (int i = 0; i < n; i++)
+        if (sgs_value_count(in[i]))
+            in[some++] = in[i];
+    return some ? some : n;
+}
+
 static sgs_status from_onnx_concat(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     sgs_axis_attr a = { 1 };
@@ -70,7 +80,10 @@ static sgs_status from_onnx_concat(sgs_import *im, const sgs_source_node *s, sgs
         SGS_TRY(sgs_src_in(im, s, i, &in[i], d));
     SGS_TRY(sgs_src_int(s, "axis", &a.axis, d));
     SGS_TRY(sgs_src_axis(im, s, &a.axis, in[0]->rank, d));
-    SGS_TRY(sgs_emit(im, s, &sgs_op_concat, s->nin, in, &a, &y, d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_concat, s->nin, in, &a, &y, d)); /* which says whether all fit */
+    const int some = im->as_is ? s->nin : without_empty(in, s->nin);
+    if (some < s->nin)
+        SGS_TRY(sgs_emit(im, s, &sgs_op_concat, some, in, &a, &y, d));
     return sgs_src_out(im, s, 0, y, d);
 }
 

@@ -43,6 +43,12 @@ def test_gathered_into_a_part(axis, tmp_path):
     check(tmp_path, nodes, x=real(2, 4, 6), i=np.asarray(RNG.integers(-4, 4, (3, 2)), np.int64), other=real(*shape))
 
 
+def test_nothing_beside_something(tmp_path):
+    """The part behind a rotation's last number has no elements where all of them are rotated."""
+    nodes = [node("Split", "x sizes", "a b", axis=1), node("Relu", "a", "c"), node("Concat", "b c b", "y", axis=1)]
+    check(tmp_path, nodes, {"sizes": np.array([6, 0])}, x=real(2, 6, 3))
+
+
 def test_embedding(tmp_path):
     """Rows of a constant by a list of words, on to a product; the list is moved about before."""
     nodes = [node("Reshape", "ids s", "i"), node("Gather", "table i", "e"), node("MatMul", "e w", "p"), node("Softmax", "p", "y", axis=-1)]
