@@ -2,10 +2,12 @@
 #include "cli.h"
 
 typedef struct args {
+    bool operators;
     bool version; /* older scripts say --version; everything is shown anyway */
 } args;
 
 static const cli_option options[] = {
+    { "--operators", CLI_FLAG, offsetof(args, operators), NULL, false, NULL, "the operators of ONNX, their opsets and limits, as Markdown" },
     { "--version", CLI_FLAG, offsetof(args, version), NULL, false, NULL, "the same text" },
     { 0 },
 };
@@ -18,5 +20,5 @@ int cli_info(int argc, char **argv)
     const int e = cli_parse(&syntax, argc, argv, &a);
     if (e != CLI_OK)
         return e < 0 ? CLI_OK : e;
-    return sgs_show_info(&log) == SGS_OK ? CLI_OK : CLI_ERROR;
+    return (a.operators ? sgs_show_operators(&log) : sgs_show_info(&log)) == SGS_OK ? CLI_OK : CLI_ERROR;
 }

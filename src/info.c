@@ -1,9 +1,11 @@
 /* show_sdk_info: versions, targets, this machine. */
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "compile/target.h"
 #include "openipu/ipu_host.h"
+#include "ops/op.h"
 
 static void show_machine(const sgs_log *log)
 {
@@ -32,6 +34,34 @@ sgs_status sgs_show_info(const sgs_log *log)
     for (const sgs_target *t = sgs_targets; t->name; t++)
         sgs_log_line(log, "  %-12s %-28s %s", t->name, t->baseline, t->fast[0] ? t->fast : "-");
     show_machine(log);
+    return SGS_OK;
+}
+
+/* The lowest opset of ONNX whose form of the operator is understood. */
+static int since(const char *op)
+{
+    for (const sgs_family *const *f = sgs_families; *f; f++)
+        for (const sgs_from *r = (*f)->onnx; r && r->op; r++)
+            if (!strcmp(r->op, op))
+                return r->since;
+    return 0;
+}
+
+sgs_status sgs_show_operators(const sgs_log *log)
+{
+    static const char *const in_float[] = { "folded", "yes", "yes" }, *const in_fixed[] = { "folded", "no", "yes" };
+    sgs_log_line(log, "# Operators of ONNX");
+    sgs_log_line(log, "%s", "");
+    sgs_log_line(log, "Made by `sgs info --operators`.  `sgs check MODEL` says it of a model's own nodes.");
+    sgs_log_line(log, "%s", "");
+    sgs_log_line(log, "- *opset*: the lowest whose form of the operator is understood; newer ones are.");
+    sgs_log_line(log, "- *folded*: computed when the model is read, from constants and shapes; so is every other operator on constants.");
+    sgs_log_line(log, "- Tensors have static shapes of up to 8 dimensions.  float16, uint16 and uint32 are computed in wider types.");
+    sgs_log_line(log, "%s", "");
+    sgs_log_line(log, "| operator | opset | float | fixed | limits |");
+    sgs_log_line(log, "|---|--:|---|---|---|");
+    for (const sgs_limit *l = sgs_limits; l->op; l++)
+        sgs_log_line(log, "| %s | %d | %s | %s | %s |", l->op, since(l->op), in_float[l->reach], in_fixed[l->reach], l->limits ? l->limits : "");
     return SGS_OK;
 }
 

@@ -265,6 +265,8 @@ sgs_status sgs_calibrator_write(sgs_calibrator *c, const sgs_calibrator_options 
 
 /* The tool version, targets and this machine's CPU features as text lines through log. */
 sgs_status sgs_show_info(const sgs_log *log);
+/* The operators of ONNX with their opsets and limits, a Markdown table, as text lines through log: docs/OPERATORS.md. */
+sgs_status sgs_show_operators(const sgs_log *log);
 /* Whether we compile for that chip; NULL is the generic one. */
 sgs_status sgs_check_soc_version(const char *soc_version, sgs_diag *d);
 void sgs_free(void *p);

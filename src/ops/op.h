@@ -112,6 +112,19 @@ typedef struct sgs_family {
 } sgs_family;
 extern const sgs_family *const sgs_families[]; /* NULL-terminated */
 
+typedef enum sgs_reach {
+    SGS_FOLDED,                   /* computed when the model is read: takes constants and shapes */
+    SGS_IN_FLOAT,                 /* no fixed-point form yet */
+    SGS_IN_FIXED,
+} sgs_reach;
+
+typedef struct sgs_limit {        /* of one operator of ONNX; for users */
+    const char *op;
+    sgs_reach reach;
+    const char *limits;           /* "fixed: " before what holds in fixed point alone; NULL: none */
+} sgs_limit;
+extern const sgs_limit sgs_limits[]; /* by name; NULL ends */
+
 /* Attribute structs and rows that passes build by hand. */
 
 typedef enum sgs_act { SGS_ACT_NONE, SGS_ACT_RELU, SGS_ACT_RELU6, SGS_ACT_CLIP } sgs_act;

@@ -3,7 +3,7 @@ import subprocess
 
 import pytest
 
-from support import SDK, ENV, sgs
+from support import ROOT, SDK, ENV, sgs
 
 
 def says(*args, code=2):
@@ -18,6 +18,11 @@ def test_commands_and_version():
     assert sgs("--version").stdout == "OpenIPU 0.1.0\n"
     assert says().startswith("usage: sgs COMMAND")
     assert says("convrt").startswith("error: unknown command 'convrt'\n")
+
+
+def test_the_page_of_operators_is_what_the_tool_says():
+    r = sgs("info", "--operators")
+    assert r.returncode == 0 and r.stdout == (ROOT / "docs/OPERATORS.md").read_text(), "sgs info --operators > docs/OPERATORS.md"
 
 
 @pytest.mark.parametrize("command", ["convert", "convert-tool"])

@@ -110,6 +110,37 @@ static void check_kernels(void)
     }
 }
 
+static bool has_importer(const char *op)
+{
+    for (const sgs_family *const *f = sgs_families; *f; f++)
+        for (const sgs_from *r = (*f)->onnx; r && r->op; r++)
+            if (!strcmp(r->op, op))
+                return true;
+    return false;
+}
+
+static bool has_limit(const char *op)
+{
+    for (const sgs_limit *l = sgs_limits; l->op; l++)
+        if (!strcmp(l->op, op))
+            return true;
+    return false;
+}
+
+static void check_limits(void)
+{
+    for (const sgs_limit *l = sgs_limits; l->op; l++) {
+        if (!has_importer(l->op))
+            lacks("limit", l->op, "an importer");
+        if (l > sgs_limits && strcmp(l[-1].op, l->op) >= 0)
+            lacks("limit", l->op, "its place in the order");
+    }
+    for (const sgs_family *const *f = sgs_families; *f; f++)
+        for (const sgs_from *r = (*f)->onnx; r && r->op; r++)
+            if (!has_limit(r->op))
+                lacks("operator of ONNX", r->op, "a line in src/ops/limits.c");
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2)
@@ -118,6 +149,7 @@ int main(int argc, char **argv)
     sgs_buf texts = read_texts();
     check_families(texts.p ? texts.p : "");
     check_kernels();
+    check_limits();
     sgs_buf_free(&texts);
     return missing != 0;
 }
