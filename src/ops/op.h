@@ -45,6 +45,7 @@ typedef enum sgs_qrule {
 
 typedef struct sgs_qfixed {       /* a quantization known beforehand */
     float scale, lo, hi;
+    int32_t zero;                 /* of U8; that of S16 is 0 */
 } sgs_qfixed;
 
 struct sgs_source_node;           /* ops/source.h: a node of the model file */
@@ -74,7 +75,7 @@ struct sgs_op {
     bool alike;                   /* compares two operands: a constant takes the other's scale where it fits, so that equal numbers stay equal */
     int ndata;                    /* leading inputs that are activations, where the others are weights or tables; 0: all are */
     /* Optional: the S16 output has this quantization whatever was observed, unless data movement ties it to a value that has another.
-     * False: as observed. */
+     * Of an op that moves data: all that moves with it has it, U8 or S16.  False: as observed. */
     bool (*fixed_out)(const sgs_node *n, sgs_qfixed *f);
     /* Optional: adds the constants (tables) of the fixed-point form: quant/quantize.h.  Inputs and output have their final quantization. */
     sgs_status (*quant)(struct sgs_quantizer *q, sgs_node *n, sgs_diag *d);
@@ -157,6 +158,10 @@ typedef struct sgs_axis_attr {    /* concat, softmax */
 typedef struct sgs_perm_attr {    /* transpose */
     int64_t n, perm[SGS_MAX_RANK];
 } sgs_perm_attr;
+typedef struct sgs_fake_quant_attr { /* q = round(x / scale) + zero in least..most; y = (q - zero) * scale */
+    float scale;
+    int64_t zero, least, most;
+} sgs_fake_quant_attr;
 typedef struct sgs_shape_attr {   /* reshape: the whole static shape, no -1 */
     int64_t n, dim[SGS_MAX_RANK];
 } sgs_shape_attr;
@@ -237,6 +242,7 @@ extern const sgs_op sgs_op_pad;                                         /* pad.c
 extern const sgs_op sgs_op_resize_nearest, sgs_op_resize;               /* resize.c */
 extern const sgs_op sgs_op_batchnorm, sgs_op_matmul;                    /* batchnorm.c (folded or made depthwise), matmul.c (with a constant becomes fc) */
 extern const sgs_op sgs_op_quantize, sgs_op_dequantize;                 /* quantize.c */
+extern const sgs_op sgs_op_fake_quant;                                  /* fakequant.c */
 extern const sgs_op sgs_op_slice, sgs_op_expand, sgs_op_gather;         /* slice.c, expand.c, gather.c */
 extern const sgs_op sgs_op_gridsample, sgs_op_roialign, sgs_op_nms, sgs_op_topk, sgs_op_topk_index, sgs_op_mod, sgs_op_fmod, sgs_op_cumsum, sgs_op_cumprod; /* each in its file */
 extern const sgs_op sgs_op_equal, sgs_op_less, sgs_op_greater, sgs_op_lessequal, sgs_op_greaterequal, sgs_op_and, sgs_op_or, sgs_op_xor, sgs_op_not,

@@ -19,6 +19,7 @@
     X(depthwise) \
     X(dropout) \
     X(expand) \
+    X(fakequant) \
     X(fc) \
     X(gather) \
     X(gridsample) \

@@ -38,10 +38,21 @@ int sgs_group_of(sgs_quantizer *q, const sgs_value *v)
     return root(q, v->id);
 }
 
+/* Both bring a quantization, and not the same. */
+static bool disagree(const sgs_qfixed *a, const sgs_qfixed *b)
+{
+    return a->scale > 0 && b->scale > 0 && (a->scale != b->scale || a->zero != b->zero);
+}
+
+/* Values of two quantizations stay apart: what moves from one to the other is converted. */
 static void join(sgs_quantizer *q, const sgs_value *a, const sgs_value *b)
 {
-    int ra = root(q, a->id), rb = root(q, b->id);
-    q->group[ra > rb ? ra : rb] = ra > rb ? rb : ra;
+    const int ra = root(q, a->id), rb = root(q, b->id), to = ra > rb ? rb : ra, from = ra > rb ? ra : rb;
+    if (to == from || disagree(&q->kept[to], &q->kept[from]))
+        return;
+    if (!(q->kept[to].scale > 0))
+        q->kept[to] = q->kept[from];
+    q->group[from] = to;
 }
 
 const char *const sgs_ordering = "channel order";
@@ -114,6 +125,9 @@ static void group_moves(sgs_quantizer *q)
 {
     for (int i = 0; i < q->g->nvalue; i++)
         q->group[i] = i;
+    for (const sgs_node *n = q->g->first; n; n = n->next)
+        if (n->op->qrule == SGS_Q_MOVE && n->op->fixed_out)
+            n->op->fixed_out(n, &q->kept[n->out[0]->id]);
     for (sgs_node *n = q->g->first; n; n = n->next) {
         if (n->op->qrule != SGS_Q_MOVE || from_image(q, n->out[0]))
             continue;
@@ -279,6 +293,7 @@ sgs_status sgs_plan_types(sgs_quantizer *q, sgs_diag *d)
     int n = q->g->nvalue + 1;
     q->nplan = q->g->nvalue;
     q->group = SGS_NEW_N(q->g->arena, int, n);
+    q->kept = SGS_NEW_N(q->g->arena, sgs_qfixed, n);
     q->image = SGS_NEW_N(q->g->arena, uint8_t, n);
     q->ordered = SGS_NEW_N(q->g->arena, uint8_t, n);
     q->wide = SGS_NEW_N(q->g->arena, uint8_t, n);

@@ -22,6 +22,11 @@ static sgs_quant *one_scale(sgs_graph *g, double scale, int32_t zero, float lo, 
     return q;
 }
 
+static sgs_quant *kept_quant(sgs_graph *g, sgs_type t, const sgs_qfixed *k)
+{
+    return one_scale(g, (double)k->scale, t == SGS_U8 ? k->zero : 0, k->lo, k->hi);
+}
+
 #define LEAST_RANGE 1e-30f
 
 /* Range -> scale and zero point; zero is always exact. */
@@ -68,7 +73,7 @@ static void widen_by_rule(extent *x, const sgs_node *n)
         x->observed = true;
         return;
     }
-    x->fixed = (sgs_qfixed){ f.scale, fminf(x->fixed.lo, f.lo), fmaxf(x->fixed.hi, f.hi) };
+    x->fixed = (sgs_qfixed){ f.scale, fminf(x->fixed.lo, f.lo), fmaxf(x->fixed.hi, f.hi), 0 };
 }
 
 static void widen(sgs_quantizer *q, extent *e, const sgs_value *v)
@@ -108,9 +113,12 @@ static void choose_scales(sgs_quantizer *q)
     for (int i = 0; i < g->nvalue; i++) {
         if (q->group[i] != i)
             continue;
-        const sgs_qfixed *f = &e[i].fixed;
+        const sgs_qfixed *f = &e[i].fixed, *kept = &q->kept[i];
         bool fixed = f->scale > 0 && !e[i].observed && q->type[i] == SGS_S16;
-        q->quant[i] = fixed ? one_scale(g, (double)f->scale, 0, f->lo, f->hi) : quant_for(g, q->type[i], e[i].lo, e[i].hi);
+        if (kept->scale > 0)
+            q->quant[i] = kept_quant(g, q->type[i], kept);
+        else
+            q->quant[i] = fixed ? one_scale(g, (double)f->scale, 0, f->lo, f->hi) : quant_for(g, q->type[i], e[i].lo, e[i].hi);
     }
     for (int i = 0; i < g->nin; i++)
         if (!q->o->in[i].image && q->o->in[i].type != SGS_F32 && !q->o->in[i].scaled)
@@ -250,6 +258,8 @@ static sgs_value *fitting(sgs_quantizer *q, sgs_node *n, int i)
     sgs_type need = sgs_is_conv(n) && !q->wide[n->out[0]->id] ? SGS_U8 : SGS_S16;
     if (v->type == need && (!image || sgs_takes_image(q, n)))
         return v;
+    if (need == SGS_U8 && v->id < q->nplan && q->kept[sgs_group_of(q, v)].scale > 0)
+        return requantized(q, v, need, kept_quant(q->g, need, &q->kept[sgs_group_of(q, v)]));
     range_of(q, v, &lo, &hi);
     return requantized(q, v, need, quant_for(q->g, need, lo, hi));
 }

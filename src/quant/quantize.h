@@ -83,6 +83,7 @@ typedef struct sgs_quantizer {
     int nplan;             /* values when types were planned: what came later has no group */
     const sgs_qoptions *o;
     int *group;            /* plan.c: by value id; parent links of groups that share a quantization */
+    sgs_qfixed *kept;      /* by group root: the quantization that the model brings; scale 0: none */
     uint8_t *image;        /* by value id: 1 + index of the image input the value is, as it is or transposed; 0: none */
     uint8_t *ordered;      /* by value id of an image: 1 = its channels are in the network's order already */
     uint8_t *wide;         /* by output value id of a conv: 1 = 16 bit */
