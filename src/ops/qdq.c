@@ -55,9 +55,58 @@ static grid grid_of(sgs_spell *p, const sgs_value *x, const sgs_value *scale)
     return g;
 }
 
+/* ---- whole numbers that were real before ---- */
+
+static bool is_number(const sgs_value *v)
+{
+    return v->data && v->type == SGS_F32 && sgs_value_count(v) == 1;
+}
+
+/* The operand before v when that is what `op` makes of it and one number, which goes to *c. */
+static sgs_value *before(const sgs_value *v, const sgs_op *op, float *c)
+{
+    const sgs_node *n = v ? v->def : NULL;
+    if (!n || n->op != op || !is_number(n->in[1]))
+        return NULL;
+    *c = *(const float *)n->in[1]->data;
+    return n->in[0];
+}
+
+static sgs_value *inside(const sgs_value *v, const sgs_op *op)
+{
+    return v && v->def && v->def->op == op ? v->def->in[0] : NULL;
+}
+
+/* What `stepped` made x of, and the grid of steps; NULL: x is something else. */
+static sgs_value *steps_of(const sgs_value *x, sgs_fake_quant_attr *a)
+{
+    float zero = 0;
+    const sgs_value *clipped = inside(x, &sgs_op_cast), *v = inside(clipped, &sgs_op_clip), *rounded = before(v, &sgs_op_add, &zero);
+    sgs_value *steps = inside(rounded ? rounded : v, &sgs_op_round);
+    if (!steps || steps->type != SGS_F32)
+        return NULL;
+    const sgs_act_attr *range = clipped->def->attr;
+    *a = (sgs_fake_quant_attr){ 1, (int64_t)zero, (int64_t)range->lo, (int64_t)range->hi };
+    return steps;
+}
+
+/* Those steps less that zero point (or NULL), as real numbers that never were integers; NULL: x is something else. */
+static sgs_value *centred_steps(sgs_spell *p, const sgs_value *x, sgs_value *zero)
+{
+    sgs_fake_quant_attr a;
+    zero = zero ? sgs_sp_cast(p, zero, SGS_F32) : NULL;
+    sgs_value *steps = p->status == SGS_OK ? steps_of(x, &a) : NULL;
+    if (!steps || (zero && !is_number(zero)) || (float)a.zero != (zero ? *(const float *)zero->data : 0))
+        return NULL;
+    return sgs_sp_one(p, &sgs_op_fake_quant, steps, &a);
+}
+
 /* Whole numbers less their zero point, which may be absent. */
 static sgs_value *centred(sgs_spell *p, sgs_value *x, sgs_value *zero)
 {
+    sgs_value *steps = centred_steps(p, x, zero);
+    if (steps)
+        return steps;
     x = sgs_sp_cast(p, x, SGS_F32);
     return zero ? sgs_sp_two(p, &sgs_op_sub, x, sgs_sp_cast(p, zero, SGS_F32)) : x;
 }
@@ -122,52 +171,16 @@ static sgs_status from_onnx_quantizelinear(sgs_import *im, const sgs_source_node
     return p->status;
 }
 
-/* ---- what was quantized becomes real again ---- */
-
-static bool is_number(const sgs_value *v)
+/* x times one number; what a division by the same number was rounded from keeps that number as its step. */
+static sgs_value *scaled(sgs_spell *p, sgs_value *x, sgs_value *scale)
 {
-    return v->data && v->type == SGS_F32 && sgs_value_count(v) == 1;
-}
-
-/* The operand before v when that is what `op` makes of it and one number, which goes to *c. */
-static const sgs_value *before(const sgs_value *v, const sgs_op *op, float *c)
-{
-    const sgs_node *n = v ? v->def : NULL;
-    if (!n || n->op != op || !is_number(n->in[1]))
-        return NULL;
-    *c = *(const float *)n->in[1]->data;
-    return n->in[0];
-}
-
-static const sgs_value *inside(const sgs_value *v, const sgs_op *op)
-{
-    return v && v->def && v->def->op == op ? v->def->in[0] : NULL;
-}
-
-/* The real numbers that a QuantizeLinear of this scale and zero point made whole, and its grid; NULL: x is something else. */
-static sgs_value *quantized_from(const sgs_value *x, float scale, float zero, sgs_fake_quant_attr *a)
-{
-    float c = 0, step = 0;
-    const sgs_value *clipped = inside(x, &sgs_op_cast), *v = inside(clipped, &sgs_op_clip), *sum = before(v, &sgs_op_add, &c);
-    v = before(inside(sum ? sum : v, &sgs_op_round), &sgs_op_div, &step);
-    if (!v || v->type != SGS_F32 || step != scale || c != zero)
-        return NULL;
-    const sgs_act_attr *range = clipped->def->attr;
-    *a = (sgs_fake_quant_attr){ scale, (int64_t)zero, (int64_t)range->lo, (int64_t)range->hi };
-    return (sgs_value *)(uintptr_t)v;
-}
-
-static bool real_again(sgs_spell *p, const sgs_value *x, sgs_value *scale, sgs_value *zero)
-{
-    sgs_fake_quant_attr a;
-    scale = sgs_sp_cast(p, scale, SGS_F32);
-    zero = zero ? sgs_sp_cast(p, zero, SGS_F32) : NULL;
-    if (p->status != SGS_OK || !is_number(scale) || (zero && !is_number(zero)))
-        return false;
-    sgs_value *from = quantized_from(x, *(const float *)scale->data, zero ? *(const float *)zero->data : 0, &a);
-    if (from)
-        sgs_sp_out(p, 0, sgs_sp_one(p, &sgs_op_fake_quant, from, &a));
-    return from != NULL;
+    float step = 0;
+    sgs_value *from = p->status == SGS_OK && x->def && x->def->op == &sgs_op_fake_quant && is_number(scale) ? before(x->def->in[0], &sgs_op_div, &step) : NULL;
+    if (!from || step != *(const float *)scale->data)
+        return sgs_sp_two(p, &sgs_op_mul, x, scale);
+    sgs_fake_quant_attr a = *(const sgs_fake_quant_attr *)x->def->attr;
+    a.scale = step;
+    return sgs_sp_one(p, &sgs_op_fake_quant, from, &a);
 }
 
 static sgs_status from_onnx_dequantizelinear(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
@@ -176,11 +189,9 @@ static sgs_status from_onnx_dequantizelinear(sgs_import *im, const sgs_source_no
     sgs_value *x = sgs_sp_in(p, 0), *scale = sgs_sp_in(p, 1), *zero = sgs_src_opt(im, s, 2);
     if (p->status != SGS_OK)
         return p->status;
-    if (real_again(p, x, scale, zero))
-        return p->status;
     const grid g = grid_of(p, x, scale);
     x = centred(p, x, zero ? along(p, &g, zero) : NULL);
-    sgs_sp_out(p, 0, sgs_sp_two(p, &sgs_op_mul, x, along(p, &g, scale)));
+    sgs_sp_out(p, 0, scaled(p, x, along(p, &g, scale)));
     return p->status;
 }
 

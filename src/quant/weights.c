@@ -1,6 +1,7 @@
 /* Integer weights of a convolution, output channel by output channel.  L1: the largest weight becomes 127.  L2: of 80 clips between 0.5 and 1 times
  * that, the one with the least sum of |w - q|^2.5 (the L_p search of BRECQ's initialisation, there with 2.4); then the bias
- * takes the mean of what the rounded weights add (bias correction, Nagel et al., "Data-Free Quantization", with the means of the calibration). */
+ * takes the mean of what the rounded weights add (bias correction, Nagel et al., "Data-Free Quantization", with the means of the calibration).
+ * Both: weights that lie on a grid of 8 bits already, as those of a model that brings its quantization, keep it. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -92,6 +93,27 @@ static int64_t gather(const sgs_qweights *q, int64_t o, double *w)
     return n;
 }
 
+/* ---- weights on a grid ----------------------------------------------------------------------------------------------------------------- */
+
+#define ON_GRID 1e-3 /* of a step: what is left of weights that were whole numbers times a float32 scale is far less */
+
+static bool is_grid(const double *w, int64_t n, double scale)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (fabs(w[i] / scale - rint(w[i] / scale)) > ON_GRID)
+            return false;
+    return true;
+}
+
+/* The step of which all weights are whole multiples, the largest at most `limit`; 0: there is none.  A grid of fewer steps is one of twice as many. */
+static double grid_step(const double *w, int64_t n, double most, double limit)
+{
+    for (double steps = limit; steps > limit / 2; steps--)
+        if (is_grid(w, n, most / steps))
+            return most / steps;
+    return 0;
+}
+
 /* ---- integers ------------------------------------------------------------------------------------------------------------------------- */
 
 static void store(sgs_qweights *q, int64_t at, double v)
@@ -163,13 +185,22 @@ static bool bias_fits(sgs_qweights *q, int64_t o, float scale, const totals *s)
     return true;
 }
 
+static double byte_scale(const sgs_qweights *q, int64_t o, double scale, double limit, double *room)
+{
+    const int64_t n = gather(q, o, room);
+    const double step = grid_step(room, n, scale * limit, limit);
+    if (step > 0)
+        return step;
+    return q->level >= 2 ? search(room, n, scale, limit) : scale;
+}
+
 static float first_scale(const sgs_qweights *q, int64_t o, double limit, double *room)
 {
     double most = largest(q, o), scale = most / limit;
     if (most == 0) /* nothing to scale but the bias */
         scale = q->bias && q->bias[o] != 0.0f ? fabs((double)q->bias[o]) / (q->s_x * 0x1p24) : 1 / limit;
-    else if (q->level >= 2 && !q->wide)
-        scale = search(room, gather(q, o, room), scale, limit);
+    else if (!q->wide)
+        scale = byte_scale(q, o, scale, limit, room);
     if (is_narrow(q))
         scale = fmax(scale, narrow_scale(q, o));
     return fmaxf((float)scale, LEAST_SCALE);

@@ -91,3 +91,27 @@ def test_grids_that_have_no_8_bits(tmp_path):
         path = save(model(on, {"x": (TensorProto.FLOAT, [2, 8])}, ["y"], {"s": np.float32(high), "z": kind(low)}, 21), tmp_path)
         want, got = quantized(path, [[RNG.uniform(0, 4, (2, 8)).astype(np.float32)]], tmp_path)
         assert decibel(want[0], got[0]) > 60
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_operators_on_whole_numbers(kind, tmp_path):
+    """QLinearConv and QLinearMatMul between the two: the whole numbers are steps of 1."""
+    net = Net(kind)
+    number, least, most = KINDS[kind]
+    zero = net.const(number(least + 20))
+    steps = [net.const(np.float32(s)) for s in (1 / 100, 0.2, 1.5)]
+
+    def grid(x, i):
+        return [x, steps[i], zero]
+
+    def weights(*shape):
+        return [net.const(RNG.integers(-127, 128, shape).astype(np.int8)), net.const(np.float32(0.02)), net.const(np.int8(0))]
+
+    x = net.emit("QuantizeLinear", *grid("x", 0))
+    x = net.emit("QLinearConv", *grid(x, 0), *weights(8, 3, 3, 3), steps[1], zero, pads=[1] * 4)
+    x = net.emit("QLinearConv", *grid(x, 1), *weights(4, 8, 3, 3), steps[2], zero, net.const(np.array([100, -200, 0, 3], np.int32)))
+    x = net.emit("QLinearMatMul", *grid(x, 2), *weights(6, 5), net.const(np.float32(4)), zero)
+    path = net.save(tmp_path, net.emit("DequantizeLinear", x, net.const(np.float32(4)), zero), (1, 3, 8, 8))
+    want, got = quantized(path, [[RNG.uniform(-0.2, 2, (1, 3, 8, 8)).astype(np.float32) for _ in range(2)]], tmp_path)
+    off = np.abs(want[0] - got[0]) / 4
+    assert np.ptp(want[0]) > 400 and off.max() <= 1.01 and np.mean(off > 0.5) < 0.05
