@@ -195,7 +195,7 @@ static sgs_status ops(const options *o, work *w, sgs_diag *d)
 {
     (void)o, (void)w, (void)d;
     for (int i = 0; sgs_op_at(i); i++)
-        if (sgs_op_at(i)->lower || sgs_op_at(i)->qrule == SGS_Q_MOVE)
+        if (sgs_op_at(i)->lower)
             puts(sgs_op_at(i)->name);
     return SGS_OK;
 }
