@@ -285,6 +285,22 @@ typedef struct ipu_take {
     ipu_ref y, x, index;
 } ipu_take;
 
+/* IPU_GRIDSAMPLE_S16: y[n][h][w] = x[n] where the coordinates grid[n][h][w] = (column, row) point to, S16.  ARITHMETIC.md 18.  taps: 1 nearest, 2 linear,
+ * 4 cubic, rows and columns each; my, mx: pixels a step of the grid, in 2^-(IPU_GRID_BITS + ky), 2^-(IPU_GRID_BITS + kx). */
+#define IPU_GRID_BITS 14     /* fraction of a coordinate; weights of one axis sum to 1 << 14 */
+#define IPU_GRID_SHIFT 30    /* ky and kx at most */
+typedef enum ipu_grid_outside { /* a pixel outside x: 0; the nearest inside; mirrored at the outer edges, at the middles of the outermost pixels */
+    IPU_GRID_ZEROS, IPU_GRID_BORDER, IPU_GRID_EDGES, IPU_GRID_MIDDLES, IPU_GRID_OUTSIDES
+} ipu_grid_outside;
+typedef struct ipu_gridsample {
+    ipu_rec head;            /* nref 3 */
+    ipu_ref y, x, grid;
+    int32_t taps, outside;
+    int32_t my, ky, mx, kx;
+    float m;
+    ipu_out out;
+} ipu_gridsample;
+
 /* One line an operation: kind, family (its file, its check), C kernel.  Everything that lists operations includes this. */
 #define IPU_KINDS(X)                                   \
     X(IPU_CONV_U8, conv, ipu_conv_u8_c)                \
@@ -319,7 +335,8 @@ typedef struct ipu_take {
     X(IPU_WHERE_S16, where, ipu_where_s16_c)           \
     X(IPU_GATHER, gather, ipu_gather_c)                \
     X(IPU_TOPK, topk, ipu_topk_c)                      \
-    X(IPU_TAKE, take, ipu_take_c)
+    X(IPU_TAKE, take, ipu_take_c)                      \
+    X(IPU_GRIDSAMPLE_S16, gridsample, ipu_gridsample_s16_c)
 
 /* Operands of a family's record (struct ipu_<family>).  Operand 0 is written, IPU_CONV_Y2 too; no other ever is. */
 enum {
@@ -344,6 +361,7 @@ enum {
     IPU_NREF_gather = 3,
     IPU_NREF_topk = 2,
     IPU_NREF_take = 3,
+    IPU_NREF_gridsample = 3,
     IPU_MAX_REF = 8,
     IPU_CONV_ADD = 6,        /* operand numbers of ipu_conv */
     IPU_CONV_Y2 = 7,
@@ -367,6 +385,6 @@ _Static_assert(sizeof(ipu_clamp) == 96 && sizeof(ipu_quantize) == 180 && sizeof(
 _Static_assert(sizeof(ipu_lut) == 128 && sizeof(ipu_prelu) == 148 && sizeof(ipu_round) == 112, "image layout");
 _Static_assert(sizeof(ipu_reduce) == 108 && sizeof(ipu_argmax) == 96 && sizeof(ipu_matmul) == 148, "image layout");
 _Static_assert(sizeof(ipu_compare) == 140 && sizeof(ipu_where) == 188 && sizeof(ipu_gather) == 128, "image layout");
-_Static_assert(sizeof(ipu_topk) == 92 && sizeof(ipu_take) == 128, "image layout");
+_Static_assert(sizeof(ipu_topk) == 92 && sizeof(ipu_take) == 128 && sizeof(ipu_gridsample) == 168, "image layout");
 
 #endif

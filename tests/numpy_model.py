@@ -686,6 +686,64 @@ def resize(node, x):
     return requant((acc + 2**7) >> 8, f32(one(v.scale) / (one(y.scale) * 2.0**14)), y)
 
 
+# ---- [18] a picture read where a grid points to ----------------------------------------------------------------------------------
+
+
+def grid_step(scale, length):
+    """M and k of one axis."""
+    v = float(scale) * length * 2.0**13
+    k = max([k for k in range(31) if np.rint(v * 2.0**k) <= 2**31 - 1], default=0)
+    return min(int(np.rint(v * 2.0**k)), 2**31 - 1), k
+
+
+def grid_places(node, q, n):
+    """i and f of every number of the grid along an axis of n pixels."""
+    m, k = grid_step(one(node.inputs[1].scale), n - 1 if node.attr.get("corners") else n)
+    p = ((q.astype(S64) * m + (2**k >> 1)) >> k) + (n - 1) * 2**13
+    return p >> 14, p & (2**14 - 1)
+
+
+def near(d):
+    return 2**14 + (((5 * d - 9 * 2**14) * d**2 + 2**29) >> 30)
+
+
+def far(u):
+    return (-3 * u * (2**14 - u)**2 + 2**29) >> 30
+
+
+def grid_taps(kind, i, f):
+    """[(tap, weight)]"""
+    if kind == "nearest":
+        return [(i + np.where(f == 2**13, i & 1, f > 2**13), np.full_like(f, 2**14))]
+    if kind == "linear":
+        return [(i, 2**14 - f), (i + 1, f)]
+    assert kind == "cubic"
+    before, after, last = far(f), near(2**14 - f), far(2**14 - f)
+    return [(i - 1, before), (i, 2**14 - before - after - last), (i + 1, after), (i + 2, last)]
+
+
+def inside(attr, n, j, w):
+    """Pixels and weights in the place of taps outside."""
+    rule = attr.get("outside", "zeros")
+    if rule == "zeros":
+        w = np.where((j >= 0) & (j < n), w, 0)
+    elif rule == "reflection" and attr.get("corners"):
+        p = max(2 * (n - 1), 1)
+        j = np.where(j % p < n, j % p, p - j % p)
+    elif rule == "reflection":
+        j = np.where(j % (2 * n) < n, j % (2 * n), 2 * n - 1 - j % (2 * n))
+    return np.clip(j, 0, n - 1), w
+
+
+def gridsample(node, x, grid):
+    v, y, attr = node.inputs[0], node.outputs[0], node.attr
+    columns, rows = ([inside(attr, n, *tap) for tap in grid_taps(attr.get("filter", "linear"), *grid_places(node, grid[..., axis], n))]
+                     for axis, n in ((0, x.shape[2]), (1, x.shape[1])))
+    image = np.arange(len(x))[:, None, None]
+    acc = sum((wr * wc)[..., None] * x.astype(S64)[image, r, c] for r, wr in rows for c, wc in columns)
+    return requant((acc + 2**13) >> 14, f32(one(v.scale) / (one(y.scale) * 2.0**14)), y)
+
+
 # ---- [12] functions of one variable ----------------------------------------------------------------------------------------------
 
 LUTS = """sigmoid tanh elu selu celu softplus softsign hardsigmoid hardswish silu mish gelu gelu_tanh erf exp log sqrt rsqrt
@@ -756,7 +814,7 @@ def sign(node, x):
     return store(np.sign(x).astype(F32) * f32(1 / one(node.outputs[0].scale)), node.outputs[0])
 
 
-OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, deconv, depthwise, dequantize, div, expand, fc, gather, gather_elements, gather_nd, matmul, maxpool, mul, pad, quantize, reshape, resize, resize_nearest, scatter_elements, scatter_nd, softmax, topk, transpose)}
+OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, deconv, depthwise, dequantize, div, expand, fc, gather, gather_elements, gather_nd, gridsample, matmul, maxpool, mul, pad, quantize, reshape, resize, resize_nearest, scatter_elements, scatter_nd, softmax, topk, transpose)}
 OPS.update(topk_index=best, min=minimum, max=maximum, sub=sub, slice=slices)
 OPS.update({name: lut for name in LUTS}, prelu=prelu, leakyrelu=leakyrelu, thresholdedrelu=thresholdedrelu, abs=absolute, neg=neg)
 OPS.update(reduce_sum=summed(False), reduce_mean=summed(True), reduce_max=extreme(np.max), reduce_min=extreme(np.min),

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compile/lower.h"
 #include "ops/util.h"
 
 enum { LINEAR, NEAREST, CUBIC };
@@ -29,7 +30,8 @@ static sgs_status grid_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, s
     const sgs_value *x = n->in[0], *grid = n->in[1];
     const int axes = x->rank - 2;
     char shape[128];
-    SGS_TRY(sgs_need_type(grid, SGS_F32, "grid", d));
+    if (grid->type != SGS_S16)
+        SGS_TRY(sgs_need_type(grid, SGS_F32, "grid", d));
     if (axes < 1 || axes > 3)
         return sgs_fail(d, SGS_E_UNSUPPORTED, "expected one to three spatial axes, found %d", axes);
     if (grid->rank != x->rank || grid->dim[grid->rank - 1] != axes || grid->dim[0] != x->dim[0])
@@ -198,6 +200,65 @@ static sgs_status from_onnx_gridsample(sgs_import *im, const sgs_source_node *s,
     return sgs_src_out(im, s, 0, y, d);
 }
 
+/* ---- quantization ---- */
+
+static const char *grid_unfixed(const sgs_node *n)
+{
+    if (n->in[0]->type != SGS_F32)
+        return "works on values that are not float";
+    return n->in[0]->rank == 4 ? NULL
+                               : "samples along one or three axes, which has no fixed-point form; along two it has";
+}
+
+/* ---- lowering: ARITHMETIC.md 18 ---- */
+
+/* A step of the grid in pixels of an axis. */
+static void pixels_a_step(const grid_attr *a, double scale, int64_t pixels, int32_t *mult, int32_t *shift)
+{
+    const double step = scale * (double)(a->corners ? pixels - 1 : pixels) * (1 << (IPU_GRID_BITS - 1));
+    *shift = IPU_GRID_SHIFT;
+    while (*shift > 0 && rint(ldexp(step, *shift)) > INT32_MAX)
+        --*shift;
+    *mult = (int32_t)fmin(rint(ldexp(step, *shift)), INT32_MAX);
+}
+
+static int outside_of(const grid_attr *a)
+{
+    if (a->outside == REFLECTION)
+        return a->corners ? IPU_GRID_MIDDLES : IPU_GRID_EDGES;
+    return a->outside == BORDER ? IPU_GRID_BORDER : IPU_GRID_ZEROS;
+}
+
+static sgs_status grid_check(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const sgs_value *v[3] = { n->out[0], n->in[0], n->in[1] };
+    for (int i = 0; i < 3; i++)
+        if (v[i]->type != SGS_S16 || !sgs_one_scale(v[i]))
+            return sgs_lower_fail(l, n, d, "expected int16 operands with one scale each");
+    if (v[0]->rank != 4)
+        return sgs_lower_fail(l, n, d, "expected two spatial axes in fixed point, found %d", v[0]->rank - 2);
+    return SGS_OK;
+}
+
+static sgs_status grid_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    static const int32_t pixels[] = { [LINEAR] = 2, [NEAREST] = 1, [CUBIC] = 4 };
+    const grid_attr *a = n->attr;
+    const sgs_value *x = n->in[0], *grid = n->in[1], *y = n->out[0];
+    SGS_TRY(grid_check(l, n, d));
+    ipu_gridsample r = { .head = SGS_REC(IPU_GRIDSAMPLE_S16, gridsample),
+                         .y = sgs_lower_ref(l, y),
+                         .x = sgs_lower_ref(l, x),
+                         .grid = sgs_lower_ref(l, grid),
+                         .taps = pixels[a->filter],
+                         .outside = outside_of(a),
+                         .m = sgs_mult(sgs_scale(x, 0), sgs_scale(y, 0) * (1 << IPU_GRID_BITS)),
+                         .out = sgs_out_range(y, SGS_ACT_NONE, 0, 0) };
+    pixels_a_step(a, sgs_scale(grid, 0), x->dim[1], &r.my, &r.ky);
+    pixels_a_step(a, sgs_scale(grid, 0), x->dim[2], &r.mx, &r.kx);
+    return sgs_lower_emit(l, &r.head, n, sgs_value_count(y) * r.taps * r.taps, d);
+}
+
 /* ---- row ---- */
 
 const sgs_op sgs_op_gridsample = {
@@ -211,7 +272,9 @@ const sgs_op sgs_op_gridsample = {
     .infer = grid_infer,
     .eval = grid_eval,
     .float_only = true,
-    .kernel = "",
+    .qrule = SGS_Q_S16,
+    .unfixed = grid_unfixed,
+    .lower = grid_lower,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_gridsample, NULL };

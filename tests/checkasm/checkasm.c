@@ -461,6 +461,7 @@ static const ca_test ca_tests[] = {
     { IPU_GATHER, ca_gather, ca_gather_bench },
     { IPU_TOPK, ca_topk, ca_topk_bench },
     { IPU_TAKE, ca_topk, ca_topk_bench },
+    { IPU_GRIDSAMPLE_S16, ca_gridsample, ca_gridsample_bench },
 };
 
 static const char *const ca_names[IPU_KIND_COUNT] = {

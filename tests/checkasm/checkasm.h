@@ -44,6 +44,7 @@ typedef struct ca {
         ipu_gather gather;
         ipu_topk topk;
         ipu_take take;
+        ipu_gridsample gridsample;
     } rec;
     ca_operand operand[CA_OPERANDS];
     const ipu_kernels *kernels;
@@ -123,6 +124,8 @@ void ca_gather(ca *t, ipu_kind kind);
 void ca_gather_bench(ca *t, ipu_kind kind);
 void ca_topk(ca *t, ipu_kind kind);
 void ca_topk_bench(ca *t, ipu_kind kind);
+void ca_gridsample(ca *t, ipu_kind kind);
+void ca_gridsample_bench(ca *t, ipu_kind kind);
 void ca_matmul(ca *t, ipu_kind kind);
 void ca_matmul_bench(ca *t, ipu_kind kind);
 

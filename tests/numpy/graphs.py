@@ -463,6 +463,16 @@ def make_resize(g):
     g.emit("resize", g.tensor("s16", dims, [x.scale[0] * g.pick(1, 0.4)]), [x.number], attr)
 
 
+def make_gridsample(g):
+    """Grids that leave the picture on all sides, far too, and now and then point to pixels and to the middle between two."""
+    x = g.find(("s16",), rank=4) if g.chance(0.3) else g.input("s16", [g.int(1, 2), g.int(1, 9), g.int(1, 9), g.int(1, 15)])
+    reach = g.pick(0.9, 1.6, 1.6, 7, 3e6)
+    grid = g.tensor("s16", [x.dims[0], g.int(1, 7), g.int(1, 7), 2], [0.25 if g.chance(0.3) else reach / 32767])
+    g.inputs.append(grid)
+    y = g.tensor("s16", [*grid.dims[:3], x.dims[3]], [x.scale[0] * g.pick(0.4, 1)])
+    g.emit("gridsample", y, [x.number, grid.number], joined(g.pick("", "filter=nearest", "filter=cubic"), g.pick("", "outside=border", "outside=reflection"), g.pick("", "corners=1")))
+
+
 def make_quantize(g):
     if g.chance(0.2):
         x = g.tensor("f32", [g.int(1, 4) for _ in range(g.int(1, 4))], [g.size()])
@@ -516,6 +526,8 @@ def reduction(op):
     def make(g):
         x = g.find() if op in ("reduce_max", "reduce_min") else g.find(("s16",))
         axes = sorted({g.int(0, len(x.dims) - 1) for _ in range(g.int(0, 2))})
+        if len(axes) == len(x.dims) > 1 and g.chance(0.7):  # more than one number is left
+            axes = axes[1:]
         dims = [1 if i in axes else d for i, d in enumerate(x.dims)]
         n = np.prod(x.dims) / np.prod(dims)
         if op in ("reduce_max", "reduce_min"):
@@ -527,8 +539,8 @@ def reduction(op):
 
 
 def make_argmax(g, op="argmax"):
-    """With equals, so that the first and the last differ."""
-    x = g.find()
+    """With equals, so that the first and the last differ; more than one result most of the time."""
+    x = g.find(rank=g.int(3, 4) if g.chance(0.7) else None)
     axis = g.int(0, len(x.dims) - 1)
     if g.chance(0.5):
         coarse = g.tensor("u8", x.dims, [max(x.scale) * REACH[x.type][1] / 3], [128])

@@ -156,6 +156,35 @@ def test_shifted_sums(tmp_path):
     assert wrong_reading_seen(case, shift_without_half)
 
 
+def nearest_half_up(kind, i, f):
+    return [(i + (f >= 2**13), np.full_like(f, 2**14))]
+
+
+@pytest.mark.parametrize("corners", [0, 1])
+@pytest.mark.parametrize("outside", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize("kind", ["nearest", "linear", "cubic"])
+def test_grids(kind, outside, corners, tmp_path):
+    """[18] of pictures of several sizes; the second grid points to pixels and to middles between two, the third leaves by millions of pictures."""
+    lines = ['meta "sgs.fixed" "1"']
+    for i, (h, w) in enumerate([(1, 1), (1, 5), (6, 1), (5, 8), (40, 300)]):
+        lines.append("input %%%d s16[2,%d,%d,3] @{scale=0.001, zero=0}" % (10 * i, h, w))
+        for k, scale in enumerate([4e-5, 0.25, 3e6 / 32767]):
+            lines += ["input %%%d s16[2,6,9,2] @{scale=%.9g, zero=0}" % (10 * i + 1 + k, scale),
+                      "%%%d s16[2,6,9,3] @{scale=0.0009, zero=0} = gridsample %%%d, %%%d {filter=%s, outside=%s, corners=%d}" % (
+                          10 * i + 4 + k, 10 * i, 10 * i + 1 + k, kind, outside, corners)]
+    lines += ["output %%%d" % (10 * i + 4 + k) for i in range(5) for k in range(3)]
+    fixed = Fixed.of_text(tmp_path, "\n".join(lines) + "\n")
+    rng = np.random.default_rng(8)
+    arrays = [random_input(rng, v) for v in fixed.graph.inputs]
+    for v, array in zip(fixed.graph.inputs, arrays):
+        if v.dims[-1] == 2 and v.scale[0] == 0.25:
+            array[:] = rng.integers(-6, 7, array.shape)
+    case = Case(fixed, arrays, fixed.every_tensor(arrays))
+    check(case)
+    assert min(len(np.unique(case.truth[v.number])) for v in fixed.graph.outputs[::3]) > 5
+    assert kind != "nearest" or wrong_reading_seen(case, nearest_half_up)
+
+
 REFUSED = {  # by ARITHMETIC.md: the operator's line, what is said
     "pad": ("u8[1,2,3,8] @{axis=2, scale=[0.1,0.2,3], zero=[7,9,11]}", "u8[1,3,3,8] @{axis=2, scale=[0.1,0.2,3], zero=[7,9,11]} = pad %0 "
             "{before=[0,1,0,0], after=[0,0,0,0]}", "scales must run along the last axis"),
@@ -483,8 +512,10 @@ def without_zero_point(node, x):
 
 MUTANTS = {f: name for f, name in (
     (store_half_away, "store"), (requant_in_binary64, "requant"), (requant_of_truncated_sum, "requant"), (next_f32, "f32"), (shift_without_half, "shift_sum"),
-    (interpolate_without_half, "interpolate"), (limits_of_type, "limits"), (without_zero_point, "differences"))}
+    (interpolate_without_half, "interpolate"), (limits_of_type, "limits"), (without_zero_point, "differences"),
+    (nearest_half_up, "grid_taps"))}
 FINE = (requant_in_binary64, requant_of_truncated_sum, next_f32)  # test_long_sums tells them from the right one
+OWN = FINE + (shift_without_half, nearest_half_up)  # have a test of their own
 
 
 def wrong_reading_seen(case, mutant):
@@ -495,6 +526,6 @@ def wrong_reading_seen(case, mutant):
                    for v, a in zip(node.outputs, numpy_model.run_node(node, given)))
 
 
-@pytest.mark.parametrize("mutant", [f for f in MUTANTS if f not in FINE and f != shift_without_half])
+@pytest.mark.parametrize("mutant", [f for f in MUTANTS if f not in OWN])
 def test_a_wrong_reading_is_seen(mutant, random_case):
     assert any(wrong_reading_seen(random_case(seed), mutant) for seed in SEEDS), "no graph tells this reading from the right one"

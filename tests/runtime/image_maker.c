@@ -404,6 +404,18 @@ static ipu_ref resized(image_maker *m, ipu_ref x, ipu_kind kind, int32_t h, int3
     return r.y;
 }
 
+/* Where the first channels of another layer point to, up to two pictures away. */
+static ipu_ref sampled(image_maker *m, ipu_ref x, ipu_ref grid)
+{
+    ipu_gridsample r = { .x = x, .grid = grid, .taps = 4, .outside = IPU_GRID_EDGES, .out = s16_out };
+    r.y = maker_arena(m, IPU_S16, grid.h, grid.w, x.c);
+    r.my = x.h << 24, r.ky = 24;
+    r.mx = x.w << 24, r.kx = 24;
+    r.m = 1.0f / (1 << IPU_GRID_BITS);
+    maker_record(m, IPU_GRIDSAMPLE_S16, &r);
+    return r.y;
+}
+
 void maker_network_build(image_maker *m)
 {
     m->seed = 7;
@@ -422,7 +434,9 @@ void maker_network_build(image_maker *m)
         .y = map, .x = sum, .mult = number(m, IPU_F32, 0, 1.0f / 4096), .zero = number(m, IPU_S32, 0, 0)
     };
     maker_record(m, IPU_DEQUANTIZE, &out);
-    ipu_ref again = resized(m, resized(m, sum, IPU_RESIZE_S16, 7, 8), IPU_RESIZE_NEAREST, 5, 4);
+    ipu_ref again = resized(m, resized(m, sum, IPU_RESIZE_S16, 7, 8), IPU_RESIZE_NEAREST, 5, 4), grid = c;
+    grid.c = 2;
+    again = sampled(m, again, grid);
     softmax(m, maker_conv(m, average(m, again, 5, 4), IPU_S16, 10, 1, 1), scores);
     ipu_ref walk = a; /* [h][w][c] -> [c][w][h] */
     walk.h = a.c, walk.row = a.step, walk.w = a.w, walk.pix = a.pix, walk.c = a.h, walk.step = a.row;
