@@ -9,7 +9,7 @@ quiet = $(1) >$(2) 2>&1 || { tail -60 $(2); exit 1; }
 # Meson's own list of failures does not say what was wrong; the last lines of a log should.
 tests = $(2) meson test -C $(1) --print-errorlogs --no-rebuild --num-processes 2 $(3) || { tools/failures $(1); exit 1; }
 
-.PHONY: all demo check check-gcc check-clang check-sanitize setup setup-test fuzz format lint install results conformance clean
+.PHONY: all demo check check-gcc check-clang check-sanitize setup setup-test setup-families fuzz format lint install results conformance bench-simplify families clean
 
 all: setup
 	@$(call fresh,$(BUILD))
@@ -19,6 +19,8 @@ setup:
 	@tools/setup user
 setup-test:
 	@tools/setup test
+setup-families:
+	@tools/setup families
 
 demo: setup
 	@$(call fresh,$(BUILD))
@@ -82,6 +84,19 @@ conformance: setup-test
 	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
 	@.venv/bin/python tools/conformance.py --tool $(BUILD)/tests/conformance/conformance_tool --stage $(STAGE) \
 	  --fixed-tool $(BUILD)/tests/ops/fixed_tool --out out/conformance-$(notdir $(patsubst %/,%,$(DIR)))-$(STAGE).tsv $(DIR)
+
+# Nodes that are left, ours beside onnxsim's: the networks of ../shared and the families, where they are.  Fails where ours are more.
+bench-simplify: setup-test
+	@$(call fresh,$(BUILD))
+	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
+	@.venv/bin/python tools/bench_simplify.py --build $(BUILD) --out docs/SIMPLIFY.md $(addsuffix /models/onnx,$(SHARED)) out/families
+
+# Whole families, exported by Debian's PyTorch, through every stage into docs/FAMILIES.md.  Takes gigabytes: no part of check.
+families: setup-families
+	@$(call fresh,$(BUILD))
+	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
+	@OMP_NUM_THREADS=1 /usr/bin/python3 models/families/export.py --missing --out out/families
+	@.venv/bin/python tools/families.py --build $(BUILD) --models out/families --out docs/FAMILIES.md
 
 clean:
 	rm -rf build build-* *.log out
