@@ -57,7 +57,7 @@ const sgs_limit sgs_limits[] = {
     { "GlobalMaxPool", SGS_IN_FIXED, "1-D and 2-D" },
     { "Greater", SGS_IN_FIXED, "fixed: real numbers; Equal of truth values too" },
     { "GreaterOrEqual", SGS_IN_FIXED, "fixed: real numbers; Equal of truth values too" },
-    { "GridSample", SGS_IN_FLOAT, "one to three spatial axes" },
+    { "GridSample", SGS_IN_FIXED, "one to three spatial axes; fixed: two" },
     { "GroupNormalization", SGS_IN_FIXED, NULL },
     { "HardSigmoid", SGS_IN_FIXED, NULL },
     { "HardSwish", SGS_IN_FIXED, NULL },
