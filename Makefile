@@ -9,7 +9,7 @@ quiet = $(1) >$(2) 2>&1 || { tail -60 $(2); exit 1; }
 # Meson's own list of failures does not say what was wrong; the last lines of a log should.
 tests = $(2) meson test -C $(1) --print-errorlogs --no-rebuild --num-processes 2 $(3) || { tools/failures $(1); exit 1; }
 
-.PHONY: all demo check check-gcc check-clang check-sanitize setup setup-test setup-families fuzz format lint install results conformance bench-simplify families clean
+.PHONY: all demo check check-gcc check-clang check-sanitize setup setup-test setup-families fuzz format lint install results conformance bench-convert bench-simplify families clean
 
 all: setup
 	@$(call fresh,$(BUILD))
@@ -84,6 +84,12 @@ conformance: setup-test
 	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
 	@.venv/bin/python tools/conformance.py --tool $(BUILD)/tests/conformance/conformance_tool --stage $(STAGE) \
 	  --fixed-tool $(BUILD)/tests/ops/fixed_tool --out out/conformance-$(notdir $(patsubst %/,%,$(DIR)))-$(STAGE).tsv $(DIR)
+
+# ONNX to a float model, beside onnxruntime's creation of a session, on networks that `make families` exports.  Fails where ours takes longer.
+bench-convert: setup-test
+	@$(call fresh,$(BUILD))
+	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
+	@.venv/bin/python tools/bench_convert.py --sgs $(BUILD)/cli/sgs $(addprefix out/families/,resnet50.onnx detector.onnx vit_b_16_opset17.onnx)
 
 # Nodes that are left, ours beside onnxsim's: the networks of ../shared and the families, where they are.  Fails where ours are more.
 bench-simplify: setup-test

@@ -1,0 +1,71 @@
+#!/usr/bin/env python3
+"""ONNX to _float.sim beside onnxruntime's creation of an optimised session on the same file: `make bench-convert`.
+
+Both on one core, in turns, each run a process of its own; medians.  Of ours the whole process counts, from its start to the file on the disk; of
+onnxruntime the creation of the session alone, without the interpreter and the import.  Memory is the largest resident set of our process."""
+import argparse
+import os
+import pathlib
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+
+import onnx
+
+THEIRS = """import sys, time, onnxruntime
+quiet = onnxruntime.SessionOptions()
+quiet.log_severity_level = 3
+start = time.perf_counter()
+onnxruntime.InferenceSession(sys.argv[1], quiet, providers=["CPUExecutionProvider"])
+print(time.perf_counter() - start)"""
+
+
+def ini(model):
+    given = {t.name for t in model.graph.initializer}
+    inputs = [i.name for i in model.graph.input if i.name not in given]
+    return "[INPUT_CONFIG]\ninputs=%s\ninput_formats=%s\n[OUTPUT_CONFIG]\noutputs=%s\n" % (
+        ",".join(inputs), ",".join(["RAWDATA_F32_NHWC"] * len(inputs)), ",".join(o.name for o in model.graph.output))
+
+
+def ours(sgs, path, folder):
+    """(seconds, bytes)"""
+    start = time.perf_counter()
+    child = subprocess.Popen([sgs, "convert-tool", "onnx", "-m", path, "--input_config", folder / "i.ini", "-o", folder / "x_float.sim"], stdout=subprocess.DEVNULL)
+    _, status, used = os.wait4(child.pid, 0)
+    child.returncode = os.waitstatus_to_exitcode(status)
+    if child.returncode:
+        raise SystemExit("bench-convert: the converter ended with %d on %s" % (child.returncode, path))
+    return time.perf_counter() - start, used.ru_maxrss * 1024
+
+
+def theirs(path):
+    return float(subprocess.run([sys.executable, "-c", THEIRS, str(path)], check=True, capture_output=True, text=True).stdout)
+
+
+def row(args, path, folder):
+    model = onnx.load(path)
+    (folder / "i.ini").write_text(ini(model))
+    size = path.stat().st_size + sum(f.stat().st_size for f in path.parent.glob(path.name + ".data"))
+    runs = [(*ours(args.sgs, path, folder), theirs(path)) for _ in range(args.runs + 1)][1:]  # the first fills the caches
+    seconds, memory, other = (statistics.median(column) for column in zip(*runs))
+    print("| %s | %.1f | %.3f | %.3f | %.2f | %.2f |" % (path.stem, size / 1e6, seconds, other, seconds / other, memory / size), flush=True)
+    return seconds / other
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--sgs", required=True, help="the program")
+    parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("models", nargs="+", type=pathlib.Path)
+    args = parser.parse_args()
+    os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    print("| network | file, MB | ours, s | onnxruntime, s | ratio | memory / file |\n|---|---:|---:|---:|---:|---:|")
+    with tempfile.TemporaryDirectory() as folder:
+        ratios = [row(args, path, pathlib.Path(folder)) for path in args.models]
+    return max(ratios) >= 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
