@@ -256,7 +256,7 @@ typedef struct ipu_compare {
     float ma, mb;
 } ipu_compare;
 
-/* IPU_WHERE_S16: y = clamp(truth ? a * ma : b * mb), repeated as above. */
+/* IPU_WHERE_S16: y = clamp(truth ? a * ma : b * mb), repeated as above.  IPU_CHOOSE: truth ? a : b, any one type; ma, mb and out are 0. */
 typedef struct ipu_where {
     ipu_rec head;            /* nref 4 */
     ipu_ref y, truth, a, b;
@@ -301,6 +301,27 @@ typedef struct ipu_gridsample {
     ipu_out out;
 } ipu_gridsample;
 
+/* Integers without scale, U8, S16 or S32: y = a op b as `mode` says, a and b of one type, repeated as in IPU_ADD_S16.  y has their type; of a comparison it
+ * is U8, 0 or 1.  ARITHMETIC.md 19. */
+enum {
+    IPU_INTEGER_ADD, IPU_INTEGER_SUB, IPU_INTEGER_MUL, IPU_INTEGER_DIV, IPU_INTEGER_MOD, IPU_INTEGER_REST, IPU_INTEGER_POWER, IPU_INTEGER_MIN,
+    IPU_INTEGER_MAX, IPU_INTEGER_LESS, IPU_INTEGER_LESS_EQUAL, IPU_INTEGER_EQUAL, IPU_INTEGER_DIFFERENT, IPU_INTEGER_MODES
+};
+typedef struct ipu_integer {
+    ipu_rec head;            /* nref 3 */
+    ipu_ref y, a, b;
+    int32_t mode;
+} ipu_integer;
+
+/* Between types U8, S16 and S32.  IPU_CONVERT: the lower bits of an integer; m and out are 0.  IPU_TO_INTEGER: x S16, x * m without its fraction.
+ * IPU_TO_REAL: y S16 = clamp(x * m).  ARITHMETIC.md 19. */
+typedef struct ipu_convert {
+    ipu_rec head;            /* nref 2 */
+    ipu_ref y, x;
+    float m;
+    ipu_out out;
+} ipu_convert;
+
 /* One line an operation: kind, family (its file, its check), C kernel.  Everything that lists operations includes this. */
 #define IPU_KINDS(X)                                   \
     X(IPU_CONV_U8, conv, ipu_conv_u8_c)                \
@@ -336,7 +357,12 @@ typedef struct ipu_gridsample {
     X(IPU_GATHER, gather, ipu_gather_c)                \
     X(IPU_TOPK, topk, ipu_topk_c)                      \
     X(IPU_TAKE, take, ipu_take_c)                      \
-    X(IPU_GRIDSAMPLE_S16, gridsample, ipu_gridsample_s16_c)
+    X(IPU_GRIDSAMPLE_S16, gridsample, ipu_gridsample_s16_c) \
+    X(IPU_CHOOSE, where, ipu_choose_c)                 \
+    X(IPU_INTEGER, integer, ipu_integer_c)             \
+    X(IPU_CONVERT, convert, ipu_convert_c)             \
+    X(IPU_TO_INTEGER, convert, ipu_to_integer_c)       \
+    X(IPU_TO_REAL, convert, ipu_to_real_c)
 
 /* Operands of a family's record (struct ipu_<family>).  Operand 0 is written, IPU_CONV_Y2 too; no other ever is. */
 enum {
@@ -362,6 +388,8 @@ enum {
     IPU_NREF_topk = 2,
     IPU_NREF_take = 3,
     IPU_NREF_gridsample = 3,
+    IPU_NREF_integer = 3,
+    IPU_NREF_convert = 2,
     IPU_MAX_REF = 8,
     IPU_CONV_ADD = 6,        /* operand numbers of ipu_conv */
     IPU_CONV_Y2 = 7,
@@ -386,5 +414,6 @@ _Static_assert(sizeof(ipu_lut) == 128 && sizeof(ipu_prelu) == 148 && sizeof(ipu_
 _Static_assert(sizeof(ipu_reduce) == 108 && sizeof(ipu_argmax) == 96 && sizeof(ipu_matmul) == 148, "image layout");
 _Static_assert(sizeof(ipu_compare) == 140 && sizeof(ipu_where) == 188 && sizeof(ipu_gather) == 128, "image layout");
 _Static_assert(sizeof(ipu_topk) == 92 && sizeof(ipu_take) == 128 && sizeof(ipu_gridsample) == 168, "image layout");
+_Static_assert(sizeof(ipu_integer) == 132 && sizeof(ipu_convert) == 104, "image layout");
 
 #endif

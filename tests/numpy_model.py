@@ -590,13 +590,57 @@ def logic(of):
 
 def where(node, truth, a, b):
     y = node.outputs[0]
+    if y.scale is None:
+        return np.where(truth != 0, a, b)
     first, second = (requant(x.astype(S64), f32(one(v.scale) / one(y.scale)), y) for x, v in ((a, node.inputs[1]), (b, node.inputs[2])))
     return np.where(truth != 0, first, second)
 
 
+# ---- [18] integers ---------------------------------------------------------------------------------------------------------------
+
+
+def is_integer(v):
+    return v.scale is None and v.type in ("u8", "s16", "s32")
+
+
+def quotient(a, b):
+    """Towards 0."""
+    return np.where(b == 0, 0, np.abs(a) // np.maximum(np.abs(b), 1) * np.sign(a) * np.sign(b))
+
+
+def rest(a, b):
+    return np.where(b == 0, 0, a - b * quotient(a, b))
+
+
+def modulo(a, b):
+    return np.where(b == 0, 0, a - b * np.floor_divide(a, np.where(b == 0, 1, b)))
+
+
+def power(a, b):
+    def one_power(x, e):
+        if e < 0:
+            return x ** -e if abs(x) == 1 else 0
+        return (pow(x, e, 2**32) + 2**31) % 2**32 - 2**31
+    return np.vectorize(one_power, otypes=[S64])(a, b)
+
+
+def integers(of, otherwise=None):
+    """Of integers and of truth values; else of real numbers."""
+    def make(node, a, b):
+        v, y = node.inputs[0], node.outputs[0]
+        if not is_integer(v) and v.type != "bool":
+            return otherwise(node, a, b)
+        return of(*np.broadcast_arrays(a.astype(S64), b.astype(S64))).astype(TYPES[y.type])
+    return make
+
+
 def cast(node, x):
-    """To or from a truth value."""
     v, y = node.inputs[0], node.outputs[0]
+    if is_integer(y) and v.scale is not None:
+        most = F32(2**31 - 128)
+        return np.trunc(np.clip(x.astype(F32) * f32(one(v.scale)), -most, most)).astype(S64).astype(TYPES[y.type])
+    if v.scale is None and y.scale is None:
+        return (x != 0).astype(np.uint8) if y.type == "bool" else x.astype(S64).astype(TYPES[y.type])
     if y.type == "bool":
         return (x.astype(F32) * f32(one(v.scale)) != 0).astype(np.uint8)
     return requant(x.astype(S64), f32(1 / one(y.scale)), y)
@@ -821,6 +865,10 @@ OPS.update(reduce_sum=summed(False), reduce_mean=summed(True), reduce_max=extrem
            argmax=index_of(np.argmax), argmin=index_of(np.argmin))
 OPS.update(equal=compared(np.equal), less=compared(np.less), greater=compared(np.greater), lessequal=compared(np.less_equal), greaterequal=compared(np.greater_equal),
            where=where, cast=cast)
+OPS.update({op: integers(of, OPS[op]) for op, of in {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": quotient, "min": np.minimum, "max": np.maximum,
+                                                     "equal": np.equal, "less": np.less, "greater": np.greater, "lessequal": np.less_equal,
+                                                     "greaterequal": np.greater_equal}.items()})
+OPS.update(mod=integers(modulo), fmod=integers(rest), power=integers(power))
 OPS.update({"and": logic(np.logical_and), "or": logic(np.logical_or), "xor": logic(np.logical_xor), "not": logic(np.logical_not)})
 OPS.update(floor=whole(np.floor), ceil=whole(np.ceil), round=whole(np.rint), sign=sign)
 

@@ -34,6 +34,20 @@ static inline int32_t ipu_get(int type, const void *p, int32_t c)
     return type == IPU_U8 ? ((const uint8_t *)p)[c] : ((const int16_t *)p)[c];
 }
 
+/* An integer without scale: U8, S16 or S32; of what is stored its type takes the lower bits. */
+static inline int32_t ipu_get_integer(int type, const void *p, int32_t c)
+{
+    return type == IPU_S32 ? ((const int32_t *)p)[c] : ipu_get(type, p, c);
+}
+
+static inline void ipu_put_integer(int type, void *p, int32_t c, int32_t q)
+{
+    if (type == IPU_S32)
+        ((int32_t *)p)[c] = q;
+    else
+        ipu_put(type, p, c, q);
+}
+
 /* An index counted from the end where it is negative; what lies outside is the first or the last. */
 static inline int32_t ipu_row(int32_t i, int32_t rows)
 {

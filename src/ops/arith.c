@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "compile/lower.h"
+#include "ops/integer.h"
 #include "ops/nest.h"
 #include "ops/tflite.h"
 
@@ -14,11 +15,15 @@ static const struct arith {
     const sgs_op *op;
     const char *onnx, *tflite;
     ipu_kind kind; /* a subtraction is an addition */
+    int mode;      /* of integers */
 } table[] = {
-    { &sgs_op_add, "Add", "ADD", IPU_ADD_S16 },      { &sgs_op_sub, "Sub", "SUB", IPU_ADD_S16 },
-    { &sgs_op_mul, "Mul", "MUL", IPU_MUL_S16 },      { &sgs_op_div, "Div", "DIV", IPU_DIV_S16 },
-    { &sgs_op_min, "Min", "MINIMUM", IPU_MIN_S16 },  { &sgs_op_max, "Max", "MAXIMUM", IPU_MAX_S16 },
-    { &sgs_op_power, "Pow", "POW", IPU_KIND_COUNT }, /* none */
+    { &sgs_op_add, "Add", "ADD", IPU_ADD_S16, IPU_INTEGER_ADD },
+    { &sgs_op_sub, "Sub", "SUB", IPU_ADD_S16, IPU_INTEGER_SUB },
+    { &sgs_op_mul, "Mul", "MUL", IPU_MUL_S16, IPU_INTEGER_MUL },
+    { &sgs_op_div, "Div", "DIV", IPU_DIV_S16, IPU_INTEGER_DIV },
+    { &sgs_op_min, "Min", "MINIMUM", IPU_MIN_S16, IPU_INTEGER_MIN },
+    { &sgs_op_max, "Max", "MAXIMUM", IPU_MAX_S16, IPU_INTEGER_MAX },
+    { &sgs_op_power, "Pow", "POW", IPU_KIND_COUNT, IPU_INTEGER_POWER }, /* of integers alone */
 };
 
 static const struct arith *row_of(const sgs_op *op)
@@ -334,6 +339,18 @@ sgs_status sgs_from_tflite_arith(sgs_import *im, const sgs_source_node *s, sgs_d
     return emit_two(im, s, a->op, d);
 }
 
+/* ---- fixed point ---- */
+
+static const char *arith_unfixed(const sgs_node *n)
+{
+    return n->in[0]->type == SGS_F32 || sgs_has_integer_form(n->in[0]->type) ? NULL : "works on float64, which has no fixed-point form";
+}
+
+static const char *power_unfixed(const sgs_node *n)
+{
+    return sgs_has_integer_form(n->in[0]->type) ? NULL : "raises real numbers to powers that are known only at run time, which has no fixed-point form";
+}
+
 /* ---- lowering: ARITHMETIC.md 7
  * ------------------------------------------------------------------------------------------ */
 
@@ -353,7 +370,9 @@ static void set_multipliers(ipu_arith *r, const sgs_node *n)
 static sgs_status arith_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     const sgs_value *a = n->in[0], *b = n->in[1], *y = n->out[0];
-    if (a->type != SGS_S16 || b->type != SGS_S16 || y->type != SGS_S16 || !sgs_one_scale(a) || !sgs_one_scale(b) ||
+    if (sgs_is_integer(a) && sgs_is_integer(b) && a->type == b->type)
+        return sgs_integer_lower(l, n, a, b, row_of(n->op)->mode, d);
+    if (n->op == &sgs_op_power || a->type != SGS_S16 || b->type != SGS_S16 || y->type != SGS_S16 || !sgs_one_scale(a) || !sgs_one_scale(b) ||
         !sgs_one_scale(y))
         return sgs_lower_fail(l, n, d, "expected int16 operands with one scale each");
     ipu_arith r = { .head = SGS_REC(row_of(n->op)->kind, arith), .out = sgs_out_range(y, SGS_ACT_NONE, 0, 0) };
@@ -376,6 +395,7 @@ static sgs_status arith_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
         .to_tflite = arith_to_tflite,                                                                                  \
         .permute = sgs_permute_elementwise,                                                                            \
         .qrule = SGS_Q_S16,                                                                                            \
+        .unfixed = arith_unfixed,                                                                                      \
         .lower = arith_lower,                                                                                          \
     }
 ROW(add);
@@ -384,7 +404,7 @@ ROW(mul);
 ROW(div);
 ROW(min);
 ROW(max);
-/* Of two variables: in float alone. */
+/* Of two variables. */
 const sgs_op sgs_op_power = { .name = "power",
                               .family = "arith",
                               .nin_min = 2,
@@ -394,10 +414,13 @@ const sgs_op sgs_op_power = { .name = "power",
                               .eval = arith_eval,
                               .to_tflite = arith_to_tflite,
                               .permute = sgs_permute_elementwise,
-                              .kernel = "" };
+                              .qrule = SGS_Q_S16,
+                              .unfixed = power_unfixed,
+                              .lower = arith_lower,
+                              .kernel = "integer" };
 
 static const sgs_op *const ops[] = {
-    &sgs_op_add, &sgs_op_sub, &sgs_op_mul, &sgs_op_div, &sgs_op_min, &sgs_op_max, NULL
+    &sgs_op_add, &sgs_op_sub, &sgs_op_mul, &sgs_op_div, &sgs_op_min, &sgs_op_max, &sgs_op_power, NULL
 };
 static const sgs_from onnx[] = {
     { "Add", from_onnx_two, 1 },   { "Sub", from_onnx_two, 1 },    { "Mul", from_onnx_two, 1 },

@@ -5,6 +5,7 @@
 
 #include "compile/lower.h"
 #include "ops/arith.h"
+#include "ops/integer.h"
 #include "ops/nest.h"
 #include "ops/spell.h"
 
@@ -213,12 +214,14 @@ static sgs_status from_onnx_isinf(sgs_import *im, const sgs_source_node *s, sgs_
 
 static const char *compare_unfixed(const sgs_node *n)
 {
-    return n->in[0]->type == SGS_F32 ? NULL : "compares integers, which has no fixed-point form";
+    const sgs_type t = n->in[0]->type;
+    return t == SGS_F32 || t == SGS_BOOL || sgs_has_integer_form(t) ? NULL : "works on float64, which has no fixed-point form";
 }
 
 static const char *where_unfixed(const sgs_node *n)
 {
-    return n->in[1]->type == SGS_F32 ? NULL : "chooses between integers, which has no fixed-point form";
+    const sgs_type t = n->in[1]->type;
+    return t == SGS_F32 || t == SGS_BOOL || sgs_has_integer_form(t) ? NULL : "works on float64, which has no fixed-point form";
 }
 
 static const char *logic_unfixed(const sgs_node *n)
@@ -227,11 +230,16 @@ static const char *logic_unfixed(const sgs_node *n)
     return NULL;
 }
 
-/* ---- lowering: ARITHMETIC.md 17 ---- */
+/* ---- lowering: ARITHMETIC.md 17, of integers 18 ---- */
+
+static bool is_whole(const sgs_value *v)
+{
+    return sgs_is_integer(v) || v->type == SGS_BOOL;
+}
 
 static bool is_s16(const sgs_value *v)
 {
-    return v->type == SGS_S16 && sgs_one_scale(v);
+    return v->type == SGS_S16 && v->quant && sgs_one_scale(v);
 }
 
 /* Greater is less with the operands exchanged. */
@@ -239,6 +247,10 @@ static sgs_status compare_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     const bool exchanged = n->op == &sgs_op_greater || n->op == &sgs_op_greaterequal;
     const sgs_value *a = n->in[exchanged], *b = n->in[!exchanged];
+    if (is_whole(a) && is_whole(b) && a->type == b->type)
+        return sgs_integer_lower(l, n, a, b,
+                                 n->op == &sgs_op_equal ? IPU_INTEGER_EQUAL
+                                 : n->op == &sgs_op_less || n->op == &sgs_op_greater ? IPU_INTEGER_LESS : IPU_INTEGER_LESS_EQUAL, d);
     if (!is_s16(a) || !is_s16(b))
         return sgs_lower_fail(l, n, d, "expected int16 operands with one scale each");
     ipu_compare r = { .head = SGS_REC(IPU_COMPARE_S16, compare), .ma = sgs_mult(sgs_scale(a, 0), 1), .mb = sgs_mult(sgs_scale(b, 0), 1) };
@@ -262,9 +274,17 @@ static sgs_status not_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     return sgs_nest_emit(l, n, &r.head, (const sgs_value *const[]){ n->out[0], n->in[0], &one }, 3, d);
 }
 
+static sgs_status choose_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    ipu_where r = { .head = SGS_REC(IPU_CHOOSE, where) };
+    return sgs_nest_emit(l, n, &r.head, (const sgs_value *const[]){ n->out[0], n->in[0], n->in[1], n->in[2] }, 4, d);
+}
+
 static sgs_status where_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     const sgs_value *a = n->in[1], *b = n->in[2], *y = n->out[0];
+    if (is_whole(a) && is_whole(b))
+        return choose_lower(l, n, d);
     if (!is_s16(a) || !is_s16(b) || !is_s16(y))
         return sgs_lower_fail(l, n, d, "expected int16 operands with one scale each");
     ipu_where r = { .head = SGS_REC(IPU_WHERE_S16, where),

@@ -247,7 +247,7 @@ static sgs_status from_onnx_index(sgs_import *im, const sgs_source_node *s, sgs_
 
 static const char *index_unfixed(const sgs_node *n)
 {
-    if (!n->in[1]->data && (n->op != &sgs_op_gather_elements || n->in[1]->type != SGS_S32))
+    if (!n->in[1]->data && n->op != &sgs_op_gather_elements)
         return "takes indices that are known only at run time, which has no fixed-point form; constant ones have";
     if (((const index_attr *)n->attr)->reduce != REPLACE)
         return "combines updates with what is there, which has no fixed-point form";

@@ -3,7 +3,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "compile/lower.h"
 #include "ops/arith.h"
+#include "ops/integer.h"
 #include "ops/util.h"
 
 /* ---- shapes ---- */
@@ -17,7 +19,7 @@ static sgs_status mod_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sg
 {
     (void)g;
     const sgs_type t = n->in[0]->type;
-    if (!is_real(t) && t != SGS_S64 && t != SGS_S32 && t != SGS_S8 && t != SGS_U8)
+    if (!is_real(t) && t != SGS_S64 && t != SGS_S32 && t != SGS_S16 && t != SGS_S8 && t != SGS_U8)
         return sgs_fail(d, SGS_E_UNSUPPORTED, "type %s is not supported", sgs_type_word(t));
     SGS_TRY(sgs_need_type(n->in[1], t, "second input", d));
     return sgs_broadcast(n->in[0], n->in[1], out, d);
@@ -74,6 +76,8 @@ static int64_t whole_rest(int64_t a, int64_t b, bool truncated)
 static sgs_status mod_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
 {
     (void)st;
+    if (out->type == SGS_S16)
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "arithmetic on int16 belongs to fixed-point models");
     int64_t sa[SGS_MAX_RANK], sb[SGS_MAX_RANK], index[SGS_MAX_RANK] = { 0 }, count = sgs_tensor_count(out);
     const bool truncated = n->op == &sgs_op_fmod;
     sgs_broadcast_strides(&in[0], out, sa);
@@ -106,6 +110,20 @@ static sgs_status from_onnx_mod(sgs_import *im, const sgs_source_node *s, sgs_di
     return sgs_from_onnx_arith(im, s, truncated ? &sgs_op_fmod : &sgs_op_mod, d);
 }
 
+/* ---- fixed point: ARITHMETIC.md 19 ---- */
+
+static const char *mod_unfixed(const sgs_node *n)
+{
+    return sgs_has_integer_form(n->in[0]->type) ? NULL : "leaves rests of real numbers, which has no fixed-point form; of integers it has";
+}
+
+static sgs_status mod_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    if (!sgs_is_integer(n->in[0]) || !sgs_is_integer(n->in[1]) || n->in[0]->type != n->in[1]->type)
+        return sgs_lower_fail(l, n, d, "expected integers of one type, found %s and %s", sgs_type_word(n->in[0]->type), sgs_type_word(n->in[1]->type));
+    return sgs_integer_lower(l, n, n->in[0], n->in[1], n->op == &sgs_op_mod ? IPU_INTEGER_MOD : IPU_INTEGER_REST, d);
+}
+
 /* ---- rows ---- */
 
 #define ROW(op)                                                                                                        \
@@ -118,7 +136,10 @@ static sgs_status from_onnx_mod(sgs_import *im, const sgs_source_node *s, sgs_di
         .infer = mod_infer,                                                                                            \
         .eval = mod_eval,                                                                                              \
         .permute = sgs_permute_elementwise,                                                                            \
-        .kernel = "",                                                                                                  \
+        .qrule = SGS_Q_S16,                                                                                            \
+        .unfixed = mod_unfixed,                                                                                        \
+        .lower = mod_lower,                                                                                            \
+        .kernel = "integer",                                                                                                \
     }
 ROW(mod);
 ROW(fmod);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "compile/lower.h"
+#include "ops/integer.h"
 #include "ops/nest.h"
 #include "ops/util.h"
 
@@ -16,11 +17,17 @@ static bool castable(int64_t t)
     return t == SGS_F32 || t == SGS_F64 || t == SGS_S64 || t == SGS_S32 || t == SGS_S8 || t == SGS_U8 || t == SGS_BOOL;
 }
 
+/* Of integers and truth values in a fixed-point model. */
+static bool board(int64_t t)
+{
+    return t == SGS_S32 || t == SGS_S16 || t == SGS_U8 || t == SGS_BOOL;
+}
+
 static sgs_status cast_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
 {
     (void)g;
     const sgs_cast_attr *a = n->attr;
-    const bool fixed = (n->in[0]->type == SGS_BOOL && a->type == SGS_S16) || (n->in[0]->type == SGS_S16 && a->type == SGS_BOOL);
+    const bool fixed = (board(n->in[0]->type) && a->type == SGS_S16) || (n->in[0]->type == SGS_S16 && board(a->type));
     if (!fixed && (!castable(a->type) || !castable(n->in[0]->type)))
         return sgs_fail(d, SGS_E_UNSUPPORTED, "conversion from %s to %s is not supported", sgs_type_word(n->in[0]->type), sgs_type_word((sgs_type)a->type));
     sgs_shape_like(out, n->in[0]);
@@ -212,13 +219,12 @@ static sgs_status from_onnx_constantofshape(sgs_import *im, const sgs_source_nod
     return sgs_src_out(im, s, 0, sgs_const_new(im->g, t, n, dim, data, false), d);
 }
 
-/* ---- fixed point: between real numbers and truth values ---- */
+/* ---- fixed point: between real numbers, integers and truth values ---- */
 
 static const char *cast_unfixed(const sgs_node *n)
 {
     const sgs_type x = n->in[0]->type, y = n->out[0]->type;
-    const bool known = (x == SGS_BOOL && y == SGS_F32) || (x == SGS_F32 && y == SGS_BOOL);
-    return known ? NULL : "converts between integers and real numbers at run time, which has no fixed-point form";
+    return x == SGS_F64 || y == SGS_F64 ? "works on float64, which has no fixed-point form" : NULL;
 }
 
 static sgs_status cast_quant(struct sgs_quantizer *q, sgs_node *n, sgs_diag *d)
@@ -240,14 +246,46 @@ static sgs_status truth_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     return sgs_nest_emit(l, n, &r.head, (const sgs_value *const[]){ n->out[0], x, &zero }, 3, d);
 }
 
+/* Whether an integer is different from 0. */
+static sgs_status nonzero_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    static const int32_t none = 0;
+    const sgs_value zero = { .id = -1, .type = n->in[0]->type, .rank = 0, .data = &none };
+    return sgs_integer_lower(l, n, n->in[0], &zero, IPU_INTEGER_DIFFERENT, d);
+}
+
+/* ARITHMETIC.md 19; a truth value is a byte. */
+static sgs_status integer_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const sgs_value *x = n->in[0], *y = n->out[0];
+    ipu_convert r = { .head = SGS_REC(IPU_CONVERT, convert), .y = sgs_lower_ref(l, y), .x = sgs_lower_ref(l, x) };
+    if (y->quant) {
+        r.head.kind = IPU_TO_REAL;
+        r.m = sgs_mult(1, sgs_scale(y, 0));
+        r.out = sgs_out_range(y, SGS_ACT_NONE, 0, 0);
+    } else if (x->quant) {
+        r.head.kind = IPU_TO_INTEGER;
+        r.m = sgs_mult(sgs_scale(x, 0), 1);
+    }
+    return sgs_lower_emit(l, &r.head, n, 0, d);
+}
+
+static bool is_real(const sgs_value *v)
+{
+    return v->type == SGS_S16 && v->quant && sgs_one_scale(v);
+}
+
 static sgs_status cast_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     static const int32_t none = 0;
     const sgs_value *x = n->in[0], *y = n->out[0];
+    const bool from = sgs_is_integer(x) || x->type == SGS_BOOL;
     if (y->type == SGS_BOOL)
-        return truth_lower(l, n, d);
+        return from ? nonzero_lower(l, n, d) : truth_lower(l, n, d);
+    if ((sgs_is_integer(x) && (sgs_is_integer(y) || is_real(y))) || (sgs_is_integer(y) && (from || is_real(x))))
+        return integer_lower(l, n, d);
     if (x->type != SGS_BOOL || y->type != SGS_S16 || !sgs_one_scale(y))
-        return sgs_lower_fail(l, n, d, "expected truth values to int16, found %s to %s", sgs_type_word(x->type), sgs_type_word(y->type));
+        return sgs_lower_fail(l, n, d, "expected integers, truth values or int16 with one scale, found %s to %s", sgs_type_word(x->type), sgs_type_word(y->type));
     const float m = sgs_mult(1, sgs_scale(y, 0));
     ipu_quantize r = { .head = SGS_REC(IPU_QUANTIZE, quantize), .y = sgs_lower_ref(l, y), .x = sgs_lower_ref(l, x), .out = sgs_out_range(y, SGS_ACT_NONE, 0, 0) };
     r.mult = sgs_lower_const(l, IPU_F32, &m, 1);

@@ -11,12 +11,6 @@ bool sgs_is_conv(const sgs_node *n)
     return n->op->qrule == SGS_Q_CONV;
 }
 
-bool sgs_is_plain(const sgs_value *v)
-{
-    const bool narrow = v->type == SGS_S16 || v->type == SGS_U8;
-    return v->type == SGS_S32 || v->type == SGS_S64 || v->type == SGS_BOOL || (narrow && !v->quant);
-}
-
 int sgs_data_inputs(const sgs_node *n)
 {
     if (sgs_is_conv(n))

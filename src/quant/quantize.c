@@ -181,8 +181,9 @@ static void split_float_input(sgs_quantizer *q, sgs_value *v)
 static void set_integers(sgs_quantizer *q, int i)
 {
     const sgs_type t = q->o->in[i].type;
-    if (q->g->in[i]->type == SGS_S32 && (t == SGS_S16 || t == SGS_U8))
-        q->g->in[i]->type = t;
+    sgs_value *v = q->g->in[i];
+    if (v->type == SGS_S8 || (v->type == SGS_S32 && (t == SGS_S16 || t == SGS_U8)))
+        v->type = t == SGS_U8 ? t : SGS_S16;
 }
 
 /* Types of all values; ids of values made from here on have no group. */
@@ -204,9 +205,7 @@ static void set_values(sgs_quantizer *q)
         else
             split_float_input(q, g->in[i]);
     }
-    for (sgs_node *n = g->first; n; n = n->next)
-        if (n->op->qrule == SGS_Q_MOVE && sgs_is_plain(n->out[0]) && sgs_is_plain(n->in[0]))
-            n->out[0]->type = n->in[0]->type;
+    sgs_plain_values(g);
 }
 
 /* ---- uses that need another type ------------------------------------------------------------------------------------------------ */
@@ -578,6 +577,7 @@ static sgs_status quantize_nodes(sgs_quantizer *q, sgs_diag *d)
         if (n->op == &sgs_op_quantize)
             continue;
         fit_inputs(q, n);
+        SGS_TRY(sgs_fit_plain(q, n, d));
         if (sgs_is_conv(n)) {
             sgs_log_progress(q->o->log, "quantize layers", done++, convs);
             quantize_conv(q, n);
@@ -609,7 +609,7 @@ sgs_status sgs_quantize_check(sgs_graph *g, const sgs_qoptions *o, sgs_diag *d)
 static sgs_type planned(sgs_quantizer *q, const sgs_value *v)
 {
     if (sgs_is_plain(v))
-        return v->type;
+        return sgs_plain_type(v->type);
     return q->image[v->id] ? SGS_U8 : q->type[sgs_group_of(q, v)];
 }
 

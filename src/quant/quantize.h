@@ -7,6 +7,7 @@
  *   options.c    what the ini says
  *   sensitivity.c  what 8 bits at one convolution do to the outputs
  *   bits.c       which convolutions take 16 bits
+ *   plain.c      integers that stay integers
  *   plan.c       which values are U8, which S16: conv bits, groups that share one quantization
  *   quantize.c   rewrites the graph: QUANTIZE, DEQUANTIZE, constants
  *   (src/calibrate.c, the stage: reads .sim and ini, drives the above, writes _fixed.sim)
@@ -107,6 +108,17 @@ sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, s
 /* Takes conversions of integer inputs to float away, where nothing else reads those integers: then they are float values, and whole. */
 void sgs_integers_as_real(sgs_graph *g, sgs_range *range);
 
+/* ---- plain.c ---- */
+
+/* Integers of the model itself, indices and the like, and truth values: never scaled. */
+bool sgs_is_plain(const sgs_value *v);
+/* The board's type of such a value of the float model: 16 bits for signed 8, 32 for 64. */
+sgs_type sgs_plain_type(sgs_type t);
+/* Types of the results, where the inputs of the graph have theirs. */
+void sgs_plain_values(sgs_graph *g);
+/* Integers that n reads, in the type that it takes there. */
+sgs_status sgs_fit_plain(sgs_quantizer *q, sgs_node *n, sgs_diag *d);
+
 /* ---- masks.c ---- */
 
 /* Ends ranges of what a softmax weighs where nothing has weight any more, and raises constants that hide elements from it to there. */
@@ -149,8 +161,6 @@ int sgs_data_inputs(const sgs_node *n);
 bool sgs_is_conv(const sgs_node *n);
 /* A convolution that counts the image's own pixels; what else reads an image gets a requantized one. */
 bool sgs_takes_image(const sgs_quantizer *q, const sgs_node *n);
-/* Integers of the model itself, indices and the like: never scaled. */
-bool sgs_is_plain(const sgs_value *v);
 
 /* ---- for an operator's .quant: n->in[i] of its data inputs and n->out[0] have the type and quant that they keep ---- */
 

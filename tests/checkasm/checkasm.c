@@ -462,6 +462,11 @@ static const ca_test ca_tests[] = {
     { IPU_TOPK, ca_topk, ca_topk_bench },
     { IPU_TAKE, ca_topk, ca_topk_bench },
     { IPU_GRIDSAMPLE_S16, ca_gridsample, ca_gridsample_bench },
+    { IPU_CHOOSE, ca_truth, ca_truth_bench },
+    { IPU_INTEGER, ca_integer, ca_integer_bench },
+    { IPU_CONVERT, ca_integer, ca_integer_bench },
+    { IPU_TO_INTEGER, ca_integer, ca_integer_bench },
+    { IPU_TO_REAL, ca_integer, ca_integer_bench },
 };
 
 static const char *const ca_names[IPU_KIND_COUNT] = {

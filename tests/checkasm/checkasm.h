@@ -45,6 +45,8 @@ typedef struct ca {
         ipu_topk topk;
         ipu_take take;
         ipu_gridsample gridsample;
+        ipu_integer integer;
+        ipu_convert convert;
     } rec;
     ca_operand operand[CA_OPERANDS];
     const ipu_kernels *kernels;
@@ -126,6 +128,8 @@ void ca_topk(ca *t, ipu_kind kind);
 void ca_topk_bench(ca *t, ipu_kind kind);
 void ca_gridsample(ca *t, ipu_kind kind);
 void ca_gridsample_bench(ca *t, ipu_kind kind);
+void ca_integer(ca *t, ipu_kind kind);
+void ca_integer_bench(ca *t, ipu_kind kind);
 void ca_matmul(ca *t, ipu_kind kind);
 void ca_matmul_bench(ca *t, ipu_kind kind);
 

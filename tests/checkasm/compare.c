@@ -25,25 +25,27 @@ static void parameters(ca *t, ipu_kind kind)
         t->rec.compare.ma = ma;
         t->rec.compare.mb = mb;
         t->rec.compare.mode = ca_range(t, 0, IPU_COMPARE_MODES - 1);
-    } else {
+    } else if (kind == IPU_LOGIC) {
         t->rec.compare.mode = ca_range(t, 0, IPU_LOGIC_MODES - 1);
     }
 }
 
 static int run(ca *t, ipu_kind kind, ca_dims y, enum ca_layout layout)
 {
-    const int where = kind == IPU_WHERE_S16, operands = where ? 4 : 3;
+    static const int types[] = { IPU_U8, IPU_S16, IPU_S32 };
+    const int where = kind == IPU_WHERE_S16 || kind == IPU_CHOOSE, operands = where ? 4 : 3;
+    const int type = kind == IPU_CHOOSE ? types[ca_range(t, 0, 2)] : IPU_S16;
     ca_begin(t, kind, operands, where ? sizeof t->rec.where : sizeof t->rec.compare);
-    ca_ref(t, Y, where ? IPU_S16 : IPU_U8, y, layout);
+    ca_ref(t, Y, where ? type : IPU_U8, y, layout);
     for (int i = FIRST; i < operands; i++)
-        ca_ref(t, i, kind == IPU_LOGIC || (where && i == FIRST) ? IPU_U8 : IPU_S16, t->bench ? y : repeated(t, y), layout);
+        ca_ref(t, i, kind == IPU_LOGIC || (where && i == FIRST) ? IPU_U8 : type, t->bench ? y : repeated(t, y), layout);
     parameters(t, kind);
     ca_place(t, 1u << Y);
     for (int i = FIRST; i < operands; i++)
         if (kind == IPU_LOGIC || (where && i == FIRST))
             ca_fill_int(t, i, 0, ca_chance(t, 80) ? 1 : 255);
         else if (ca_chance(t, 50))
-            ca_fill_int(t, i, -3, 3); /* equals */
+            ca_fill_int(t, i, type == IPU_U8 ? 0 : -3, 3); /* equals */
         else
             ca_fill(t, i, ca_chance(t, 30) ? CA_EXTREME : CA_ANY);
     t->ops = 1.0 * y.n * y.h * y.w * y.c;

@@ -27,7 +27,7 @@ class Tensor:
         return self.axis < 0
 
     def quant(self):
-        if self.type not in REACH:
+        if self.type not in REACH or not self.scale:
             return ""
         if self.axis < 0:
             return " @{scale=%.9g, zero=%d}" % (self.scale[0], self.zero[0])
@@ -96,7 +96,7 @@ class Graph:
 
     def find(self, kinds=("u8", "s16"), rank=None, one=True, least=1):
         """A value of these types and rank; `one`: of one scale, else perhaps of one per channel; `least`: of height and width."""
-        found = [t for t in self.live[-8:] if t.type in kinds and len(t.dims) == (rank or len(t.dims) or 1) and t.dims[-1] < 80 and np.prod(t.dims) < 20000
+        found = [t for t in self.live[-8:] if t.type in kinds and t.scale and len(t.dims) == (rank or len(t.dims) or 1) and t.dims[-1] < 80 and np.prod(t.dims) < 20000
                  and (t.one or not one and t.axis == len(t.dims) - 1) and (least == 1 or min(t.dims[1:3]) >= least)]
         if found and self.chance(0.9):
             return found[self.int(0, len(found) - 1)]
@@ -253,11 +253,35 @@ def make_avgpool(g):
 PAIRS = ("add", "sub", "mul", "div", "min", "max")
 
 
+def integers(g, dims, kind):
+    """Without scale, from real numbers: small ones with equals, or large ones."""
+    x = g.tensor("s16", dims, [g.pick(3, 40, 300, 1e6, 1e11) / 32767])
+    g.inputs.append(x)
+    y = g.tensor(g.pick(kind, "s32"), dims, [])
+    g.emit("cast", y, [x.number], "type=" + y.type)
+    if y.type == kind:
+        return y
+    z = g.tensor(kind, dims, [])
+    g.emit("cast", z, [y.number], "type=" + kind)
+    return z
+
+
+def integer_pair(op, result=None):
+    def make(g):
+        kind = g.pick("s32", "s16", "u8")
+        dims = [g.int(1, 3), g.int(1, 3), g.int(1, 5), g.int(1, 5), g.int(8, 30)][g.int(0, 3):]
+        a, b = (integers(g, [1 if g.chance(0.2) else d for d in dims[:-1]] + dims[-1:], kind) for _ in range(2))
+        g.emit(op, g.tensor(result or kind, np.broadcast_shapes(a.dims, b.dims), []), [a.number, b.number])
+    return make
+
+
 def pair(op):
     """Two operands, either of them repeated along axes or without the first ones."""
     def make(g):
+        if g.chance(0.3):
+            return integer_pair(op)(g)
         a = g.find(("s16",))
-        b = [t for t in g.live if t.type == "s16" and t.one and t.dims == a.dims]
+        b = [t for t in g.live if t.type == "s16" and t.scale and t.one and t.dims == a.dims]
         b = b[g.int(0, len(b) - 1)] if b and g.chance(0.6) else g.input("s16", [1 if g.chance(0.3) else d for d in a.dims][g.int(0, 1) * (len(a.dims) > 1):])
         if g.chance(0.2):
             a = g.input("s16", [1 if g.chance(0.3) else d for d in a.dims])
@@ -275,6 +299,8 @@ def make_clip(g):
     """Bounds lie within what the type holds and beyond it; a lower bound above all of that is refused."""
     x = g.find(one=g.chance(0.7))
     x = x if x.one or x.type == "s16" else g.find()
+    if np.prod(x.dims) < 20: # a few results show little
+        x = g.input(x.type, [g.int(1, 3), g.int(2, 5), g.int(10, 20)])
     low, high = (np.array(REACH[x.type]) - x.zero[0]) * x.scale[0]
     lo, hi = sorted(g.rng.uniform(low, high, 2))
     y = g.like(x, x.dims)
@@ -542,6 +568,9 @@ def make_argmax(g, op="argmax"):
     """With equals, so that the first and the last differ; more than one result most of the time."""
     x = g.find(rank=g.int(3, 4) if g.chance(0.7) else None)
     axis = g.int(0, len(x.dims) - 1)
+    if np.prod(x.dims) == x.dims[axis]: # one result shows nothing
+        x = g.input(x.type, [g.int(2, 5), g.int(2, 5), g.int(2, 9)])
+        axis = g.int(0, 2)
     if g.chance(0.5):
         coarse = g.tensor("u8", x.dims, [max(x.scale) * REACH[x.type][1] / 3], [128])
         g.emit("quantize", coarse, [x.number])
@@ -610,8 +639,10 @@ def truth(g, dims):
 
 
 def comparison(op):
-    """Of numbers of one scale with equals among them, or of two scales."""
+    """Of numbers of one scale with equals among them, or of two scales; of integers."""
     def make(g):
+        if g.chance(0.3):
+            return integer_pair(op, "bool")(g)
         a = g.find(("s16",))
         coarse = g.tensor("s16", a.dims, [a.scale[0] * 32767 / 3])
         g.emit("quantize", coarse, [a.number])
@@ -632,13 +663,25 @@ def logical(op):
 
 
 def make_where(g):
+    if g.chance(0.3):
+        kind, dims = g.pick("s32", "s16", "u8"), [g.int(1, 5), g.int(1, 5), g.int(8, 30)]
+        t = truth(g, dims)
+        return g.emit("where", g.tensor(kind, dims, []), [t.number] + [integers(g, part, kind).number for part in (dims, [1] + dims[1:])])
     x = g.find(("s16",))
     t, other = truth(g, x.dims), g.input("s16", [1 if g.chance(0.3) else d for d in x.dims])
     g.emit("where", g.tensor("s16", x.dims, [max(x.scale[0], other.scale[0]) * g.pick(0.5, 1)]), [t.number] + ([x.number, other.number] if g.chance(0.5) else [other.number, x.number]))
 
 
 def make_cast(g):
+    """Between real numbers, truth values and integers."""
+    dims = [g.int(1, 3), g.int(2, 5), g.int(2, 30)]
     if g.chance(0.5):
+        x = integers(g, dims, g.pick("s32", "s16", "u8")) if g.chance(0.7) else truth(g, dims)
+        kind = g.pick("s32", "u8", "bool" if x.type != "bool" else "s32")
+        g.emit("cast", g.tensor(kind, x.dims, []), [x.number], "type=" + kind)
+        if x.type != "bool":
+            g.emit("cast", g.tensor("s16", x.dims, [g.pick(1 / 32767, 0.01, 2.0, 1e3)]), [x.number], "type=s16")
+    elif g.chance(0.5):
         t = truth(g, [g.int(1, 3), g.int(2, 5), g.int(2, 30)])
         g.emit("cast", g.tensor("s16", t.dims, [g.pick(1 / 32767, 0.01, 2.0)]), [t.number], "type=s16")
     else:
@@ -663,6 +706,7 @@ def alpha_within(g, x):
 MAKERS = {name[5:]: f for name, f in list(globals().items()) if name.startswith("make_")}
 MAKERS.update((op, pair(op)) for op in PAIRS)
 MAKERS.update((op, comparison(op)) for op in ("equal", "less", "greater", "lessequal", "greaterequal"))
+MAKERS.update((op, integer_pair(op)) for op in ("mod", "fmod", "power"))
 MAKERS.update((op, logical(op)) for op in ("and", "or", "xor", "not"))
 MAKERS.update((op, function(op)) for op in numpy_model.LUTS)
 MAKERS.update((op, reduction(op)) for op in ("reduce_sum", "reduce_mean", "reduce_max", "reduce_min"))

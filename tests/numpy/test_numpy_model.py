@@ -108,7 +108,7 @@ def test_multipliers(seed, random_case):
             assert same(mult, m[:len(mult)]) and (bias == folded[:len(mult)]).all() and shift == k, node.name
             m, folded = m[len(mult):], folded[len(mult):]
     assert not sums
-    assert pairs == {tuple(sorted(map(float, numpy_model.constants_of_two(n)))) for n in graph.nodes if n.op in graphs.PAIRS}
+    assert pairs == {tuple(sorted(map(float, numpy_model.constants_of_two(n)))) for n in graph.nodes if n.op in graphs.PAIRS and n.inputs[0].scale is not None}
 
 
 @pytest.mark.parametrize("name", sorted(p.stem for p in (ROOT / "tests/sim/ir").glob("*fixed*.ir")))
@@ -444,8 +444,8 @@ def perturb_table(rng, node):
 PERTURBATIONS = {
     "weight": (perturb_weight, lambda n: n.op in numpy_model.WEIGHTED),
     "bias": (perturb_bias, lambda n: n.op in numpy_model.WEIGHTED and len(n.inputs) > 2 and n.inputs[2]),
-    "scale": (perturb_scale, lambda n: n.op in ("conv", "depthwise", "fc", "add", "avgpool", "quantize")),
-    "zero": (perturb_zero, lambda n: n.op in ("conv", "dequantize") and n.inputs[0].type == "u8"),
+    "scale": (perturb_scale, lambda n: n.op in ("conv", "depthwise", "fc", "add", "avgpool", "quantize") and n.outputs[0].scale is not None),
+    "zero": (perturb_zero, lambda n: n.op in ("conv", "depthwise", "fc", "quantize", "dequantize") and n.inputs[0].type == "u8"),
     "table": (perturb_table, lambda n: n.op == "softmax"),
 }
 

@@ -3,7 +3,7 @@
  *   fixed_tool [--wide] MODEL.onnx|MODEL.ir PREFIX IN.bin...
  *
  * --wide: convolutions are 16 bit.
- * Every input is raw float; IN.bin holds one or more samples of it.  The ranges are those of the samples.  Leaves
+ * Every input is raw float, or raw integers of the model's own type, which the board takes in 16 bits where that has 8; IN.bin holds one or more samples of it.  The ranges are those of the samples.  Leaves
  * PREFIX_fixed.sim and PREFIX.img, what the float model gives in PREFIX.float.I.bin and the fixed-point one in
  * PREFIX.fixed.I.bin, all samples of output I one behind the other, and prints a line "NAME TYPE [dims]" for each.  The
  * fixed simulator and the image must agree in every byte.  Exit status 1 and one message when something is wrong. */
@@ -27,6 +27,7 @@ typedef struct work {
     sgs_file *in;
     int nin, samples;
     bool wide;
+    sgs_type *in_type, *out_type; /* of the float model */
     sgs_buf *expected, *found; /* by output */
     sgs_simulator *fixed, *offline;
 } work;
@@ -111,8 +112,14 @@ static sgs_status quantize(work *w, sgs_diag *d)
     const sgs_log quiet = { 0 };
     sgs_qinput *in = SGS_NEW_N(w->arena, sgs_qinput, w->nin + 1);
     sgs_qoutput *out = SGS_NEW_N(w->arena, sgs_qoutput, w->g->nout + 1);
-    for (int i = 0; i < w->nin; i++)
+    w->in_type = SGS_NEW_N(w->arena, sgs_type, w->nin + 1);
+    w->out_type = SGS_NEW_N(w->arena, sgs_type, w->g->nout + 1);
+    for (int i = 0; i < w->nin; i++) {
+        w->in_type[i] = w->g->in[i]->type;
         in[i].type = SGS_F32;
+    }
+    for (int i = 0; i < w->g->nout; i++)
+        w->out_type[i] = w->g->out[i]->type;
     for (int i = 0; i < w->g->nout; i++)
         out[i] = (sgs_qoutput){ w->g->out[i]->type == SGS_F32 ? SGS_F32 : SGS_S16, false };
     const sgs_qoptions o = { .level = 2,
@@ -137,10 +144,51 @@ static sgs_status open_both(work *w, sgs_diag *d)
     return sgs_simulator_open(&w->offline, img, &best, d);
 }
 
+static double number_at(sgs_type t, const void *p, size_t i)
+{
+    switch (t) {
+    case SGS_F32:
+        return (double)((const float *)p)[i];
+    case SGS_S64:
+        return (double)((const int64_t *)p)[i];
+    case SGS_S32:
+        return ((const int32_t *)p)[i];
+    case SGS_S16:
+        return ((const int16_t *)p)[i];
+    case SGS_S8:
+        return ((const int8_t *)p)[i];
+    default:
+        return ((const uint8_t *)p)[i];
+    }
+}
+
+/* n numbers of one type as another; those that the other does not hold are what they are in its ends. */
+static const void *as_type(sgs_arena *a, const void *p, size_t n, sgs_type from, sgs_type to)
+{
+    if (from == to)
+        return p;
+    char *y = sgs_alloc_n(a, n + 1, 8);
+    for (size_t i = 0; i < n; i++) {
+        const double v = number_at(from, p, i);
+        if (to == SGS_F32)
+            ((float *)(void *)y)[i] = (float)v;
+        else if (to == SGS_S32)
+            ((int32_t *)(void *)y)[i] = (int32_t)v;
+        else if (to == SGS_S16)
+            ((int16_t *)(void *)y)[i] = (int16_t)(v > 32767 ? 32767 : v < -32767 ? -32767 : v);
+        else
+            y[i] = (char)(uint8_t)v;
+    }
+    return y;
+}
+
 static sgs_status invoke(const work *w, sgs_simulator *s, int k, sgs_diag *d)
 {
-    for (int i = 0; i < w->nin; i++)
-        SGS_TRY(sgs_simulator_set_input(s, i, sample(w, i, k), sgs_simulator_input(s, i)->bytes, d));
+    for (int i = 0; i < w->nin; i++) {
+        const sgs_value *v = w->g->in[i];
+        const void *data = as_type(w->arena, sample(w, i, k), (size_t)sgs_value_count(v), w->in_type[i], v->type);
+        SGS_TRY(sgs_simulator_set_input(s, i, data, sgs_simulator_input(s, i)->bytes, d));
+    }
     return sgs_simulator_invoke(s, d);
 }
 
@@ -169,8 +217,10 @@ static sgs_status save(work *w, sgs_diag *d)
     char dims[128];
     for (int i = 0; i < w->g->nout; i++) {
         const sgs_value *v = w->g->out[i];
-        SGS_TRY(sgs_file_write(sgs_format(w->arena, "%s.float.%d.bin", w->prefix, i), w->expected[i].p,
-                               w->expected[i].n, d));
+        const size_t count = w->expected[i].n / (size_t)sgs_type_bytes(w->out_type[i]);
+        const sgs_type t = w->out_type[i] == SGS_F32 ? SGS_F32 : v->type;
+        const void *expected = as_type(w->arena, w->expected[i].p, count, w->out_type[i], t);
+        SGS_TRY(sgs_file_write(sgs_format(w->arena, "%s.float.%d.bin", w->prefix, i), expected, count * (size_t)sgs_type_bytes(t), d));
         SGS_TRY(sgs_file_write(sgs_format(w->arena, "%s.fixed.%d.bin", w->prefix, i), w->found[i].p, w->found[i].n, d));
         printf("%s %s %s\n", sgs_value_label(w->g, v), sgs_type_name(v->type),
                sgs_dims_text(dims, sizeof dims, v->rank, v->dim));

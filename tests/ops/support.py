@@ -14,7 +14,7 @@ SHARED = ROOT.parent / "shared"
 TOOL = os.environ.get("ONNX_TOOL", str(ROOT / "build/tests/ops/onnx_tool"))
 FIXED_TOOL = os.environ.get("FIXED_TOOL", str(ROOT / "build/tests/ops/fixed_tool"))
 SECONDS = 10 * int(os.environ.get("MESON_TEST_TIMEOUT_MULTIPLIER", "1"))
-TYPES = {"f32": np.float32, "s64": np.int64, "s32": np.int32, "u8": np.uint8, "s8": np.int8, "bool": np.bool_}
+TYPES = {"f32": np.float32, "s64": np.int64, "s32": np.int32, "s16": np.int16, "u8": np.uint8, "s8": np.int8, "bool": np.bool_}
 
 
 def model(nodes, inputs, outputs, inits=None, opset=17, ir=8, rank=None):
@@ -42,9 +42,9 @@ def tool(*args):
 
 
 def to_ours(x):
-    """As our graph takes it: 4-D channel-last, 64-bit integers in 32, every float in 32."""
+    """As our graph takes it: 4-D channel-last, integers of 16 and 64 bits in 32, every float in 32."""
     x = np.moveaxis(x, 1, -1) if x.ndim == 4 else x
-    narrow = {np.dtype(np.int64): np.int32, np.dtype(np.float64): np.float32, np.dtype(np.float16): np.float32}
+    narrow = {np.dtype(np.int64): np.int32, np.dtype(np.int16): np.int32, np.dtype(np.float64): np.float32, np.dtype(np.float16): np.float32}
     return np.ascontiguousarray(x.astype(narrow.get(x.dtype, x.dtype)))
 
 

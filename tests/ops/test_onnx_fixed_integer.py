@@ -1,0 +1,181 @@
+"""Integers of the model itself in fixed point: equal to the float model's, and real numbers made of them; fixed and offline agree bit for bit."""
+import subprocess
+
+import numpy as np
+import pytest
+
+pytest.importorskip("onnx")
+from onnx import TensorProto, helper  # noqa: E402
+from support import FIXED_TOOL, decibel, model, quantized, save  # noqa: E402
+
+RNG = np.random.default_rng(31)
+FLOAT, INT8, UINT8, INT32, INT64, BOOL = (getattr(TensorProto, t) for t in ("FLOAT", "INT8", "UINT8", "INT32", "INT64", "BOOL"))
+
+
+def whole(kind, low, high, *shape):
+    return np.asarray(RNG.integers(low, high, shape), kind)
+
+
+def real(*shape):
+    return np.asarray(RNG.uniform(-2, 2, shape), np.float32)
+
+
+def node(op, ins, outs="y", **attrs):
+    return helper.make_node(op, ins.split(), outs.split(), **attrs)
+
+
+def check(tmp_path, nodes, inits=None, least=80, opset=17, outputs=("y",), **feeds):
+    path = save(model(nodes if isinstance(nodes, list) else [nodes], feeds, outputs, inits, opset), tmp_path)
+    for want, got in zip(*quantized(path, [[x] for x in feeds.values()], tmp_path)):
+        assert want.min() != want.max(), "a test on one number shows nothing"
+        if want.dtype.kind == "f":
+            assert decibel(want, got) >= least
+        else:
+            assert np.array_equal(want, got)
+
+
+def refused(m, tmp_path, *files):
+    path = m if not hasattr(m, "SerializeToString") else save(m, tmp_path)
+    done = subprocess.run([FIXED_TOOL, path, tmp_path / "q", *files], capture_output=True, text=True)
+    assert done.returncode == 1, done.stdout
+    return done.stderr
+
+
+TYPES = [np.int32, np.int64, np.int8, np.uint8, np.int16]
+SHAPES = [((3, 4, 5), (3, 4, 5)), ((2, 1, 4, 5), (3, 1, 5)), ((2, 3, 2, 3, 4, 5), (3, 1, 1, 4, 1))]
+
+
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("op", ["Add", "Sub", "Mul", "Div", "Min", "Max", "Mod"])
+def test_arithmetic(op, kind, tmp_path):
+    low = 0 if kind == np.uint8 else -9
+    for a, b in SHAPES:
+        x, y = whole(kind, 9 if op == "Sub" else low, 12, *a), whole(kind, 1 if op in ("Div", "Mod") else low, 9, *b)
+        check(tmp_path, node(op, "a b"), a=x, b=y)
+
+
+def test_large_integers(tmp_path):
+    """Beyond what any scale of 16 bits tells apart."""
+    a = whole(np.int32, -40000, 40000, 5, 6)
+    check(tmp_path, [node("Mul", "a c", "p"), node("Add", "p a", "y")], {"c": np.int32(50001)}, a=a)
+
+
+@pytest.mark.parametrize("op", ["Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual"])
+@pytest.mark.parametrize("kind", TYPES)
+def test_comparison(op, kind, tmp_path):
+    for a, b in SHAPES:
+        check(tmp_path, node(op, "a b"), a=whole(kind, 0, 4, *a), b=whole(kind, 0, 4, *b))
+
+
+def test_equal_truth(tmp_path):
+    nodes = [node("Less", "a c", "p"), node("Less", "b c", "q"), node("Equal", "p q")]
+    check(tmp_path, nodes, {"c": np.float32(0.3)}, a=real(4, 5), b=real(4, 5))
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_choice(kind, tmp_path):
+    nodes = [node("Less", "x c", "t"), node("Where", "t a b")]
+    check(tmp_path, nodes, {"c": np.float32(0.1)}, x=real(1, 4, 1), a=whole(kind, 0, 100, 2, 3, 1, 5), b=whole(kind, 0, 100, 5))
+
+
+@pytest.mark.parametrize("truncated", [0, 1])
+def test_rest(truncated, tmp_path):
+    """Of all signs, the divisor's or the dividend's counts."""
+    b = whole(np.int32, 1, 6, 4, 9) * np.where(RNG.random((4, 9)) < 0.5, -1, 1).astype(np.int32)
+    check(tmp_path, node("Mod", "a b", fmod=truncated), a=whole(np.int32, -20, 20, 4, 9), b=b)
+
+
+def test_power(tmp_path):
+    check(tmp_path, node("Pow", "a b"), a=whole(np.int32, -5, 6, 4, 9), b=whole(np.int32, 0, 8, 4, 9))
+
+
+@pytest.mark.parametrize("to", [INT32, INT64, INT8, UINT8])
+def test_real_to_integer(to, tmp_path):
+    """Towards 0, of numbers away from whole ones; on in integers, back to real numbers."""
+    x = whole(np.int32, 0 if to == UINT8 else -9, 9, 4, 9) + np.float32(0.5)
+    nodes = [node("Cast", "x", "i", to=to), node("Mul", "i i", "j"), node("Cast", "j", "z", to=FLOAT)]
+    check(tmp_path, nodes, outputs=("i", "z"), x=x.astype(np.float32))
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_integer_to_real(kind, tmp_path):
+    """An input that goes other ways too."""
+    nodes = [node("Cast", "i", "f", to=FLOAT), node("Mul", "f x", "y"), node("Add", "i i", "z"), node("Cast", "i", "t", to=BOOL)]
+    check(tmp_path, nodes, outputs=("y", "z", "t"), i=whole(kind, 0, 6, 4, 9), x=real(9))
+
+
+def test_truth_to_integer(tmp_path):
+    """A count of what lies below."""
+    nodes = [node("Less", "x c", "t"), node("Cast", "t", "i", to=INT64), node("Add", "i k", "y")]
+    check(tmp_path, nodes, {"c": np.float32(0.2), "k": np.int64(7)}, x=real(4, 9))
+
+
+def test_one_hot(tmp_path):
+    check(tmp_path, node("OneHot", "i depth values"), {"depth": np.int64(7), "values": np.array([0, 3], np.float32)}, i=whole(np.int64, -7, 7, 4, 3))
+
+
+def test_hardmax(tmp_path):
+    check(tmp_path, node("Hardmax", "x", axis=1), x=real(3, 5, 4))
+
+
+def test_triangle(tmp_path):
+    check(tmp_path, node("Trilu", "x k", upper=0), {"k": np.int64(-1)}, x=whole(np.int64, 1, 10, 4, 5))
+
+
+def test_places_of_peaks(tmp_path):
+    """As detectors of centres end: rows and columns of the best places of a map, and what a second map holds there."""
+    heat = np.asarray(RNG.uniform(0, 0.1, (1, 90000)), np.float32)
+    heat[0, RNG.choice(90000, 20, replace=False)] = np.linspace(0.2, 1, 20)
+    nodes = [node("TopK", "heat k", "s i", axis=1), node("Div", "i w", "row"), node("Mod", "i w", "column"), node("Cast", "row", "ys", to=FLOAT), node("Cast", "column", "xs", to=FLOAT),
+             node("GatherElements", "offset column", "o", axis=1), node("Add", "xs o", "x")]
+    check(tmp_path, nodes, {"k": np.array([20]), "w": np.int64(300)}, 70, outputs=("row", "column", "ys", "x"), heat=heat, offset=real(1, 300))
+
+
+def test_wide_indices(tmp_path):
+    """Indices of 64 bits that the model computes."""
+    nodes = [node("Cast", "x", "i", to=INT64), node("GatherElements", "t i", "y", axis=1), node("Gather", "u i", "z")]
+    check(tmp_path, nodes, {"u": real(8, 3)}, outputs=("y", "z"), x=np.asarray(RNG.uniform(0.2, 6.8, (2, 5)), np.float32), t=real(2, 8))
+
+
+# ---- what stays out ----
+
+
+def test_a_constant_beyond_the_board(tmp_path):
+    x = real(3)
+    x.tofile(tmp_path / "x.bin")
+    m = model([node("Cast", "x", "i", to=INT64), node("Less", "i c", "y")], {"x": x}, ["y"], {"c": np.array([1 << 40])})
+    assert refused(m, tmp_path, tmp_path / "x.bin").endswith("layer 'y': the constant 1099511627776 does not fit 32 bits\n")
+
+
+def graph(text, tmp_path):
+    (tmp_path / "g.ir").write_text(text)
+    return tmp_path / "g.ir"
+
+
+OUT = {
+    "add": ("f64", "f64", "works on float64, which has no fixed-point form"),
+    "equal": ("f64", "bool", "works on float64, which has no fixed-point form"),
+    "power": ("f32", "f32", "raises real numbers to powers that are known only at run time, which has no fixed-point form"),
+    "mod": ("f32", "f32", "leaves rests of real numbers, which has no fixed-point form; of integers it has"),
+}
+
+
+@pytest.mark.parametrize("op", OUT)
+def test_stays_in_float(op, tmp_path):
+    x, y, why = OUT[op]
+    np.ones(4, {"f32": np.float32, "f64": np.float64}[x]).tofile(tmp_path / "x.bin")
+    text = 'input %%0 "x" %s[4]\ninput %%1 "z" %s[4]\n%%2 "y" %s[4] = %s %%0, %%1\noutput %%2\n' % (x, x, y, op)
+    assert refused(graph(text, tmp_path), tmp_path, tmp_path / "x.bin", tmp_path / "x.bin").endswith(f"layer 'y': operator {op} {why}\n")
+
+
+def test_wide_reals_are_not_converted(tmp_path):
+    np.ones(4, np.float64).tofile(tmp_path / "x.bin")
+    np.ones(4, np.int32).tofile(tmp_path / "i.bin")
+    text = 'input %0 "x" f64[4]\ninput %1 "i" s32[4]\n%2 "y" f32[4] = cast %0 {type=f32}\n%3 "z" s32[4] = add %1, %1\noutput %2\noutput %3\n'
+    assert refused(graph(text, tmp_path), tmp_path, tmp_path / "x.bin", tmp_path / "i.bin").endswith("layer 'y': operator cast works on float64, which has no fixed-point form\n")
+
+
+def test_wide_reals_are_not_chosen(tmp_path):
+    np.ones(4, np.float64).tofile(tmp_path / "x.bin")
+    text = 'const %1 bool[4] = {0,1,0,1}\ninput %0 "x" f64[4]\ninput %2 "z" f64[4]\n%3 "y" f64[4] = where %1, %0, %2\noutput %3\n'
+    assert refused(graph(text, tmp_path), tmp_path, tmp_path / "x.bin", tmp_path / "x.bin").endswith("layer 'y': operator where works on float64, which has no fixed-point form\n")
