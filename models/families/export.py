@@ -120,12 +120,12 @@ def fill(net):
 def measure(net, f):
     """Statistics of batch normalizations: the plain mean over two batches."""
     net.eval()
-    for m in net.modules():
-        if isinstance(m, NORMS):
-            m.reset_running_stats()
-            m.momentum = None
-            m.train()
-    for _ in range(2):
+    norms = [m for m in net.modules() if isinstance(m, NORMS)]
+    for m in norms:
+        m.reset_running_stats()
+        m.momentum = None
+        m.train()
+    for _ in range(2 if norms else 0):
         net(batch(f))
     return net.eval()
 
