@@ -21,7 +21,7 @@ SHAPES = {
     "mobilenet_v2_0.35_128_tfs_channel_first": "1,3,128,128",
     "pfld": "1,3,112,112",
     "scrfd_500m_bnkps": "1,3,320,320",
-    "silero_vad_16k_op15": "1,576:2,1,128:1",
+    "silero_vad_16k_op15": "1,576:2,1,128:",
     "super-resolution-10": "1,1,224,224",
     "text_detection_en_ppocrv3_2023may": "1,3,480,480",
 }
@@ -41,7 +41,7 @@ def shapes_by_name(model, text):
     """--input_shapes as onnxsim takes them."""
     given = {t.name for t in model.graph.initializer}
     names = [i.name for i in model.graph.input if i.name not in given]
-    return {n: [int(v) for v in s.split(",")] for n, s in zip(names, text.split(":"))} if text else None
+    return {n: [int(v) for v in s.split(",") if v] for n, s in zip(names, text.split(":"))} if text else None
 
 
 def with_onnxsim(model, shapes):

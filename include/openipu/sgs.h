@@ -57,7 +57,7 @@ typedef struct sgs_convert_options {
     const char *model_file;
     const char *input_config;
     const char *output_file;      /* must end in .sim */
-    const char *input_shapes;     /* "1,3,224,224:1,10" in the model's own layout and order, or NULL */
+    const char *input_shapes;     /* "1,3,224,224:1,10" in the model's own layout and order; a scalar's is empty; or NULL */
     bool skip_simplify;           /* only what correctness needs: no fusions or clean-ups beyond it */
     const char *soc_version;      /* NULL: generic */
     bool verify;                  /* run the verifier after every pass */

@@ -17,9 +17,12 @@ typedef struct shape {
     int64_t dim[SGS_MAX_RANK];
 } shape;
 
-static bool parse_shape(const char **p, shape *s)
+/* A scalar's shape has no sizes: nothing stands between its colons. */
+static bool parse_shape(const char **p, bool scalar, shape *s)
 {
     s->rank = 0;
+    if (scalar && (**p == ':' || !**p))
+        return true;
     do {
         char *end;
         errno = 0;
@@ -53,7 +56,7 @@ static sgs_status parse_shapes(sgs_onnx *o, const sgs_onnx_info *const *in, int 
         return SGS_E_USAGE;
     }
     for (int i = 0; i < n; i++, p++)
-        if (!parse_shape(&p, &out[i]) || (*p != ':' && *p)) {
+        if (!parse_shape(&p, in[i]->rank == 0, &out[i]) || (*p != ':' && *p)) {
             sgs_fail(d, SGS_E_USAGE, "--input_shapes %s: expected sizes of 1 or more such as 1,3,224,224:1,10", o->opt->input_shapes);
             return SGS_E_USAGE;
         }

@@ -410,6 +410,17 @@ def test_symbolic_shapes(tmp_path):
         refused(m, tmp_path, words, args=("--shapes", given))
 
 
+def test_shape_of_a_scalar(tmp_path):
+    """Nothing stands between its colons; where the model has a picture, nothing is no shape."""
+    m = model([helper.make_node("Mul", ["x", "k"], ["t"]), helper.make_node("Add", ["t", "b"], ["y"])], {"x": (F, ["n", 3]), "k": (F, []), "b": (F, ["n", 3])}, ["y"], {})
+    done = tool("--text", "--shapes", "2,3::2,3", save(m, tmp_path))
+    assert [line.split()[-1] for line in done.stdout.splitlines() if line.startswith("input")] == ["f32[2,3]", "f32[]", "f32[2,3]"]
+    last = model([helper.make_node("Mul", ["x", "k"], ["y"])], {"x": (F, ["n", 3]), "k": (F, [])}, ["y"], {})
+    assert "f32[2,3]" in first_line(tool("--text", "--shapes", "2,3:", save(last, tmp_path)))
+    refused(last, tmp_path, "--input_shapes :: expected sizes of 1 or more such as 1,3,224,224:1,10", args=("--shapes", ":"))
+    refused(last, tmp_path, "--input_shapes gives [1] for input 'k'; the model has [] (-1: free)", args=("--shapes", "2,3:1"))
+
+
 def test_impossible_inputs(tmp_path):
     refused(conv_net([1, 3, 1 << 40, 1 << 40]), tmp_path, "'x'", "too large")
     refused(conv_net([1, 3, -8, 8]), tmp_path, "'x'", "not fixed")
