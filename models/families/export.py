@@ -144,8 +144,10 @@ def export(f, out, fold):
     if not torch.isfinite(y).all() or y.std() < 1e-4:
         sys.exit("%s: the outputs say nothing: %s" % (f.name, spread(y)))
     path = out / (f.name + ".onnx")
+    part = path.with_suffix(".part")  # what is there is whole
     mode = torch.onnx.TrainingMode.EVAL if fold else torch.onnx.TrainingMode.PRESERVE  # EVAL folds normalizations; the network is in eval mode either way
-    torch.onnx.export(net, x, str(path), training=mode, opset_version=f.opset, do_constant_folding=fold, input_names=["input"], output_names=["output"])
+    torch.onnx.export(net, x, str(part), training=mode, opset_version=f.opset, do_constant_folding=fold, input_names=["input"], output_names=["output"])
+    part.rename(path)
     print("%s: opset %d, input %s, output %s: %s" % (f.name, f.opset, list(x.shape), list(y.shape), spread(y)), flush=True)
 
 
