@@ -15,6 +15,15 @@ static uint32_t ror(uint32_t x, int n)
     return x >> n | x << (32 - n);
 }
 
+/* One round.  The state does not move: what the standard calls a stands at v[a], the others behind it in a ring. */
+static inline void step(uint32_t v[8], int a, uint32_t kw)
+{
+    const uint32_t A = v[a], B = v[(a + 1) & 7], C = v[(a + 2) & 7], E = v[(a + 4) & 7], F = v[(a + 5) & 7], G = v[(a + 6) & 7];
+    const uint32_t t = v[(a + 7) & 7] + (ror(E, 6) ^ ror(E, 11) ^ ror(E, 25)) + (G ^ (E & (F ^ G))) + kw;
+    v[(a + 3) & 7] += t;
+    v[(a + 7) & 7] = t + (ror(A, 2) ^ ror(A, 13) ^ ror(A, 22)) + ((A & B) | (C & (A | B)));
+}
+
 static void compress(uint32_t h[8], const uint8_t *p)
 {
     uint32_t w[64], v[8];
@@ -25,13 +34,15 @@ static void compress(uint32_t h[8], const uint8_t *p)
         w[i] = w[i - 16] + w[i - 7] + (ror(a, 7) ^ ror(a, 18) ^ a >> 3) + (ror(b, 17) ^ ror(b, 19) ^ b >> 10);
     }
     memcpy(v, h, sizeof v);
-    for (int i = 0; i < 64; i++) {
-        uint32_t s1 = ror(v[4], 6) ^ ror(v[4], 11) ^ ror(v[4], 25), s0 = ror(v[0], 2) ^ ror(v[0], 13) ^ ror(v[0], 22);
-        uint32_t t1 = v[7] + s1 + ((v[4] & v[5]) ^ (~v[4] & v[6])) + K[i] + w[i];
-        uint32_t t2 = s0 + ((v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]));
-        memmove(v + 1, v, 7 * sizeof *v);
-        v[4] += t1;
-        v[0] = t1 + t2;
+    for (int i = 0; i < 64; i += 8) {
+        step(v, 0, K[i] + w[i]);
+        step(v, 7, K[i + 1] + w[i + 1]);
+        step(v, 6, K[i + 2] + w[i + 2]);
+        step(v, 5, K[i + 3] + w[i + 3]);
+        step(v, 4, K[i + 4] + w[i + 4]);
+        step(v, 3, K[i + 5] + w[i + 5]);
+        step(v, 2, K[i + 6] + w[i + 6]);
+        step(v, 1, K[i + 7] + w[i + 7]);
     }
     for (int i = 0; i < 8; i++)
         h[i] += v[i];
@@ -47,6 +58,8 @@ void ipu_sha256_init(ipu_sha256 *s)
 void ipu_sha256_add(ipu_sha256 *s, const void *data, size_t n)
 {
     const uint8_t *p = data;
+    for (; n >= 64 && !(s->bytes & 63); p += 64, n -= 64, s->bytes += 64)
+        compress(s->h, p);
     while (n) {
         size_t at = (size_t)(s->bytes & 63), k = 64 - at < n ? 64 - at : n;
         memcpy(s->block + at, p, k);
