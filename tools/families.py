@@ -7,6 +7,7 @@ import argparse
 import pathlib
 import shutil
 import sys
+import textwrap
 
 import cv2
 import numpy as np
@@ -122,7 +123,7 @@ def measure(args, path):
             cells.append(cell)
     except tc.Failed as e:
         lines = [line for line in str(e).splitlines() if line.startswith("error: ")]
-        failed = "%s: %s" % (path.stem, (lines or str(e).splitlines())[0])
+        failed = "%s: %s" % (path.stem, textwrap.shorten((lines or str(e).splitlines())[0], 240))
     if not args.keep:
         shutil.rmtree(run.t.work)
     return "| %s |" % " | ".join([path.stem] + cells + ["–"] * (7 - len(cells))), failed
