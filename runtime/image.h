@@ -322,6 +322,17 @@ typedef struct ipu_convert {
     ipu_out out;
 } ipu_convert;
 
+/* IPU_SCATTER: y = x, then row index[k] of y is row k of u, or what `mode` makes of both, k growing.  y, x [1][h][1][c], u [1][index.c][1][c], of any one
+ * type for IPU_SCATTER_REPLACE, S32 for _ADD, S16 or S32 for _MUL, else U8, S16 or S32; index S32, an array, as IPU_GATHER's.  ARITHMETIC.md 6. */
+enum { IPU_SCATTER_REPLACE, IPU_SCATTER_ADD, IPU_SCATTER_MUL, IPU_SCATTER_MAX, IPU_SCATTER_MIN, IPU_SCATTER_MODES };
+typedef struct ipu_scatter {
+    ipu_rec head;            /* nref 4 */
+    ipu_ref y, x, index, u;
+    int32_t mode;
+    float m;                 /* S16: of a product, else 0 */
+    ipu_out out;
+} ipu_scatter;
+
 /* One line an operation: kind, family (its file, its check), C kernel.  Everything that lists operations includes this. */
 #define IPU_KINDS(X)                                   \
     X(IPU_CONV_U8, conv, ipu_conv_u8_c)                \
@@ -362,7 +373,8 @@ typedef struct ipu_convert {
     X(IPU_INTEGER, integer, ipu_integer_c)             \
     X(IPU_CONVERT, convert, ipu_convert_c)             \
     X(IPU_TO_INTEGER, convert, ipu_to_integer_c)       \
-    X(IPU_TO_REAL, convert, ipu_to_real_c)
+    X(IPU_TO_REAL, convert, ipu_to_real_c)             \
+    X(IPU_SCATTER, scatter, ipu_scatter_c)
 
 /* Operands of a family's record (struct ipu_<family>).  Operand 0 is written, IPU_CONV_Y2 too; no other ever is. */
 enum {
@@ -390,6 +402,7 @@ enum {
     IPU_NREF_gridsample = 3,
     IPU_NREF_integer = 3,
     IPU_NREF_convert = 2,
+    IPU_NREF_scatter = 4,
     IPU_MAX_REF = 8,
     IPU_CONV_ADD = 6,        /* operand numbers of ipu_conv */
     IPU_CONV_Y2 = 7,
@@ -414,6 +427,6 @@ _Static_assert(sizeof(ipu_lut) == 128 && sizeof(ipu_prelu) == 148 && sizeof(ipu_
 _Static_assert(sizeof(ipu_reduce) == 108 && sizeof(ipu_argmax) == 96 && sizeof(ipu_matmul) == 148, "image layout");
 _Static_assert(sizeof(ipu_compare) == 140 && sizeof(ipu_where) == 188 && sizeof(ipu_gather) == 128, "image layout");
 _Static_assert(sizeof(ipu_topk) == 92 && sizeof(ipu_take) == 128 && sizeof(ipu_gridsample) == 168, "image layout");
-_Static_assert(sizeof(ipu_integer) == 132 && sizeof(ipu_convert) == 104, "image layout");
+_Static_assert(sizeof(ipu_integer) == 132 && sizeof(ipu_convert) == 104 && sizeof(ipu_scatter) == 188, "image layout");
 
 #endif

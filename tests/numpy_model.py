@@ -380,30 +380,47 @@ def element_places(index, axis, x):
     return tuple(places)
 
 
+def met(node, there, update):
+    """What an update makes of the elements that it meets; a sum is stored at the end."""
+    y, how = node.outputs[0], node.attr.get("reduce", "none")
+    there = np.asarray(there)
+    if how == "mul" and y.scale is not None:
+        return requant(there * update, f32(one(y.scale)), y)
+    return {"none": lambda a, b: b, "max": np.maximum, "min": np.minimum, "add": np.add, "mul": lambda a, b: (a * b + 2**31) % 2**32 - 2**31}[how](there, update)
+
+
+def scattered(node, y):
+    v = node.outputs[0]
+    return requant(y, F32(1), v) if v.scale is not None and node.attr.get("reduce") == "add" else y.astype(TYPES[v.type])
+
+
 def gather_elements(node, x, index):
     return x[element_places(index, node.attr.get("axis", 0), x)]
 
 
 def scatter_elements(node, x, index, updates):
-    """The last of those that meet counts."""
-    y = x.copy()
-    for place, u in zip(zip(*(p.ravel() for p in element_places(index, node.attr.get("axis", 0), x))), updates.ravel()):
-        y[place] = u
-    return y
+    """One update after another."""
+    y, axis = x.astype(S64), node.attr.get("axis", 0)
+    places = element_places(index.astype(S64) % x.shape[axis], axis, x)
+    for place, u in zip(zip(*(p.ravel() for p in places)), updates.ravel()):
+        y[place] = met(node, y[place], S64(u))
+    return scattered(node, y)
 
 
 def gather_nd(node, x, index):
     common = node.attr.get("axis", 0)
     outer = index.shape[:-1]
+    index = index.astype(S64) % x.shape[common:common + index.shape[-1]]
     parts = [x[place[:common] + tuple(index[place])] for place in np.ndindex(*outer)]
     return np.array(parts, x.dtype).reshape(outer + x.shape[common + index.shape[-1]:])
 
 
 def scatter_nd(node, x, index, updates):
-    y = x.copy()
+    y, updates = x.astype(S64), updates.astype(S64)
+    index = index.astype(S64) % x.shape[:index.shape[-1]]
     for place in np.ndindex(*index.shape[:-1]):
-        y[tuple(index[place])] = updates[place]
-    return y
+        y[tuple(index[place])] = met(node, y[tuple(index[place])], updates[place])
+    return scattered(node, y)
 
 
 def best(node, x):

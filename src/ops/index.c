@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "compile/lower.h"
+#include "ops/integer.h"
 #include "ops/spell.h"
 
 typedef struct index_attr {
@@ -247,11 +248,7 @@ static sgs_status from_onnx_index(sgs_import *im, const sgs_source_node *s, sgs_
 
 static const char *index_unfixed(const sgs_node *n)
 {
-    if (!n->in[1]->data && n->op != &sgs_op_gather_elements)
-        return "takes indices that are known only at run time, which has no fixed-point form; constant ones have";
-    if (((const index_attr *)n->attr)->reduce != REPLACE)
-        return "combines updates with what is there, which has no fixed-point form";
-    return n->in[0]->type == SGS_F32 ? NULL : "works on values that are not float";
+    return n->in[0]->type == SGS_F64 ? "works on float64, which has no fixed-point form" : NULL;
 }
 
 /* ---- lowering ---- */
@@ -355,23 +352,200 @@ static sgs_status take_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     return turn == 3 ? SGS_OK : sgs_lower_copy(l, &to, &back, n, d);
 }
 
-static sgs_status index_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+/* ---- indices known only at run time, and updates that meet what is there ---- */
+
+/* Rows of `slice` elements in a list of elements, from element `first` on. */
+static ipu_ref rows_of(ipu_ref list, int64_t first, int64_t rows, int64_t slice)
 {
+    const ipu_ref like = { .n = 1, .h = (int32_t)rows, .w = 1, .c = (int32_t)slice };
+    ipu_ref r = part(list, first, &like);
+    r.type = list.type;
+    return r;
+}
+
+static sgs_status integers(sgs_lowering *l, const sgs_node *n, int mode, const ipu_ref *a, const ipu_ref *b, ipu_ref *y,
+                           sgs_diag *d)
+{
+    ipu_integer r = { .head = SGS_REC(IPU_INTEGER, integer), .a = *a, .b = *b, .mode = mode };
+    r.y = *y = as_list(l, IPU_S32, a->h);
+    return sgs_lower_emit(l, &r.head, n, 0, d);
+}
+
+static sgs_status integers_by(sgs_lowering *l, const sgs_node *n, int mode, int64_t by, ipu_ref *y, sgs_diag *d)
+{
+    const int32_t number = (int32_t)by;
+    const ipu_ref a = *y, b = sgs_lower_const(l, IPU_S32, &number, 1);
+    return integers(l, n, mode, &a, &b, y, d);
+}
+
+static sgs_status indices(sgs_lowering *l, const sgs_node *n, ipu_ref *list, sgs_diag *d)
+{
+    const ipu_ref from = sgs_lower_ref(l, n->in[1]);
+    *list = as_list(l, IPU_S32, sgs_value_count(n->in[1]));
+    const ipu_ref to = part(*list, 0, &from);
+    return sgs_lower_copy(l, &to, &from, n, d);
+}
+
+/* The row that each `depth` numbers point to. */
+static sgs_status rows_pointed_to(sgs_lowering *l, const sgs_node *n, int64_t batch, ipu_ref *rows, sgs_diag *d)
+{
+    const sgs_value *x = n->in[0], *i = n->in[1];
+    const int64_t depth = i->dim[i->rank - 1], count = sgs_value_count(i) / depth;
+    ipu_ref list;
+    SGS_TRY(indices(l, n, &list, d));
+    for (int64_t k = 0; k < depth; k++) {
+        ipu_ref column = rows_of(list, k, count, 1);
+        column.row = column.pix * (int32_t)depth;
+        column.img = column.row * column.h;
+        SGS_TRY(integers_by(l, n, IPU_INTEGER_MOD, x->dim[batch + k], &column, d));
+        if (k) {
+            SGS_TRY(integers_by(l, n, IPU_INTEGER_MUL, x->dim[batch + k], rows, d));
+            const ipu_ref before = *rows;
+            SGS_TRY(integers(l, n, IPU_INTEGER_ADD, &before, &column, rows, d));
+        } else {
+            *rows = column;
+        }
+    }
+    return SGS_OK;
+}
+
+/* The element that each number points to along the axis. */
+static sgs_status elements_pointed_to(sgs_lowering *l, const sgs_node *n, ipu_ref *rows, sgs_diag *d)
+{
+    const sgs_value *x = n->in[0], *i = n->in[1];
+    const int64_t axis = ((const index_attr *)n->attr)->axis, count = sgs_value_count(i);
+    int64_t stride[SGS_MAX_RANK], index[SGS_MAX_RANK] = { 0 };
+    int32_t *others = SGS_NEW_N(sgs_lower_arena(l), int32_t, count);
+    sgs_dense_strides(x->rank, x->dim, 1, stride);
+    for (int64_t k = 0; k < count; k++, sgs_next_index(index, i->rank, i->dim))
+        for (int r = 0; r < x->rank; r++)
+            others[k] += r == axis ? 0 : (int32_t)(index[r] * stride[r]);
+    ipu_ref list = sgs_lower_const(l, IPU_S32, others, count);
+    const ipu_ref added = rows_of(list, 0, count, 1);
+    SGS_TRY(indices(l, n, rows, d));
+    SGS_TRY(integers_by(l, n, IPU_INTEGER_MOD, x->dim[axis], rows, d));
+    SGS_TRY(integers_by(l, n, IPU_INTEGER_MUL, stride[axis], rows, d));
+    const ipu_ref before = *rows;
+    return integers(l, n, IPU_INTEGER_ADD, &before, &added, rows, d);
+}
+
+/* k numbers of a list as the array that a record takes. */
+static ipu_ref as_array(ipu_ref list, int64_t first, int64_t k)
+{
+    ipu_ref r = rows_of(list, first, 1, k);
+    r.pix = r.row = r.img = r.step * r.c;
+    return r;
+}
+
+static sgs_status back_to(sgs_lowering *l, const sgs_node *n, ipu_ref list, sgs_diag *d)
+{
+    const ipu_ref to = sgs_lower_ref(l, n->out[0]), found = part(list, 0, &to);
+    return sgs_lower_copy(l, &to, &found, n, d);
+}
+
+static sgs_status points_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const sgs_value *x = n->in[0], *i = n->in[1];
+    const int64_t batch = ((const index_attr *)n->attr)->axis, depth = i->dim[i->rank - 1];
+    const int64_t slice = product(x->dim, batch + depth, x->rank), rows = product(x->dim, batch, batch + depth);
+    const int64_t batches = product(x->dim, 0, batch), each = sgs_value_count(i) / depth / batches;
+    ipu_gather r = { .head = SGS_REC(IPU_GATHER, gather) };
+    ipu_ref from, pointed;
+    SGS_TRY(collect(l, n, &from, d));
+    SGS_TRY(rows_pointed_to(l, n, batch, &pointed, d));
+    const ipu_ref to = as_list(l, from.type, sgs_value_count(n->out[0]));
+    for (int64_t b = 0; b < batches; b++) {
+        r.y = rows_of(to, b * each * slice, each, slice);
+        r.x = rows_of(from, b * rows * slice, rows, slice);
+        r.index = as_array(pointed, b * each, each);
+        SGS_TRY(sgs_lower_emit(l, &r.head, n, 0, d));
+    }
+    return back_to(l, n, to, d);
+}
+
+static sgs_status in_type(sgs_lowering *l, const sgs_node *n, int kind, ipu_type t, ipu_ref *list, sgs_diag *d)
+{
+    ipu_convert r = { .head = SGS_REC(IPU_CONVERT, convert), .x = *list };
+    r.head.kind = (uint16_t)kind;
+    if (kind == IPU_TO_REAL) {
+        r.m = 1;
+        r.out = sgs_out_range(n->out[0], SGS_ACT_NONE, 0, 0);
+    }
+    r.y = *list = as_list(l, t, list->h);
+    return sgs_lower_emit(l, &r.head, n, 0, d);
+}
+
+/* x and, behind it, the updates; what is added up, and integers that are multiplied, are integers of 32 bits meanwhile. */
+static sgs_status scatter_into(sgs_lowering *l, const sgs_node *n, ipu_scatter *r, ipu_ref from, ipu_ref *to, sgs_diag *d)
+{
+    const sgs_value *x = n->in[0], *i = n->in[1], *y = n->out[0];
+    const bool nd = n->op == &sgs_op_scatter_nd, real = y->quant != NULL;
+    const bool widened = y->type != SGS_S32 && (r->mode == IPU_SCATTER_ADD || (r->mode == IPU_SCATTER_MUL && !real));
+    const int64_t slice = nd ? product(x->dim, i->dim[i->rank - 1], x->rank) : 1, rows = sgs_value_count(x) / slice;
+    const int64_t count = sgs_value_count(n->in[2]) / slice;
+    const ipu_type type = (ipu_type)from.type;
+    if (widened)
+        SGS_TRY(in_type(l, n, IPU_CONVERT, IPU_S32, &from, d));
+    *to = as_list(l, (ipu_type)from.type, sgs_value_count(x));
+    r->y = rows_of(*to, 0, rows, slice);
+    r->x = rows_of(from, 0, rows, slice);
+    r->u = rows_of(from, rows * slice, count, slice);
+    SGS_TRY(sgs_lower_emit(l, &r->head, n, 0, d));
+    return widened ? in_type(l, n, real ? IPU_TO_REAL : IPU_CONVERT, type, to, d) : SGS_OK;
+}
+
+static bool index_computes(const sgs_node *n)
+{
+    const int64_t how = ((const index_attr *)n->attr)->reduce;
+    return how == ADD || how == MUL;
+}
+
+static sgs_status scatter_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    static const int32_t modes[] = { IPU_SCATTER_REPLACE, IPU_SCATTER_ADD, IPU_SCATTER_MUL, IPU_SCATTER_MAX, IPU_SCATTER_MIN };
     const sgs_value *y = n->out[0];
-    const int64_t count = sgs_value_count(y);
+    ipu_scatter r = { .head = SGS_REC(IPU_SCATTER, scatter), .mode = modes[((const index_attr *)n->attr)->reduce] };
+    ipu_ref from, pointed, to;
+    if (index_computes(n) && !(sgs_is_integer(y) || (y->type == SGS_S16 && sgs_one_scale(y))))
+        return sgs_lower_fail(l, n, d, "expected integers or int16 with one scale, found %s", sgs_type_word(y->type));
+    if (r.mode == IPU_SCATTER_MUL && y->quant) {
+        r.m = sgs_mult(sgs_scale(y, 0), 1);
+        r.out = sgs_out_range(y, SGS_ACT_NONE, 0, 0);
+    }
+    SGS_TRY(collect(l, n, &from, d));
+    SGS_TRY(n->op == &sgs_op_scatter_nd ? rows_pointed_to(l, n, 0, &pointed, d) : elements_pointed_to(l, n, &pointed, d));
+    r.index = as_array(pointed, 0, pointed.h);
+    SGS_TRY(scatter_into(l, n, &r, from, &to, d));
+    return back_to(l, n, to, d);
+}
+
+/* ---- constant indices ---- */
+
+static sgs_status constant_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const int64_t count = sgs_value_count(n->out[0]);
     const int32_t *from;
-    if (!n->in[1]->data)
-        return take_lower(l, n, d);
-    if (sgs_value_count(n->in[0]) > INT32_MAX / 4 || count > INT32_MAX / 4)
-        return sgs_lower_fail(l, n, d, "more elements than can be taken one by one");
     SGS_TRY(sources(l, n, &from, d));
     ipu_gather r = { .head = SGS_REC(IPU_GATHER, gather) };
     SGS_TRY(collect(l, n, &r.x, d));
     r.index = sgs_lower_const(l, IPU_S32, from, count);
     r.y = as_list(l, r.x.type, count);
     SGS_TRY(sgs_lower_emit(l, &r.head, n, 0, d));
-    const ipu_ref to = sgs_lower_ref(l, y), found = part(r.y, 0, &to);
-    return sgs_lower_copy(l, &to, &found, n, d);
+    return back_to(l, n, r.y, d);
+}
+
+static sgs_status index_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const bool scatter = n->op == &sgs_op_scatter_elements || n->op == &sgs_op_scatter_nd;
+    if (!n->in[1]->data && n->op == &sgs_op_gather_elements)
+        return take_lower(l, n, d);
+    if (sgs_value_count(n->in[0]) > INT32_MAX / 4 || sgs_value_count(n->out[0]) > INT32_MAX / 4 || sgs_value_count(n->in[1]) > INT32_MAX / 4)
+        return sgs_lower_fail(l, n, d, "more elements than can be taken one by one");
+    if (n->in[1]->data && !((const index_attr *)n->attr)->reduce)
+        return constant_lower(l, n, d);
+    if (n->in[1]->type != SGS_S32)
+        return sgs_lower_fail(l, n, d, "expected indices of int32, found %s", sgs_type_word(n->in[1]->type));
+    return scatter ? scatter_lower(l, n, d) : points_lower(l, n, d);
 }
 
 /* ---- rows ---- */
@@ -389,6 +563,7 @@ static sgs_status index_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
         .eval = evaluation,                                                                                            \
         .qrule = SGS_Q_MOVE,                                                                                           \
         .unfixed = index_unfixed,                                                                                      \
+        .computes = index_computes,                                                                                    \
         .lower = index_lower,                                                                                          \
         .kernel = "gather",                                                                                            \
     }

@@ -72,6 +72,8 @@ struct sgs_op {
     sgs_qrule qrule;
     /* Optional, in the place of "data inputs must be float": why this node has no fixed-point form, or NULL. */
     const char *(*unfixed)(const sgs_node *n);
+    /* Optional, of SGS_Q_MOVE: whether this node computes with what it moves, in 16 bits. */
+    bool (*computes)(const sgs_node *n);
     bool alike;                   /* compares two operands: a constant takes the other's scale where it fits, so that equal numbers stay equal */
     int ndata;                    /* leading inputs that are activations, where the others are weights or tables; 0: all are */
     /* Optional: the S16 output has this quantization whatever was observed, unless data movement ties it to a value that has another.

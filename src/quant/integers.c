@@ -15,12 +15,21 @@ static bool to_real(const sgs_node *n)
     return n->op == &sgs_op_cast && n->out[0]->type == SGS_F32;
 }
 
+/* Those that are moved. */
 static int integer_inputs(const integers *w, const sgs_node *n)
 {
     int found = 0;
     for (int i = 0; i < n->nin; i++)
         found += n->in[i] && w->is[n->in[i]->id];
     return found;
+}
+
+static bool counts(const integers *w, const sgs_node *n)
+{
+    for (int i = 0; i < n->nin; i++)
+        if (n->in[i] && w->is[n->in[i]->id] && sgs_takes_indices(n, i))
+            return true;
+    return false;
 }
 
 /* Follows the integers of the inputs; false where one meets an operator that needs integers as such. */
@@ -32,7 +41,7 @@ static bool follow(integers *w)
         const int found = integer_inputs(w, n);
         if (!found || to_real(n))
             continue;
-        if (n->op->qrule != SGS_Q_MOVE || found != n->nin)
+        if (n->op->qrule != SGS_Q_MOVE || found != n->nin || counts(w, n))
             return false;
         w->is[n->out[0]->id] = true;
     }

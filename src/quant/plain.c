@@ -19,9 +19,9 @@ static bool is_number(const sgs_value *v)
     return v && sgs_is_plain(v) && v->type != SGS_BOOL;
 }
 
-static bool takes_indices(const sgs_node *n, int i)
+bool sgs_takes_indices(const sgs_node *n, int i)
 {
-    return i == 1 && (n->op == &sgs_op_gather_elements || n->op == &sgs_op_gather_nd ||
+    return i == 1 && (n->op == &sgs_op_gather || n->op == &sgs_op_gather_elements || n->op == &sgs_op_gather_nd ||
                       n->op == &sgs_op_scatter_elements || n->op == &sgs_op_scatter_nd);
 }
 
@@ -30,7 +30,7 @@ static sgs_type moved_type(const sgs_node *n)
 {
     sgs_type t = sgs_plain_type(n->in[0]->type);
     for (int i = 1; i < sgs_data_inputs(n); i++)
-        if (!takes_indices(n, i) && sgs_plain_type(n->in[i]->type) != t)
+        if (!sgs_takes_indices(n, i) && sgs_plain_type(n->in[i]->type) != t)
             t = SGS_S32;
     return t;
 }
@@ -82,8 +82,8 @@ static sgs_value *converted(sgs_graph *g, sgs_node *before, sgs_value *v, sgs_ty
 static sgs_type needed(const sgs_node *n, int i)
 {
     const sgs_value *y = n->out[0];
-    if (takes_indices(n, i))
-        return n->in[i]->data ? n->in[i]->type : SGS_S32;
+    if (sgs_takes_indices(n, i))
+        return SGS_S32;
     if (is_number(y))
         return y->type;
     const bool alike = n->nin == 2 && is_number(n->in[0]) && is_number(n->in[1]);

@@ -228,7 +228,7 @@ static void choose_types(sgs_quantizer *q)
         for (int i = 0; i < sgs_data_inputs(n); i++)
             if (!n->in[i]->data && (n->op->qrule == SGS_Q_S16 || wide))
                 need_s16(q, n->in[i]);
-        if (n->op->qrule == SGS_Q_S16)
+        if (n->op->qrule == SGS_Q_S16 || (n->op->computes && n->op->computes(n)))
             need_s16(q, n->out[0]);
     }
     for (int i = 0; i < q->g->nout; i++)

@@ -116,6 +116,8 @@ bool sgs_is_plain(const sgs_value *v);
 sgs_type sgs_plain_type(sgs_type t);
 /* Types of the results, where the inputs of the graph have theirs. */
 void sgs_plain_values(sgs_graph *g);
+/* Whether n counts with the integers in its slot i. */
+bool sgs_takes_indices(const sgs_node *n, int i);
 /* Integers that n reads, in the type that it takes there. */
 sgs_status sgs_fit_plain(sgs_quantizer *q, sgs_node *n, sgs_diag *d);
 

@@ -467,6 +467,7 @@ static const ca_test ca_tests[] = {
     { IPU_CONVERT, ca_integer, ca_integer_bench },
     { IPU_TO_INTEGER, ca_integer, ca_integer_bench },
     { IPU_TO_REAL, ca_integer, ca_integer_bench },
+    { IPU_SCATTER, ca_scatter, ca_scatter_bench },
 };
 
 static const char *const ca_names[IPU_KIND_COUNT] = {

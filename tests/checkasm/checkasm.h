@@ -47,6 +47,7 @@ typedef struct ca {
         ipu_gridsample gridsample;
         ipu_integer integer;
         ipu_convert convert;
+        ipu_scatter scatter;
     } rec;
     ca_operand operand[CA_OPERANDS];
     const ipu_kernels *kernels;
@@ -130,6 +131,8 @@ void ca_gridsample(ca *t, ipu_kind kind);
 void ca_gridsample_bench(ca *t, ipu_kind kind);
 void ca_integer(ca *t, ipu_kind kind);
 void ca_integer_bench(ca *t, ipu_kind kind);
+void ca_scatter(ca *t, ipu_kind kind);
+void ca_scatter_bench(ca *t, ipu_kind kind);
 void ca_matmul(ca *t, ipu_kind kind);
 void ca_matmul_bench(ca *t, ipu_kind kind);
 

@@ -370,6 +370,15 @@ def element_index(g, x, axis):
     return dims, g.const("s32", g.rng.integers(-x.dims[axis], x.dims[axis], dims))
 
 
+def some_index(g, data):
+    """A constant, or at run time numbers of which some lie outside."""
+    return integers(g, data.shape, "s32").number if g.chance(0.5) else g.const("s32", data)
+
+
+def meeting(g, x):
+    return g.pick("", "reduce=max", "reduce=min") if x.type == "u8" and x.scale else g.pick("", "", "reduce=add", "reduce=mul", "reduce=max", "reduce=min")
+
+
 def make_gather_elements(g):
     x = g.find()
     axis = g.int(0, len(x.dims) - 1)
@@ -377,18 +386,26 @@ def make_gather_elements(g):
     g.emit("gather_elements", g.like(x, dims), [x.number, index], "axis=%d" % axis if axis else "")
 
 
+def scattered_into(g):
+    """Real numbers or integers."""
+    return integers(g, [g.int(1, 4), g.int(1, 4), g.int(4, 12)], g.pick("s32", "s16", "u8")) if g.chance(0.3) else g.find()
+
+
 def updates(g, x, dims):
     """Of x's own quantization."""
+    if not x.scale:
+        return integers(g, dims, x.type).number
     u = g.like(x, dims)
     g.inputs.append(u)
     return u.number
 
 
 def make_scatter_elements(g):
-    x = g.find()
+    x = scattered_into(g)
     axis = g.int(0, len(x.dims) - 1)
-    dims, index = element_index(g, x, axis)
-    g.emit("scatter_elements", g.like(x, x.dims), [x.number, index, updates(g, x, dims)], "axis=%d" % axis if axis else "")
+    dims = [g.int(1, 6) if i == axis else g.int(1, d) for i, d in enumerate(x.dims)]
+    index = some_index(g, g.rng.integers(-x.dims[axis], x.dims[axis], dims))
+    g.emit("scatter_elements", g.like(x, x.dims), [x.number, index, updates(g, x, dims)], joined("axis=%d" % axis if axis else "", meeting(g, x)))
 
 
 def points(g, x, common=0):
@@ -396,7 +413,7 @@ def points(g, x, common=0):
     depth = g.int(1, len(x.dims) - common)
     outer = list(x.dims[:common]) + [g.int(1, 4) for _ in range(g.int(0, 1) if common else 1)]
     data = np.stack([g.rng.integers(-d, d, outer) for d in x.dims[common:common + depth]], axis=-1)
-    return outer + list(x.dims[common + depth:]), g.const("s32", data)
+    return outer + list(x.dims[common + depth:]), some_index(g, data)
 
 
 def make_gather_nd(g):
@@ -407,9 +424,9 @@ def make_gather_nd(g):
 
 
 def make_scatter_nd(g):
-    x = g.find()
+    x = scattered_into(g)
     dims, index = points(g, x)
-    g.emit("scatter_nd", g.like(x, x.dims), [x.number, index, updates(g, x, dims)])
+    g.emit("scatter_nd", g.like(x, x.dims), [x.number, index, updates(g, x, dims)], meeting(g, x))
 
 
 def make_topk(g, op="topk"):

@@ -85,6 +85,37 @@ def test_scatter(updates, tmp_path):
     check(tmp_path, node("ScatterND", "x i u"), inits, opset=18, **feeds)
 
 
+@pytest.mark.parametrize("index,batch", [((3, 1), 0), ((2, 5, 2), 0), ((4, 3, 2), 1), ((3, 3), 0)])
+@pytest.mark.parametrize("dtype", [np.float32, np.int32, np.uint8])
+def test_gather_nd_by_an_input(index, batch, dtype, tmp_path):
+    x = real(4, 5, 6) if dtype == np.float32 else np.asarray(RNG.integers(0, 200, (4, 5, 6)), dtype)
+    check(tmp_path, node("GatherND", "x i", batch_dims=batch), x=x, i=np.asarray(RNG.integers(-3, 3, index), np.int64))
+
+
+@pytest.mark.parametrize("reduction", ["none", "add", "mul", "max", "min"])
+@pytest.mark.parametrize("indices", ["input", "constant"])
+@pytest.mark.parametrize("dtype", [np.float32, np.int32])
+def test_scatter_meets(reduction, indices, dtype, tmp_path):
+    """Several updates of one element, among them."""
+    def numbers(*shape):
+        return real(*shape) if dtype == np.float32 else np.asarray(RNG.integers(-9, 9, shape), dtype)
+    attr = {} if reduction == "none" else {"reduction": reduction}
+    # products on the way are stored in the result's own scale
+    once = np.argsort(RNG.random((4, 5, 6)), axis=0) if reduction == "mul" else RNG.integers(-4, 4, (6, 5, 4))
+    few = np.array([[2], [-1], [0], [1]] if reduction == "mul" else [[2], [-1], [2], [2]])
+    for op, x, i, u, more in (("ScatterElements", numbers(4, 5, 6), once, numbers(*once.shape), {"axis": 0}),
+                              ("ScatterND", numbers(4, 5, 6), few, numbers(4, 5, 6), {}),
+                              ("ScatterND", numbers(4, 5, 6), np.stack([np.arange(-2, 2), np.arange(4), np.arange(2, 6)], axis=1), numbers(4), {})):
+        feeds, inits = {"x": x, "u": u}, {}
+        (feeds if indices == "input" else inits)["i"] = np.asarray(i, np.int64)
+        check(tmp_path, node(op, "x i u", **attr, **more), inits, 70, opset=18, **feeds)
+
+
+def test_counts(tmp_path):
+    """How many of a list are each number: ones added where it points."""
+    check(tmp_path, node("ScatterElements", "zero i one", reduction="add"), {"zero": np.zeros(9, np.int32), "one": np.ones(40, np.int32)}, opset=18, i=np.asarray(RNG.integers(0, 9, 40), np.int64))
+
+
 @pytest.mark.parametrize("axis,largest", [(0, 1), (1, 1), (1, 0), (2, 1), (-1, 0)])
 def test_topk(axis, largest, tmp_path):
     """Values, places, and what the places point to in another tensor."""
