@@ -6,6 +6,7 @@
 
 #include "compile/lower.h"
 #include "ops/nest.h"
+#include "ops/spell.h"
 #include "ops/tflite.h"
 #include "ops/util.h"
 
@@ -323,6 +324,32 @@ static sgs_status from_onnx_derived(sgs_import *im, const sgs_source_node *s, sg
     return sgs_src_out(im, s, 0, y, d);
 }
 
+/* The product along one axis: halves meet until one element is left, so that every product on the way has a range of its own. */
+static sgs_value *axis_product(sgs_spell *p, sgs_value *x, int axis)
+{
+    while (p->status == SGS_OK && x->dim[axis] > 1) {
+        const int64_t n = x->dim[axis], half = n / 2;
+        sgs_value *first = sgs_sp_slice(p, x, axis, 0, half, 1), *second = sgs_sp_slice(p, x, axis, half, half, 1);
+        sgs_value *both[2] = { sgs_sp_two(p, &sgs_op_mul, first, second), NULL };
+        if (n % 2)
+            both[1] = sgs_sp_slice(p, x, axis, n - 1, 1, 1);
+        x = n % 2 ? sgs_sp_concat(p, 2, both, axis) : both[0];
+    }
+    return x;
+}
+
+/* Of real numbers that are known only at run time. */
+static sgs_status spelled_product(sgs_import *im, const sgs_source_node *s, sgs_value *x, const sgs_reduce_attr *a, sgs_value **y, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d };
+    *y = x;
+    for (int i = 0; i < a->n; i++)
+        *y = axis_product(&spell, *y, (int)a->axis[i]);
+    if (spell.status == SGS_OK && *y == x)
+        *y = sgs_sp_own(&spell, x);
+    return spell.status;
+}
+
 static sgs_status from_onnx_reduce(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     sgs_value *x, *y;
@@ -331,7 +358,10 @@ static sgs_status from_onnx_reduce(sgs_import *im, const sgs_source_node *s, sgs
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
     SGS_TRY(sgs_src_int(s, "keepdims", &keep, d));
     SGS_TRY(onnx_axes(im, s, x, &a, d));
-    SGS_TRY(sgs_emit(im, s, op_of(s->op), 1, &x, &a, &y, d));
+    if (op_of(s->op) == &sgs_op_reduce_prod && x->type == SGS_F32 && !x->data && sgs_value_count(x))
+        SGS_TRY(spelled_product(im, s, x, &a, &y, d));
+    else
+        SGS_TRY(sgs_emit(im, s, op_of(s->op), 1, &x, &a, &y, d));
     if (!keep)
         SGS_TRY(without_axes(im, s, &a, &y, d));
     return sgs_src_out(im, s, 0, y, d);

@@ -127,6 +127,21 @@ def test_argmax(op, axis, tmp_path):
 
 # ---- made of them ----
 
+@pytest.mark.parametrize("axes,keep", [([1], 1), ([0, 2], 0), ([-1], 0), (None, 1), ([2, 3], 1)])
+def test_reduce_prod(axes, keep, tmp_path):
+    """Products by halves, of odd and even counts; of one element alone too."""
+    for shape in ((2, 3, 5, 4), (3, 1, 7, 2)):
+        x = np.asarray(RNG.uniform(0.6, 1.6, shape) * RNG.choice([-1, 1], shape), np.float32)
+        attr = {} if axes is None else {"axes": axes}
+        nodes = [node("ReduceProd", "x", "p", keepdims=keep, **attr), node("Reshape", "p s", "q"), node("Mul", "q k", "y")] # one number alone shows nothing
+        check(tmp_path, nodes, {"s": np.array([-1, 1]), "k": np.array([[1, 2]], np.float32)}, least=60, opset=12, x=x)
+
+
+def test_reduce_prod_over_nothing(tmp_path):
+    nodes = [node("Mul", "x x", "z"), node("ReduceProd", "z a", "p", noop_with_empty_axes=1), node("Add", "p x", "y")]
+    check(tmp_path, nodes, {"a": np.array([], np.int64)}, opset=18, x=np.asarray(RNG.uniform(-2, 2, (3, 4)), np.float32))
+
+
 @pytest.mark.parametrize("op", ["ReduceL1", "ReduceL2", "ReduceSumSquare", "ReduceLogSum", "ReduceLogSumExp"])
 def test_derived(op, tmp_path):
     x = np.abs(real(2, 3, 4, 5)) + np.linspace(0.5, 2, 6, dtype=np.float32).reshape(2, 3, 1, 1)
