@@ -61,6 +61,7 @@ static sgs_quant *image_quant(sgs_graph *g, const sgs_qinput *in, int axis, int6
 typedef struct extent {
     float lo, hi;
     bool seen;
+    bool fractions;        /* some member may hold others than whole numbers */
     bool observed;         /* some member's range is what was observed */
     sgs_qfixed fixed;      /* of the members that know theirs; scale 0: none does */
 } extent;
@@ -100,10 +101,30 @@ static void widen_by_const(sgs_quantizer *q, extent *e, const sgs_node *n)
     }
 }
 
+static void note_fractions(sgs_quantizer *q, extent *e)
+{
+    const bool *whole = sgs_whole_values(q->g);
+    for (int i = 0; i < q->g->nin; i++)
+        e[sgs_group_of(q, q->g->in[i])].fractions = true;
+    for (const sgs_node *n = q->g->first; n; n = n->next)
+        for (int i = 0; i < n->nout; i++)
+            if (!whole[n->out[i]->id])
+                e[sgs_group_of(q, n->out[i])].fractions = true;
+}
+
+static sgs_quant *observed_quant(sgs_graph *g, sgs_type t, const extent *e)
+{
+    const float most = fmaxf(-e->lo, e->hi);
+    if (t == SGS_S16 && !e->fractions && most >= LEAST_RANGE)
+        return one_scale(g, sgs_whole_scale((double)most), 0, fminf(e->lo, 0), fmaxf(e->hi, 0));
+    return quant_for(g, t, e->lo, e->hi);
+}
+
 static void choose_scales(sgs_quantizer *q)
 {
     sgs_graph *g = q->g;
     extent *e = SGS_NEW_N(g->arena, extent, g->nvalue + 1);
+    note_fractions(q, e);
     for (int i = 0; i < g->nin; i++)
         widen(q, e, g->in[i]);
     for (const sgs_node *n = g->first; n; n = n->next) {
@@ -118,7 +139,7 @@ static void choose_scales(sgs_quantizer *q)
         if (kept->scale > 0)
             q->quant[i] = kept_quant(g, q->type[i], kept);
         else
-            q->quant[i] = fixed ? one_scale(g, (double)f->scale, 0, f->lo, f->hi) : quant_for(g, q->type[i], e[i].lo, e[i].hi);
+            q->quant[i] = fixed ? one_scale(g, (double)f->scale, 0, f->lo, f->hi) : observed_quant(g, q->type[i], &e[i]);
     }
     for (int i = 0; i < g->nin; i++)
         if (!q->o->in[i].image && q->o->in[i].type != SGS_F32 && !q->o->in[i].scaled)

@@ -8,6 +8,7 @@
  *   sensitivity.c  what 8 bits at one convolution do to the outputs
  *   bits.c       which convolutions take 16 bits
  *   plain.c      integers that stay integers
+ *   whole.c      values that hold whole numbers alone
  *   plan.c       which values are U8, which S16: conv bits, groups that share one quantization
  *   quantize.c   rewrites the graph: QUANTIZE, DEQUANTIZE, constants
  *   (src/calibrate.c, the stage: reads .sim and ini, drives the above, writes _fixed.sim)
@@ -120,6 +121,13 @@ void sgs_plain_values(sgs_graph *g);
 bool sgs_takes_indices(const sgs_node *n, int i);
 /* Integers that n reads, in the type that it takes there. */
 sgs_status sgs_fit_plain(sgs_quantizer *q, sgs_node *n, sgs_diag *d);
+
+/* ---- whole.c ---- */
+
+/* By value id of a float graph: whether what the node makes are whole numbers, whatever it reads. */
+const bool *sgs_whole_values(const sgs_graph *g);
+/* The smallest power of two, of those down to 2^-15, with which 16 bits reach that far. */
+double sgs_whole_scale(double most);
 
 /* ---- masks.c ---- */
 

@@ -137,6 +137,25 @@ def test_wide_indices(tmp_path):
     check(tmp_path, nodes, {"u": real(8, 3)}, outputs=("y", "z"), x=np.asarray(RNG.uniform(0.2, 6.8, (2, 5)), np.float32), t=real(2, 8))
 
 
+def between(low, high, *shape):
+    """Numbers away from whole ones and from halves."""
+    return (RNG.integers(low, high, shape) + RNG.uniform(0.1, 0.4, shape)).astype(np.float32)
+
+
+@pytest.mark.parametrize("op", ["Floor", "Ceil", "Round"])
+def test_whole_numbers_are_exact(op, tmp_path):
+    """In sums, products, choices and parts of others; 300 is no scale's own number."""
+    nodes = [node(op, "x", "f"), node("Add", "f k", "g"), node("Mul", "g g", "h"), node("Slice", "h b e", "s"), node("Concat", "s s", "t", axis=0), node("Less", "f g", "l"),
+             node("Where", "l g f", "w"), node("Sub", "w t", "d"), node("Cast", "d", "i", to=INT32), node("Pad", "d p", "y")]
+    inits = {"k": np.float32(3), "b": np.array([0]), "e": np.array([2]), "p": np.array([1, 0, 0, 0])}
+    check(tmp_path, nodes, inits, 200, outputs=("i", "y"), x=between(-90, 90, 4, 9))
+
+
+@pytest.mark.parametrize("zero", [np.uint8(100), np.int8(-3)])
+def test_quantized_by_the_model(zero, tmp_path):
+    check(tmp_path, node("QuantizeLinear", "x s z"), {"s": np.float32(0.05), "z": zero}, x=(between(-60, 60, 4, 9) * np.float32(0.05)).astype(np.float32))
+
+
 # ---- what stays out ----
 
 
