@@ -120,6 +120,17 @@ static sgs_quant *observed_quant(sgs_graph *g, sgs_type t, const extent *e)
     return quant_for(g, t, e->lo, e->hi);
 }
 
+/* What the model brings, what the operators know, what was observed, in this order. */
+static sgs_quant *group_quant(sgs_quantizer *q, int group, const extent *e)
+{
+    const sgs_type t = q->type[group];
+    if (q->kept[group].scale > 0)
+        return kept_quant(q->g, t, &q->kept[group]);
+    if (e->fixed.scale > 0 && !e->observed && t == SGS_S16)
+        return one_scale(q->g, (double)e->fixed.scale, 0, e->fixed.lo, e->fixed.hi);
+    return observed_quant(q->g, t, e);
+}
+
 static void choose_scales(sgs_quantizer *q)
 {
     sgs_graph *g = q->g;
@@ -131,16 +142,9 @@ static void choose_scales(sgs_quantizer *q)
         widen(q, e, n->out[0]);
         widen_by_const(q, e, n);
     }
-    for (int i = 0; i < g->nvalue; i++) {
-        if (q->group[i] != i)
-            continue;
-        const sgs_qfixed *f = &e[i].fixed, *kept = &q->kept[i];
-        bool fixed = f->scale > 0 && !e[i].observed && q->type[i] == SGS_S16;
-        if (kept->scale > 0)
-            q->quant[i] = kept_quant(g, q->type[i], kept);
-        else
-            q->quant[i] = fixed ? one_scale(g, (double)f->scale, 0, f->lo, f->hi) : observed_quant(g, q->type[i], &e[i]);
-    }
+    for (int i = 0; i < g->nvalue; i++)
+        if (q->group[i] == i)
+            q->quant[i] = group_quant(q, i, &e[i]);
     for (int i = 0; i < g->nin; i++)
         if (!q->o->in[i].image && q->o->in[i].type != SGS_F32 && !q->o->in[i].scaled)
             q->quant[sgs_group_of(q, g->in[i])] = one_scale(g, 1, 0, e[g->in[i]->id].lo, e[g->in[i]->id].hi);
