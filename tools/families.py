@@ -123,10 +123,15 @@ def measure(args, path):
             cells.append(cell)
     except tc.Failed as e:
         lines = [line for line in str(e).splitlines() if line.startswith("error: ")]
-        failed = "%s: %s" % (path.stem, textwrap.shorten((lines or str(e).splitlines())[0], 240))
+        failed = "%s: %s" % (path.stem, textwrap.shorten((lines or str(e).splitlines())[0].replace(str(path), path.name), 240))
     if not args.keep:
         shutil.rmtree(run.t.work)
     return "| %s |" % " | ".join([path.stem] + cells + ["–"] * (7 - len(cells))), failed
+
+
+def page(rows, failures):
+    notes = "\n## What does not pass\n\n" + "".join("- %s\n" % f for f in failures) if failures else ""
+    return HEAD % (TOLERANCE, SCORED, WIDE) + "\n".join(rows) + "\n" + notes
 
 
 def main():
@@ -147,8 +152,7 @@ def main():
     if not rows:
         sys.exit("families: there is no network in %s" % args.models)
     if args.out:
-        notes = "\n## What does not pass\n\n" + "".join("- %s\n" % f for f in failures) if failures else ""
-        pathlib.Path(args.out).write_text(HEAD % (TOLERANCE, SCORED, WIDE) + "\n".join(rows) + "\n" + notes)
+        pathlib.Path(args.out).write_text(page(rows, failures))
     return bool(failures)
 
 
