@@ -39,6 +39,7 @@ const sgs_limit sgs_limits[] = {
     { "Div", SGS_IN_FIXED, NULL },
     { "Dropout", SGS_IN_FIXED, "training mode only with a seed" },
     { "DynamicQuantizeLinear", SGS_IN_FLOAT, NULL },
+    { "Einsum", SGS_IN_FIXED, NULL },
     { "Elu", SGS_IN_FIXED, NULL },
     { "Equal", SGS_IN_FIXED, NULL },
     { "Erf", SGS_IN_FIXED, NULL },

@@ -18,6 +18,7 @@
     X(deconv) \
     X(depthwise) \
     X(dropout) \
+    X(einsum) \
     X(expand) \
     X(fakequant) \
     X(fc) \

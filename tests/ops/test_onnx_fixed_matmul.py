@@ -76,3 +76,10 @@ def test_masked_attention(hidden, how, tmp_path):
              "both": [node("Where", "c qk h", "l0"), node("Reshape", "l0 s", "l1"), node("Add", "l1 m", "l")]}[how]
     nodes = [node("MatMul", "q k", "qk"), *nodes, node("Softmax", "l", "p", axis=-1), node("MatMul", "p v", "y")]
     check(tmp_path, nodes, inits | {"s": np.array([2, 3, 9, 9])}, 50, outputs=("p", "y"), q=real(2, 3, 9, 16), k=real(2, 3, 16, 9), v=real(2, 3, 9, 8))
+
+
+@pytest.mark.parametrize("equation, shapes", [("bhwd,bhvd->bhwv", [(2, 3, 4, 5), (2, 3, 6, 5)]), ("i,j->ij", [(3,), (4,)]), ("bii->bi", [(2, 3, 3)]),
+                                              ("ij,jk,kl->il", [(2, 3), (3, 4), (4, 5)])])
+def test_einsum(equation, shapes, tmp_path):
+    feeds = {"x%d" % i: real(*s) for i, s in enumerate(shapes)}
+    check(tmp_path, node("Einsum", " ".join(feeds), equation=equation), **feeds)

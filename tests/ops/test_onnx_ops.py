@@ -615,6 +615,17 @@ def test_dropout_in_training(seed, ratio, tmp_path):
     assert np.allclose(y, np.where(stays, x / np.float32(1 - ratio), 0), rtol=1e-6) and np.array_equal(where, np.where(stays, x, np.float32(-9)))
 
 
+@pytest.mark.parametrize("equation, shapes", [
+    ("ij,jk->ik", [(3, 4), (4, 5)]), ("bhwd,bhvd->bhwv", [(2, 3, 4, 5), (2, 3, 6, 5)]), ("...ij,...jk->...ik", [(2, 1, 4, 5), (1, 3, 5, 6)]), ("ij->ji", [(3, 4)]), ("ij->i", [(3, 4)]),
+    ("i,j->ij", [(3,), (4,)]), ("ij,ij->ij", [(3, 4), (3, 4)]), ("bii->bi", [(2, 3, 3)]), ("ii", [(4, 4)]), ("ij,jk,kl->il", [(2, 3), (3, 4), (4, 5)]), ("ba, cb", [(3, 4), (5, 3)]),
+    ("bhwc,hkc->bhwk", [(2, 3, 4, 5), (3, 6, 5)]), ("...a,a->...", [(2, 3, 4), (4,)]), ("abc,cd->bad", [(2, 3, 4), (4, 5)]), ("i,i", [(5,), (5,)]), ("b i d, b j d -> b i j", [(2, 3, 4), (2, 5, 4)]),
+    ("ijk,jil->kl", [(3, 2, 5), (2, 3, 7)]), ("a,b,c->cab", [(2,), (3,), (4,)]), ("Bb->bB", [(2, 3)]), ("...->...", [(2, 3)]), ("aab,b->a", [(3, 3, 4), (4,)]),
+])
+def test_einsum(equation, shapes, tmp_path):
+    feeds = {"x%d" % i: real(*s) for i, s in enumerate(shapes)}
+    check(tmp_path, node("Einsum", " ".join(feeds), equation=equation), opset=12, **feeds)
+
+
 def test_pad(tmp_path):
     x = real(2, 3, 4, 5)
     check(tmp_path, node("Pad", "x", pads=[0, 0, 1, 2, 0, 0, 3, 0]), opset=10, x=x)
