@@ -333,6 +333,16 @@ typedef struct ipu_scatter {
     ipu_out out;
 } ipu_scatter;
 
+/* IPU_CUMSUM: channel c of y is the sum of the channels of x up to c (reverse: from c on), without c itself where exclusive.  S16: clamp(narrow(sum, shift) * m);
+ * S32: the lower bits, shift, m and out are 0.  ARITHMETIC.md 7 and 19. */
+typedef struct ipu_cumsum {
+    ipu_rec head;            /* nref 2 */
+    ipu_ref y, x;
+    int32_t exclusive, reverse, shift;
+    float m;
+    ipu_out out;
+} ipu_cumsum;
+
 /* One line an operation: kind, family (its file, its check), C kernel.  Everything that lists operations includes this. */
 #define IPU_KINDS(X)                                   \
     X(IPU_CONV_U8, conv, ipu_conv_u8_c)                \
@@ -374,7 +384,8 @@ typedef struct ipu_scatter {
     X(IPU_CONVERT, convert, ipu_convert_c)             \
     X(IPU_TO_INTEGER, convert, ipu_to_integer_c)       \
     X(IPU_TO_REAL, convert, ipu_to_real_c)             \
-    X(IPU_SCATTER, scatter, ipu_scatter_c)
+    X(IPU_SCATTER, scatter, ipu_scatter_c)             \
+    X(IPU_CUMSUM, cumsum, ipu_cumsum_c)
 
 /* Operands of a family's record (struct ipu_<family>).  Operand 0 is written, IPU_CONV_Y2 too; no other ever is. */
 enum {
@@ -403,6 +414,7 @@ enum {
     IPU_NREF_integer = 3,
     IPU_NREF_convert = 2,
     IPU_NREF_scatter = 4,
+    IPU_NREF_cumsum = 2,
     IPU_MAX_REF = 8,
     IPU_CONV_ADD = 6,        /* operand numbers of ipu_conv */
     IPU_CONV_Y2 = 7,
@@ -427,6 +439,6 @@ _Static_assert(sizeof(ipu_lut) == 128 && sizeof(ipu_prelu) == 148 && sizeof(ipu_
 _Static_assert(sizeof(ipu_reduce) == 108 && sizeof(ipu_argmax) == 96 && sizeof(ipu_matmul) == 148, "image layout");
 _Static_assert(sizeof(ipu_compare) == 140 && sizeof(ipu_where) == 188 && sizeof(ipu_gather) == 128, "image layout");
 _Static_assert(sizeof(ipu_topk) == 92 && sizeof(ipu_take) == 128 && sizeof(ipu_gridsample) == 168, "image layout");
-_Static_assert(sizeof(ipu_integer) == 132 && sizeof(ipu_convert) == 104 && sizeof(ipu_scatter) == 188, "image layout");
+_Static_assert(sizeof(ipu_integer) == 132 && sizeof(ipu_convert) == 104 && sizeof(ipu_scatter) == 188 && sizeof(ipu_cumsum) == 116, "image layout");
 
 #endif

@@ -564,6 +564,22 @@ def summed(mean):
     return make
 
 
+def cumsum(node, x):
+    """[7], of integers [18]."""
+    v, y, axis = node.inputs[0], node.outputs[0], node.attr.get("axis", 0)
+    x = x.astype(S64)
+    x = np.flip(x, axis) if node.attr.get("reverse") else x
+    total = np.cumsum(x, axis=axis)
+    total = total - x if node.attr.get("exclusive") else total
+    total = np.flip(total, axis) if node.attr.get("reverse") else total
+    if v.scale is None:
+        return total.astype(np.int32)
+    k = 0
+    while ((32768 * x.shape[axis]) >> k) + 1 > 2**31 - 1:
+        k += 1
+    return requant(shift_sum(total, k), f32(one(v.scale) * 2.0**k / one(y.scale)), y)
+
+
 # ---- [8] tables, [9] softmax -----------------------------------------------------------------------------------------------------
 
 
@@ -876,7 +892,7 @@ def sign(node, x):
 
 
 OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, deconv, depthwise, dequantize, div, expand, fc, gather, gather_elements, gather_nd, gridsample, matmul, maxpool, mul, pad, quantize, reshape, resize, resize_nearest, scatter_elements, scatter_nd, softmax, topk, transpose)}
-OPS.update(topk_index=best, min=minimum, max=maximum, sub=sub, slice=slices)
+OPS.update(cumsum=cumsum, topk_index=best, min=minimum, max=maximum, sub=sub, slice=slices)
 OPS.update({name: lut for name in LUTS}, prelu=prelu, leakyrelu=leakyrelu, thresholdedrelu=thresholdedrelu, abs=absolute, neg=neg)
 OPS.update(reduce_sum=summed(False), reduce_mean=summed(True), reduce_max=extreme(np.max), reduce_min=extreme(np.min),
            argmax=index_of(np.argmax), argmin=index_of(np.argmin))

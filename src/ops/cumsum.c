@@ -1,6 +1,7 @@
 /* cumsum, cumprod: each element and those before it (after it, reverse) along one axis; exclusive: without itself. */
 #include <string.h>
 
+#include "compile/lower.h"
 #include "ops/spell.h"
 
 typedef struct cum_attr {
@@ -15,7 +16,7 @@ static sgs_status cum_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sg
     (void)g;
     const cum_attr *a = n->attr;
     const sgs_value *x = n->in[0];
-    if (x->type != SGS_F32 && x->type != SGS_F64 && x->type != SGS_S64 && x->type != SGS_S32)
+    if (x->type != SGS_F32 && x->type != SGS_F64 && x->type != SGS_S64 && x->type != SGS_S32 && x->type != SGS_S16)
         return sgs_fail(d, SGS_E_UNSUPPORTED, "type %s is not supported", sgs_type_word(x->type));
     if (a->axis < 0 || a->axis >= x->rank || (a->exclusive | 1) != 1 || (a->reverse | 1) != 1)
         return sgs_fail(d, SGS_E_MODEL, "axis must lie in 0..%d, exclusive and reverse be 0 or 1, found %lld, %lld and %lld", x->rank - 1,
@@ -80,8 +81,10 @@ static void one_line(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, i
 
 static sgs_status cum_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
 {
-    (void)st, (void)d;
+    (void)st;
     const int64_t axis = ((const cum_attr *)n->attr)->axis;
+    if (out->type == SGS_S16)
+        return sgs_fail(d, SGS_E_UNSUPPORTED, "arithmetic on int16 belongs to fixed-point models");
     int64_t step = 1, outer = 1;
     for (int i = 0; i < in->rank; i++)
         *(i < axis ? &outer : &step) *= i == axis ? 1 : in->dim[i];
@@ -112,9 +115,52 @@ static sgs_status from_onnx_cum(sgs_import *im, const sgs_source_node *s, sgs_di
     return p->status;
 }
 
+/* ---- fixed point ---- */
+
+static const char *cum_unfixed(const sgs_node *n)
+{
+    return n->in[0]->type == SGS_F64 ? "works on float64, which has no fixed-point form" : NULL;
+}
+
+static void set_scale(ipu_cumsum *r, const sgs_node *n)
+{
+    const sgs_value *x = n->in[0], *y = n->out[0];
+    while ((32768 * x->dim[((const cum_attr *)n->attr)->axis] >> r->shift) + 1 > INT32_MAX)
+        r->shift++;
+    r->m = sgs_mult(sgs_scale(x, 0) * (double)((int64_t)1 << r->shift), sgs_scale(y, 0));
+    r->out = sgs_out_range(y, SGS_ACT_NONE, 0, 0);
+}
+
+/* The axis becomes the channels. */
+static sgs_status cum_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const cum_attr *a = n->attr;
+    const sgs_value *x = n->in[0], *y = n->out[0];
+    const bool real = x->type == SGS_S16 && x->quant && sgs_one_scale(x) && y->type == SGS_S16 && y->quant && sgs_one_scale(y);
+    const int turn = 3 - (x->rank - 1 - (int)a->axis);
+    ipu_cumsum r = { .head = SGS_REC(IPU_CUMSUM, cumsum), .exclusive = (int32_t)a->exclusive, .reverse = (int32_t)a->reverse };
+    if (!real && (x->type != SGS_S32 || y->type != SGS_S32))
+        return sgs_lower_fail(l, n, d, "expected int32 or int16 with one scale, the same in and out");
+    if (turn < 0)
+        return sgs_lower_fail(l, n, d, "the axis must be one of the last four, found axis %lld of %d", (long long)a->axis, x->rank);
+    if (real)
+        set_scale(&r, n);
+    r.y = sgs_lower_ref(l, y);
+    r.x = sgs_lower_ref(l, x);
+    if (turn == 3)
+        return sgs_lower_emit(l, &r.head, n, 0, d);
+    const ipu_ref to = r.y, from = sgs_ref_turned(r.x, turn), like = sgs_ref_turned(r.y, turn);
+    r.x = sgs_lower_temp(l, &from);
+    r.y = sgs_lower_temp(l, &like);
+    SGS_TRY(sgs_lower_copy(l, &r.x, &from, n, d));
+    SGS_TRY(sgs_lower_emit(l, &r.head, n, 0, d));
+    const ipu_ref back = sgs_ref_turned_back(r.y, turn);
+    return sgs_lower_copy(l, &to, &back, n, d);
+}
+
 /* ---- rows ---- */
 
-#define ROW(op)                                                                                                        \
+#define ROW(op, rule, fixed, lowering, own_kernel)                                                                     \
     const sgs_op sgs_op_##op = {                                                                                       \
         .name = #op,                                                                                                   \
         .family = "cumsum",                                                                                            \
@@ -126,10 +172,13 @@ static sgs_status from_onnx_cum(sgs_import *im, const sgs_source_node *s, sgs_di
         .infer = cum_infer,                                                                                            \
         .eval = cum_eval,                                                                                              \
         .permute = sgs_permute_axis,                                                                                   \
-        .kernel = "",                                                                                                  \
+        .qrule = rule,                                                                                                 \
+        .unfixed = fixed,                                                                                              \
+        .lower = lowering,                                                                                             \
+        .kernel = own_kernel,                                                                                          \
     }
-ROW(cumsum);
-ROW(cumprod);
+ROW(cumsum, SGS_Q_S16, cum_unfixed, cum_lower, NULL);
+ROW(cumprod, SGS_Q_NONE, NULL, NULL, "");
 
 static const sgs_op *const ops[] = { &sgs_op_cumsum, &sgs_op_cumprod, NULL };
 static const sgs_from onnx[] = { { "CumSum", from_onnx_cum, 11 }, { "CumProd", from_onnx_cum, 26 }, { NULL, NULL, 0 } };

@@ -48,6 +48,7 @@ typedef struct ca {
         ipu_integer integer;
         ipu_convert convert;
         ipu_scatter scatter;
+        ipu_cumsum cumsum;
     } rec;
     ca_operand operand[CA_OPERANDS];
     const ipu_kernels *kernels;
@@ -133,6 +134,8 @@ void ca_integer(ca *t, ipu_kind kind);
 void ca_integer_bench(ca *t, ipu_kind kind);
 void ca_scatter(ca *t, ipu_kind kind);
 void ca_scatter_bench(ca *t, ipu_kind kind);
+void ca_cumsum(ca *t, ipu_kind kind);
+void ca_cumsum_bench(ca *t, ipu_kind kind);
 void ca_matmul(ca *t, ipu_kind kind);
 void ca_matmul_bench(ca *t, ipu_kind kind);
 

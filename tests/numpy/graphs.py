@@ -581,6 +581,14 @@ def reduction(op):
     return make
 
 
+def make_cumsum(g):
+    whole = g.chance(0.3)
+    x = integers(g, [g.int(1, 4), g.int(1, 4), g.int(4, 12)], "s32") if whole else g.find(("s16",))
+    axis = g.int(max(0, len(x.dims) - 4), len(x.dims) - 1)
+    y = g.tensor(x.type, x.dims, [] if whole else [x.scale[0] * np.sqrt(x.dims[axis]) * g.pick(0.5, 1, 3)])
+    g.emit("cumsum", y, [x.number], joined("axis=%d" % axis if axis else "", g.pick("", "exclusive=1"), g.pick("", "reverse=1")))
+
+
 def make_argmax(g, op="argmax"):
     """With equals, so that the first and the last differ; more than one result most of the time."""
     x = g.find(rank=g.int(3, 4) if g.chance(0.7) else None)

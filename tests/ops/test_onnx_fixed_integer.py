@@ -156,6 +156,26 @@ def test_quantized_by_the_model(zero, tmp_path):
     check(tmp_path, node("QuantizeLinear", "x s z"), {"s": np.float32(0.05), "z": zero}, x=(between(-60, 60, 4, 9) * np.float32(0.05)).astype(np.float32))
 
 
+@pytest.mark.parametrize("exclusive,reverse", [(0, 0), (0, 1), (1, 0), (1, 1)])
+@pytest.mark.parametrize("axis", [0, 1, 2, 3])
+def test_cumsum(exclusive, reverse, axis, tmp_path):
+    attrs = {"exclusive": exclusive, "reverse": reverse}
+    check(tmp_path, node("CumSum", "x a", **attrs), {"a": np.int64(axis)}, 75, x=real(3, 4, 5, 6))
+    check(tmp_path, node("CumSum", "x a", **attrs), {"a": np.int64(axis)}, x=whole(np.int64, -90000, 90000, 3, 4, 5, 6))
+
+
+def test_long_cumsum(tmp_path):
+    """Of more elements than 32 bits sum up."""
+    check(tmp_path, node("CumSum", "x a"), {"a": np.int64(1)}, 75, x=real(2, 70000) + np.float32(1))
+
+
+def test_positions(tmp_path):
+    """As language models number the words that a mask leaves: rows of a table by a count."""
+    nodes = [node("CumSum", "mask a", "n"), node("Sub", "n one", "m"), node("Mul", "m mask", "i"), node("Gather", "table i", "y")]
+    mask = (RNG.random((2, 9)) < 0.7).astype(np.int64)
+    check(tmp_path, nodes, {"a": np.int64(1), "one": np.int64(1), "table": real(12, 4)}, mask=mask)
+
+
 # ---- what stays out ----
 
 
@@ -192,6 +212,13 @@ def test_wide_reals_are_not_converted(tmp_path):
     np.ones(4, np.int32).tofile(tmp_path / "i.bin")
     text = 'input %0 "x" f64[4]\ninput %1 "i" s32[4]\n%2 "y" f32[4] = cast %0 {type=f32}\n%3 "z" s32[4] = add %1, %1\noutput %2\noutput %3\n'
     assert refused(graph(text, tmp_path), tmp_path, tmp_path / "x.bin", tmp_path / "i.bin").endswith("layer 'y': operator cast works on float64, which has no fixed-point form\n")
+
+
+@pytest.mark.parametrize("op,kind,why", [("cumprod", "f32", "has no fixed-point form yet"), ("cumsum", "f64", "works on float64, which has no fixed-point form")])
+def test_running_totals_that_stay_in_float(op, kind, why, tmp_path):
+    np.ones(4, {"f32": np.float32, "f64": np.float64}[kind]).tofile(tmp_path / "x.bin")
+    text = 'input %%0 "x" %s[4]\n%%1 "y" %s[4] = %s %%0\noutput %%1\n' % (kind, kind, op)
+    assert refused(graph(text, tmp_path), tmp_path, tmp_path / "x.bin").endswith(f"layer 'y': operator {op} {why}\n")
 
 
 def test_wide_reals_are_not_chosen(tmp_path):
