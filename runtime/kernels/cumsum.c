@@ -1,4 +1,4 @@
-/* Sums of the channels before each one: ARITHMETIC.md 7 and 18. */
+/* Sums of the channels before each one: ARITHMETIC.md 7 and 19. */
 #include "common.h"
 
 IPU_CHECK(ipu_cumsum_check)

@@ -1,4 +1,4 @@
-/* One of two tensors by a truth value: ARITHMETIC.md 17 and 18. */
+/* One of two tensors by a truth value: ARITHMETIC.md 17 and 19. */
 #include "common.h"
 
 IPU_CHECK(ipu_where_check)

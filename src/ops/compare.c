@@ -230,7 +230,7 @@ static const char *logic_unfixed(const sgs_node *n)
     return NULL;
 }
 
-/* ---- lowering: ARITHMETIC.md 17, of integers 18 ---- */
+/* ---- lowering: ARITHMETIC.md 17, of integers 19 ---- */
 
 static bool is_whole(const sgs_value *v)
 {

@@ -670,6 +670,7 @@ sgs_status sgs_quantize_types(sgs_graph *g, const sgs_qoptions *o, sgs_type *typ
 sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, sgs_diag *d)
 {
     sgs_integers_as_real(g, range);
+    SGS_TRY(sgs_spell_powers(g, &range, d));
     sgs_quantizer q = { .g = g, .range = range, .nrange = g->nvalue, .o = o };
     sgs_end_masks(g, range);
     sgs_order_images(g, o);

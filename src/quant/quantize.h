@@ -9,6 +9,7 @@
  *   bits.c       which convolutions take 16 bits
  *   plain.c      integers that stay integers
  *   whole.c      values that hold whole numbers alone
+ *   powers.c     powers of two variables
  *   plan.c       which values are U8, which S16: conv bits, groups that share one quantization
  *   quantize.c   rewrites the graph: QUANTIZE, DEQUANTIZE, constants
  *   (src/calibrate.c, the stage: reads .sim and ini, drives the above, writes _fixed.sim)
@@ -121,6 +122,11 @@ void sgs_plain_values(sgs_graph *g);
 bool sgs_takes_indices(const sgs_node *n, int i);
 /* Integers that n reads, in the type that it takes there. */
 sgs_status sgs_fit_plain(sgs_quantizer *q, sgs_node *n, sgs_diag *d);
+
+/* ---- powers.c ---- */
+
+/* Powers of two variables become functions of one and a product; what is made has a range in a longer list. */
+sgs_status sgs_spell_powers(sgs_graph *g, sgs_range **range, sgs_diag *d);
 
 /* ---- whole.c ---- */
 

@@ -189,6 +189,17 @@ def test_resize_cubic(tmp_path):
     check(tmp_path, resize, {"s": np.array([1, 1, 1.7, 0.8], np.float32)}, opset=13, enough=60, x=smooth(1, 5, 6, 7))
 
 
+# ---- powers of two variables ----
+
+@pytest.mark.parametrize("a,b", [((1, 3, 4, 5), (1, 3, 4, 5)), ((1, 3, 4, 5), (5,)), ((3, 1), (1, 4)), ((4, 5), (3, 4, 5))])
+def test_power(a, b, tmp_path):
+    """Of positive bases; one that is constant, an exponent that is."""
+    x, e = smooth(*a, lo=0.4, hi=3.0), smooth(*b)
+    check(tmp_path, node("Pow", "x e"), x=x, e=e)
+    check(tmp_path, [node("Pow", "x e", "p"), node("Mul", "p x")], {"e": e[0]}, x=x)
+    check(tmp_path, node("Pow", "x e"), {"x": x[0]}, e=e)
+
+
 # ---- padding ----
 
 @pytest.mark.parametrize("mode", ["constant", "reflect", "edge", "wrap"])

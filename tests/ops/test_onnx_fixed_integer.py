@@ -194,7 +194,6 @@ def graph(text, tmp_path):
 OUT = {
     "add": ("f64", "f64", "works on float64, which has no fixed-point form"),
     "equal": ("f64", "bool", "works on float64, which has no fixed-point form"),
-    "power": ("f32", "f32", "raises real numbers to powers that are known only at run time, which has no fixed-point form"),
     "mod": ("f32", "f32", "leaves rests of real numbers, which has no fixed-point form; of integers it has"),
 }
 
@@ -219,6 +218,14 @@ def test_running_totals_that_stay_in_float(op, kind, why, tmp_path):
     np.ones(4, {"f32": np.float32, "f64": np.float64}[kind]).tofile(tmp_path / "x.bin")
     text = 'input %%0 "x" %s[4]\n%%1 "y" %s[4] = %s %%0\noutput %%1\n' % (kind, kind, op)
     assert refused(graph(text, tmp_path), tmp_path, tmp_path / "x.bin").endswith(f"layer 'y': operator {op} {why}\n")
+
+
+def test_powers_of_what_is_not_positive(tmp_path):
+    x = np.array([-0.5, 1, 2], np.float32)
+    x.tofile(tmp_path / "x.bin")
+    np.full(3, 2, np.float32).tofile(tmp_path / "e.bin")
+    m = model([node("Pow", "x e")], {"x": x, "e": x}, ["y"])
+    assert refused(m, tmp_path, tmp_path / "x.bin", tmp_path / "e.bin").endswith("layer 'y': operator power takes bases from -0.5 on; in fixed point they must lie above 0\n")
 
 
 def test_wide_reals_are_not_chosen(tmp_path):
