@@ -15,7 +15,7 @@ static const cli_syntax syntax = { "sgs info", "show_sdk_info.py", "Versions, ta
 
 int cli_info(int argc, char **argv)
 {
-    args a;
+    args a = { 0 };
     const sgs_log log = cli_log();
     const int e = cli_parse(&syntax, argc, argv, &a);
     if (e != CLI_OK)
