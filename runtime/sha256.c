@@ -1,7 +1,7 @@
 #include "mem.h"
 #include "sha256.h"
 
-static const uint32_t K[64] = {
+const uint32_t ipu_sha256_k[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5, 0xd807aa98, 0x12835b01, 0x243185be,
     0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174, 0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa,
     0x5cb0a9dc, 0x76f988da, 0x983e5152, 0xa831c66d, 0xb00327c8, 0xbf597fc7, 0xc6e00bf3, 0xd5a79147, 0x06ca6351, 0x14292967, 0x27b70a85,
@@ -35,14 +35,14 @@ static void compress(uint32_t h[8], const uint8_t *p)
     }
     memcpy(v, h, sizeof v);
     for (int i = 0; i < 64; i += 8) {
-        step(v, 0, K[i] + w[i]);
-        step(v, 7, K[i + 1] + w[i + 1]);
-        step(v, 6, K[i + 2] + w[i + 2]);
-        step(v, 5, K[i + 3] + w[i + 3]);
-        step(v, 4, K[i + 4] + w[i + 4]);
-        step(v, 3, K[i + 5] + w[i + 5]);
-        step(v, 2, K[i + 6] + w[i + 6]);
-        step(v, 1, K[i + 7] + w[i + 7]);
+        step(v, 0, ipu_sha256_k[i] + w[i]);
+        step(v, 7, ipu_sha256_k[i + 1] + w[i + 1]);
+        step(v, 6, ipu_sha256_k[i + 2] + w[i + 2]);
+        step(v, 5, ipu_sha256_k[i + 3] + w[i + 3]);
+        step(v, 4, ipu_sha256_k[i + 4] + w[i + 4]);
+        step(v, 3, ipu_sha256_k[i + 5] + w[i + 5]);
+        step(v, 2, ipu_sha256_k[i + 6] + w[i + 6]);
+        step(v, 1, ipu_sha256_k[i + 7] + w[i + 7]);
     }
     for (int i = 0; i < 8; i++)
         h[i] += v[i];

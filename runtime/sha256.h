@@ -11,6 +11,8 @@ typedef struct ipu_sha256 {
     uint8_t block[64];
 } ipu_sha256;
 
+extern const uint32_t ipu_sha256_k[64]; /* the rounds' constants */
+
 void ipu_sha256_init(ipu_sha256 *s);
 void ipu_sha256_add(ipu_sha256 *s, const void *data, size_t n);
 void ipu_sha256_end(ipu_sha256 *s, uint8_t out[32]);

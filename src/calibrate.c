@@ -2,13 +2,13 @@
 #include <math.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "compile/target.h"
 #include "config/config.h"
 #include "import/sim.h"
 #include "preprocess/preprocess.h"
 #include "quant/model.h"
-#include "runtime/sha256.h"
 #include "sim/quality.h"
 #include "sim/session.h"
 
@@ -82,7 +82,7 @@ static sgs_status one_sample(calibration *c, int sample, const sgs_array *array,
     for (int i = 0; i < c->g->nin; i++) {
         void *to = sgs_session_data(c->session, c->g->in[i]);
         SGS_TRY(sgs_samples_take(c->samples, i, &array[i], &c->want[i], to, d));
-        ipu_sha256_add(&arrays, to, (size_t)sgs_value_bytes(c->g->in[i]));
+        sgs_sha256_add(&arrays, to, (size_t)sgs_value_bytes(c->g->in[i]));
         sgs_observe(&c->now, c->g->in[i], to);
     }
     sgs_sensitivity_keep(c->sensitivity, c->session);
@@ -91,7 +91,7 @@ static sgs_status one_sample(calibration *c, int sample, const sgs_array *array,
         return bad_value(c, sample, d);
     sgs_observer_fold(&c->observer, &c->now);
     ipu_sha256_end(&arrays, hash);
-    ipu_sha256_add(&c->list, hash, sizeof hash);
+    sgs_sha256_add(&c->list, hash, sizeof hash);
     if (s == SGS_OK)
         sgs_quality_keep(c->quality, sample, c->session);
     return s;

@@ -2,11 +2,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "compile/target.h"
 #include "import/sim.h"
 #include "quant/model.h"
-#include "runtime/sha256.h"
 #include "sim/simulator.h"
 
 struct sgs_calibrator {
@@ -130,7 +130,7 @@ sgs_status sgs_calibrator_invoke(sgs_calibrator *c, sgs_diag *d)
     const sgs_status s = sgs_simulator_invoke(c->model, d);
     for (int i = 0; s == SGS_OK && i < c->m.g->nin; i++) {
         const void *data = sgs_session_data(c->m.session, c->m.g->in[i]);
-        ipu_sha256_add(&c->arrays, data, (size_t)sgs_value_bytes(c->m.g->in[i]));
+        sgs_sha256_add(&c->arrays, data, (size_t)sgs_value_bytes(c->m.g->in[i]));
         sgs_observe(&c->now, c->m.g->in[i], data);
     }
     if (s == SGS_OK && !c->first.n)
@@ -172,7 +172,7 @@ sgs_status sgs_calibrator_add(sgs_calibrator *c, const void *data, size_t n, sgs
     rest.p += inputs, rest.n -= inputs;
     SGS_TRY(sgs_observer_unpack(&c->now, rest, d));
     sgs_observer_fold(&c->all, &c->now);
-    ipu_sha256_add(&c->list, data, 32);
+    sgs_sha256_add(&c->list, data, 32);
     c->measured = false;
     c->added++;
     return SGS_OK;

@@ -5,13 +5,13 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/hash.h"
 #include "compile/emit.h"
 #include "compile/lower.h"
 #include "compile/plan.h"
 #include "compile/target.h"
 #include "config/config.h"
 #include "import/sim.h"
-#include "runtime/sha256.h"
 
 typedef struct compilation {
     const sgs_compile_options *o;
@@ -248,7 +248,7 @@ static char *provenance(compilation *c)
     char hex[65];
     ipu_sha256 s;
     ipu_sha256_init(&s);
-    ipu_sha256_add(&s, c->file.data.p, c->file.data.n);
+    sgs_sha256_add(&s, c->file.data.p, c->file.data.n);
     ipu_sha256_end(&s, hash);
     for (int i = 0; i < 32; i++)
         snprintf(hex + 2 * i, 3, "%02x", hash[i]);

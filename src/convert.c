@@ -2,13 +2,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "compile/target.h"
 #include "config/config.h"
 #include "import/onnx.h"
 #include "import/sim.h"
 #include "pass/pass.h"
-#include "runtime/sha256.h"
 
 /* ---- what is asked for ----------------------------------------------------------------------------------------- */
 
@@ -157,7 +157,7 @@ static sgs_status add_hash(sgs_buf *b, const char *name, const char *path, sgs_d
     SGS_TRY(sgs_file_open(&f, path, d));
     ipu_sha256 s;
     ipu_sha256_init(&s);
-    ipu_sha256_add(&s, f.data.p, f.data.n);
+    sgs_sha256_add(&s, f.data.p, f.data.n);
     ipu_sha256_end(&s, hash);
     sgs_file_close(&f);
     sgs_buf_printf(b, "%s ", name);

@@ -1,8 +1,8 @@
 #include <string.h>
 
+#include "base/hash.h"
 #include "compile/emit.h"
 #include "runtime/kernels.h"
-#include "runtime/sha256.h"
 
 /* ---- constants: names and scales behind the program's own ----------------------------------------------------------
  */
@@ -144,7 +144,7 @@ static void assemble(const sgs_program *p, const sgs_image_info *info, const sec
     memcpy(out->p, &h, sizeof h);
     ipu_sha256 hash;
     ipu_sha256_init(&hash);
-    ipu_sha256_add(&hash, out->p, out->n);
+    sgs_sha256_add(&hash, out->p, out->n);
     ipu_sha256_end(&hash, h.hash);
     memcpy(out->p, &h, sizeof h);
 }
