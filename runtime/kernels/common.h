@@ -34,7 +34,13 @@ static inline int32_t ipu_get(int type, const void *p, int32_t c)
     return type == IPU_U8 ? ((const uint8_t *)p)[c] : ((const int16_t *)p)[c];
 }
 
-/* An integer without scale: U8, S16 or S32; of what is stored its type takes the lower bits. */
+/* Whether integers without scale have that type. */
+static inline int ipu_is_integer(int type)
+{
+    return type == IPU_U8 || type == IPU_S16 || type == IPU_S32;
+}
+
+/* An integer without scale; of what is stored its type takes the lower bits. */
 static inline int32_t ipu_get_integer(int type, const void *p, int32_t c)
 {
     return type == IPU_S32 ? ((const int32_t *)p)[c] : ipu_get(type, p, c);

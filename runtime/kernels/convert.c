@@ -1,16 +1,11 @@
 /* Integers without scale in another type, as real numbers, and back: ARITHMETIC.md 19. */
 #include "common.h"
 
-static int is_integer(int type)
-{
-    return type == IPU_U8 || type == IPU_S16 || type == IPU_S32;
-}
-
 IPU_CHECK(ipu_convert_check)
 {
     const ipu_convert *o = (const void *)rec;
-    if (!ipu_rec_ok(rec, 2, sizeof *o) || !ipu_same_shape(&o->x, &o->y) || !is_integer(o->x.type) ||
-        !is_integer(o->y.type))
+    if (!ipu_rec_ok(rec, 2, sizeof *o) || !ipu_same_shape(&o->x, &o->y) || !ipu_is_integer(o->x.type) ||
+        !ipu_is_integer(o->y.type))
         return 0;
     if (rec->kind == IPU_CONVERT)
         return 1;

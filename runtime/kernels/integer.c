@@ -1,15 +1,10 @@
 /* Arithmetic and comparisons of integers without scale: ARITHMETIC.md 19. */
 #include "common.h"
 
-static int is_integer(int type)
-{
-    return type == IPU_U8 || type == IPU_S16 || type == IPU_S32;
-}
-
 IPU_CHECK(ipu_integer_check)
 {
     const ipu_integer *o = (const void *)rec;
-    if (!ipu_rec_ok(rec, 3, sizeof *o) || !ipu_between(o->mode, 0, IPU_INTEGER_MODES - 1) || !is_integer(o->a.type))
+    if (!ipu_rec_ok(rec, 3, sizeof *o) || !ipu_between(o->mode, 0, IPU_INTEGER_MODES - 1) || !ipu_is_integer(o->a.type))
         return 0;
     return o->b.type == o->a.type && o->y.type == (o->mode < IPU_INTEGER_LESS ? o->a.type : IPU_U8) &&
            ipu_repeats(&o->a, &o->y) && ipu_repeats(&o->b, &o->y);

@@ -264,6 +264,20 @@ sgs_status sgs_lower_copy(sgs_lowering *l, const ipu_ref *y, const ipu_ref *x, c
     return sgs_lower_emit(l, &r.head, layer, 0, d);
 }
 
+sgs_status sgs_lower_along(sgs_lowering *l, ipu_rec *rec, const sgs_node *layer, int axis, sgs_diag *d)
+{
+    ipu_ref *y = (ipu_ref *)(void *)(rec + 1), *x = y + 1;
+    if (axis == 3)
+        return sgs_lower_emit(l, rec, layer, 0, d);
+    const ipu_ref to = *y, from = sgs_ref_turned(*x, axis), like = sgs_ref_turned(*y, axis);
+    *x = sgs_lower_temp(l, &from);
+    *y = sgs_lower_temp(l, &like);
+    const ipu_ref back = sgs_ref_turned_back(*y, axis);
+    SGS_TRY(sgs_lower_copy(l, x, &from, layer, d));
+    SGS_TRY(sgs_lower_emit(l, rec, layer, 0, d));
+    return sgs_lower_copy(l, &to, &back, layer, d);
+}
+
 /* ---- the graph's inputs and outputs
  * -------------------------------------------------------------------------------------------------- */
 

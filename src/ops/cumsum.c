@@ -147,15 +147,7 @@ static sgs_status cum_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
         set_scale(&r, n);
     r.y = sgs_lower_ref(l, y);
     r.x = sgs_lower_ref(l, x);
-    if (turn == 3)
-        return sgs_lower_emit(l, &r.head, n, 0, d);
-    const ipu_ref to = r.y, from = sgs_ref_turned(r.x, turn), like = sgs_ref_turned(r.y, turn);
-    r.x = sgs_lower_temp(l, &from);
-    r.y = sgs_lower_temp(l, &like);
-    SGS_TRY(sgs_lower_copy(l, &r.x, &from, n, d));
-    SGS_TRY(sgs_lower_emit(l, &r.head, n, 0, d));
-    const ipu_ref back = sgs_ref_turned_back(r.y, turn);
-    return sgs_lower_copy(l, &to, &back, n, d);
+    return sgs_lower_along(l, &r.head, n, turn, d);
 }
 
 /* ---- rows ---- */

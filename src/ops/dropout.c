@@ -58,7 +58,6 @@ typedef struct dropping {
     int64_t seed;
 } dropping;
 
-/* Before opset 12 there is no training mode. */
 static sgs_status read_ratio(sgs_import *im, const sgs_source_node *s, float *ratio, sgs_diag *d)
 {
     const sgs_value *v = sgs_src_opt(im, s, 1);
@@ -72,6 +71,7 @@ static sgs_status read_ratio(sgs_import *im, const sgs_source_node *s, float *ra
     return SGS_OK;
 }
 
+/* Before opset 12 there is no third input, so no training mode. */
 static sgs_status read_dropping(sgs_import *im, const sgs_source_node *s, dropping *p, sgs_diag *d)
 {
     const sgs_value *training = sgs_src_opt(im, s, 2);

@@ -166,18 +166,6 @@ static sgs_status softmax_quant(sgs_quantizer *q, sgs_node *n, sgs_diag *d)
 
 /* ---- lowering ------------------------------------------------------------------------------------------------------- */
 
-/* The axis becomes the channels of a copy, whose softmax is copied back. */
-static sgs_status emit_turned(sgs_lowering *l, const sgs_node *n, ipu_softmax *r, int axis, sgs_diag *d)
-{
-    const ipu_ref y = r->y, from = sgs_ref_turned(r->x, axis);
-    r->x = sgs_lower_temp(l, &from);
-    r->y = sgs_lower_temp(l, &from);
-    const ipu_ref back = sgs_ref_turned_back(r->y, axis);
-    SGS_TRY(sgs_lower_copy(l, &r->x, &from, n, d));
-    SGS_TRY(sgs_lower_emit(l, &r->head, n, 0, d));
-    return sgs_lower_copy(l, &y, &back, n, d);
-}
-
 static sgs_status softmax_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     const sgs_value *x = n->in[0], *y = n->out[0], *table = n->nin > 1 ? n->in[1] : NULL;
@@ -194,7 +182,7 @@ static sgs_status softmax_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     ipu_softmax r = { .head = SGS_REC(IPU_SOFTMAX_S16, softmax), .y = sgs_lower_ref(l, y), .x = sgs_lower_ref(l, x),
                       .table = sgs_lower_const(l, IPU_S16, table->data, 1025), .m_in = (float)(sgs_scale(x, 0) * 4096),
                       .m_out = sgs_mult(1, sgs_scale(y, 0)), .out = sgs_out_range(y, SGS_ACT_NONE, 0, 0) };
-    return turn == 3 ? sgs_lower_emit(l, &r.head, n, 0, d) : emit_turned(l, n, &r, turn, d);
+    return sgs_lower_along(l, &r.head, n, turn, d);
 }
 
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */

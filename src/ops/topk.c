@@ -164,15 +164,7 @@ static sgs_status topk_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     ipu_topk r = {
         .head = SGS_REC(IPU_TOPK, topk), .y = sgs_lower_ref(l, y), .x = sgs_lower_ref(l, x), .sign = a->least ? -1 : 1
     };
-    if (turn == 3)
-        return sgs_lower_emit(l, &r.head, n, 0, d);
-    const ipu_ref to = r.y, from = sgs_ref_turned(r.x, turn), like = sgs_ref_turned(r.y, turn);
-    r.x = sgs_lower_temp(l, &from);
-    r.y = sgs_lower_temp(l, &like);
-    SGS_TRY(sgs_lower_copy(l, &r.x, &from, n, d));
-    SGS_TRY(sgs_lower_emit(l, &r.head, n, 0, d));
-    const ipu_ref back = sgs_ref_turned_back(r.y, turn);
-    return sgs_lower_copy(l, &to, &back, n, d);
+    return sgs_lower_along(l, &r.head, n, turn, d);
 }
 
 /* ---- row ---- */
