@@ -233,7 +233,7 @@ static bool made_inside(const sgs_onnx *o, const char *name)
 static const sgs_onnx_info *inner_info(sgs_onnx *o, const char *name)
 {
     static const bool as_it_is = true;
-    const sgs_onnx_options opt = { .input_shapes = o->opt->input_shapes, .output_name = &name, .noutput = 1, .output_nchw = &as_it_is,
+    const sgs_onnx_options opt = { .frontend = o->frontend, .input_shapes = o->opt->input_shapes, .output_name = &name, .noutput = 1, .output_nchw = &as_it_is,
                                    .memory_limit = o->opt->memory_limit };
     sgs_graph *g;
     sgs_log_line(o->opt->log, "the model is cut at '%s', which becomes an input", name);
@@ -382,7 +382,7 @@ static sgs_status build_node(sgs_onnx *o, const sgs_source_node *n, sgs_diag *d)
     const char *absent = absent_input(o, n);
     if (absent)
         return fail_absent(o, n, absent, d);
-    sgs_status s = sgs_onnx_importer(n)->fn(&o->im, n, d);
+    sgs_status s = sgs_onnx_importer(o, n)->fn(&o->im, n, d);
     if (s != SGS_OK)
         sgs_fail_at(d, o->file, 0, sgs_src_label(n));
     return s;
@@ -505,7 +505,7 @@ static sgs_status survey_nodes(sgs_onnx *o, const sgs_onnx_order *order, sgs_onn
         if (absent && !behind)
             return fail_absent(o, n, absent, d);
         const char *unwanted = o->opt->without ? sgs_map_get(o->opt->without, s->node[i].label) : NULL;
-        if (!sgs_onnx_importer(n) || unwanted)
+        if (!sgs_onnx_importer(o, n) || unwanted)
             note_refusal(s, refused, i, (int)(n - o->node), unwanted ? unwanted : "no such operator");
         else if (!behind && build_node(o, n, &why) != SGS_OK)
             note_refusal(s, refused, i, (int)(n - o->node), sgs_strndup(o->a, why.text, strlen(why.text)));
@@ -557,7 +557,7 @@ static sgs_status import(sgs_onnx *o, sgs_span model, sgs_onnx_survey *look, sgs
     sgs_map stop = { .a = o->a };
     sgs_onnx_order order;
     plan p = { 0 };
-    SGS_TRY(sgs_onnx_read(o, model, d));
+    SGS_TRY(o->frontend->read(o, model, d));
     SGS_TRY(register_inits(o, &stop, d));
     SGS_TRY(plan_inputs(o, &p, d));
     SGS_TRY(plan_outputs(o, &p, d));
@@ -585,7 +585,8 @@ static sgs_status import_file(sgs_graph **out, const char *path, const sgs_span 
     sgs_span model = given ? *given : (sgs_span){ 0 };
     sgs_graph *g = sgs_graph_new(path);
     sgs_onnx *o = SGS_NEW(g->arena, sgs_onnx);
-    *o = (sgs_onnx){ .im = { .g = g, .framework = "ONNX", .values = { .a = g->arena }, .narrow = { .a = g->arena } }, .a = g->arena, .file = g->file, .opt = opt ? opt : &none,
+    const sgs_frontend *f = opt && opt->frontend ? opt->frontend : &sgs_frontend_onnx;
+    *o = (sgs_onnx){ .frontend = f, .channels_last = f->channels_last, .im = { .g = g, .framework = f->name, .values = { .a = g->arena }, .narrow = { .a = g->arena } }, .a = g->arena, .file = g->file, .opt = opt ? opt : &none,
                      .files = { .a = g->arena } };
     sgs_status s = given ? SGS_OK : sgs_graph_map(g, path, &model, d);
     if (s == SGS_OK) {

@@ -13,7 +13,10 @@ typedef struct sgs_onnx_info {   /* ValueInfoProto of an input or output */
     const char *symbol[SGS_MAX_RANK];
 } sgs_onnx_info;
 
+typedef struct sgs_frontend sgs_frontend; /* onnx_read.h */
+
 typedef struct sgs_onnx_options {
+    const sgs_frontend *frontend;      /* NULL: ONNX */
     const char *input_shapes;          /* --input_shapes, or NULL */
     const char *const *input_name;     /* the ini's inputs and outputs: order of the graph, and where it is cut; n 0: the model's own */
     int ninput;

@@ -10,12 +10,12 @@ static bool own_domain(const sgs_source_node *n)
     return !n->domain[0] || !strcmp(n->domain, "ai.onnx");
 }
 
-const sgs_from *sgs_onnx_importer(const sgs_source_node *n)
+const sgs_from *sgs_onnx_importer(const sgs_onnx *o, const sgs_source_node *n)
 {
     if (!own_domain(n))
         return NULL;
     for (const sgs_family *const *f = sgs_families; *f; f++)
-        for (const sgs_from *r = (*f)->onnx; r && r->op; r++)
+        for (const sgs_from *r = o->frontend->importers(*f); r && r->op; r++)
             if (!strcmp(r->op, n->op) && n->opset >= r->since)
                 return r;
     return NULL;
@@ -23,7 +23,7 @@ const sgs_from *sgs_onnx_importer(const sgs_source_node *n)
 
 bool sgs_onnx_takes(const sgs_onnx *o, const sgs_source_node *n)
 {
-    return sgs_onnx_importer(n) && !(o->refused && o->refused[n - o->node]);
+    return sgs_onnx_importer(o, n) && !(o->refused && o->refused[n - o->node]);
 }
 
 /* ---- order --------------------------------------------------------------------------------------------------------------------- */
@@ -253,7 +253,7 @@ sgs_status sgs_onnx_supported(sgs_onnx *o, const sgs_onnx_order *order, const sg
     int bad = 0, shown = 0;
     sgs_buf b = { 0 };
     for (int i = 0; i < order->n; i++) {
-        if (sgs_onnx_importer(order->node[i]))
+        if (sgs_onnx_importer(o, order->node[i]))
             continue;
         bad++;
         if (b.n < 1200) {

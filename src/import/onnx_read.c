@@ -363,7 +363,7 @@ static sgs_status model_field(sgs_onnx *o, void *into, const sgs_field *f, int d
     }
 }
 
-sgs_status sgs_onnx_read(sgs_onnx *o, sgs_span model, sgs_diag *d)
+static sgs_status read_model(sgs_onnx *o, sgs_span model, sgs_diag *d)
 {
     model_parts m = { 0 };
     o->producer = "";
@@ -380,3 +380,10 @@ sgs_status sgs_onnx_read(sgs_onnx *o, sgs_span model, sgs_diag *d)
         sgs_fail_at(d, o->file, 0, NULL);
     return s;
 }
+
+static const sgs_from *importers(const sgs_family *f)
+{
+    return f->onnx;
+}
+
+const sgs_frontend sgs_frontend_onnx = { .name = "ONNX", .read = read_model, .importers = importers };

@@ -1,4 +1,4 @@
-/* The parsed ONNX file between reading (onnx_read.c, onnx_tensor.c) and building (onnx.c). */
+/* A parsed model file between reading (ONNX: onnx_read.c, onnx_tensor.c) and building (onnx.c). */
 #ifndef SGS_ONNX_READ_H
 #define SGS_ONNX_READ_H
 
@@ -13,7 +13,19 @@ typedef struct sgs_onnx_init {
     sgs_value *value;
 } sgs_onnx_init;
 
-typedef struct sgs_onnx {
+/* A framework: how its files become the nodes below, and what reads those.  The rest of an import is the same for all. */
+typedef struct sgs_onnx sgs_onnx;
+struct sgs_frontend {
+    const char *name;                                    /* "ONNX" */
+    /* Fills o from the file's bytes: opset, inputs, outputs, initializers (as constants of o->im.g), nodes in any order. */
+    sgs_status (*read)(sgs_onnx *o, sgs_span model, sgs_diag *d);
+    const sgs_from *(*importers)(const sgs_family *f);   /* of one family, or NULL */
+    bool channels_last;                                  /* its 4-D inputs and outputs are N,H,W,C */
+};
+extern const sgs_frontend sgs_frontend_onnx;
+
+struct sgs_onnx {
+    const sgs_frontend *frontend;
     sgs_import im;
     sgs_arena *a;                /* the graph's */
     const char *file;
@@ -30,10 +42,8 @@ typedef struct sgs_onnx {
     size_t fair;                 /* the memory limit so far */
     const bool *refused;         /* by node, of a survey; or NULL */
     bool channels_last;          /* 4-D inputs and outputs of the model itself are N,H,W,C */
-} sgs_onnx;
+};
 
-/* Fills o from the file's bytes: opset, inputs, outputs, initializers (as constants of o->im.g), nodes in file order. */
-sgs_status sgs_onnx_read(sgs_onnx *o, sgs_span model, sgs_diag *d);
 /* The type of 16-bit integers, which the graph holds in 32; NULL of all others. */
 const sgs_type *sgs_onnx_narrow(int64_t data_type);
 /* One TensorProto as a constant; *name is its name, "" when it has none. */
