@@ -97,12 +97,12 @@ bench-simplify: setup-test
 	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
 	@.venv/bin/python tools/bench_simplify.py --build $(BUILD) --out docs/SIMPLIFY.md $(addsuffix /models/onnx,$(SHARED)) out/families
 
-# Whole families, exported by Debian's PyTorch, through every stage into docs/FAMILIES.md.  Takes gigabytes: no part of check.
+# Whole families, exported by Debian's PyTorch, and the networks of ../shared, through every stage into docs/FAMILIES.md.  Takes gigabytes: no part of check.
 families: setup-families
 	@$(call fresh,$(BUILD))
 	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
 	@OMP_NUM_THREADS=1 /usr/bin/python3 models/families/export.py --missing --out out/families
-	@.venv/bin/python tools/families.py --build $(BUILD) --models out/families --out docs/FAMILIES.md
+	@.venv/bin/python tools/families.py --build $(BUILD) --models out/families $(addprefix --shared ,$(SHARED)) --out docs/FAMILIES.md
 
 clean:
 	rm -rf build build-* *.log out
