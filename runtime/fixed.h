@@ -76,4 +76,40 @@ static inline int32_t ipu_lut_at(const int16_t *t, int32_t x)
     return side[i] + (((side[i + 1] - side[i]) * f + (1 << h >> 1)) >> h);
 }
 
+/* The whole part of the root. */
+static inline uint32_t ipu_root(uint64_t v)
+{
+    uint64_t root = 0;
+    for (uint64_t bit = (uint64_t)1 << 62; bit; bit >>= 2) {
+        const uint64_t more = root + bit;
+        root >>= 1;
+        if (v >= more) {
+            v -= more;
+            root += bit;
+        }
+    }
+    return (uint32_t)root;
+}
+
+typedef union ipu_binary32 {
+    float real;
+    uint32_t bits;
+} ipu_binary32;
+
+/* ARITHMETIC.md 20: r of d, a number of 1 or more below 2^102. */
+static inline float ipu_rsqrt(float d)
+{
+    const ipu_binary32 v = { .real = d };
+    const int32_t e = (int32_t)(v.bits >> 23) - 127, up = 39 + (e & 1), h = (up + 23 - e) / 2;
+    const uint64_t whole = (uint64_t)((v.bits & 0x7fffff) | 0x800000) << up; /* d * 4^h */
+    const ipu_binary32 power = { .bits = (uint32_t)(127 + h) << 23 };
+    return power.real / (float)ipu_root(whole);
+}
+
+/* ARITHMETIC.md 20: r of n numbers, of which these are the sum (0 where they are not centred) and the sum of the squares. */
+static inline float ipu_norm_factor(int64_t n, int64_t sum, int64_t squares, float epsilon)
+{
+    return ipu_rsqrt(ipu_maxf((float)(n * squares - sum * sum) + epsilon, 1.0f));
+}
+
 #endif

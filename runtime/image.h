@@ -343,6 +343,18 @@ typedef struct ipu_cumsum {
     ipu_out out;
 } ipu_cumsum;
 
+/* IPU_LAYERNORM_S16: the channels of each pixel, IPU_LAYERNORM_MOST at most, less their mean where centred, divided by the root of the mean of their squares;
+ * y = clamp(that * scale + bias), scale and bias f32[1] or [c]; epsilon in the units of n^2 times that mean.  ARITHMETIC.md 20. */
+#define IPU_LAYERNORM_MOST 65536
+#define IPU_LAYERNORM_EPSILON 0x1p100f /* at most */
+typedef struct ipu_layernorm {
+    ipu_rec head;            /* nref 4 */
+    ipu_ref y, x, scale, bias;
+    int32_t centred;
+    float epsilon;
+    ipu_out out;
+} ipu_layernorm;
+
 /* One line an operation: kind, family (its file, its check), C kernel.  Everything that lists operations includes this. */
 #define IPU_KINDS(X)                                   \
     X(IPU_CONV_U8, conv, ipu_conv_u8_c)                \
@@ -385,7 +397,8 @@ typedef struct ipu_cumsum {
     X(IPU_TO_INTEGER, convert, ipu_to_integer_c)       \
     X(IPU_TO_REAL, convert, ipu_to_real_c)             \
     X(IPU_SCATTER, scatter, ipu_scatter_c)             \
-    X(IPU_CUMSUM, cumsum, ipu_cumsum_c)
+    X(IPU_CUMSUM, cumsum, ipu_cumsum_c)                \
+    X(IPU_LAYERNORM_S16, layernorm, ipu_layernorm_s16_c)
 
 /* Operands of a family's record (struct ipu_<family>).  Operand 0 is written, IPU_CONV_Y2 too; no other ever is. */
 enum {
@@ -415,6 +428,7 @@ enum {
     IPU_NREF_convert = 2,
     IPU_NREF_scatter = 4,
     IPU_NREF_cumsum = 2,
+    IPU_NREF_layernorm = 4,
     IPU_MAX_REF = 8,
     IPU_CONV_ADD = 6,        /* operand numbers of ipu_conv */
     IPU_CONV_Y2 = 7,
@@ -440,5 +454,6 @@ _Static_assert(sizeof(ipu_reduce) == 108 && sizeof(ipu_argmax) == 96 && sizeof(i
 _Static_assert(sizeof(ipu_compare) == 140 && sizeof(ipu_where) == 188 && sizeof(ipu_gather) == 128, "image layout");
 _Static_assert(sizeof(ipu_topk) == 92 && sizeof(ipu_take) == 128 && sizeof(ipu_gridsample) == 168, "image layout");
 _Static_assert(sizeof(ipu_integer) == 132 && sizeof(ipu_convert) == 104 && sizeof(ipu_scatter) == 188 && sizeof(ipu_cumsum) == 116, "image layout");
+_Static_assert(sizeof(ipu_layernorm) == 188, "image layout");
 
 #endif

@@ -7,7 +7,7 @@
  * outside its rows; bytes between windows (strides) stay untouched.
  *
  * In place: the memory planner may give these pairs the very same window, so a kernel reads an element before it writes it and
- * writes none twice (no overlapping tail):  y and a, or y and b, of the arith family;  y and x of IPU_CLAMP, IPU_LUT_S16, IPU_PRELU_S16, IPU_ROUND_S16;  y and x of IPU_QUANTIZE
+ * writes none twice (no overlapping tail):  y and a, or y and b, of the arith family;  y and x of IPU_CLAMP, IPU_LUT_S16, IPU_PRELU_S16, IPU_ROUND_S16, IPU_LAYERNORM_S16;  y and x of IPU_QUANTIZE
  * when their elements have one size;  y and add of the convolutions.  No other written window meets another operand.     */
 #ifndef IPU_KERNELS_H
 #define IPU_KERNELS_H

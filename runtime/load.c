@@ -247,6 +247,7 @@ static int may_share(const ipu_rec *rec, int written, int other)
     case IPU_LUT_S16:
     case IPU_PRELU_S16:
     case IPU_ROUND_S16:
+    case IPU_LAYERNORM_S16:
         return other == 1;
     case IPU_CONV_U8:
     case IPU_CONV_S16:

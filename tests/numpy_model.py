@@ -8,6 +8,7 @@ integers.  Slow and plain on purpose.  An operator is one function, named in OPS
 """
 import dataclasses
 import functools
+import math
 import re
 
 import numpy as np
@@ -598,6 +599,31 @@ def softmax(node, x, table):
     return store(e.astype(F32) * (m_out / total.astype(F32)), y)
 
 
+# ---- [20] normalization ----------------------------------------------------------------------------------------------------------
+
+
+def reciprocal_root(d):
+    """r of one binary32 number D."""
+    h = 31
+    while float(d) * 4.0**h >= 2.0**64:
+        h -= 1
+    return F32(2.0**h) / F32(math.isqrt(int(float(d) * 4.0**h)))
+
+
+def normalized(centred):
+    def op(node, x, scale=F32(1), bias=F32(0)):
+        v, y, axis = node.inputs[0], node.outputs[0], node.attr.get("axis", 0)
+        rows = x.astype(S64).reshape(-1, math.prod(x.shape[axis:]))
+        n, s_x, s_y = rows.shape[1], one(v.scale), one(y.scale)
+        total = rows.sum(axis=1, keepdims=True) * centred
+        spread = n * (rows**2).sum(axis=1, keepdims=True) - total**2
+        least = f32(min(F64(F32(node.attr.get("epsilon", 0))) * n * n / (s_x * s_x), 2.0**100))
+        r = np.array([reciprocal_root(d) for d in np.maximum(spread.astype(F32) + least, F32(1)).ravel()], F32)
+        parts = ((n * rows - total).astype(F32) * r[:, None] * f32(scale / s_y).ravel()) + f32(bias / s_y).ravel()
+        return store(parts, y).reshape(x.shape)
+    return op
+
+
 # ---- [16] matrix products --------------------------------------------------------------------------------------------------------
 
 
@@ -903,6 +929,7 @@ OPS.update({op: integers(of, OPS[op]) for op, of in {"add": np.add, "sub": np.su
                                                      "greaterequal": np.greater_equal}.items()})
 OPS.update(mod=integers(modulo), fmod=integers(rest), power=integers(power))
 OPS.update({"and": logic(np.logical_and), "or": logic(np.logical_or), "xor": logic(np.logical_xor), "not": logic(np.logical_not)})
+OPS.update(layernorm=normalized(True), rmsnorm=normalized(False))
 OPS.update(floor=whole(np.floor), ceil=whole(np.ceil), round=whole(np.rint), sign=sign)
 
 

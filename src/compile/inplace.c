@@ -61,6 +61,7 @@ static bool kernel_allows(const sgs_record *r, int i)
     case IPU_LUT_S16:
     case IPU_PRELU_S16:
     case IPU_ROUND_S16:
+    case IPU_LAYERNORM_S16:
         return i == 1;
     case IPU_CONV_U8:
     case IPU_CONV_S16:

@@ -1,5 +1,6 @@
-/* Normalizations, made of elementwise operators and reductions: LayerNormalization, InstanceNormalization,
- * GroupNormalization, RMSNormalization, MeanVarianceNormalization, LpNormalization, LRN. */
+/* Normalizations.  LayerNormalization, RMSNormalization and GroupNormalization become layernorm and rmsnorm where these
+ * can do all they ask for; made of elementwise operators and reductions are InstanceNormalization,
+ * MeanVarianceNormalization, LpNormalization, LRN. */
 #include <string.h>
 
 #include "ops/util.h"
@@ -85,22 +86,52 @@ static sgs_status scaled_by_channel(sgs_import *im, const sgs_source_node *s, in
     return scaled(im, s, v[0], v[1], y, d);
 }
 
+/* ---- as one operator --------------------------------------------------------------------------------------------- */
+
+static bool fits_trailing(const sgs_value *v, const sgs_value *x, int64_t axis)
+{
+    return !v || (v->data && v->type == SGS_F32 && v->rank == x->rank - axis &&
+                  !memcmp(v->dim, x->dim + axis, (size_t)v->rank * sizeof *v->dim));
+}
+
+/* Real numbers, and no more of them than fixed point can add up. */
+static bool is_one_operator(const sgs_value *x, int64_t axis)
+{
+    return x->type == SGS_F32 && sgs_norm_count(x, axis) <= IPU_LAYERNORM_MOST;
+}
+
+/* Scale and bias that are no constants of the trailing dims stay a product and a sum. */
+static sgs_status as_operator(sgs_import *im, const sgs_source_node *s, const sgs_op *op, sgs_value *const in[3],
+                              const sgs_norm_attr *a, sgs_value **y, sgs_diag *d)
+{
+    const bool with = fits_trailing(in[1], in[0], a->axis) && fits_trailing(in[2], in[0], a->axis);
+    SGS_TRY(sgs_emit(im, s, op, with && in[2] ? 3 : with && in[1] ? 2 : 1, in, a, y, d));
+    return with ? SGS_OK : scaled(im, s, in[1], in[2], y, d);
+}
+
 /* ---- from ONNX --------------------------------------------------------------------------------------------------- */
 
-static sgs_status from_onnx_layernorm(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+/* Input, scale, bias or NULL; axis and epsilon. */
+static sgs_status take(sgs_import *im, const sgs_source_node *s, sgs_value *in[3], sgs_norm_attr *a, sgs_diag *d)
 {
-    sgs_value *x, *scale, *y;
-    int64_t axis = -1;
-    float epsilon = 1e-5f;
-    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
-    SGS_TRY(sgs_src_in(im, s, 1, &scale, d));
-    SGS_TRY(sgs_src_int(s, "axis", &axis, d));
-    SGS_TRY(sgs_src_float(s, "epsilon", &epsilon, d));
-    SGS_TRY(sgs_src_axis(im, s, &axis, x->rank, d));
-    const sgs_reduce_attr axes = axes_from((int)axis, x->rank);
+    *a = (sgs_norm_attr){ -1, 1e-5f };
+    SGS_TRY(sgs_src_in(im, s, 0, &in[0], d));
+    SGS_TRY(sgs_src_in(im, s, 1, &in[1], d));
+    in[2] = sgs_src_opt(im, s, 2);
+    SGS_TRY(sgs_src_int(s, "axis", &a->axis, d));
+    SGS_TRY(sgs_src_float(s, "epsilon", &a->epsilon, d));
+    return sgs_src_axis(im, s, &a->axis, in[0]->rank, d);
+}
+
+/* Spelled out, with the outputs that the operator lacks. */
+static sgs_status with_moments(sgs_import *im, const sgs_source_node *s, sgs_value *const in[3], const sgs_norm_attr *a,
+                               sgs_diag *d)
+{
+    const sgs_reduce_attr axes = axes_from((int)a->axis, in[0]->rank);
+    sgs_value *y;
     moments m;
-    SGS_TRY(normalized(im, s, x, &axes, epsilon, &y, &m, d));
-    SGS_TRY(scaled(im, s, scale, sgs_src_opt(im, s, 2), &y, d));
+    SGS_TRY(normalized(im, s, in[0], &axes, a->epsilon, &y, &m, d));
+    SGS_TRY(scaled(im, s, in[1], in[2], &y, d));
     SGS_TRY(sgs_src_out(im, s, 0, y, d));
     if (s->nout > 1 && s->out[1][0])
         SGS_TRY(sgs_src_out(im, s, 1, m.mean, d));
@@ -110,21 +141,31 @@ static sgs_status from_onnx_layernorm(sgs_import *im, const sgs_source_node *s, 
     return sgs_src_out(im, s, 2, y, d);
 }
 
+static sgs_status from_onnx_layernorm(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *in[3], *y;
+    sgs_norm_attr a;
+    SGS_TRY(take(im, s, in, &a, d));
+    if ((s->nout > 1 && s->out[1][0]) || (s->nout > 2 && s->out[2][0]) || !is_one_operator(in[0], a.axis))
+        return with_moments(im, s, in, &a, d);
+    SGS_TRY(as_operator(im, s, &sgs_op_layernorm, in, &a, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
 /* x / sqrt(mean(x * x) + epsilon) * scale */
 static sgs_status from_onnx_rmsnorm(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
-    sgs_value *x, *scale, *y;
-    int64_t axis = -1;
-    float epsilon = 1e-5f;
-    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
-    SGS_TRY(sgs_src_in(im, s, 1, &scale, d));
-    SGS_TRY(sgs_src_int(s, "axis", &axis, d));
-    SGS_TRY(sgs_src_float(s, "epsilon", &epsilon, d));
-    SGS_TRY(sgs_src_axis(im, s, &axis, x->rank, d));
-    const sgs_reduce_attr axes = axes_from((int)axis, x->rank);
-    SGS_TRY(root_mean_square(im, s, x, &axes, epsilon, &y, d));
-    SGS_TRY(two(im, s, &sgs_op_div, x, y, &y, d));
-    SGS_TRY(scaled(im, s, scale, NULL, &y, d));
+    sgs_value *in[3], *y;
+    sgs_norm_attr a;
+    SGS_TRY(take(im, s, in, &a, d));
+    if (is_one_operator(in[0], a.axis)) {
+        SGS_TRY(as_operator(im, s, &sgs_op_rmsnorm, in, &a, &y, d));
+    } else {
+        const sgs_reduce_attr axes = axes_from((int)a.axis, in[0]->rank);
+        SGS_TRY(root_mean_square(im, s, in[0], &axes, a.epsilon, &y, d));
+        SGS_TRY(two(im, s, &sgs_op_div, in[0], y, &y, d));
+        SGS_TRY(scaled(im, s, in[1], NULL, &y, d));
+    }
     return sgs_src_out(im, s, 0, y, d);
 }
 
@@ -159,7 +200,10 @@ static sgs_status from_onnx_groupnorm(sgs_import *im, const sgs_source_node *s, 
                   flat[] = { x->dim[0], groups, each };
     const sgs_reduce_attr axes = axes_from(2, 3);
     SGS_TRY(shaped(im, s, x, 3, flat, &y, d));
-    SGS_TRY(normalized(im, s, y, &axes, epsilon, &y, NULL, d));
+    if (is_one_operator(y, 2))
+        SGS_TRY(sgs_emit(im, s, &sgs_op_layernorm, 1, &y, &(sgs_norm_attr){ 2, epsilon }, &y, d));
+    else
+        SGS_TRY(normalized(im, s, y, &axes, epsilon, &y, NULL, d));
     if (s->opset < 21)
         SGS_TRY(scaled_by_channel(im, s, 3, &y, d));
     SGS_TRY(shaped(im, s, y, x->rank, x->dim, &y, d));
@@ -232,7 +276,8 @@ static sgs_status from_onnx_lrn(sgs_import *im, const sgs_source_node *s, sgs_di
     SGS_TRY(sgs_src_float(s, "beta", &beta, d));
     SGS_TRY(sgs_src_float(s, "bias", &bias, d));
     if (x->rank < 3 || size < 1 || sgs_value_count(x) < 1)
-        return sgs_src_fail(im, s, d, "expected an input of at least 3 dimensions and a size of 1 or more, found %d and %lld",
+        return sgs_src_fail(im, s, d,
+                            "expected an input of at least 3 dimensions and a size of 1 or more, found %d and %lld",
                             x->rank, (long long)size);
     SGS_TRY(two(im, s, &sgs_op_mul, x, x, &v, d));
     SGS_TRY(channel_window(im, s, size, &v, d));

@@ -201,6 +201,11 @@ typedef struct sgs_bn_attr {      /* batchnorm: inputs x, scale, bias, mean, var
     float epsilon;
 } sgs_bn_attr;
 
+typedef struct sgs_norm_attr {    /* layernorm, rmsnorm: over the axes from `axis` on */
+    int64_t axis;
+    float epsilon;
+} sgs_norm_attr;
+
 typedef struct sgs_matmul_attr {
     int64_t turned;               /* the second operand has its last two axes exchanged */
 } sgs_matmul_attr;
@@ -243,6 +248,9 @@ extern const sgs_op sgs_op_concat, sgs_op_reshape, sgs_op_transpose;    /* conca
 extern const sgs_op sgs_op_pad;                                         /* pad.c */
 extern const sgs_op sgs_op_resize_nearest, sgs_op_resize;               /* resize.c */
 extern const sgs_op sgs_op_batchnorm, sgs_op_matmul;                    /* batchnorm.c (folded or made depthwise), matmul.c (with a constant becomes fc) */
+extern const sgs_op sgs_op_layernorm, sgs_op_rmsnorm;                   /* layernorm.c */
+/* Elements of x that are normalized together from this axis on; 65536 (IPU_LAYERNORM_MOST) at most where there is to be a fixed-point form. */
+int64_t sgs_norm_count(const sgs_value *x, int64_t axis);
 extern const sgs_op sgs_op_quantize, sgs_op_dequantize;                 /* quantize.c */
 extern const sgs_op sgs_op_fake_quant;                                  /* fakequant.c */
 extern const sgs_op sgs_op_slice, sgs_op_expand, sgs_op_gather;         /* slice.c, expand.c, gather.c */

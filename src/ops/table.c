@@ -25,6 +25,7 @@
     X(gather) \
     X(gridsample) \
     X(index) \
+    X(layernorm) \
     X(lut) \
     X(matmul) \
     X(mod) \

@@ -469,6 +469,7 @@ static const ca_test ca_tests[] = {
     { IPU_TO_REAL, ca_integer, ca_integer_bench },
     { IPU_SCATTER, ca_scatter, ca_scatter_bench },
     { IPU_CUMSUM, ca_cumsum, ca_cumsum_bench },
+    { IPU_LAYERNORM_S16, ca_layernorm, ca_layernorm_bench },
 };
 
 static const char *const ca_names[IPU_KIND_COUNT] = {

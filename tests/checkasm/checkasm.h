@@ -49,6 +49,7 @@ typedef struct ca {
         ipu_convert convert;
         ipu_scatter scatter;
         ipu_cumsum cumsum;
+        ipu_layernorm layernorm;
     } rec;
     ca_operand operand[CA_OPERANDS];
     const ipu_kernels *kernels;
@@ -136,6 +137,8 @@ void ca_scatter(ca *t, ipu_kind kind);
 void ca_scatter_bench(ca *t, ipu_kind kind);
 void ca_cumsum(ca *t, ipu_kind kind);
 void ca_cumsum_bench(ca *t, ipu_kind kind);
+void ca_layernorm(ca *t, ipu_kind kind);
+void ca_layernorm_bench(ca *t, ipu_kind kind);
 void ca_matmul(ca *t, ipu_kind kind);
 void ca_matmul_bench(ca *t, ipu_kind kind);
 

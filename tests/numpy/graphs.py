@@ -593,8 +593,8 @@ def make_argmax(g, op="argmax"):
     """With equals, so that the first and the last differ; more than one result most of the time."""
     x = g.find(rank=g.int(3, 4) if g.chance(0.7) else None)
     axis = g.int(0, len(x.dims) - 1)
-    if np.prod(x.dims) == x.dims[axis]: # one result shows nothing
-        x = g.input(x.type, [g.int(2, 5), g.int(2, 5), g.int(2, 9)])
+    if np.prod(x.dims) == x.dims[axis] or x.dims[axis] < 4: # one result shows nothing, and two places little
+        x = g.input(x.type, [g.int(4, 6), g.int(4, 6), g.int(4, 9)])
         axis = g.int(0, 2)
     if g.chance(0.5):
         coarse = g.tensor("u8", x.dims, [max(x.scale) * REACH[x.type][1] / 3], [128])
@@ -620,6 +620,22 @@ def make_softmax(g):
         g.emit("quantize", logits, [x.number])
     table = np.rint(32767 * np.exp(-np.arange(1025) / 64)).astype(int)
     g.emit("softmax", g.tensor("s16", logits.dims, [2.0**-15]), [logits.number, g.const("s16", table)], "axis=%d" % g.int(max(0, len(logits.dims) - 4), len(logits.dims) - 1))
+
+
+def norm(op):
+    """Rows that fill the range, or lie close together around any place."""
+    def make(g):
+        x = g.find(("s16",))
+        if g.chance(0.4):
+            x = g.tensor("s16", x.dims, [g.size()])
+            near = g.int(-32000, 32000) + np.rint(g.rng.normal(0, g.pick(0.3, 3, 200), x.dims))
+            g.lines.append("const %%%d %s = {%s}" % (x.number, g.shape(x).split(" ", 1)[1], ",".join("%d" % v for v in near.ravel())))
+            g.live.append(x)
+        axis = g.int(0, len(x.dims) - 1)
+        inputs = [x.number] + [g.const("f32", g.rng.uniform(-2, 2, x.dims[axis:])) for _ in range(g.int(0, 2))]
+        y = g.tensor("s16", x.dims, [g.pick(0.5, 3, 20) / 32767])
+        g.emit(op, y, inputs, joined("axis=%d" % axis if axis else "", "epsilon=%.6g" % (g.pick(0, 0.01, 10) * x.scale[0]**2 * g.pick(1, 1000))))
+    return make
 
 
 def function(op):
@@ -733,6 +749,7 @@ MAKERS.update((op, pair(op)) for op in PAIRS)
 MAKERS.update((op, comparison(op)) for op in ("equal", "less", "greater", "lessequal", "greaterequal"))
 MAKERS.update((op, integer_pair(op)) for op in ("mod", "fmod", "power"))
 MAKERS.update((op, logical(op)) for op in ("and", "or", "xor", "not"))
+MAKERS.update((op, norm(op)) for op in ("layernorm", "rmsnorm"))
 MAKERS.update((op, function(op)) for op in numpy_model.LUTS)
 MAKERS.update((op, reduction(op)) for op in ("reduce_sum", "reduce_mean", "reduce_max", "reduce_min"))
 MAKERS.update(abs=one_input("abs", no_attr), neg=one_input("neg", no_attr), leakyrelu=one_input("leakyrelu", alpha),

@@ -163,6 +163,37 @@ def test_norms(tmp_path):
     check(tmp_path, node("RMSNormalization", "x t"), k, opset=23, x=x)
 
 
+ROWS = [((2, 5, 64), -1), ((4, 6, 7), 1), ((1, 3, 4, 5), 1), ((2, 3, 4, 20), 3), ((1, 2, 65536), -1), ((2, 3, 2, 3, 2, 3), 4), ((3, 1), -1)]
+
+
+@pytest.mark.parametrize("shape,axis", ROWS)
+@pytest.mark.parametrize("op,opset", [("LayerNormalization", 17), ("RMSNormalization", 23)])
+def test_normalized_rows(op, opset, shape, axis, tmp_path):
+    """One rounding at the end: what 16 bits can say; a bias of one alone is the only result that a row of one number has."""
+    inits = {"s": real(*shape[axis:]), "b": real(*shape[axis:])}
+    x = real(*shape) + np.float32(3) * np.arange(shape[0], dtype=np.float32).reshape(-1, *[1] * (len(shape) - 1))
+    if shape == (3, 1):
+        op, opset = "RMSNormalization", 23
+    check(tmp_path, node(op, "x s b" if opset == 17 else "x s", axis=axis), inits, 80, opset=opset, x=x)
+
+
+@pytest.mark.parametrize("op,opset", [("LayerNormalization", 17), ("RMSNormalization", 23)])
+def test_normalized_rows_of_little_variance(op, opset, tmp_path):
+    """The range is that of one row; the others vary by a hundred steps of it, far from 0: nothing is lost but what the input's own 16 bits lose."""
+    x = np.concatenate([real(1, 96) * 400, real(7, 96) + 300 * (opset == 17)])
+    grid = np.abs(x).max() / 32767
+    x = (np.rint(x / grid) * grid).astype(np.float32)
+    path = save(model([node(op, "x s", "y")], {"x": x}, ["y"], {"s": real(96)}, opset), tmp_path)
+    (want,), (got,) = quantized(path, [[x]], tmp_path)
+    for row, fixed in zip(want.reshape(8, 96), got.reshape(8, 96)):
+        assert decibel(row, fixed) >= 60
+
+
+def test_group_of_more_numbers_than_fit(tmp_path):
+    x = real(1, 2, 200, 400)
+    check(tmp_path, node("GroupNormalization", "x s b", num_groups=1), {"s": real(2), "b": real(2)}, opset=21, x=x)
+
+
 @pytest.mark.parametrize("kind, gates", [("RNN", 1), ("GRU", 3), ("LSTM", 4)])
 @pytest.mark.parametrize("direction", ["forward", "bidirectional"])
 def test_recurrent(kind, gates, direction, tmp_path):
