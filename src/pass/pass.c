@@ -15,6 +15,7 @@ const sgs_pass sgs_pipeline[] = {
     { "fold-bn", sgs_pass_fold_bn, true },         /* needs layout and sink-reshape: nothing between. None is left */
     { "fold-arith", sgs_pass_fold_arith, false },  /* before fuse-func and fold-bias: they look for sums and products */
     { "fuse-func", sgs_pass_fuse_func, false },    /* before fold-bias: it takes the constants that tell a function */
+    { "fuse-norm", sgs_pass_fuse_norm, false },    /* needs layout: axes are last; after fuse-func, for 1/sqrt; before fold-bias, which would take the scale */
     { "fold-bias", sgs_pass_fold_bias, false },    /* needs layout: channels are last */
     { "fold-pad", sgs_pass_fold_pad, false },      /* needs layout */
     { "fuse-act", sgs_pass_fuse_act, false },      /* after fold-bn and fold-bias: nothing may follow an activation */

@@ -73,6 +73,7 @@ sgs_status sgs_pass_layout(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_fold_bn(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_fold_arith(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_fuse_func(sgs_graph *g, bool *changed, sgs_diag *d);
+sgs_status sgs_pass_fuse_norm(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_fold_bias(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_fold_mask(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_fold_pad(sgs_graph *g, bool *changed, sgs_diag *d);
