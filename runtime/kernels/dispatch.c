@@ -21,6 +21,7 @@
     [IPU_DIV_S16] = { ipu_arith_check, ipu_div_s16_avx2 },         \
     [IPU_MIN_S16] = { ipu_arith_check, ipu_min_s16_avx2 },         \
     [IPU_MAX_S16] = { ipu_arith_check, ipu_max_s16_avx2 },         \
+    [IPU_LAYERNORM_S16] = { ipu_layernorm_check, ipu_layernorm_s16_avx2 }, \
     [IPU_LUT_S16] = { ipu_lut_check, ipu_lut_s16_avx2 },           \
     [IPU_PRELU_S16] = { ipu_prelu_check, ipu_prelu_s16_avx2 },     \
     [IPU_ROUND_S16] = { ipu_round_check, ipu_round_s16_avx2 },     \

@@ -521,6 +521,18 @@ def test_layernorm(axis, bias, tmp_path):
     check(tmp_path, node("LayerNormalization", "x s b" if bias else "x s", axis=axis, epsilon=1e-3), inits, opset=17, x=real(2, 3, 4, 5))
 
 
+@pytest.mark.parametrize("op,opset", [("LayerNormalization", 17), ("RMSNormalization", 23)])
+def test_norm_parts(op, opset, tmp_path):
+    """Scales that repeat or are known only at run time; more numbers than one operator takes; little variance far from 0; all alike."""
+    x = real(2, 3, 4, 5)
+    for scale in (real(5), real(4, 1), real(1), real(1, 1, 1)):
+        check(tmp_path, node(op, "x s", axis=1), {"s": scale}, opset=opset, x=x)
+    check(tmp_path, node(op, "x s", axis=2), opset=opset, x=x, s=real(4, 5))
+    check(tmp_path, node(op, "x s", axis=1), {"s": real(2, 40000)}, opset=opset, x=real(2, 2, 40000))
+    far = np.concatenate([x + np.float32(30), np.full_like(x, 7), 0 * x]) if op == "LayerNormalization" else np.concatenate([1e-3 * x, 0 * x])
+    check(tmp_path, node(op, "x s", axis=-1), {"s": real(5)}, opset=opset, x=far.astype(np.float32))
+
+
 @pytest.mark.parametrize("shape", [(2, 4, 5, 6), (2, 4, 9), (1, 4, 2, 3, 4)])
 def test_other_norms(shape, tmp_path):
     x = real(*shape)

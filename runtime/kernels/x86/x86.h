@@ -26,6 +26,7 @@ IPU_KERNEL(ipu_mul_s16_avx2);
 IPU_KERNEL(ipu_div_s16_avx2);
 IPU_KERNEL(ipu_min_s16_avx2);
 IPU_KERNEL(ipu_max_s16_avx2);
+IPU_KERNEL(ipu_layernorm_s16_avx2);
 IPU_KERNEL(ipu_lut_s16_avx2);
 IPU_KERNEL(ipu_prelu_s16_avx2);
 IPU_KERNEL(ipu_round_s16_avx2);
