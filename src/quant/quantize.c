@@ -646,6 +646,8 @@ static sgs_type planned_const(sgs_quantizer *q, const sgs_node *n, int i)
         return n->in[i]->type;
     if (sgs_is_conv(n) && i > 0)
         return i == 1 ? (wide ? SGS_S16 : SGS_S8) : wide ? SGS_S64 : SGS_S32;
+    if (i >= sgs_data_inputs(n)) /* slopes and the like, which multipliers are made of */
+        return n->in[i]->type;
     return n->op->qrule == SGS_Q_MOVE ? planned(q, n->out[0]) : SGS_S16;
 }
 

@@ -13,7 +13,8 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 import calibrator_custom as cc  # noqa: E402
-from support import Project  # noqa: E402
+from support import Project, save_model  # noqa: E402
+from onnx import TensorProto, helper  # noqa: E402
 
 CLASSES = {"float": cc.float_simulator, "fixed": cc.fixed_simulator, "offline": cc.offline_simulator}
 
@@ -90,6 +91,24 @@ def test_foretold_with_16_bits(project):
     true = {t["name"]: t["dtype"] for t in cc.fixed_simulator(project.folder / "wide_fixed.sim").get_tensor_details()}
     assert told["w2"] == true["w2"] == "INT16" and told["b2"] == true["b2"] == "INT64" and told["w1"] == true["w1"] == "INT8"
     assert told["data"] == "UINT8"
+
+
+def test_foretold_constants_that_stay_real(tmp_path):
+    """Slopes, and scales and biases of a normalization, spelled out here: multipliers are made of them when the image is."""
+    p, f = Project(tmp_path / "p"), TensorProto.FLOAT
+    chain = [("PRelu", "data slope", "a"), ("ReduceMean", "a", "m", {"axes": [1]}), ("Sub", "a m", "c"), ("Mul", "c c", "q"), ("ReduceMean", "q", "v", {"axes": [1]}),
+             ("Add", "v small", "e"), ("Sqrt", "e", "d"), ("Div", "c d", "n"), ("Mul", "n gamma", "g"), ("Add", "g beta", "prob")]
+    numbers = {"slope": [0.25], "small": 1e-5, "gamma": np.linspace(1, 2, 3).reshape(3, 1, 1), "beta": np.linspace(-1, 1, 3).reshape(3, 1, 1)}
+    save_model(p.folder / "model.onnx", {"data": (f, [1, 3, 16, 16])}, {"prob": (f, [1, 3, 16, 16])},
+               [helper.make_node(op, i.split(), o.split(), **(attrs[0] if attrs else {})) for op, i, o, *attrs in chain], {k: np.float32(v) for k, v in numbers.items()})
+    made = p.convert("--export_models", out="x.img")
+    assert made.returncode == 0, made.stderr
+    told = {t["name"]: t["qtype"] for t in cc.float_simulator(p.folder / "x_float.sim").get_tensor_details()}
+    fixed = cc.fixed_simulator(p.folder / "x_fixed.sim")
+    true = {t["name"]: t["dtype"] for t in fixed.get_tensor_details()}
+    assert "layernorm" in {o["op_name"] for o in fixed.get_op_details()}
+    for name in ("slope", "gamma", "beta"):
+        assert told[name] == true[name] == "FLOAT32"
 
 
 def test_op_details(project):
