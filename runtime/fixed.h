@@ -96,20 +96,20 @@ typedef union ipu_binary32 {
     uint32_t bits;
 } ipu_binary32;
 
-/* ARITHMETIC.md 20: r of d, a number of 1 or more below 2^102. */
-static inline float ipu_rsqrt(float d)
+/* ARITHMETIC.md 20: r of d, a number of 1 or more below 2^102; root is ipu_root, or gives the same. */
+static inline float ipu_rsqrt(float d, uint32_t (*root)(uint64_t))
 {
     const ipu_binary32 v = { .real = d };
     const int32_t e = (int32_t)(v.bits >> 23) - 127, up = 39 + (e & 1), h = (up + 23 - e) / 2;
     const uint64_t whole = (uint64_t)((v.bits & 0x7fffff) | 0x800000) << up; /* d * 4^h */
     const ipu_binary32 power = { .bits = (uint32_t)(127 + h) << 23 };
-    return power.real / (float)ipu_root(whole);
+    return power.real / (float)root(whole);
 }
 
 /* ARITHMETIC.md 20: r of n numbers, of which these are the sum (0 where they are not centred) and the sum of the squares. */
-static inline float ipu_norm_factor(int64_t n, int64_t sum, int64_t squares, float epsilon)
+static inline float ipu_norm_factor(int64_t n, int64_t sum, int64_t squares, float epsilon, uint32_t (*root)(uint64_t))
 {
-    return ipu_rsqrt(ipu_maxf((float)(n * squares - sum * sum) + epsilon, 1.0f));
+    return ipu_rsqrt(ipu_maxf((float)(n * squares - sum * sum) + epsilon, 1.0f), root);
 }
 
 #endif

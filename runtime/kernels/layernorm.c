@@ -25,7 +25,7 @@ static void normalize(const ipu_layernorm *o, int16_t *y, const int16_t *x, cons
         squares += (int32_t)x[c] * x[c];
     }
     sum = o->centred ? sum : 0;
-    const float r = ipu_norm_factor(n, sum, squares, o->epsilon);
+    const float r = ipu_norm_factor(n, sum, squares, o->epsilon, ipu_root);
     for (int32_t c = 0; c < o->x.c; c++) {
         const float v = (float)(n * x[c] - sum) * r;
         y[c] = (int16_t)ipu_store(v * scale[c * by_scale] + bias[c * by_bias], &o->out);

@@ -29,6 +29,16 @@ static void add_up(const uint8_t *x, int32_t n, int64_t *sum, int64_t *squares)
     }
 }
 
+/* ipu_root of an integer of 24 bits and zeros behind them, from 2^62 on: exact in binary64, whose root is at most
+ * rounded up to a whole number. */
+IPU_INLINE uint32_t root_of(uint64_t v)
+{
+    const __m128d d = _mm_set_sd((double)v);
+    const uint64_t root = (uint64_t)_mm_cvttsd_si64(_mm_sqrt_sd(d, d));
+
+    return (uint32_t)(root - (root * root > v));
+}
+
 /* Eight numbers from i on, or one for all. */
 IPU_INLINE __m256 row_at(const float *v, int32_t c, int32_t i)
 {
@@ -44,7 +54,7 @@ static void normalize(const ipu_layernorm *o, uint8_t *y, const uint8_t *x, cons
 
     add_up(x, n, &sum, &squares);
     sum = o->centred ? sum : 0;
-    const float r = ipu_norm_factor(n, sum, squares, o->epsilon);
+    const float r = ipu_norm_factor(n, sum, squares, o->epsilon, root_of);
     const __m256i count = _mm256_set1_epi32(n), all = _mm256_set1_epi32((int32_t)sum);
     for (; i + 8 <= n; i += 8) {
         const __m256i c = _mm256_sub_epi32(_mm256_madd_epi16(s256_get8_s16(x + 2 * i), count), all);
