@@ -150,16 +150,15 @@ static void warn_unused(const sgs_config *c, sgs_graph *g, const sgs_log *log)
 /* ---- metadata -------------------------------------------------------------------------------------------------- */
 
 /* "name HASH\n": what the result was made from; never a path, never a time. */
-static sgs_status add_hash(sgs_buf *b, const char *name, const char *path, sgs_diag *d)
+static sgs_status add_hash(sgs_buf *b, const char *name, sgs_graph *g, const char *path, sgs_diag *d)
 {
-    sgs_file f;
+    sgs_span data;
     uint8_t hash[32];
-    SGS_TRY(sgs_file_open(&f, path, d));
+    SGS_TRY(sgs_graph_map(g, path, &data, d));
     ipu_sha256 s;
     ipu_sha256_init(&s);
-    sgs_sha256_add(&s, f.data.p, f.data.n);
+    sgs_sha256_add(&s, data.p, data.n);
     ipu_sha256_end(&s, hash);
-    sgs_file_close(&f);
     sgs_buf_printf(b, "%s ", name);
     for (int i = 0; i < 32; i++)
         sgs_buf_printf(b, "%02x", hash[i]);
@@ -174,9 +173,9 @@ static sgs_status add_metadata(sgs_graph *g, const sgs_convert_options *o, const
     sgs_meta_set(g, "sgs.config", b.p, b.n);
     b.n = 0;
     sgs_buf_printf(&b, "tool openipu " SGS_VERSION "\n");
-    sgs_status s = add_hash(&b, "model", o->model_file, d);
+    sgs_status s = add_hash(&b, "model", g, o->model_file, d);
     if (s == SGS_OK)
-        s = add_hash(&b, "ini", o->input_config, d);
+        s = add_hash(&b, "ini", g, o->input_config, d);
     if (s == SGS_OK)
         sgs_meta_set(g, "sgs.provenance", b.p, b.n);
     sgs_buf_free(&b);

@@ -82,6 +82,8 @@ void sgs_file_close(sgs_file *f);
 /* Writes path.tmp.PID, syncs, renames: either the whole file or none is left at `path`.  The
  * temporaries in flight are removed by sgs_cleanup (sgs.h), which a program calls on SIGINT and SIGTERM. */
 sgs_status sgs_file_write(const char *path, const void *data, size_t n, sgs_diag *d);
+/* The same with the contents in parts that lie anywhere. */
+sgs_status sgs_file_write_parts(const char *path, const sgs_span *part, size_t n, sgs_diag *d);
 
 /* ---- child processes --------------------------------------------------------------------------------------------- */
 

@@ -110,9 +110,17 @@ static bool give_name(int fd, const char *name)
     return linkat(AT_FDCWD, self, AT_FDCWD, name, AT_SYMLINK_FOLLOW) == 0;
 }
 
-static bool fill(int fd, const void *data, size_t n)
+typedef struct contents {
+    const sgs_span *part;
+    size_t n;
+} contents;
+
+static bool fill(int fd, const contents *c)
 {
-    return write_all(fd, data, n) && fsync(fd) == 0;
+    for (size_t i = 0; i < c->n; i++)
+        if (!write_all(fd, c->part[i].p, c->part[i].n))
+            return false;
+    return fsync(fd) == 0;
 }
 
 /* As errno stands after `ok` was found out. */
@@ -135,20 +143,20 @@ static bool publish(int fd, const char *tmp, const char *path)
     return give_name(fd, tmp) && rename(tmp, path) == 0;
 }
 
-static bool write_named(const char *path, const char *tmp, const void *data, size_t n)
+static bool write_named(const char *path, const char *tmp, const contents *c)
 {
     const int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    return fd >= 0 && closed(fd, fill(fd, data, n)) && rename(tmp, path) == 0;
+    return fd >= 0 && closed(fd, fill(fd, c)) && rename(tmp, path) == 0;
 }
 
-static bool write_whole(const char *path, const char *tmp, const void *data, size_t n)
+static bool write_whole(const char *path, const char *tmp, const contents *c)
 {
     const int fd = open_nameless(path);
     if (fd < 0)
-        return write_named(path, tmp, data, n);
-    if (!fill(fd, data, n))
+        return write_named(path, tmp, c);
+    if (!fill(fd, c))
         return closed(fd, false);
-    return closed(fd, publish(fd, tmp, path)) || write_named(path, tmp, data, n);
+    return closed(fd, publish(fd, tmp, path)) || write_named(path, tmp, c);
 }
 
 /* A rename would put a file in the place of a device. */
@@ -162,7 +170,7 @@ static sgs_status may_replace(const char *path, sgs_diag *d)
     return SGS_E_FILE;
 }
 
-sgs_status sgs_file_write(const char *path, const void *data, size_t n, sgs_diag *d)
+sgs_status sgs_file_write_parts(const char *path, const sgs_span *part, size_t n, sgs_diag *d)
 {
     char tmp[PATH_MAX];
     if (snprintf(tmp, sizeof tmp, "%s.tmp.%ld", path, (long)getpid()) >= (int)sizeof tmp) {
@@ -171,7 +179,7 @@ sgs_status sgs_file_write(const char *path, const void *data, size_t n, sgs_diag
     }
     SGS_TRY(may_replace(path, d));
     const int slot = claim(tmp);
-    const bool ok = write_whole(path, tmp, data, n);
+    const bool ok = write_whole(path, tmp, &(contents){ part, n });
     const int saved = errno;
     if (!ok)
         unlink(tmp);
@@ -179,4 +187,9 @@ sgs_status sgs_file_write(const char *path, const void *data, size_t n, sgs_diag
         atomic_store(&temporary[slot].used, 0);
     errno = saved;
     return ok ? SGS_OK : file_fail(d, "write", path);
+}
+
+sgs_status sgs_file_write(const char *path, const void *data, size_t n, sgs_diag *d)
+{
+    return sgs_file_write_parts(path, &(sgs_span){ data, n }, 1, d);
 }

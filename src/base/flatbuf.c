@@ -204,15 +204,21 @@ void sgs_fbw_link(sgs_buf *b, size_t at, size_t target)
     put(b, at, target - at, 4);
 }
 
-size_t sgs_fbw_vector(sgs_buf *b, const void *data, size_t n, size_t each, size_t align)
+size_t sgs_fbw_length(sgs_buf *b, size_t n, size_t align)
 {
-    static const uint8_t zeros[64];
     sgs_buf_align(b, 4);
     while ((b->n + 4) % align)
-        sgs_buf_add(b, zeros, 4);
+        sgs_buf_add(b, "\0\0\0", 4);
     size_t pos = b->n;
     uint32_t count = (uint32_t)n;
     sgs_buf_add(b, &count, 4);
+    return pos;
+}
+
+size_t sgs_fbw_vector(sgs_buf *b, const void *data, size_t n, size_t each, size_t align)
+{
+    static const uint8_t zeros[64];
+    size_t pos = sgs_fbw_length(b, n, align);
     if (data) {
         sgs_buf_add(b, data, n * each);
         return pos;

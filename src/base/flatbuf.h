@@ -53,6 +53,8 @@ void sgs_fbw_link(sgs_buf *b, size_t at, size_t target);
 size_t sgs_fbw_string(sgs_buf *b, const char *s);
 /* Length and n elements; the first element on a multiple of `align` (4 or more).  data NULL: zeros.  Returns the vector's position. */
 size_t sgs_fbw_vector(sgs_buf *b, const void *data, size_t n, size_t each, size_t align);
+/* The same without the elements, which the caller adds. */
+size_t sgs_fbw_length(sgs_buf *b, size_t n, size_t align);
 /* Element i of a vector of offsets at `vector`. */
 static inline size_t sgs_fbw_slot(size_t vector, size_t i)
 {

@@ -16,7 +16,9 @@ static const int8_t tensor_type[SGS_TYPE_COUNT] = {
 };
 
 #define CUSTOM 32              /* BuiltinOperator_CUSTOM */
-#define VECTOR_LIMIT ((int64_t)1 << 31)
+#define INLINE_LIMIT (((int64_t)1 << 31) - (64 << 20)) /* constants of more bytes lie behind the FlatBuffer */
+#define ALIGN ((size_t)64)     /* of constants, for those who map the file */
+#define PIECE ((size_t)4096)   /* constants from so many bytes on are not copied */
 
 typedef struct tensor {
     sgs_type type;
@@ -37,6 +39,12 @@ typedef struct operator_ {
     const sgs_node *node;
 } operator_;
 
+/* Bytes of a constant that the file takes from where they lie. */
+typedef struct piece {
+    size_t at;                 /* behind so much of the writer's own bytes */
+    sgs_span data;
+} piece;
+
 typedef struct code {
     int builtin;
     const char *custom;
@@ -51,7 +59,11 @@ struct sgs_tfl_writer {
     int ntensor, tensor_cap, nop, op_cap, ncode, code_cap;
     int *index;                /* tensor of a value, by id, plus one */
     const sgs_node *node;      /* being written */
-    sgs_buf b;
+    sgs_buf b;                 /* the file without its pieces */
+    piece *piece;
+    int npiece, piece_cap;
+    size_t apart;              /* bytes of all pieces so far: what is added to b now lies that much further in the file */
+    sgs_buf names;
     int64_t inline_limit;      /* constants beyond this many bytes go behind the FlatBuffer */
 };
 
@@ -332,13 +344,25 @@ typedef struct blob {
     size_t offset_at, size_at; /* of a blob behind the FlatBuffer */
 } blob;
 
+/* Pieces are whole multiples of ALIGN long, so that what is aligned in b is aligned in the file. */
+static void put_bytes(sgs_tfl_writer *w, const void *p, size_t n)
+{
+    const size_t whole = n < PIECE ? 0 : n - n % ALIGN;
+    if (whole) {
+        w->piece = room(w->a, w->piece, w->npiece, &w->piece_cap, sizeof *w->piece);
+        w->piece[w->npiece++] = (piece){ w->b.n, { p, whole } };
+        w->apart += whole;
+    }
+    sgs_buf_add(&w->b, (const uint8_t *)p + whole, n - whole);
+}
+
 static void add_blob(blob *list, int *n, const void *p, size_t bytes)
 {
     list[(*n)++] = (blob){ .p = p, .n = bytes };
 }
 
 /* Constants in tensor order, then the metadata. */
-static int list_blobs(sgs_tfl_writer *w, const sgs_buf *names, blob **out)
+static int list_blobs(sgs_tfl_writer *w, blob **out)
 {
     int n = 1, nmeta = 1;
     for (const sgs_meta *m = w->g->meta; m; m = m->next)
@@ -351,7 +375,7 @@ static int list_blobs(sgs_tfl_writer *w, const sgs_buf *names, blob **out)
                 bytes *= (size_t)w->tensor[i].dim[k];
             add_blob(*out, &n, w->tensor[i].data, bytes);
         }
-    add_blob(*out, &n, names->p, names->n);
+    add_blob(*out, &n, w->names.p, w->names.n);
     for (const sgs_meta *m = w->g->meta; m; m = m->next)
         add_blob(*out, &n, m->data.p, m->data.n);
     return n;
@@ -379,24 +403,27 @@ static void write_buffers(sgs_tfl_writer *w, size_t at, blob *blobs, int n)
     size_t list = sgs_fbw_vector(&w->b, NULL, (size_t)n, 4, 4);
     int64_t total = 0;
     for (int i = 0; i < n; i++)
-        total += (int64_t)blobs[i].n + 64;
+        total += (int64_t)(blobs[i].n + ALIGN);
     bool outside = total > w->inline_limit;
     link_here(w, at, list);
     for (int i = 0; i < n; i++) {
         sgs_fb_field f[] = { ref(0), number(1, SGS_FB_64, 0), number(2, SGS_FB_64, 0) };
         bool here = blobs[i].n && !outside;
-        link_here(w, sgs_fbw_slot(list, (size_t)i), here ? sgs_fbw_table(&w->b, f, 1) : sgs_fbw_table(&w->b, f + 1, blobs[i].n ? 2 : 0));
-        if (here)
-            link_here(w, f[0].at, sgs_fbw_vector(&w->b, blobs[i].p, blobs[i].n, 1, 64));
+        const size_t table = here ? sgs_fbw_table(&w->b, f, 1) : sgs_fbw_table(&w->b, f + 1, blobs[i].n ? 2 : 0);
+        link_here(w, sgs_fbw_slot(list, (size_t)i), table + w->apart);
+        if (here) {
+            link_here(w, f[0].at, sgs_fbw_length(&w->b, blobs[i].n, ALIGN));
+            put_bytes(w, blobs[i].p, blobs[i].n);
+        }
         blobs[i].offset_at = f[1].at;
         blobs[i].size_at = f[2].at;
     }
     for (int i = 0; i < n && outside; i++) {
         if (!blobs[i].n)
             continue;
-        sgs_buf_align(&w->b, 64);
-        uint64_t offset = w->b.n, size = blobs[i].n;
-        sgs_buf_add(&w->b, blobs[i].p, blobs[i].n);
+        sgs_buf_align(&w->b, ALIGN);
+        uint64_t offset = w->b.n + w->apart, size = blobs[i].n;
+        put_bytes(w, blobs[i].p, blobs[i].n);
         memcpy(w->b.p + blobs[i].offset_at, &offset, 8);
         memcpy(w->b.p + blobs[i].size_at, &size, 8);
     }
@@ -428,7 +455,7 @@ static sgs_status check_sizes(const sgs_tfl_writer *w, sgs_diag *d)
     return SGS_OK;
 }
 
-static void collect_names(sgs_tfl_writer *w, sgs_buf *names)
+static void collect_names(sgs_tfl_writer *w)
 {
     sgs_names_tensor *tensors = SGS_NEW_N(w->a, sgs_names_tensor, w->ntensor + 1);
     const sgs_node **node = SGS_NEW_N(w->a, const sgs_node *, w->nop + 1);
@@ -436,16 +463,15 @@ static void collect_names(sgs_tfl_writer *w, sgs_buf *names)
         tensors[i] = (sgs_names_tensor){ w->tensor[i].value, w->tensor[i].stand };
     for (int i = 0; i < w->nop; i++)
         node[i] = w->op[i].node;
-    sgs_names_pack(tensors, w->ntensor, node, w->nop, names);
+    sgs_names_pack(tensors, w->ntensor, node, w->nop, &w->names);
 }
 
 static void write_file(sgs_tfl_writer *w)
 {
-    sgs_buf names = { 0 };
     blob *blobs;
     uint32_t start[2] = { 0, 0 };
-    collect_names(w, &names);
-    int n = list_blobs(w, &names, &blobs), nmeta = 1;
+    collect_names(w);
+    int n = list_blobs(w, &blobs), nmeta = 1;
     for (const sgs_meta *m = w->g->meta; m; m = m->next)
         nmeta++;
     memcpy(&start[1], "TFL3", 4);
@@ -457,39 +483,68 @@ static void write_file(sgs_tfl_writer *w)
     link_here(w, f[3].at, sgs_fbw_string(&w->b, "OpenIPU"));
     write_metadata(w, f[5].at, n - nmeta);
     write_buffers(w, f[4].at, blobs, n);
-    sgs_buf_free(&names);
 }
 
-static sgs_status write_graph(sgs_graph *g, sgs_buf *out, int64_t inline_limit, sgs_diag *d)
+/* What is written lies in b and the pieces; the caller ends the writer, whatever comes out. */
+static sgs_status begin(sgs_tfl_writer *w, sgs_graph *g, int64_t inline_limit, sgs_diag *d)
 {
-    sgs_tfl_writer w = { .g = g, .a = sgs_arena_new(), .inline_limit = inline_limit };
-    w.index = SGS_NEW_N(w.a, int, g->nvalue + 1);
-    sgs_status s = write_nodes(&w, d);
-    if (s == SGS_OK)
-        s = check_sizes(&w, d);
-    if (s == SGS_OK)
-        write_file(&w);
-    sgs_arena_free(w.a);
-    *out = w.b;
-    return s;
+    *w = (sgs_tfl_writer){ .g = g, .a = sgs_arena_new(), .inline_limit = inline_limit };
+    w->index = SGS_NEW_N(w->a, int, g->nvalue + 1);
+    SGS_TRY(write_nodes(w, d));
+    SGS_TRY(check_sizes(w, d));
+    write_file(w);
+    return SGS_OK;
+}
+
+static void end(sgs_tfl_writer *w)
+{
+    sgs_buf_free(&w->b);
+    sgs_buf_free(&w->names);
+    sgs_arena_free(w->a);
+}
+
+/* The file from its beginning to its end: own bytes and pieces in turns. */
+static size_t list_parts(const sgs_tfl_writer *w, sgs_span **out)
+{
+    sgs_span *part = *out = SGS_NEW_N(w->a, sgs_span, 2 * w->npiece + 1);
+    size_t n = 0, from = 0;
+    for (int i = 0; i < w->npiece; i++) {
+        const piece *p = &w->piece[i];
+        part[n++] = (sgs_span){ (const uint8_t *)w->b.p + from, p->at - from };
+        part[n++] = p->data;
+        from = p->at;
+    }
+    part[n++] = (sgs_span){ (const uint8_t *)w->b.p + from, w->b.n - from };
+    return n;
 }
 
 sgs_status sgs_sim_write_limit(sgs_graph *g, sgs_buf *out, int64_t inline_limit, sgs_diag *d)
 {
-    return write_graph(g, out, inline_limit, d);
+    sgs_tfl_writer w;
+    sgs_span *part;
+    *out = (sgs_buf){ 0 };
+    sgs_status s = begin(&w, g, inline_limit, d);
+    const size_t n = s == SGS_OK ? list_parts(&w, &part) : 0;
+    for (size_t i = 0; i < n; i++)
+        sgs_buf_add(out, part[i].p, part[i].n);
+    end(&w);
+    return s;
 }
 
 sgs_status sgs_sim_write_buf(sgs_graph *g, sgs_buf *out, sgs_diag *d)
 {
-    return write_graph(g, out, VECTOR_LIMIT - (64 << 20), d);
+    return sgs_sim_write_limit(g, out, INLINE_LIMIT, d);
 }
 
 sgs_status sgs_sim_write(sgs_graph *g, const char *path, sgs_diag *d)
 {
-    sgs_buf b = { 0 };
-    sgs_status s = sgs_sim_write_buf(g, &b, d);
-    if (s == SGS_OK)
-        s = sgs_file_write(path, b.p, b.n, d);
-    sgs_buf_free(&b);
+    sgs_tfl_writer w;
+    sgs_span *part;
+    sgs_status s = begin(&w, g, INLINE_LIMIT, d);
+    if (s == SGS_OK) {
+        const size_t n = list_parts(&w, &part);
+        s = sgs_file_write_parts(path, part, n, d);
+    }
+    end(&w);
     return s;
 }

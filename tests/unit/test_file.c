@@ -64,6 +64,18 @@ static void test_write_and_replace(void **state)
     assert_int_equal(others("a"), 0);
 }
 
+static void test_parts_follow_each_other(void **state)
+{
+    const sgs_span part[] = { { (const uint8_t *)"one ", 4 }, { NULL, 0 }, { (const uint8_t *)"two", 3 } };
+    sgs_diag d = { 0 };
+    sgs_file f;
+    assert_int_equal(sgs_file_write_parts("parts", part, 3, &d), SGS_OK);
+    assert_int_equal(sgs_file_open(&f, "parts", &d), SGS_OK);
+    assert_int_equal(f.data.n, 7);
+    assert_memory_equal(f.data.p, "one two", 7);
+    sgs_file_close(&f);
+}
+
 static void test_failures_leave_the_old_file(void **state)
 {
     sgs_diag d = { 0 };
@@ -227,6 +239,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_write_and_replace, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_parts_follow_each_other, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_failures_leave_the_old_file, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_killed, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_what_is_no_file_stays, make_folder, remove_folder),
