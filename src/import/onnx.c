@@ -439,11 +439,25 @@ static sgs_status make_outputs(sgs_onnx *o, const plan *p, sgs_diag *d)
     return SGS_OK;
 }
 
+/* Finite numbers' exponents are not all ones. */
+static bool all_finite(const float *x, int64_t n)
+{
+    bool other = false;
+    for (int64_t i = 0; i < n; i++) {
+        uint32_t bits;
+        memcpy(&bits, &x[i], sizeof bits);
+        other |= (bits & 0x7f800000) == 0x7f800000;
+    }
+    return !other;
+}
+
 /* Not-a-number anywhere, or infinity in weights, would spread through everything behind it. */
 static sgs_status check_constant(sgs_onnx *o, const sgs_node *n, const sgs_value *v, sgs_diag *d)
 {
     bool weights = n->op->qrule == SGS_Q_CONV || n->op == &sgs_op_batchnorm || n->op == &sgs_op_matmul;
     int64_t count = v->type == SGS_F32 ? sgs_value_count(v) : 0;
+    if (all_finite(v->data, count))
+        return SGS_OK;
     for (int64_t i = 0; i < count; i++) {
         float x = ((const float *)v->data)[i];
         if (isfinite(x) || (isinf(x) && !weights))

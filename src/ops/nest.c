@@ -13,11 +13,11 @@ static bool is_one_walk(const sgs_nest *n, int outer, int inner)
     return true;
 }
 
-static void set_axis(sgs_nest *n, int to, int from)
+static void set_axis(sgs_nest *n, int to, const sgs_nest *other, int from)
 {
-    n->dim[to] = n->dim[from];
+    n->dim[to] = other->dim[from];
     for (int k = 0; k < n->operands; k++)
-        n->stride[k][to] = n->stride[k][from];
+        n->stride[k][to] = other->stride[k][from];
 }
 
 void sgs_nest_merge(sgs_nest *n)
@@ -29,7 +29,7 @@ void sgs_nest_merge(sgs_nest *n)
         int64_t outer = 1;
         if (rank && is_one_walk(n, rank - 1, i))
             outer = n->dim[--rank];
-        set_axis(n, rank, i);
+        set_axis(n, rank, n, i);
         n->dim[rank++] *= outer;
     }
     if (!rank) {
@@ -84,6 +84,54 @@ static void copy_row(char *to, const char *from, int64_t stride, int64_t n, int 
         }
 }
 
+/* Rows of the result that are columns of what is read go in square tiles, so that neither side leaves its cache lines
+ * half used. */
+#define TILE 16
+
+typedef struct turned {
+    int64_t across, along;     /* elements side by side in what is read; in the result */
+    int64_t to, from;          /* bytes from one to the next: of `across` in the result, of `along` in what is read */
+} turned;
+
+static inline void copy_tile(char *to, const char *from, const turned *t, int64_t across, int64_t along, size_t bytes)
+{
+    for (int64_t i = 0; i < across; i++)
+        for (int64_t k = 0; k < along; k++)
+            memcpy(to + i * t->to + k * (int64_t)bytes, from + i * (int64_t)bytes + k * t->from, bytes);
+}
+
+static void copy_turned(char *to, const char *from, const turned *t, int bytes)
+{
+    for (int64_t k = 0; k < t->along; k += TILE)
+        for (int64_t i = 0; i < t->across; i += TILE) {
+            const int64_t across = t->across - i < TILE ? t->across - i : TILE, along = t->along - k < TILE ? t->along - k : TILE;
+            char *at = to + i * t->to + k * bytes;
+            const char *seen = from + i * bytes + k * t->from;
+            if (bytes == 4 && across == TILE && along == TILE)
+                copy_tile(at, seen, t, TILE, TILE, 4);
+            else if (bytes == 4)
+                copy_tile(at, seen, t, across, along, 4);
+            else
+                copy_tile(at, seen, t, across, along, (size_t)bytes);
+        }
+}
+
+/* The axis, not the last, whose elements lie side by side in what is read, made the last but one; false: there is none. */
+static bool turn(sgs_nest *n, int bytes)
+{
+    const int last = n->rank - 1;
+    int at = last - 1;
+    while (at >= 0 && n->stride[1][at] != bytes)
+        at--;
+    if (at < 0 || n->stride[1][last] == bytes)
+        return false;
+    sgs_nest was = *n;
+    for (int i = at; i < last - 1; i++)
+        set_axis(n, i, &was, i + 1);
+    set_axis(n, last - 1, &was, at);
+    return true;
+}
+
 void sgs_copy_seen(sgs_tensor *out, const void *from, const int64_t *stride)
 {
     const int bytes = sgs_type_bytes(out->type);
@@ -97,11 +145,16 @@ void sgs_copy_seen(sgs_tensor *out, const void *from, const int64_t *stride)
         n.stride[1][i] = stride[i];
     }
     sgs_nest_merge(&n);
-    int last = n.rank - 1;
+    const int last = n.rank - 1, outer = turn(&n, bytes) ? last - 1 : last;
     do {
-        sgs_nest_at(&n, last, index, off);
-        copy_row((char *)out->data + off[0], (const char *)from + off[1], n.stride[1][last], n.dim[last], bytes);
-    } while (sgs_next_index(index, last, n.dim));
+        sgs_nest_at(&n, outer, index, off);
+        char *to = (char *)out->data + off[0];
+        const char *seen = (const char *)from + off[1];
+        if (outer < last)
+            copy_turned(to, seen, &(turned){ n.dim[outer], n.dim[last], n.stride[0][outer], n.stride[1][last] }, bytes);
+        else
+            copy_row(to, seen, n.stride[1][last], n.dim[last], bytes);
+    } while (sgs_next_index(index, outer, n.dim));
 }
 
 /* ---- rows between axes --------------------------------------------------------------------- */

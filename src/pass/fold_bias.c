@@ -61,19 +61,27 @@ static bool fold_bias(sgs_rewriter *r, sgs_node *n)
 
 /* ---- before the convolution ------------------------------------------------------------------ */
 
-/* Element k of the weights: which output channel it makes, which input channel it takes. */
-typedef struct tap {
-    int64_t out, in;
-} tap;
+/* The weights in runs, as long as their last axis. */
+typedef struct runs {
+    int64_t n, length;
+    int64_t each;          /* runs of one output channel; 0 (depthwise): each element has its own */
+    int64_t channels;      /* outputs of one group: they take the same inputs */
+} runs;
 
-static tap tap_of(const sgs_node *conv, int64_t k)
+static runs runs_of(const sgs_node *conv)
 {
     const sgs_value *w = conv->in[1];
-    int64_t inputs = w->dim[w->rank - 1], groups = ((const sgs_conv_attr *)conv->attr)->groups;
+    const int64_t length = w->dim[w->rank - 1], n = sgs_value_count(w) / length;
     if (conv->op == &sgs_op_depthwise)
-        return (tap){ k % inputs, k % inputs };
-    int64_t o = k / (sgs_value_count(w) / w->dim[0]);
-    return (tap){ o, conv->op == &sgs_op_fc ? k % inputs : o / (w->dim[0] / groups) * inputs + k % inputs };
+        return (runs){ n, length, 0, 0 };
+    const int64_t groups = conv->op == &sgs_op_fc ? 1 : ((const sgs_conv_attr *)conv->attr)->groups;
+    return (runs){ n, length, n / w->dim[0], w->dim[0] / groups };
+}
+
+/* The input channel that run i begins with. */
+static int64_t first_input(const runs *r, int64_t i)
+{
+    return r->each ? i / r->each / r->channels * r->length : 0;
 }
 
 static bool is_plain_conv(const sgs_node *n)
@@ -91,22 +99,32 @@ static bool is_padded(const sgs_node *conv)
 static sgs_value *weights_times(sgs_rewriter *r, const sgs_node *conv, const float *c)
 {
     const sgs_value *w = conv->in[1];
-    int64_t count = sgs_value_count(w);
-    sgs_value *v = sgs_const_new(r->g, SGS_F32, w->rank, w->dim, w->data, true);
-    for (int64_t k = 0; k < count; k++)
-        ((float *)(uintptr_t)v->data)[k] *= c[tap_of(conv, k).in];
+    const runs all = runs_of(conv);
+    const float *from = w->data;
+    sgs_value *v = sgs_const_new(r->g, SGS_F32, w->rank, w->dim, NULL, true);
+    float *to = (float *)(uintptr_t)v->data;
+    for (int64_t i = 0; i < all.n; i++, from += all.length, to += all.length) {
+        const float *by = c + first_input(&all, i);
+        for (int64_t k = 0; k < all.length; k++)
+            to[k] = from[k] * by[k];
+    }
     return v;
 }
 
 /* bias[o] + sum of w c */
 static sgs_value *bias_plus(sgs_rewriter *r, const sgs_node *conv, const float *c)
 {
-    const sgs_value *w = conv->in[1], *y = conv->out[0];
-    int64_t count = sgs_value_count(w), outputs = y->dim[y->rank - 1];
+    const sgs_value *y = conv->out[0];
+    const runs all = runs_of(conv);
+    const float *w = conv->in[1]->data;
+    int64_t outputs = y->dim[y->rank - 1];
     double *sum = SGS_NEW_N(r->g->arena, double, outputs);
     sgs_value *v = sgs_const_new(r->g, SGS_F32, 1, &outputs, NULL, true);
-    for (int64_t k = 0; k < count; k++)
-        sum[tap_of(conv, k).out] += (double)((const float *)w->data)[k] * (double)c[tap_of(conv, k).in];
+    for (int64_t i = 0; i < all.n; i++, w += all.length) {
+        const float *by = c + first_input(&all, i);
+        for (int64_t k = 0; k < all.length; k++)
+            sum[all.each ? i / all.each : k] += (double)w[k] * (double)by[k];
+    }
     for (int64_t o = 0; o < outputs; o++)
         ((float *)(uintptr_t)v->data)[o] =
             (float)(sum[o] + (conv->nin > 2 && conv->in[2] ? (double)((const float *)conv->in[2]->data)[o] : 0));

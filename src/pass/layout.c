@@ -427,20 +427,25 @@ static bool raise(sgs_rewriter *r, sgs_node *n)
 static sgs_value *permuted_columns(sgs_rewriter *r, const sgs_value *w, const sgs_value *x, const perm *p, int from)
 {
     int64_t stride[SGS_MAX_RANK] = { 0 }, index[SGS_MAX_RANK] = { 0 }, step = 1, columns = w->dim[1];
+    int64_t *source = SGS_NEW_N(r->g->arena, int64_t, columns + 1); /* k of each k' */
     for (int i = p->n - 1; i >= from; i--) {
         stride[i] = step;
         step *= x->dim[i];
     }
-    sgs_value *v = sgs_const_new(r->g, SGS_F32, 2, w->dim, NULL, true);
     for (int64_t k = 0; k < columns; k++) {
         int64_t to = 0;
         for (int i = from; i < p->n; i++)
             to += index[i] * stride[p->at[i]];
-        for (int64_t o = 0; o < w->dim[0]; o++)
-            ((float *)(uintptr_t)v->data)[o * columns + to] = ((const float *)w->data)[o * columns + k];
+        source[to] = k;
         for (int i = p->n - 1; i >= from && ++index[i] == x->dim[p->at[i]]; i--)
             index[i] = 0;
     }
+    sgs_value *v = sgs_const_new(r->g, SGS_F32, 2, w->dim, NULL, true);
+    const float *row = w->data;
+    float *to = (float *)(uintptr_t)v->data;
+    for (int64_t o = 0; o < w->dim[0]; o++, row += columns, to += columns)
+        for (int64_t k = 0; k < columns; k++)
+            to[k] = row[source[k]];
     return v;
 }
 
@@ -471,8 +476,9 @@ static bool permute_fc(sgs_rewriter *r, sgs_node *n)
     int from = first_column_axis(t->out[0], &p, n->in[1]->dim[1]);
     if (from < 0)
         return false;
-    sgs_value *w = permuted_columns(r, n->in[1], t->in[0], &p, from);
-    if (sgs_used_only_by(r, n->in[1], n))
+    const bool keeps = sgs_keeps_order(p.at, p.n, t->in[0]->dim);
+    sgs_value *w = keeps ? n->in[1] : permuted_columns(r, n->in[1], t->in[0], &p, from);
+    if (!keeps && sgs_used_only_by(r, n->in[1], n))
         sgs_value_take_names(r->g, w, n->in[1]);
     if (sgs_used_only_by(r, flat->out[0], n))
         sgs_value_swallow(r->g, n->out[0], flat->out[0]);

@@ -269,12 +269,14 @@ static int64_t channels_of(const sgs_node *conv)
 static sgs_value *scaled_weights(sgs_rewriter *r, const sgs_node *conv, const double *scale)
 {
     const sgs_value *w = conv->in[1];
-    int64_t count = sgs_value_count(w), channels = channels_of(conv);
-    int64_t each = conv->op == &sgs_op_depthwise || !channels ? 1 : count / channels;
-    sgs_value *v = sgs_const_new(r->g, SGS_F32, w->rank, w->dim, w->data, true);
+    const int64_t count = sgs_value_count(w), channels = channels_of(conv);
+    const int64_t each = conv->op == &sgs_op_depthwise || !channels ? 1 : count / channels;
+    const float *from = w->data;
+    sgs_value *v = sgs_const_new(r->g, SGS_F32, w->rank, w->dim, NULL, true);
     float *to = (float *)(uintptr_t)v->data;
-    for (int64_t i = 0; i < count; i++)
-        to[i] = (float)((double)to[i] * scale[i / each % channels]);
+    for (int64_t i = 0, c = 0; i < count; i += each, c = c + 1 < channels ? c + 1 : 0)
+        for (int64_t k = i; k < i + each; k++)
+            to[k] = (float)((double)from[k] * scale[c]);
     return v;
 }
 
