@@ -149,15 +149,22 @@ static void warn_unused(const sgs_config *c, sgs_graph *g, const sgs_log *log)
 
 /* ---- metadata -------------------------------------------------------------------------------------------------- */
 
+#define HASHED ((size_t)4 << 20) /* bytes of a file that are in memory at once for their hash */
+
 /* "name HASH\n": what the result was made from; never a path, never a time. */
 static sgs_status add_hash(sgs_buf *b, const char *name, sgs_graph *g, const char *path, sgs_diag *d)
 {
     sgs_span data;
+    size_t part;
     uint8_t hash[32];
     SGS_TRY(sgs_graph_map(g, path, &data, d));
     ipu_sha256 s;
     ipu_sha256_init(&s);
-    sgs_sha256_add(&s, data.p, data.n);
+    for (; data.n; data.p += part, data.n -= part) {
+        part = data.n < HASHED ? data.n : HASHED;
+        sgs_sha256_add(&s, data.p, part);
+        sgs_graph_forget(g, (sgs_span){ data.p, part });
+    }
     ipu_sha256_end(&s, hash);
     sgs_buf_printf(b, "%s ", name);
     for (int i = 0; i < 32; i++)

@@ -43,6 +43,12 @@ void sgs_arena_free(sgs_arena *a);                  /* NULL is fine */
 void *sgs_alloc(sgs_arena *a, size_t bytes);        /* aborts the process when memory is gone */
 void *sgs_try_alloc(sgs_arena *a, size_t bytes);    /* NULL when memory or the limit (sgs_arena_limit) is gone: for sizes from files */
 void sgs_arena_limit(sgs_arena *a, size_t bytes);   /* 0: none (default) */
+/* Loose memory: as the two above, but large blocks of it can be given back before the arena ends. */
+void *sgs_alloc_loose(sgs_arena *a, size_t bytes);
+void *sgs_try_alloc_loose(sgs_arena *a, size_t bytes);
+size_t sgs_arena_loose(const sgs_arena *a);         /* bytes that could be given back */
+/* Gives back the loose blocks that none of the n pointers leads into; sorts the pointers. */
+void sgs_arena_keep(sgs_arena *a, const void **held, size_t n);
 char *sgs_strdup(sgs_arena *a, const char *s);
 char *sgs_strndup(sgs_arena *a, const char *s, size_t n);
 char *sgs_format(sgs_arena *a, const char *fmt, ...) SGS_PRINTF(2, 3);
@@ -79,6 +85,8 @@ typedef struct sgs_file {
 /* Maps a regular file for reading; an empty file gives n = 0. */
 sgs_status sgs_file_open(sgs_file *f, const char *path, sgs_diag *d);
 void sgs_file_close(sgs_file *f);
+/* The pages that lie wholly in these bytes of a mapped file leave memory; whoever reads them again gets them from the file. */
+void sgs_file_forget(sgs_span data);
 /* Writes path.tmp.PID, syncs, renames: either the whole file or none is left at `path`.  The
  * temporaries in flight are removed by sgs_cleanup (sgs.h), which a program calls on SIGINT and SIGTERM. */
 sgs_status sgs_file_write(const char *path, const void *data, size_t n, sgs_diag *d);

@@ -50,6 +50,14 @@ void sgs_file_close(sgs_file *f)
     *f = (sgs_file){ 0 };
 }
 
+void sgs_file_forget(sgs_span data)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), end = ((uintptr_t)data.p + data.n) / page * page;
+    const size_t before = (page - (uintptr_t)data.p % page) % page;
+    if (end > (uintptr_t)data.p + before)
+        madvise((void *)(uintptr_t)(data.p + before), end - (uintptr_t)data.p - before, MADV_DONTNEED);
+}
+
 /* ---- whole-file writes ---------------------------------------------------------------------------------------- */
 
 /* Temporaries in flight, readable from a signal handler: a slot is published after its path is complete. */

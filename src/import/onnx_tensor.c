@@ -251,7 +251,7 @@ static sgs_status make(tensor *t, sgs_value **out, sgs_diag *d)
         SGS_TRY(external_bytes(t, d));
     SGS_TRY(check_amount(t, count, d));
     bool in_place = t->type == DATA_FLOAT && t->has_raw && (uintptr_t)t->raw.p % sizeof(float) == 0;
-    void *data = in_place ? (void *)(uintptr_t)t->raw.p : sgs_try_alloc(t->o->a, (size_t)(count * sgs_type_bytes((sgs_type)type)));
+    void *data = in_place ? (void *)(uintptr_t)t->raw.p : sgs_const_room(t->o->im.g, (size_t)(count * sgs_type_bytes((sgs_type)type)));
     if (!data)
         return sgs_fail(d, SGS_E_LIMIT, "%lld elements exceed the memory limit", (long long)count);
     if (t->type == DATA_FLOAT && !t->has_raw && count)
@@ -261,6 +261,8 @@ static sgs_status make(tensor *t, sgs_value **out, sgs_diag *d)
     else if (!in_place)
         for (int64_t i = 0; i < count; i++)
             convert_one(t, data, i);
+    if (t->has_raw && !in_place)
+        sgs_graph_forget(t->o->im.g, t->raw);
     *out = sgs_const_new(t->o->im.g, (sgs_type)type, (int)t->dims.n, t->dims.v, data, false);
     return SGS_OK;
 }

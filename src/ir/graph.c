@@ -47,6 +47,51 @@ sgs_status sgs_graph_map(sgs_graph *g, const char *path, sgs_span *data, sgs_dia
     return SGS_OK;
 }
 
+void sgs_graph_forget(const sgs_graph *g, sgs_span data)
+{
+    for (const struct sgs_mapped *m = g->mapped; m; m = m->next)
+        if (data.p >= m->file.data.p && data.p < m->file.data.p + m->file.data.n)
+            sgs_file_forget(data);
+}
+
+/* ---- constants' elements --------------------------------------------------------------------- */
+
+/* What constants of the graph hold; n: how many there are. */
+static const void **held_elements(const sgs_graph *g, size_t *n)
+{
+    size_t most = (size_t)g->nout + 1;
+    for (const sgs_node *node = g->first; node; node = node->next)
+        most += (size_t)node->nin;
+    const void **held = malloc(most * sizeof *held);
+    if (!held)
+        abort();
+    *n = 0;
+    for (const sgs_node *node = g->first; node; node = node->next)
+        for (int i = 0; i < node->nin; i++)
+            if (node->in[i] && node->in[i]->data)
+                held[(*n)++] = node->in[i]->data;
+    for (int i = 0; i < g->nout; i++)
+        if (g->out[i]->data)
+            held[(*n)++] = g->out[i]->data;
+    return held;
+}
+
+void sgs_graph_collect(sgs_graph *g)
+{
+    size_t n;
+    if (sgs_arena_loose(g->arena) <= g->plenty)
+        return;
+    const void **held = held_elements(g, &n);
+    sgs_arena_keep(g->arena, held, n);
+    free(held);
+    g->plenty = sgs_arena_loose(g->arena) / 4 * 5 + ((size_t)1 << 20);
+}
+
+void *sgs_const_room(sgs_graph *g, size_t bytes)
+{
+    return sgs_try_alloc_loose(g->arena, bytes);
+}
+
 /* ---- values ---------------------------------------------------------------------------------- */
 
 sgs_value *sgs_value_new(sgs_graph *g, sgs_type t, int rank, const int64_t *dim)
@@ -70,7 +115,7 @@ sgs_value *sgs_const_new(sgs_graph *g, sgs_type t, int rank, const int64_t *dim,
     sgs_value *v = sgs_value_new(g, t, rank, dim);
     size_t n = (size_t)sgs_value_bytes(v);
     if (copy) {
-        void *mine = sgs_alloc(g->arena, n ? n : 1);
+        void *mine = sgs_alloc_loose(g->arena, n);
         if (n && data)
             memcpy(mine, data, n);
         data = mine;

@@ -2,7 +2,11 @@
  *
  * A value has type and dims, never a layout.  The IR's spatial operators (conv, pool, ...) work on N,H,W,C dims; whatever the
  * source framework means is expressed with transposes.  Derived facts (users, lifetimes) are computed when asked for, never
- * stored.  Nothing is freed but the whole graph.                                                                       */
+ * stored.  Values and nodes are freed with the whole graph.
+ *
+ * The elements of constants are most of a model.  They lie in files that the graph keeps mapped, or in loose memory of its
+ * arena (sgs_const_room); several values may have the same ones, and nobody is their owner: sgs_graph_collect gives back
+ * the memory that no constant leads to which the graph still uses.                                                     */
 #ifndef SGS_IR_H
 #define SGS_IR_H
 
@@ -63,18 +67,26 @@ typedef struct sgs_graph {
     const char *file;      /* the user's model file, for messages */
     struct sgs_mapped *mapped; /* files that constants point into, closed with the graph */
     struct sgs_meta *meta; /* named metadata carried to .sim; see sgs_meta_set */
+    size_t plenty;         /* bytes of constants' elements from which a collection may pay */
 } sgs_graph;
 
 sgs_graph *sgs_graph_new(const char *file);
 void sgs_graph_free(sgs_graph *g);
 /* Maps a file for the life of the graph; the same path again gives the same bytes. */
 sgs_status sgs_graph_map(sgs_graph *g, const char *path, sgs_span *data, sgs_diag *d);
+/* Bytes of a mapped file that will not be read soon stop taking memory; of other bytes nothing happens. */
+void sgs_graph_forget(const sgs_graph *g, sgs_span data);
+/* Gives back the elements of constants that are neither inputs of nodes nor outputs of the graph.  For the moments between two changes, when
+ * nobody else holds a constant; cheap until much has come together. */
+void sgs_graph_collect(sgs_graph *g);
 
 /* ---- building -------------------------------------------------------------------------------- */
 
 sgs_value *sgs_value_new(sgs_graph *g, sgs_type t, int rank, const int64_t *dim);
 sgs_value *sgs_value_like(sgs_graph *g, const sgs_value *v);      /* same type and dims, no names, no quant */
-/* A constant; data is kept by reference when `copy` is false and must live as long as the graph. */
+/* Zeroed room for a constant's elements; NULL when memory or the arena's limit is gone. */
+void *sgs_const_room(sgs_graph *g, size_t bytes);
+/* A constant; data is kept by reference when `copy` is false: sgs_const_room's, a mapped file's, or what lives as long as the graph. */
 sgs_value *sgs_const_new(sgs_graph *g, sgs_type t, int rank, const int64_t *dim, const void *data, bool copy);
 void sgs_value_name(sgs_graph *g, sgs_value *v, const char *name); /* adds a name (copied); no effect when already there */
 void sgs_value_take_names(sgs_graph *g, sgs_value *to, sgs_value *from); /* `to` is the same tensor: moves all names, swallowed ones too */

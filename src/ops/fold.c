@@ -38,7 +38,7 @@ static sgs_status evaluate(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs
         if (n->in[i])
             tensor_of(&in[i], n->in[i], (void *)(uintptr_t)n->in[i]->data);
     for (int i = 0; i < n->nout; i++) {
-        void *data = sgs_try_alloc(g->arena, (size_t)sgs_value_bytes(n->out[i]));
+        void *data = sgs_const_room(g, (size_t)sgs_value_bytes(n->out[i]));
         if (!data)
             return sgs_fail(d, SGS_E_LIMIT, "no memory for the constant %s", sgs_value_label(g, n->out[i]));
         tensor_of(&out[i], n->out[i], data);

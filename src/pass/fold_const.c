@@ -8,6 +8,7 @@ sgs_status sgs_pass_fold_const(sgs_graph *g, bool *changed, sgs_diag *d)
         next = n->next;
         SGS_TRY(sgs_fold_node(g, n, &folded, d));
         *changed |= folded;
+        sgs_graph_collect(g);
     }
     return SGS_OK;
 }

@@ -49,6 +49,7 @@ static bool sweep(sgs_rewriter *r, const sgs_rule *rules)
             hit = (*rule)(r, n);
         if (hit) {
             forget_users(r);
+            sgs_graph_collect(r->g);
             changed = true;
             if (r->patience-- == 0)
                 r->status =
