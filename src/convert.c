@@ -149,7 +149,7 @@ static void warn_unused(const sgs_config *c, sgs_graph *g, const sgs_log *log)
 
 /* ---- metadata -------------------------------------------------------------------------------------------------- */
 
-#define HASHED ((size_t)4 << 20) /* bytes of a file that are in memory at once for their hash */
+#define HASHED ((size_t)1 << 20) /* bytes of a file that are in memory at once for their hash */
 
 /* "name HASH\n": what the result was made from; never a path, never a time. */
 static sgs_status add_hash(sgs_buf *b, const char *name, sgs_graph *g, const char *path, sgs_diag *d)

@@ -242,19 +242,40 @@ size_t sgs_arena_loose(const sgs_arena *a)
     return a->loose;
 }
 
+/* The loose block at *at leaves the list. */
+static void give_back(sgs_arena *a, block **at)
+{
+    block *b = *at;
+    *at = b->next;
+    a->total -= b->used;
+    a->loose -= b->used;
+    free_block(b);
+}
+
+bool sgs_arena_is_loose(const sgs_arena *a, const void *p)
+{
+    for (block *b = a->head; b; b = b->next)
+        if (b->loose && bytes_of(b) == p)
+            return true;
+    return false;
+}
+
+void sgs_arena_drop(sgs_arena *a, const void *p)
+{
+    for (block **at = &a->head; *at; at = &(*at)->next)
+        if ((*at)->loose && bytes_of(*at) == p) {
+            give_back(a, at);
+            return;
+        }
+}
+
 void sgs_arena_keep(sgs_arena *a, const void **held, size_t n)
 {
     if (n)
         qsort(held, n, sizeof *held, by_address);
-    for (block **at = &a->head; *at;) {
-        block *b = *at;
-        if (!b->loose || is_held(b, held, n)) {
-            at = &b->next;
-            continue;
-        }
-        *at = b->next;
-        a->total -= b->used;
-        a->loose -= b->used;
-        free_block(b);
-    }
+    for (block **at = &a->head; *at;)
+        if ((*at)->loose && !is_held(*at, held, n))
+            give_back(a, at);
+        else
+            at = &(*at)->next;
 }

@@ -47,6 +47,9 @@ void sgs_arena_limit(sgs_arena *a, size_t bytes);   /* 0: none (default) */
 void *sgs_alloc_loose(sgs_arena *a, size_t bytes);
 void *sgs_try_alloc_loose(sgs_arena *a, size_t bytes);
 size_t sgs_arena_loose(const sgs_arena *a);         /* bytes that could be given back */
+bool sgs_arena_is_loose(const sgs_arena *a, const void *p); /* a loose block begins at p */
+/* Gives back the loose block that begins at p; of other memory nothing happens. */
+void sgs_arena_drop(sgs_arena *a, const void *p);
 /* Gives back the loose blocks that none of the n pointers leads into; sorts the pointers. */
 void sgs_arena_keep(sgs_arena *a, const void **held, size_t n);
 char *sgs_strdup(sgs_arena *a, const char *s);

@@ -388,10 +388,49 @@ static sgs_status build_node(sgs_onnx *o, const sgs_source_node *n, sgs_diag *d)
     return s;
 }
 
-static sgs_status build_nodes(sgs_onnx *o, const sgs_onnx_order *order, sgs_diag *d)
+/* For each tensor the last node that asks for it; of an output, none. */
+static void find_last_users(const sgs_onnx_order *order, const plan *p, sgs_map *last)
 {
     for (int i = 0; i < order->n; i++)
+        for (int k = 0; k < order->node[i]->nin; k++)
+            sgs_map_set(last, order->node[i]->in[k], (void *)(uintptr_t)order->node[i]);
+    for (int i = 0; i < p->noutput; i++)
+        sgs_map_set(last, p->output[i], NULL);
+}
+
+static bool is_named(const sgs_onnx *o, const void *data)
+{
+    for (size_t i = 0; i < o->im.values.cap; i++) {
+        const sgs_value *v = o->im.values.slot[i].value;
+        if (v && v->data == data)
+            return true;
+    }
+    return false;
+}
+
+#define LARGE ((int64_t)1 << 16) /* bytes of a constant that are worth a search for others who hold them */
+
+/* Constants that no later node asks for: weights, which lie in the graph in another order now. */
+static void let_go(sgs_onnx *o, const sgs_source_node *n, const sgs_map *last)
+{
+    for (int k = 0; k < n->nin; k++) {
+        sgs_value *v = sgs_map_get(&o->im.values, n->in[k]);
+        if (!v || !v->data || sgs_value_bytes(v) < LARGE || sgs_map_get(last, n->in[k]) != n)
+            continue;
+        sgs_map_set(&o->im.values, n->in[k], NULL);
+        if (!is_named(o, v->data))
+            sgs_const_drop(o->im.g, v);
+    }
+}
+
+static sgs_status build_nodes(sgs_onnx *o, const sgs_onnx_order *order, const plan *p, sgs_diag *d)
+{
+    sgs_map last = { .a = o->a };
+    find_last_users(order, p, &last);
+    for (int i = 0; i < order->n; i++) {
         SGS_TRY(build_node(o, order->node[i], d));
+        let_go(o, order->node[i], &last);
+    }
     return SGS_OK;
 }
 
@@ -585,7 +624,7 @@ static sgs_status import(sgs_onnx *o, sgs_span model, sgs_onnx_survey *look, sgs
         names[i] = input_name(o, &p, i);
     SGS_TRY(sgs_onnx_supported(o, &order, &(sgs_onnx_ends){ names, p.ninput, p.output, p.noutput }, d));
     SGS_TRY(make_inputs(o, &p, &stop, d));
-    SGS_TRY(build_nodes(o, &order, d));
+    SGS_TRY(build_nodes(o, &order, &p, d));
     SGS_TRY(make_outputs(o, &p, d));
     return check_constants(o, d);
 }

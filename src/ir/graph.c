@@ -87,6 +87,31 @@ void sgs_graph_collect(sgs_graph *g)
     g->plenty = sgs_arena_loose(g->arena) / 4 * 5 + ((size_t)1 << 20);
 }
 
+/* In how many places constants of the graph have these elements. */
+static int count_holders(const sgs_graph *g, const void *data)
+{
+    int count = 0;
+    for (const sgs_node *n = g->first; n; n = n->next)
+        for (int i = 0; i < n->nin; i++)
+            count += n->in[i] && n->in[i]->data == data;
+    for (int i = 0; i < g->nout; i++)
+        count += g->out[i]->data == data;
+    return count;
+}
+
+bool sgs_const_is_own(const sgs_graph *g, const sgs_value *v)
+{
+    return sgs_arena_is_loose(g->arena, v->data) && count_holders(g, v->data) == 1;
+}
+
+void sgs_const_drop(sgs_graph *g, sgs_value *v)
+{
+    if (count_holders(g, v->data))
+        return;
+    sgs_arena_drop(g->arena, v->data);
+    v->data = NULL;
+}
+
 void *sgs_const_room(sgs_graph *g, size_t bytes)
 {
     return sgs_try_alloc_loose(g->arena, bytes);

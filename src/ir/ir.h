@@ -79,6 +79,10 @@ void sgs_graph_forget(const sgs_graph *g, sgs_span data);
 /* Gives back the elements of constants that are neither inputs of nodes nor outputs of the graph.  For the moments between two changes, when
  * nobody else holds a constant; cheap until much has come together. */
 void sgs_graph_collect(sgs_graph *g);
+/* The same for the elements of one constant, which nobody but the graph will ask for again. */
+void sgs_const_drop(sgs_graph *g, sgs_value *v);
+/* Whether v, used once, may be changed where it lies: its elements are in loose memory, and no other constant of the graph has them. */
+bool sgs_const_is_own(const sgs_graph *g, const sgs_value *v);
 
 /* ---- building -------------------------------------------------------------------------------- */
 

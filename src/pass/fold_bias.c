@@ -98,17 +98,15 @@ static bool is_padded(const sgs_node *conv)
 
 static sgs_value *weights_times(sgs_rewriter *r, const sgs_node *conv, const float *c)
 {
-    const sgs_value *w = conv->in[1];
     const runs all = runs_of(conv);
-    const float *from = w->data;
-    sgs_value *v = sgs_const_new(r->g, SGS_F32, w->rank, w->dim, NULL, true);
-    float *to = (float *)(uintptr_t)v->data;
-    for (int64_t i = 0; i < all.n; i++, from += all.length, to += all.length) {
+    sgs_value *w = sgs_writable(r, conv->in[1]);
+    float *at = (float *)(uintptr_t)w->data;
+    for (int64_t i = 0; i < all.n; i++, at += all.length) {
         const float *by = c + first_input(&all, i);
         for (int64_t k = 0; k < all.length; k++)
-            to[k] = from[k] * by[k];
+            at[k] *= by[k];
     }
-    return v;
+    return w;
 }
 
 /* bias[o] + sum of w c */
@@ -134,7 +132,7 @@ static sgs_value *bias_plus(sgs_rewriter *r, const sgs_node *conv, const float *
 /* A constant goes on under the old one's names, which only `user` knew. */
 static void succeed(sgs_rewriter *r, sgs_value *now, sgs_value *old, const sgs_node *user)
 {
-    if (old && sgs_used_only_by(r, old, user))
+    if (old && now != old && sgs_used_only_by(r, old, user))
         sgs_value_take_names(r->g, now, old);
 }
 

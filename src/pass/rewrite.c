@@ -266,19 +266,24 @@ static int64_t channels_of(const sgs_node *conv)
     return conv->out[0]->dim[conv->out[0]->rank - 1];
 }
 
+sgs_value *sgs_writable(sgs_rewriter *r, sgs_value *v)
+{
+    if (sgs_used_once(r, v) && sgs_const_is_own(r->g, v))
+        return v;
+    return sgs_const_new(r->g, v->type, v->rank, v->dim, v->data, true);
+}
+
 /* w * scale: the output channel is the first axis of the weights, of depthwise ones the last. */
 static sgs_value *scaled_weights(sgs_rewriter *r, const sgs_node *conv, const double *scale)
 {
-    const sgs_value *w = conv->in[1];
+    sgs_value *w = sgs_writable(r, conv->in[1]);
     const int64_t count = sgs_value_count(w), channels = channels_of(conv);
     const int64_t each = conv->op == &sgs_op_depthwise || !channels ? 1 : count / channels;
-    const float *from = w->data;
-    sgs_value *v = sgs_const_new(r->g, SGS_F32, w->rank, w->dim, NULL, true);
-    float *to = (float *)(uintptr_t)v->data;
+    float *at = (float *)(uintptr_t)w->data;
     for (int64_t i = 0, c = 0; i < count; i += each, c = c + 1 < channels ? c + 1 : 0)
         for (int64_t k = i; k < i + each; k++)
-            to[k] = (float)((double)from[k] * scale[c]);
-    return v;
+            at[k] = (float)((double)at[k] * scale[c]);
+    return w;
 }
 
 static sgs_value *moved_bias(sgs_rewriter *r, const sgs_node *conv, const double *scale, const double *shift)

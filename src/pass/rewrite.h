@@ -59,6 +59,8 @@ bool sgs_forward(sgs_rewriter *r, sgs_value *old, sgs_value *now);
  * names go on with `now`; otherwise they are swallowed. */
 void sgs_hand_names(sgs_graph *g, sgs_value *now, sgs_value *gone, const int64_t *perm);
 
+/* A constant of v's elements to write into: v itself where it is used once and nobody else has them, else a copy. */
+sgs_value *sgs_writable(sgs_rewriter *r, sgs_value *v);
 /* Scales the convolution `conv` per output channel and shifts it: y' = y * scale[c] + shift[c] (either may be NULL); y'
  * is `out`, an output of a node that this replaces. */
 bool sgs_scale_conv(sgs_rewriter *r, sgs_node *conv, const double *scale, const double *shift, sgs_value *out,
