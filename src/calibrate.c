@@ -39,7 +39,7 @@ static sgs_status open_model(calibration *c, sgs_diag *d)
     if (!c->o->soc_version)
         sgs_log_line(&c->o->log, "no --soc_version: %s, which runs everywhere", target->name);
     SGS_TRY(sgs_config_read(&c->config, c->o->input_config, d));
-    SGS_TRY(sgs_sim_read(&c->g, c->o->model, d));
+    SGS_TRY(sgs_float_model_read(&c->g, c->o->model, d));
     SGS_TRY(sgs_float_model_check(c->g, c->o->model, c->config, d));
     c->want = SGS_NEW_N(c->arena, sgs_want, c->g->nin + 1);
     for (int i = 0; i < c->g->nin; i++) {

@@ -35,10 +35,9 @@ static void watch(void *user, const sgs_node *n, const sgs_tensor *out)
 static sgs_status open_model(sgs_calibrator *c, const char *soc_version, const char *input_config, sgs_diag *d)
 {
     const sgs_target *target;
-    const sgs_simulator_options o = { .kind = SGS_FLOAT };
     SGS_TRY(sgs_target_find(soc_version, &target, d));
     SGS_TRY(sgs_config_read(&c->ini, input_config, d));
-    SGS_TRY(sgs_simulator_open(&c->model, c->path, &o, d));
+    SGS_TRY(sgs_simulator_open_spelled(&c->model, c->path, d));
     c->m = sgs_simulator_opened(c->model);
     SGS_TRY(sgs_float_model_check(c->m.g, c->path, c->ini, d));
     const sgs_qoptions q = sgs_qoptions_from(c->ini, c->m.g);
@@ -241,7 +240,7 @@ sgs_status sgs_calibrator_write(sgs_calibrator *c, const sgs_calibrator_options 
         sgs_log_warning(&o->log, "%d sample%s to calibrate with; about 100 give better ranges", c->added,
                         c->added == 1 ? "" : "s");
     const char *path = sgs_fixed_path(c->m.arena, c->path, o->output);
-    SGS_TRY(sgs_sim_read(&g, c->path, d));
+    SGS_TRY(sgs_float_model_read(&g, c->path, d));
     sgs_status s = make_fixed(c, g, level, &o->log, d);
     if (s == SGS_OK)
         s = sgs_sim_write(g, path, d);
@@ -278,7 +277,7 @@ static sgs_status scale_of(const end *e, int level, float *scale, sgs_diag *d)
 {
     static const sgs_log silent;
     sgs_graph *g;
-    SGS_TRY(sgs_sim_read(&g, e->c->path, d));
+    SGS_TRY(sgs_float_model_read(&g, e->c->path, d));
     sgs_qoptions o = options(e->c, g, level, &silent);
     o.level = 1;
     const sgs_status s = sgs_quantize(g, ranges(e->c, g), &o, d);

@@ -316,6 +316,7 @@ static sgs_status check_fixed(check *c, sgs_diag *d)
 {
     const sgs_pass_options passes = { .log = NULL };
     SGS_TRY(sgs_run_passes(c->g, &passes, d));
+    SGS_TRY(sgs_spell_out(c->g, d));
     sgs_quantize_refused(c->g, note_unfixed, c);
     return SGS_OK;
 }

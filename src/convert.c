@@ -198,6 +198,8 @@ static sgs_status finish(sgs_graph *g, const sgs_convert_options *o, const sgs_c
     SGS_TRY(check_ends(c, g, d));
     warn_unused(c, g, &o->log);
     SGS_TRY(add_metadata(g, o, c, d));
+    if (o->skip_simplify)
+        sgs_meta_set(g, SGS_UNSIMPLIFIED, "1", 1);
     return sgs_sim_write(g, o->output_file, d);
 }
 

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "import/sim.h"
-#include "quant/quantize.h"
+#include "quant/model.h"
 #include "sim/simulator.h"
 
 typedef struct listing {
@@ -99,17 +99,17 @@ static void list_tensors(listing *l)
     sort_tensors(l);
 }
 
-/* What the quantizer would make of each value: planned on a graph of its own, which has the same ids.  NULL: there is
- * no fixed-point form. */
+/* What the quantizer would make of each value: planned on a graph of its own, which has the same ids, and more where
+ * operators are spelled out.  NULL: there is no fixed-point form. */
 static const sgs_type *plan_types(const sgs_opened *m)
 {
     sgs_graph *g;
-    if (!m->config || sgs_meta_get(m->g, "sgs.fixed") || sgs_sim_read(&g, m->path, NULL) != SGS_OK)
+    if (!m->config || sgs_meta_get(m->g, "sgs.fixed") || sgs_float_model_read(&g, m->path, NULL) != SGS_OK)
         return NULL;
-    sgs_type *type = SGS_NEW_N(m->arena, sgs_type, m->g->nvalue + 1);
-    for (int i = 0; i < m->g->nvalue; i++)
+    sgs_type *type = SGS_NEW_N(m->arena, sgs_type, g->nvalue + 1);
+    for (int i = 0; i < g->nvalue; i++)
         type[i] = SGS_TYPE_COUNT;
-    bool same = g->nvalue == m->g->nvalue && g->nin == m->config->nin && g->nout == m->config->nout;
+    bool same = g->nvalue >= m->g->nvalue && g->nin == m->config->nin && g->nout == m->config->nout;
     if (same) {
         const sgs_qoptions o = sgs_qoptions_from(m->config, g);
         same = sgs_quantize_types(g, &o, type, NULL) == SGS_OK;

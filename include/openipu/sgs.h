@@ -237,7 +237,8 @@ sgs_status sgs_simulate(const sgs_simulate_options *o, sgs_diag *d);
 typedef struct sgs_calibrator sgs_calibrator;
 sgs_status sgs_calibrator_open(sgs_calibrator **c, const char *model, const char *input_config, const char *soc_version, sgs_diag *d);
 void sgs_calibrator_close(sgs_calibrator *c);
-/* The float model: what it takes and gives, its inputs and outputs.  The calibrator's own. */
+/* The float model: what it takes and gives, its inputs and outputs.  The calibrator's own.  Operators that fixed point does not know, recurrent
+ * layers, are spelled out in those that they become. */
 sgs_simulator *sgs_calibrator_model(sgs_calibrator *c);
 /* Runs the model on the inputs that were set; statistics of every tensor are kept apart until they are taken. */
 sgs_status sgs_calibrator_invoke(sgs_calibrator *c, sgs_diag *d);

@@ -218,6 +218,27 @@ static sgs_status read_inputs(reader *r)
 
 /* ---- operators ------------------------------------------------------------------------------------------------------------------------ */
 
+static sgs_status outputs_fail(reader *r, int expected, int found)
+{
+    return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: expected %d output%s, found %d", expected, expected == 1 ? "" : "s", found);
+}
+
+static uint32_t tensor_number(const sgs_source_node *s, int output)
+{
+    return (uint32_t)strtoul(s->out[output] + 1, NULL, 10);
+}
+
+/* Output i is a tensor that nothing made yet. */
+static sgs_status check_new(reader *r, const sgs_source_node *s, int i)
+{
+    if (!s->out[i][0])
+        return outputs_fail(r, s->nout, i);
+    if (sgs_map_get(&r->im.values, s->out[i]))
+        return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: tensor '%s' is an input, a constant or made already",
+                        name_of(r, sgs_fb_vec_table(&r->f, r->tensors, tensor_number(s, i))));
+    return SGS_OK;
+}
+
 /* An operator of a custom code that is one of our own ops: attributes from its options. */
 static sgs_status read_own(reader *r, const sgs_source_node *s, sgs_fb_table t)
 {
@@ -232,12 +253,18 @@ static sgs_status read_own(reader *r, const sgs_source_node *s, sgs_fb_table t)
     void *attr = sgs_alloc(r->g->arena, op->attr_bytes + 1);
     if (!fix2float && !sgs_attrs_unpack(op, (sgs_span){ r->f.data.p + options.pos, options.n }, attr))
         return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: the options of custom operator '%s'", name);
-    sgs_value **in = SGS_NEW_N(r->g->arena, sgs_value *, s->nin + 1), *out;
+    if (s->nout != op->nout)
+        return outputs_fail(r, op->nout, s->nout);
+    sgs_value **in = SGS_NEW_N(r->g->arena, sgs_value *, s->nin + 1), **out = SGS_NEW_N(r->g->arena, sgs_value *, s->nout);
     for (int i = 0; i < s->nin; i++)
         if (s->in[i][0])
             SGS_TRY(sgs_src_in(&r->im, s, i, &in[i], r->d));
-    SGS_TRY(sgs_emit(&r->im, s, op, s->nin, in, attr, &out, r->d));
-    return sgs_src_out(&r->im, s, 0, out, r->d);
+    SGS_TRY(sgs_emit(&r->im, s, op, s->nin, in, attr, out, r->d));
+    for (int i = 0; i < s->nout; i++) {
+        SGS_TRY(check_new(r, s, i));
+        SGS_TRY(sgs_src_out(&r->im, s, i, out[i], r->d));
+    }
+    return SGS_OK;
 }
 
 static sgs_status read_names_of(reader *r, sgs_fb_table t, int slot, int *n, const char *const **out)
@@ -323,15 +350,14 @@ static sgs_status read_operator(reader *r, uint32_t i, sgs_value **made)
     s.op = schema ? schema->name : sgs_format(r->g->arena, "custom:%s", sgs_fb_string(&r->f, code, 1));
     if (schema)
         read_options(r, t, schema, &s);
-    if (s.nout != 1 || !s.out[0][0])
-        return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: expected one output, found %d", s.nout == 1 ? 0 : s.nout);
-    const uint32_t out = (uint32_t)strtoul(s.out[0] + 1, NULL, 10);
-    if (sgs_map_get(&r->im.values, s.out[0]))
-        return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: tensor '%s' is an input, a constant or made already",
-                        name_of(r, sgs_fb_vec_table(&r->f, r->tensors, out)));
+    if (s.nout < 1 || (schema && s.nout > 1))
+        return outputs_fail(r, 1, s.nout);
+    SGS_TRY(check_new(r, &s, 0));
     SGS_TRY(schema ? fn(&r->im, &s, r->d) : read_own(r, &s, t));
+    for (int k = 0; k < s.nout; k++)
+        SGS_TRY(settle(r, tensor_number(&s, k), sgs_map_get(&r->im.values, s.out[k])));
     *made = sgs_map_get(&r->im.values, s.out[0]);
-    return settle(r, out, *made);
+    return SGS_OK;
 }
 
 /* The name of the tensor that operator i makes. */

@@ -31,8 +31,8 @@ typedef struct tensor {
 } tensor;
 
 typedef struct operator_ {
-    int code, nin, out;
-    int *in;
+    int code, nin, nout;
+    int *in, *out;
     const sgs_tfl_schema *schema;
     const sgs_tfl_option *options;
     sgs_buf custom;
@@ -154,11 +154,11 @@ static int code_of(sgs_tfl_writer *w, int builtin, const char *custom)
     return w->ncode++;
 }
 
-static operator_ *add_op(sgs_tfl_writer *w, const int *in, int nin, int out)
+static operator_ *add_op(sgs_tfl_writer *w, const int *in, int nin, int nout)
 {
     w->op = room(w->a, w->op, w->nop, &w->op_cap, sizeof *w->op);
     operator_ *o = &w->op[w->nop++];
-    *o = (operator_){ .nin = nin, .out = out, .in = SGS_NEW_N(w->a, int, nin + 1), .node = w->node };
+    *o = (operator_){ .nin = nin, .nout = nout, .in = SGS_NEW_N(w->a, int, nin + 1), .out = SGS_NEW_N(w->a, int, nout), .node = w->node };
     if (nin)
         memcpy(o->in, in, (size_t)nin * sizeof *in);
     return o;
@@ -166,8 +166,9 @@ static operator_ *add_op(sgs_tfl_writer *w, const int *in, int nin, int out)
 
 void sgs_tfl_emit(sgs_tfl_writer *w, const char *op, const int *in, int nin, int out, const sgs_tfl_option *options)
 {
-    operator_ *o = add_op(w, in, nin, out);
+    operator_ *o = add_op(w, in, nin, 1);
     int n = 0;
+    o->out[0] = out;
     o->schema = sgs_tfl_by_name(op);
     o->code = code_of(w, o->schema->builtin, NULL);
     while (options && options[n].name)
@@ -183,7 +184,9 @@ static operator_ *emit_custom(sgs_tfl_writer *w, const sgs_node *n, const char *
     int *in = SGS_NEW_N(w->a, int, n->nin + 1);
     for (int i = 0; i < n->nin; i++)
         in[i] = n->in[i] ? sgs_tfl_value(w, n->in[i]) : -1;
-    operator_ *o = add_op(w, in, n->nin, sgs_tfl_value(w, n->out[0]));
+    operator_ *o = add_op(w, in, n->nin, n->nout);
+    for (int i = 0; i < n->nout; i++)
+        o->out[i] = sgs_tfl_value(w, n->out[i]);
     o->code = code_of(w, CUSTOM, name);
     return o;
 }
@@ -309,7 +312,7 @@ static void write_ops(sgs_tfl_writer *w, size_t at)
         }
         link_here(w, sgs_fbw_slot(list, (size_t)i), sgs_fbw_table(&w->b, f, n));
         link_here(w, f[1].at, write_ints(w, o->in, o->nin));
-        link_here(w, f[2].at, write_ints(w, &o->out, 1));
+        link_here(w, f[2].at, write_ints(w, o->out, o->nout));
         if (options)
             link_here(w, f[4].at, write_options(w, o));
         else if (o->custom.n)
@@ -437,8 +440,6 @@ static sgs_status write_nodes(sgs_tfl_writer *w, sgs_diag *d)
         sgs_tfl_value(w, w->g->in[i]);
     for (const sgs_node *n = w->g->first; n; n = n->next) {
         w->node = n;
-        if (n->nout != 1)
-            return sgs_fail(d, SGS_E_INTERNAL, "%s has %d outputs", n->op->name, n->nout);
         SGS_TRY(n->op->to_tflite ? n->op->to_tflite(w, n, d) : sgs_tfl_custom(w, n));
     }
     for (int i = 0; i < w->g->nout; i++)

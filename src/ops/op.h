@@ -50,6 +50,7 @@ typedef struct sgs_qfixed {       /* a quantization known beforehand */
 
 struct sgs_source_node;           /* ops/source.h: a node of the model file */
 struct sgs_import;                /* ops/source.h: the import under way */
+struct sgs_spell;                 /* ops/spell.h */
 struct sgs_tfl_op;                /* ops/tflite.h */
 struct sgs_tfl_writer;
 struct sgs_quantizer;             /* quant/quantize.h */
@@ -76,6 +77,9 @@ struct sgs_op {
     bool (*computes)(const sgs_node *n);
     bool alike;                   /* compares two operands: a constant takes the other's scale where it fits, so that equal numbers stay equal */
     int ndata;                    /* leading inputs that are activations, where the others are weights or tables; 0: all are */
+    /* Optional, of an op that fixed point does not know: others that make the same, out[op->nout]. Quantizing begins with it (pass/spell_out.c),
+     * unless `unfixed` has a reason. */
+    void (*spell)(struct sgs_spell *p, const sgs_node *n, sgs_value **out);
     /* Optional: the S16 output has this quantization whatever was observed, unless data movement ties it to a value that has another.
      * Of an op that moves data: all that moves with it has it, U8 or S16.  False: as observed. */
     bool (*fixed_out)(const sgs_node *n, sgs_qfixed *f);
@@ -258,6 +262,7 @@ extern const sgs_op sgs_op_gridsample, sgs_op_roialign, sgs_op_nms, sgs_op_topk,
 extern const sgs_op sgs_op_equal, sgs_op_less, sgs_op_greater, sgs_op_lessequal, sgs_op_greaterequal, sgs_op_and, sgs_op_or, sgs_op_xor, sgs_op_not,
     sgs_op_where; /* compare.c */
 extern const sgs_op sgs_op_gather_elements, sgs_op_scatter_elements, sgs_op_gather_nd, sgs_op_scatter_nd; /* index.c */
+extern const sgs_op sgs_op_rnn, sgs_op_gru, sgs_op_lstm; /* recurrent.c */
 extern const sgs_op sgs_op_cast; /* shape arithmetic: folded away at import */
 
 #endif

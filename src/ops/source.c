@@ -218,13 +218,14 @@ sgs_status sgs_emit(sgs_import *im, const sgs_source_node *s, const sgs_op *op, 
 {
     sgs_status st = im->by_number ? SGS_OK : types_ok(op, nin, in, d); /* .sim files hold fixed-point graphs too */
     if (st == SGS_OK) {
-        sgs_node *n = sgs_node_new(im->g, NULL, op, nin, in, attr);
+        sgs_node *n = sgs_node_new(im->g, im->before, op, nin, in, attr);
         if (s->name[0])
             n->name = sgs_strdup(im->g->arena, s->name);
         st = sgs_infer(im->g, n, d);
         if (st == SGS_OK) {
             bool folded;
-            *out = n->out[0]; /* constants are folded as they come: shapes must be numbers before the next node is read */
+            memcpy(out, n->out, (size_t)op->nout * sizeof *out);
+            /* constants are folded as they come: shapes must be numbers before the next node is read */
             st = im->as_is ? SGS_OK : sgs_fold_node(im->g, n, &folded, d);
         }
     }

@@ -47,6 +47,7 @@ typedef struct sgs_import {
     bool unnamed;                 /* what is built has no names of its own in the graph */
     bool as_is;                   /* nodes of constants stay nodes */
     bool joined;                  /* the source node before this one is part of the same node of ours (.sim files) */
+    sgs_node *before;             /* where nodes go; NULL: to the end */
     const char *framework;        /* "ONNX" */
 } sgs_import;
 
@@ -78,7 +79,7 @@ const char *sgs_src_label(const sgs_source_node *s);
 sgs_status sgs_src_fail(sgs_import *im, const sgs_source_node *s, sgs_diag *d, const char *fmt, ...) SGS_PRINTF(4, 5);
 sgs_status sgs_src_refuse(sgs_import *im, const sgs_source_node *s, sgs_diag *d, const char *fmt, ...) SGS_PRINTF(4, 5);
 
-/* Appends a node with one output and infers it; *out is that output. */
+/* A node, inferred; out[op->nout] are its outputs. */
 sgs_status sgs_emit(sgs_import *im, const sgs_source_node *s, const sgs_op *op, int nin, sgs_value *const *in, const void *attr, sgs_value **out,
                     sgs_diag *d);
 /* The same tensor as a value of its own, that can take another name: a reshape that changes nothing. */

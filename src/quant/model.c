@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 #include "import/sim.h"
+#include "pass/pass.h"
 #include "sim/session.h"
 
 #define HIGHEST_LEVEL 2
@@ -83,10 +84,21 @@ sgs_status sgs_float_model_check(const sgs_graph *g, const char *path, const sgs
     return s;
 }
 
+sgs_status sgs_float_model_read(sgs_graph **g, const char *path, sgs_diag *d)
+{
+    SGS_TRY(sgs_sim_read(g, path, d));
+    const sgs_status s = sgs_spell_out(*g, d);
+    if (s == SGS_OK)
+        return s;
+    sgs_graph_free(*g);
+    *g = NULL;
+    return s;
+}
+
 sgs_status sgs_float_model_plan(const char *path, const sgs_qoptions *o, sgs_diag *d)
 {
     sgs_graph *g;
-    SGS_TRY(sgs_sim_read(&g, path, d));
+    SGS_TRY(sgs_float_model_read(&g, path, d));
     const sgs_status s = sgs_quantize_check(g, o, d);
     sgs_graph_free(g);
     return s;

@@ -17,6 +17,9 @@ const char *sgs_fixed_path(sgs_arena *a, const char *model, const char *out);
 /* Whether g, read from `path`, is a float model that ConvertTool made with an ini of the same names, formats and
  * layouts. */
 sgs_status sgs_float_model_check(const sgs_graph *g, const char *path, const sgs_config *ini, sgs_diag *d);
+/* That model as the quantizer takes it: operators that fixed point does not know are spelled out.  The same ids
+ * whenever it is read. */
+sgs_status sgs_float_model_read(sgs_graph **g, const char *path, sgs_diag *d);
 /* Whether it has a fixed-point form, on a graph of its own; o is of another one of the same file. */
 sgs_status sgs_float_model_plan(const char *path, const sgs_qoptions *o, sgs_diag *d);
 /* Notes in g, by now fixed, what made it; `list` is of the arrays that calibrated. */

@@ -6,6 +6,7 @@
 #include "config/config.h"
 #include "import/sim.h"
 #include "openipu/ipu_host.h"
+#include "pass/pass.h"
 #include "sim/fixed.h"
 #include "sim/session.h"
 #include "sim/simulator.h"
@@ -27,7 +28,7 @@ struct sgs_simulator {
     int nin, nout;
     sgs_io_info *in, *out;
     void **to, **from; /* where inputs go; copies of the outputs */
-    bool *given, ran;
+    bool *given, ran, spelled;
     const sgs_details *details; /* NULL: not asked for yet */
 };
 
@@ -254,6 +255,8 @@ static sgs_status open_sim(sgs_simulator *s, sgs_diag *d)
 {
     sgs_file_close(&s->image); /* the reader maps it for itself */
     SGS_TRY(sgs_sim_read(&s->g, s->path, d));
+    if (s->spelled)
+        SGS_TRY(sgs_spell_out(s->g, d));
     const sgs_meta *config = sgs_meta_get(s->g, "sgs.config");
     if (config)
         SGS_TRY(sgs_config_parse(&s->config, s->path, config->data, d));
@@ -308,9 +311,9 @@ static sgs_status open_any(sgs_simulator *s, const sgs_simulator_options *o, sgs
     return s->kind == SGS_OFFLINE ? open_image(s, d) : open_sim(s, d);
 }
 
-sgs_status sgs_simulator_open(sgs_simulator **out, const char *path, const sgs_simulator_options *o, sgs_diag *d)
+static sgs_status open_new(sgs_simulator **out, const char *path, const sgs_simulator_options *o, bool spelled,
+                           sgs_diag *d)
 {
-    static const sgs_simulator_options defaults;
     sgs_arena *a = sgs_arena_new();
     *out = NULL;
     if (!a)
@@ -318,7 +321,8 @@ sgs_status sgs_simulator_open(sgs_simulator **out, const char *path, const sgs_s
     sgs_simulator *s = SGS_NEW(a, sgs_simulator);
     s->arena = a;
     s->path = sgs_strdup(a, path);
-    const sgs_status status = open_any(s, o ? o : &defaults, d);
+    s->spelled = spelled;
+    const sgs_status status = open_any(s, o, d);
     if (status == SGS_OK) {
         *out = s;
     } else {
@@ -326,6 +330,18 @@ sgs_status sgs_simulator_open(sgs_simulator **out, const char *path, const sgs_s
         sgs_simulator_close(s);
     }
     return status;
+}
+
+sgs_status sgs_simulator_open(sgs_simulator **out, const char *path, const sgs_simulator_options *o, sgs_diag *d)
+{
+    static const sgs_simulator_options defaults;
+    return open_new(out, path, o ? o : &defaults, false, d);
+}
+
+sgs_status sgs_simulator_open_spelled(sgs_simulator **out, const char *path, sgs_diag *d)
+{
+    const sgs_simulator_options o = { .kind = SGS_FLOAT };
+    return open_new(out, path, &o, true, d);
 }
 
 void sgs_simulator_close(sgs_simulator *s)

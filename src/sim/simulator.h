@@ -14,5 +14,7 @@ typedef struct sgs_opened {
     const sgs_details **details;
 } sgs_opened;
 sgs_opened sgs_simulator_opened(sgs_simulator *s);
+/* A float model, with the graph that the quantizer takes: sgs_spell_out. */
+sgs_status sgs_simulator_open_spelled(sgs_simulator **out, const char *path, sgs_diag *d);
 
 #endif

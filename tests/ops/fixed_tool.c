@@ -54,7 +54,8 @@ static sgs_status load(work *w, const char *path, sgs_diag *d)
     const sgs_onnx_options onnx = { 0 };
     const sgs_pass_options passes = { .verify = true };
     SGS_TRY(ends_in(path, ".ir") ? load_text(&w->g, path, d) : sgs_onnx_import(&w->g, path, &onnx, d));
-    return sgs_run_passes(w->g, &passes, d);
+    SGS_TRY(sgs_run_passes(w->g, &passes, d));
+    return sgs_spell_out(w->g, d);
 }
 
 static sgs_status open_inputs(work *w, char **path, sgs_diag *d)

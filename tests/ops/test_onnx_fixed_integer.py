@@ -206,6 +206,15 @@ def test_stays_in_float(op, tmp_path):
     assert refused(graph(text, tmp_path), tmp_path, tmp_path / "x.bin", tmp_path / "x.bin").endswith(f"layer 'y': operator {op} {why}\n")
 
 
+@pytest.mark.parametrize("steps, lengths, why", [(4097, "_", "has more than 4096 time steps"), (2, "%1", "has sequence lengths that are known only at run time")])
+def test_layers_that_are_not_unrolled(steps, lengths, why, tmp_path):
+    np.ones(2 * steps, np.float32).tofile(tmp_path / "x.bin")
+    np.ones(1, np.int32).tofile(tmp_path / "l.bin")
+    text = ('input %%0 "x" f32[%d,1,2]\ninput %%1 "l" s32[1]\nconst %%2 f32[1,3,2] = seed(1)\nconst %%3 f32[1,3,3] = seed(2)\n'
+            '%%4 "y" f32[%d,1,1,3], %%5 f32[1,1,3] = rnn %%0, %%2, %%3, _, %s\noutput %%4\n' % (steps, steps, lengths))
+    assert refused(graph(text, tmp_path), tmp_path, tmp_path / "x.bin", tmp_path / "l.bin").endswith(f"layer 'y': operator rnn {why}\n")
+
+
 def test_wide_reals_are_not_converted(tmp_path):
     np.ones(4, np.float64).tofile(tmp_path / "x.bin")
     np.ones(4, np.int32).tofile(tmp_path / "i.bin")

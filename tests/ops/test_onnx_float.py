@@ -284,6 +284,24 @@ def test_recurrent_attributes(kind, attrs, tmp_path):
     check(tmp_path, node(kind, "x w r", "_ yh", hidden_size=4), inits, outputs=("yh",), x=real(3, 2, 3))
 
 
+@pytest.mark.parametrize("kind, direction", every(GATES, ("reverse", "bidirectional")))
+def test_recurrent_batch_first(kind, direction, tmp_path):
+    """onnxruntime knows the other layout alone, and one sequence length for all at run time is as good as a constant."""
+    inits = {k: v for k, v in recurrent(kind, 1 + (direction == "bidirectional"), 5, 3, 2).items() if k not in "cp"}
+    x, l = real(4, 2, 3), np.array([3, 4], np.int32)
+    outs = ("y", "yh", "yc") if kind == "LSTM" else ("y", "yh")
+    want = reference(model([node(kind, "x w r b l h", " ".join(outs), direction=direction, hidden_size=5)], {"x": x, "l": l}, outs, inits, 14), {"x": x, "l": l})
+    inits["h"] = inits["h"].transpose(1, 0, 2)
+    first = model([node(kind, "x w r b l h", " ".join(outs), direction=direction, hidden_size=5, layout=1)], {"x": x.transpose(1, 0, 2), "l": l}, outs, inits, 14)
+    got = evaluate(save(first, tmp_path), [x.transpose(1, 0, 2), l], tmp_path)
+    compare([g.transpose(1, 2, 0, 3) if g.ndim == 4 else g.transpose(1, 0, 2) for g in got], want)
+
+
+def test_recurrent_weights_at_run_time(tmp_path):
+    w = recurrent("GRU", 1, 5, 3, 2)
+    check(tmp_path, node("GRU", "x w r b _ h", "y yh", hidden_size=5), outputs=("y", "yh"), x=real(4, 2, 3), **w)
+
+
 # ---- quantized operators ----
 
 TYPES = [np.uint8, np.int8]

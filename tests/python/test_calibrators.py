@@ -161,6 +161,77 @@ def test_two_inputs(tmp_path):
         fixed.set_input(1, np.zeros((1, 4), np.float32))
 
 
+# ---- operators that fixed point does not know ------------------------------------------------------------------------------
+
+
+class Line(cc.SIM_Calibrator):
+    def __init__(self, folder, name):
+        super().__init__()
+        self.model = cc.calibrator(folder / name, folder / "i.ini")
+
+    def forward(self, x):
+        self.model.set_input(0, x)
+        self.model.invoke()
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory):
+    """An LSTM, converted as usual and with --skip_simplify; arrays to calibrate with."""
+    folder, r = tmp_path_factory.mktemp("line"), np.random.default_rng(5)
+    weights = {"w": r.standard_normal((1, 16, 3)).astype(np.float32), "r": (r.standard_normal((1, 16, 4)) / 2).astype(np.float32), "s": np.array([1])}
+    save_model(folder / "m.onnx", {"x": (TensorProto.FLOAT, [6, 1, 3])}, {"z": (TensorProto.FLOAT, [6, 1, 4]), "c": (TensorProto.FLOAT, [1, 1, 4])},
+               [helper.make_node("LSTM", ["x", "w", "r"], ["y", "h", "c"], "line", hidden_size=4), helper.make_node("Squeeze", ["y", "s"], ["z"])], weights)
+    (folder / "i.ini").write_text("[INPUT_CONFIG]\ninputs=x;\ninput_formats=RAWDATA_F32_NHWC;\n[OUTPUT_CONFIG]\noutputs=z,c;\ndequantizations=TRUE,TRUE;\n")
+    (folder / "p.py").write_text("import numpy as np\ndef image_preprocess(path, norm=True):\n    return np.load(path)\n")
+    (folder / "arrays").mkdir()
+    items = [r.standard_normal((6, 1, 3)).astype(np.float32) for _ in range(7)]
+    for i, x in enumerate(items):
+        np.save(folder / "arrays" / ("%d.npy" % i), x)
+    for name, more in (("m_float.sim", []), ("all_float.sim", ["--skip_simplify"])):
+        run_tool(folder, "convert-tool", "onnx", "--model_file", "m.onnx", "--input_config", "i.ini", "--output_file", name, *more)
+    return folder, items
+
+
+def run_tool(folder, *args):
+    done = subprocess.run([os.environ["SGS_BIN"], *args], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def operators(model):
+    return [o["op_name"] for o in model.get_op_details()]
+
+
+def test_one_operator_becomes_many(line):
+    folder, items = line
+    simulator, model, unsimplified = cc.float_simulator(folder / "m_float.sim"), Line(folder, "m_float.sim").model, Line(folder, "all_float.sim").model
+    assert operators(simulator).count("lstm") == 1 and len(operators(simulator)) == 2
+    assert "lstm" not in operators(model) and operators(model).count("tanh") == 12
+    assert operators(unsimplified).count("tanh") == 12 and len(operators(unsimplified)) > len(operators(model)), "it was not to be simplified"
+    for m in (simulator, model, unsimplified):
+        m.set_input(0, items[0])
+        m.invoke()
+        for i in range(2):
+            assert np.abs(m.get_output(i) - simulator.get_output(i)).max() < 1e-6
+    assert {t["name"]: t["qtype"] for t in simulator.get_tensor_details() if t["name"] in "xzc"} == {"x": "UINT8", "z": "INT16", "c": "INT16"}
+
+
+@pytest.mark.parametrize("name", ["m", "all"])
+@pytest.mark.parametrize("level", ["L1", "L2"])
+def test_spelled_out_by_tool_and_by_hand(line, name, level):
+    folder, items = line
+    tool, hand = (folder / ("%s_%s_%s.sim" % (name, level, who)) for who in ("tool", "hand"))
+    run_tool(folder, "calibrate", "-m", name + "_float.sim", "--input_config", "i.ini", "-i", "arrays", "-n", "p.py", "--quant_level", level, "-o", tool)
+    Line(folder, name + "_float.sim").convert(([x] for x in items), fix_model=[hand], quant_level=level, num_process=2)
+    assert tool.read_bytes() == hand.read_bytes()
+    fixed, simulator = cc.fixed_simulator(tool), cc.float_simulator(folder / (name + "_float.sim"))
+    for m in (fixed, simulator):
+        m.set_input(0, items[0])
+        m.invoke()
+    for i in range(2):
+        want = simulator.get_output(i)
+        assert np.abs(fixed.get_output(i) - want).max() < 0.05 * np.abs(want).max(), "products are of 8 bits"
+
+
 # ---- segments ----------------------------------------------------------------------------------------------------------------
 
 

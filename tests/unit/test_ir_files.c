@@ -64,6 +64,8 @@ static bool run_one_pass(test *t, sgs_graph *g, const char *name)
     if (!strcmp(name, "pipeline"))
         return sgs_run_passes(g, &(sgs_pass_options){ .verify = true }, &t->d) == SGS_OK ||
                failed(t, "the pipeline failed");
+    if (!strcmp(name, "spell-out"))
+        return sgs_spell_out(g, &t->d) == SGS_OK || failed(t, "it cannot be spelled out");
     for (const sgs_pass *p = sgs_pipeline; p->name; p++)
         if (!strcmp(p->name, name)) {
             if (p->run(g, &changed, &t->d) != SGS_OK)
