@@ -357,6 +357,25 @@ def transpose(node, x):
     return x.transpose(node.attr["perm"])
 
 
+def block(node):
+    b, crd = node.attr["block"], node.attr.get("order", "DCR") == "CRD"
+    return b, crd
+
+
+def depth_to_space(node, x):
+    b, crd = block(node)
+    n, h, w, c = x.shape
+    apart = x.reshape(n, h, w, c // b // b, b, b).transpose(0, 1, 2, 4, 5, 3) if crd else x.reshape(n, h, w, b, b, c // b // b)
+    return apart.transpose(0, 1, 3, 2, 4, 5).reshape(n, h * b, w * b, c // b // b)
+
+
+def space_to_depth(node, x):
+    b, crd = block(node)
+    n, h, w, c = x.shape
+    blocks = x.reshape(n, h // b, b, w // b, b, c).transpose(0, 1, 3, 2, 4, 5)
+    return (blocks.transpose(0, 1, 2, 5, 3, 4) if crd else blocks).reshape(n, h // b, w // b, c * b * b)
+
+
 def slices(node, x):
     a = node.attr
     picked = [b + np.arange(n) * s for b, n, s in zip(a["start"], a["size"], a["step"])]
@@ -917,7 +936,7 @@ def sign(node, x):
     return store(np.sign(x).astype(F32) * f32(1 / one(node.outputs[0].scale)), node.outputs[0])
 
 
-OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, deconv, depthwise, dequantize, div, expand, fc, gather, gather_elements, gather_nd, gridsample, matmul, maxpool, mul, pad, quantize, reshape, resize, resize_nearest, scatter_elements, scatter_nd, softmax, topk, transpose)}
+OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, deconv, depth_to_space, depthwise, dequantize, div, expand, fc, gather, gather_elements, gather_nd, gridsample, matmul, maxpool, mul, pad, quantize, reshape, resize, resize_nearest, scatter_elements, scatter_nd, softmax, space_to_depth, topk, transpose)}
 OPS.update(cumsum=cumsum, topk_index=best, min=minimum, max=maximum, sub=sub, slice=slices)
 OPS.update({name: lut for name in LUTS}, prelu=prelu, leakyrelu=leakyrelu, thresholdedrelu=thresholdedrelu, abs=absolute, neg=neg)
 OPS.update(reduce_sum=summed(False), reduce_mean=summed(True), reduce_max=extreme(np.max), reduce_min=extreme(np.min),

@@ -56,6 +56,9 @@ typedef struct sgs_move {
 /* All of y, axis by axis from x. */
 void sgs_move_whole(sgs_move *m, const sgs_value *y, const sgs_value *x);
 sgs_status sgs_lower_move(sgs_lowering *l, const sgs_node *n, const sgs_move *m, sgs_diag *d);
+/* n's output, operand 0, from its input 0, operand 1, as the nest goes over them (strides in bytes). */
+struct sgs_nest;
+sgs_status sgs_lower_walk(sgs_lowering *l, const sgs_node *n, const struct sgs_nest *over, sgs_diag *d);
 /* n's output is its input 0 from byte `off` on, walked with those strides (in bytes, negative ones too): a view of it where possible, else
  * copies. */
 sgs_status sgs_lower_seen(sgs_lowering *l, const sgs_node *n, int64_t off, const int64_t *stride, sgs_diag *d);

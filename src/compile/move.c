@@ -100,3 +100,9 @@ sgs_status sgs_lower_move(sgs_lowering *l, const sgs_node *n, const sgs_move *m,
     x.off += start[1];
     return sgs_place_copy(l, n, m->y->type, &y, &x, &nest, d);
 }
+
+sgs_status sgs_lower_walk(sgs_lowering *l, const sgs_node *n, const sgs_nest *over, sgs_diag *d)
+{
+    const sgs_value *y = n->out[0];
+    return sgs_place_copy(l, n, y->type, sgs_place_of(l, y), sgs_place_of(l, n->in[0]), over, d);
+}

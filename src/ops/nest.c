@@ -41,6 +41,19 @@ void sgs_nest_merge(sgs_nest *n)
     n->rank = rank;
 }
 
+void sgs_nest_sort(sgs_nest *n)
+{
+    const sgs_nest in = *n;
+    for (int i = 0; i < n->rank; i++) {
+        int before = 0;
+        for (int k = 0; k < n->rank; k++)
+            before += in.stride[0][k] > in.stride[0][i] || (in.stride[0][k] == in.stride[0][i] && k < i);
+        n->dim[before] = in.dim[i];
+        for (int k = 0; k < n->operands; k++)
+            n->stride[k][before] = in.stride[k][i];
+    }
+}
+
 void sgs_nest_at(const sgs_nest *n, int axes, const int64_t *index, int64_t off[SGS_NEST_OPERANDS])
 {
     for (int k = 0; k < n->operands; k++) {

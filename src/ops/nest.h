@@ -18,6 +18,8 @@ typedef struct sgs_nest {
 /* Axes of one element go, and neighbours that all operands walk as if they were one axis become one.  Ends with rank
  * >= 1. */
 void sgs_nest_merge(sgs_nest *n);
+/* Axes in the order of the result's elements. */
+void sgs_nest_sort(sgs_nest *n);
 /* Offsets of the operands at an index of the first `axes` axes. */
 void sgs_nest_at(const sgs_nest *n, int axes, const int64_t *index, int64_t off[SGS_NEST_OPERANDS]);
 /* Operand k is v where the lowering put it: strides in bytes. */
@@ -35,6 +37,9 @@ void sgs_nest_walk(const sgs_nest *n, int k, sgs_walked axes, int64_t dim[4], in
 /* An elementwise record, operand k made of v[k], 0 the result; operands are repeated by numpy's rules.  More than four axes are a record for
  * each index of the outer ones. */
 sgs_status sgs_nest_emit(struct sgs_lowering *l, const sgs_node *n, ipu_rec *rec, const sgs_value *const *v, int operands, sgs_diag *d);
+/* How depth_to_space or space_to_depth goes over y and x, given x's dims and both strides. */
+sgs_nest sgs_blocks_walk(const sgs_op *op, const sgs_blocks_attr *a, const int64_t x[4], const int64_t ystride[4],
+                         const int64_t xstride[4]);
 /* Fills a tensor with elements that are walked with those strides (in bytes, negative ones too) from `from` on. */
 void sgs_copy_seen(sgs_tensor *out, const void *from, const int64_t *stride);
 

@@ -210,6 +210,11 @@ typedef struct sgs_norm_attr {    /* layernorm, rmsnorm: over the axes from `axi
     float epsilon;
 } sgs_norm_attr;
 
+typedef struct sgs_blocks_attr {  /* depth_to_space, space_to_depth: a block of block x block pixels is the channels of one pixel */
+    int64_t block;
+    int64_t order;                /* 0: DCR, all channels of one pixel side by side; 1: CRD, all pixels of one channel */
+} sgs_blocks_attr;
+
 typedef struct sgs_matmul_attr {
     int64_t turned;               /* the second operand has its last two axes exchanged */
 } sgs_matmul_attr;
@@ -262,6 +267,7 @@ extern const sgs_op sgs_op_gridsample, sgs_op_roialign, sgs_op_nms, sgs_op_topk,
 extern const sgs_op sgs_op_equal, sgs_op_less, sgs_op_greater, sgs_op_lessequal, sgs_op_greaterequal, sgs_op_and, sgs_op_or, sgs_op_xor, sgs_op_not,
     sgs_op_where; /* compare.c */
 extern const sgs_op sgs_op_gather_elements, sgs_op_scatter_elements, sgs_op_gather_nd, sgs_op_scatter_nd; /* index.c */
+extern const sgs_op sgs_op_depth_to_space, sgs_op_space_to_depth;       /* blocks.c */
 extern const sgs_op sgs_op_rnn, sgs_op_gru, sgs_op_lstm; /* recurrent.c */
 extern const sgs_op sgs_op_cast; /* shape arithmetic: folded away at import */
 

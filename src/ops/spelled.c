@@ -1,5 +1,4 @@
-/* Operators without an op of their own, spelled out in others: OneHot, Hardmax, Trilu, Shrink, DepthToSpace,
- * SpaceToDepth, LpPool. */
+/* Operators without an op of their own, spelled out in others: OneHot, Hardmax, Trilu, Shrink, LpPool. */
 #include <math.h>
 #include <string.h>
 
@@ -137,47 +136,6 @@ static sgs_status from_onnx_shrink(sgs_import *im, const sgs_source_node *s, sgs
     return p->status;
 }
 
-/* ---- blocks of pixels ---- */
-
-static sgs_status from_onnx_depthtospace(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
-{
-    static const char *const modes[] = { "DCR", "CRD", NULL };
-    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
-    sgs_value *x = sgs_sp_in(p, 0);
-    char shape[128];
-    const int64_t b = sgs_sp_int(p, "blocksize", 0);
-    int64_t mode = 0;
-    if (p->status == SGS_OK)
-        p->status = sgs_src_choice(im, s, "mode", modes, &mode, d);
-    if (p->status == SGS_OK && (x->rank != 4 || b < 1 || b > 65536 || x->dim[1] % (b * b)))
-        sgs_sp_fail(p, "blocksize %lld does not fit the channels of an input %s", (long long)b, sgs_dims_text(shape, sizeof shape, x->rank, x->dim));
-    if (p->status != SGS_OK)
-        return p->status;
-    const int64_t n = x->dim[0], c = x->dim[1] / (b * b), h = x->dim[2], w = x->dim[3], y[] = { n, c, h * b, w * b };
-    const int64_t dcr[] = { n, b, b, c, h, w }, crd[] = { n, c, b, b, h, w };
-    x = sgs_sp_transpose(p, sgs_sp_reshape(p, x, 6, mode ? crd : dcr),
-                         mode ? (const int64_t[]){ 0, 1, 4, 2, 5, 3 } : (const int64_t[]){ 0, 3, 4, 1, 5, 2 });
-    sgs_sp_out(p, 0, sgs_sp_reshape(p, x, 4, y));
-    return p->status;
-}
-
-static sgs_status from_onnx_spacetodepth(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
-{
-    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
-    sgs_value *x = sgs_sp_in(p, 0);
-    char shape[128];
-    const int64_t b = sgs_sp_int(p, "blocksize", 0);
-    if (p->status == SGS_OK && (x->rank != 4 || b < 1 || b > 65536 || x->dim[2] % b || x->dim[3] % b))
-        sgs_sp_fail(p, "blocksize %lld does not fit height and width of an input %s", (long long)b, sgs_dims_text(shape, sizeof shape, x->rank, x->dim));
-    if (p->status != SGS_OK)
-        return p->status;
-    const int64_t n = x->dim[0], c = x->dim[1], h = x->dim[2] / b, w = x->dim[3] / b, y[] = { n, c * b * b, h, w },
-                  apart[] = { n, c, h, b, w, b };
-    x = sgs_sp_transpose(p, sgs_sp_reshape(p, x, 6, apart), (const int64_t[]){ 0, 3, 5, 1, 2, 4 });
-    sgs_sp_out(p, 0, sgs_sp_reshape(p, x, 4, y));
-    return p->status;
-}
-
 /* ---- LpPool ---- */
 
 static sgs_value *to_power(sgs_spell *p, sgs_value *x, float e)
@@ -235,8 +193,6 @@ static const sgs_from onnx[] = {
     { "Hardmax", from_onnx_hardmax, 1 },
     { "Trilu", from_onnx_trilu, 14 },
     { "Shrink", from_onnx_shrink, 9 },
-    { "DepthToSpace", from_onnx_depthtospace, 1 },
-    { "SpaceToDepth", from_onnx_spacetodepth, 1 },
     { "LpPool", from_onnx_lppool, 2 },
     { "GlobalLpPool", from_onnx_globallppool, 2 },
     { NULL, NULL, 0 },

@@ -9,6 +9,7 @@
     X(arith) \
     X(attention) \
     X(batchnorm) \
+    X(blocks) \
     X(clamp) \
     X(compare) \
     X(concat) \

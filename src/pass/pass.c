@@ -11,6 +11,7 @@ const sgs_pass sgs_pipeline[] = {
     { "fold-matmul", sgs_pass_fold_matmul, true }, /* needs fold-const: constant right sides. None is left */
     { "fold-mask", sgs_pass_fold_mask, true },     /* needs fold-const: constant masks */
     { "layout", sgs_pass_layout, true },           /* before all fusions: it brings the partners together */
+    { "fuse-blocks", sgs_pass_fuse_blocks, false }, /* needs layout: pictures are channel-last; before a reshape of it sinks */
     { "sink-reshape", sgs_pass_sink_reshape, true }, /* after layout: no transpose between. What follows a convolution over rows meets it */
     { "fold-bn", sgs_pass_fold_bn, true },         /* needs layout and sink-reshape: nothing between. None is left */
     { "fold-arith", sgs_pass_fold_arith, false },  /* before fuse-func and fold-bias: they look for sums and products */

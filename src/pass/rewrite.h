@@ -79,6 +79,7 @@ sgs_status sgs_pass_fuse_norm(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_fold_bias(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_fold_mask(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_fold_pad(sgs_graph *g, bool *changed, sgs_diag *d);
+sgs_status sgs_pass_fuse_blocks(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_fuse_act(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_sink_reshape(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_reshape(sgs_graph *g, bool *changed, sgs_diag *d);

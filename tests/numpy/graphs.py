@@ -346,6 +346,25 @@ def make_slice(g):
     g.emit("slice", g.like(x, size), [x.number], joined(*("%s=%s" % (k, ints(v)) for k, v in (("start", start), ("size", size), ("step", step)))))
 
 
+def blocks(g, op, dims, fits, change):
+    """A picture that is there and fits, or a new one of these dims in blocks of b."""
+    x, b = g.find(rank=4), g.int(2, 3)
+    if not fits(b, *x.dims):
+        b = g.int(1, 3)
+        x = g.input(g.pick("s16", "u8"), dims(b))
+    g.emit(op, g.like(x, change(b, *x.dims)), [x.number], "block=%d, order=%s" % (b, g.pick("DCR", "CRD")))
+
+
+def make_depth_to_space(g):
+    blocks(g, "depth_to_space", lambda b: [g.int(1, 2), g.int(1, 4), g.int(1, 4), g.int(1, 3) * b * b], lambda b, n, h, w, c: c % (b * b) == 0,
+           lambda b, n, h, w, c: [n, h * b, w * b, c // b // b])
+
+
+def make_space_to_depth(g):
+    blocks(g, "space_to_depth", lambda b: [g.int(1, 2), g.int(1, 3) * b, g.int(1, 3) * b, g.int(1, 4)], lambda b, n, h, w, c: h % b == w % b == 0,
+           lambda b, n, h, w, c: [n, h // b, w // b, c * b * b])
+
+
 def make_expand(g):
     x = g.find()
     x = g.input(x.type, [1 if g.chance(0.5) else d for d in x.dims]) if g.chance(0.7) else x

@@ -64,7 +64,7 @@ def check(case):
 
 
 # Operators on their way here, which may come before the model knows them.
-LATER = set("""groupnorm instancenorm lrn lpnorm tile depth_to_space space_to_depth""".split())
+LATER = set("""groupnorm instancenorm lrn lpnorm tile""".split())
 
 
 def test_every_operator_is_here():
@@ -459,7 +459,7 @@ def test_a_wrong_constant_is_seen(what, random_case):
         case = random_case(seed)
         graph = numpy_model.parse(tool("text", case.fixed.sim))
         found = nodes_with(graph, find)
-        if not found or seen == ROUNDS or tried == 16:
+        if not found or seen == ROUNDS or tried == 32:
             continue
         node = found[0]
         change(rng, node)

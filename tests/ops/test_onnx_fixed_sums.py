@@ -210,6 +210,7 @@ def test_rotary_embedding(tmp_path):
 
 def test_moves(tmp_path):
     check(tmp_path, node("DepthToSpace", "x", blocksize=2), least=80, x=real(2, 8, 3, 4))
+    check(tmp_path, node("DepthToSpace", "x", blocksize=2, mode="CRD"), least=80, x=real(2, 8, 3, 4))
     check(tmp_path, node("SpaceToDepth", "x", blocksize=2), least=80, x=real(2, 3, 4, 6))
     check(tmp_path, node("CenterCropPad", "x s", axes=[2, 3]), {"s": np.array([4, 9], np.int64)}, 80, opset=18, x=real(2, 3, 6, 7))
 

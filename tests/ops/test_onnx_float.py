@@ -8,7 +8,7 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 import onnx  # noqa: E402
 from onnx import TensorProto, helper  # noqa: E402
-from support import compare, evaluate, model, reference, same_as_onnxruntime, save  # noqa: E402
+from support import compare, evaluate, model, reference, same_as_onnxruntime, save, tool  # noqa: E402
 
 RNG = np.random.default_rng(11)
 
@@ -203,7 +203,19 @@ def test_center_crop_pad(tmp_path):
 def test_blocks_of_pixels(mode, tmp_path):
     check(tmp_path, node("DepthToSpace", "x", blocksize=2, mode=mode), x=real(2, 12, 3, 4))
     check(tmp_path, node("SpaceToDepth", "x", blocksize=2), x=real(2, 3, 4, 6))
+    check(tmp_path, [node("Relu", "x", "r"), node("DepthToSpace", "r", blocksize=3, mode=mode)], x=real(1, 9, 3, 4))
 
+
+def test_spelled_out_blocks(tmp_path):
+    """As PyTorch writes them where the opset has none: pixel_shuffle, pixel_unshuffle."""
+    k = {"apart": ints(2, 3, 2, 2, 3, 4), "large": ints(2, 3, 6, 8), "deep": ints(2, 12, 3, 4), "pairs": ints(2, 3, 3, 2, 4, 2)}
+    shuffle = [node("Reshape", "r apart", "a"), node("Transpose", "a", "b", perm=[0, 1, 4, 2, 5, 3]), node("Reshape", "b large", "c")]
+    back = [node("Conv", "c u", "t"), node("Reshape", "t pairs", "d"), node("Transpose", "d", "e", perm=[0, 1, 3, 5, 2, 4]), node("Reshape", "e deep", "f")]
+    ends = {"w": real(12, 12, 1, 1), "u": real(3, 3, 1, 1), "v": real(5, 12, 1, 1)}
+    m = model([node("Conv", "x w", "r"), *shuffle, *back, node("Conv", "f v")], {"x": real(2, 12, 3, 4)}, ["y"], k | ends, 11)
+    same_as_onnxruntime(m, {"x": real(2, 12, 3, 4)}, tmp_path)
+    text = tool("--passes", "--text", save(m, tmp_path)).stdout
+    assert text.count("order=CRD") == 2 and "depth_to_space" in text and "space_to_depth" in text and "transpose" not in text and "reshape" not in text
 
 @pytest.mark.parametrize("power", [1, 2, 3])
 def test_lppool(power, tmp_path):
