@@ -434,26 +434,29 @@ static sgs_status build_nodes(sgs_onnx *o, const sgs_onnx_order *order, const pl
     return SGS_OK;
 }
 
+static bool is_output(const sgs_graph *g, const sgs_value *v)
+{
+    for (int i = 0; i < g->nout; i++)
+        if (g->out[i] == v)
+            return true;
+    return false;
+}
+
 /* A node of its own behind an output that is an input, a constant, or already an output under another name. */
 static sgs_status own_value(sgs_onnx *o, const sgs_source_node *here, sgs_value **v, sgs_diag *d)
 {
     sgs_graph *g = o->im.g;
-    bool taken = !(*v)->def;
-    for (int i = 0; i < g->nout; i++)
-        taken = taken || g->out[i] == *v;
-    if (!taken)
+    if ((*v)->def && !is_output(g, *v))
         return SGS_OK;
-    if ((*v)->data && o->opt->constant_outputs) {
-        *v = sgs_const_new(g, (*v)->type, (*v)->rank, (*v)->dim, (*v)->data, false);
-        return SGS_OK;
-    }
-    if ((*v)->data) {
-        sgs_fail(d, SGS_E_UNSUPPORTED, "output '%s' is constant: it does not depend on any input", here->out[0]);
-        return sgs_fail_at(d, o->file, 0, NULL);
-    }
     sgs_shape_attr same = { .n = (*v)->rank };
     memcpy(same.dim, (*v)->dim, sizeof same.dim);
-    return sgs_emit(&o->im, here, &sgs_op_reshape, 1, v, &same, v, d);
+    sgs_value_drop_name(*v, here->out[0]);
+    if (!(*v)->data)
+        return sgs_emit(&o->im, here, &sgs_op_reshape, 1, v, &same, v, d);
+    sgs_node *n = sgs_node_new(g, NULL, &sgs_op_reshape, 1, v, &same); /* which sgs_emit would fold */
+    SGS_TRY(sgs_infer(g, n, d));
+    *v = n->out[0];
+    return SGS_OK;
 }
 
 static sgs_status make_outputs(sgs_onnx *o, const plan *p, sgs_diag *d)
@@ -465,10 +468,10 @@ static sgs_status make_outputs(sgs_onnx *o, const plan *p, sgs_diag *d)
         sgs_source_node here = { .op = "output", .domain = "", .name = "", .nout = 1, .out = &p->output[i] };
         const bool nchw = o->opt->noutput && o->opt->output_nchw && o->opt->output_nchw[i];
         const bool own_nchw = !(o->channels_last && find_info(o->out, o->nout, p->output[i]));
-        if (v->rank == 4 && nchw != own_nchw && !v->data)
+        if (v->rank == 4 && nchw != own_nchw)
             SGS_TRY((nchw ? sgs_emit_nchw : sgs_emit_nhwc)(&o->im, &here, v, &v, d));
         SGS_TRY(own_value(o, &here, &v, d));
-        if (v != named && named->def && !v->nname) {
+        if (v != named && named->def && !v->nname && !is_output(g, named)) {
             sgs_value_take_names(g, v, named);
         } else {
             sgs_value_name(g, v, p->output[i]);

@@ -25,7 +25,6 @@ typedef struct sgs_onnx_options {
     const char *const *output_name;
     int noutput;
     const bool *output_nchw;
-    bool constant_outputs;             /* an output that depends on no input is a constant of the graph; else it is refused */
     const char *ini;                   /* where those names stand, for messages, or NULL */
     int inputs_line, outputs_line;
     const struct sgs_map *without;     /* sgs_onnx_look: nodes that count as refused, label -> why; or NULL */

@@ -216,6 +216,15 @@ void sgs_value_take_names(sgs_graph *g, sgs_value *to, sgs_value *from)
     from->nname = from->nswallowed = 0;
 }
 
+void sgs_value_drop_name(sgs_value *v, const char *name)
+{
+    int kept = 0;
+    for (int i = 0; i < v->nname; i++)
+        if (strcmp(v->name[i], name))
+            v->name[kept++] = v->name[i];
+    v->nname = kept;
+}
+
 void sgs_value_swallow(sgs_graph *g, sgs_value *by, sgs_value *gone)
 {
     append(g, &by->swallowed, &by->nswallowed, gone->name, gone->nname);

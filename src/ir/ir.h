@@ -93,6 +93,7 @@ void *sgs_const_room(sgs_graph *g, size_t bytes);
 /* A constant; data is kept by reference when `copy` is false: sgs_const_room's, a mapped file's, or what lives as long as the graph. */
 sgs_value *sgs_const_new(sgs_graph *g, sgs_type t, int rank, const int64_t *dim, const void *data, bool copy);
 void sgs_value_name(sgs_graph *g, sgs_value *v, const char *name); /* adds a name (copied); no effect when already there */
+void sgs_value_drop_name(sgs_value *v, const char *name);
 void sgs_value_take_names(sgs_graph *g, sgs_value *to, sgs_value *from); /* `to` is the same tensor: moves all names, swallowed ones too */
 void sgs_value_swallow(sgs_graph *g, sgs_value *by, sgs_value *gone); /* `gone` ends inside by's producer: its names become swallowed ones */
 bool sgs_value_has_name(const sgs_value *v, const char *name);

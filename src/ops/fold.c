@@ -1,4 +1,4 @@
-/* One node of constants becomes constants. */
+/* One node of constants becomes constants, unless it makes an output of the graph: outputs are made by nodes. */
 #include "ops/op.h"
 
 #define FREE_BYTES ((int64_t)64 << 20) /* a folded output may take this much whatever it is made from */
@@ -10,6 +10,14 @@ static bool inputs_known(const sgs_node *n)
         if (n->in[i] && !n->in[i]->data)
             return false;
     return n->nin > 0;
+}
+
+static bool makes_output(const sgs_graph *g, const sgs_node *n)
+{
+    for (int i = 0; i < g->nout; i++)
+        if (g->out[i]->def == n)
+            return true;
+    return false;
 }
 
 static bool is_small_enough(const sgs_node *n)
@@ -68,7 +76,7 @@ static void move_names(sgs_graph *g, sgs_node *n)
 sgs_status sgs_fold_node(sgs_graph *g, sgs_node *n, bool *folded, sgs_diag *d)
 {
     *folded = false;
-    if (!inputs_known(n) || !n->op->eval || !is_small_enough(n))
+    if (!inputs_known(n) || makes_output(g, n) || !n->op->eval || !is_small_enough(n))
         return SGS_OK;
     sgs_tensor *out = SGS_NEW_N(g->arena, sgs_tensor, n->nout + 1);
     if (n->op == &sgs_op_reshape) {

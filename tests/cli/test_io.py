@@ -447,3 +447,16 @@ def test_raw_integers_beside_others_in_a_concatenation(tmp_path):
     p = small(tmp_path, {"x": (F, [1, 16])}, {"y": (F, [1, 4])}, nodes, {"w": w, "small": np.float32(0.01) * np.eye(16, dtype=np.float32)}, ini, "x", xs)
     _, got = run(p)
     assert decibels(got[MODELS[0]], got[MODELS[1]]) > 40
+
+
+@pytest.mark.parametrize("layout", ["NHWC", "NCHW"])
+def test_outputs_that_no_input_reaches(tmp_path, layout):
+    """Through every stage: a picture's constants in the layout that the ini asks for, beside what depends on the input."""
+    anchors = np.random.default_rng(3).uniform(-5, 5, (1, 2, 3, 4)).astype(np.float32)
+    nodes = [helper.make_node("Relu", ["x"], ["y"]), helper.make_node("Neg", ["k"], ["anchors"])]
+    ini = "[INPUT_CONFIG]\ninputs=x\ninput_formats=RAWDATA_F32_NHWC\n[OUTPUT_CONFIG]\noutputs=anchors,y\noutput_layouts=%s,NHWC\n" % layout
+    x = np.random.default_rng(4).uniform(-1, 1, (1, 8)).astype(np.float32)
+    p = small(tmp_path, {"x": (F, [1, 8])}, {"y": (F, [1, 8]), "anchors": (F, [1, 2, 3, 4])}, nodes, {"k": -anchors}, ini, "x", [x])
+    _, got = run(p)
+    want = anchors if layout == "NCHW" else anchors.transpose(0, 2, 3, 1)
+    assert np.array_equal(got[MODELS[0]], want) and decibels(want, got[MODELS[1]]) > 80

@@ -70,8 +70,7 @@ static sgs_status make(const job *j, sgs_buf *sim, sgs_graph **g, const char **s
                                  .input_nchw = as_it_is,
                                  .output_name = j->output,
                                  .noutput = j->nout,
-                                 .output_nchw = as_it_is,
-                                 .constant_outputs = true };
+                                 .output_nchw = as_it_is };
     const sgs_pass_options p = { .verify = true };
     sgs_graph *made;
     *stage = "import";

@@ -62,6 +62,7 @@ static sgs_status open_inputs(work *w, char **path, sgs_diag *d)
 {
     if (w->nin != w->g->nin)
         return sgs_fail(d, SGS_E_USAGE, "the model has %d inputs, %d files given", w->g->nin, w->nin);
+    w->samples = 1; /* of a model without inputs */
     for (int i = 0; i < w->nin; i++) {
         SGS_TRY(sgs_file_open(&w->in[i], path[i], d));
         const size_t each = (size_t)sgs_value_bytes(w->g->in[i]), n = each ? w->in[i].data.n / each : 0;

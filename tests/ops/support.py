@@ -17,6 +17,11 @@ SECONDS = 10 * int(os.environ.get("MESON_TEST_TIMEOUT_MULTIPLIER", "1"))
 TYPES = {"f32": np.float32, "s64": np.int64, "s32": np.int32, "s16": np.int16, "u8": np.uint8, "s8": np.int8, "bool": np.bool_}
 
 
+def node(op, ins, outs="y", **attrs):
+    """`_` stands for an absent input."""
+    return helper.make_node(op, ["" if i == "_" else i for i in ins.split()], outs.split(), **attrs)
+
+
 def model(nodes, inputs, outputs, inits=None, opset=17, ir=8, rank=None):
     """inputs: name -> array or (type, shape); outputs: names; inits: name -> array."""
     def info(name, v):
@@ -120,3 +125,25 @@ def decibel(want, got):
     want, noise = want.astype(np.float64), got.astype(np.float64) - want
     assert np.abs(want).max() > 0, "a test on zeros shows nothing"
     return 10 * np.log10((want ** 2).sum() / max((noise ** 2).sum(), 1e-300))
+
+
+def check_fixed(tmp_path, nodes, inits=None, least=80, opset=17, outputs=("y",), args=(), fewest=2, **feeds):
+    """Calibrated on its own inputs the model keeps `least` decibel, and integers as they are; fixed and offline agree.  feeds: an array or a list of samples;
+    fewest: different numbers that each output must hold, or the test shows nothing.  Returns the fixed-point results."""
+    samples = [x if isinstance(x, list) else [x] for x in feeds.values()]
+    m = model(nodes if isinstance(nodes, list) else [nodes], {k: x[0] for k, x in zip(feeds, samples)}, outputs, inits, opset)
+    wanted, found = quantized(save(m, tmp_path), samples, tmp_path, *args)
+    for want, got in zip(wanted, found):
+        assert len(np.unique(want)) >= fewest, "a test on one number shows nothing"
+        if want.dtype.kind == "f":
+            assert decibel(want, got) >= least
+        else:
+            assert np.array_equal(want, got)
+    return found
+
+
+def fixed_check(usual):
+    """check_fixed that asks for the usual number of decibel where none is given."""
+    def check(tmp_path, nodes, inits=None, least=usual, **more):
+        return check_fixed(tmp_path, nodes, inits, least, **more)
+    return check

@@ -4,10 +4,10 @@ import pytest
 
 pytest.importorskip("onnx")
 from onnx import helper  # noqa: E402
-from support import decibel, model, quantized, save  # noqa: E402
+from support import decibel, fixed_check, model, node, quantized, save  # noqa: E402
 
 RNG = np.random.default_rng(11)
-ENOUGH = 50  # decibel; what 16 bit must reach
+check = fixed_check(50)  # decibel; what 16 bit must reach
 
 
 def smooth(*shape, lo=-2.0, hi=2.0, samples=3):
@@ -17,18 +17,6 @@ def smooth(*shape, lo=-2.0, hi=2.0, samples=3):
     waves = [sum(RNG.uniform(-1, 1) * np.sin(2 * np.pi * (RNG.uniform(0.5, 9) * t + RNG.uniform())) for _ in range(5)) for _ in range(samples)]
     low, high = min(w.min() for w in waves), max(w.max() for w in waves)
     return [np.asarray(lo + (hi - lo) * (w - low) / (high - low), np.float32).reshape(shape) for w in waves]
-
-
-def node(op, ins, outs="y", **attrs):
-    return helper.make_node(op, ins.split(), outs.split(), **attrs)
-
-
-def check(tmp_path, nodes, inits=None, opset=17, enough=ENOUGH, **feeds):
-    m = model(nodes if isinstance(nodes, list) else [nodes], {k: v[0] for k, v in feeds.items()}, ["y"], inits, opset)
-    want, got = quantized(save(m, tmp_path), list(feeds.values()), tmp_path)
-    for w, g in zip(want, got):
-        assert decibel(w, g) >= enough
-    return got
 
 
 # ---- arithmetic of two operands ----
@@ -170,7 +158,7 @@ def test_between_convolutions(tmp_path):
         inits[f"w{i}"] = np.asarray(RNG.normal(0, 0.3, (6, 6, 3, 3)), np.float32)
         nodes += [node("Conv", f"{x} w{i}", f"c{i}", pads=[1, 1, 1, 1]), node(op, f"c{i}", f"a{i}" if i < 3 else "y", **attrs)]
         x = f"a{i}"
-    check(tmp_path, nodes, inits, opset=18, enough=25, x=smooth(1, 6, 12, 12))
+    check(tmp_path, nodes, inits, opset=18, least=25, x=smooth(1, 6, 12, 12))
 # ---- resizing ----
 
 @pytest.mark.parametrize("coord", ["half_pixel", "align_corners", "asymmetric", "half_pixel_symmetric"])
@@ -181,12 +169,12 @@ def test_resize(coord, mode, channels, size, tmp_path):
     """Nearest moves integers; the others have weights of 11 bits."""
     resize = helper.make_node("Resize", ["x", "", "", "s"], ["y"], mode=mode, coordinate_transformation_mode=coord)
     sizes = np.array([2, channels, *size], np.int64)
-    check(tmp_path, resize, {"s": sizes}, opset=19, enough=80 if mode == "nearest" else 60, x=smooth(2, channels, 6, 5))
+    check(tmp_path, resize, {"s": sizes}, opset=19, least=80 if mode == "nearest" else 60, x=smooth(2, channels, 6, 5))
 
 
 def test_resize_cubic(tmp_path):
     resize = helper.make_node("Resize", ["x", "", "s"], ["y"], mode="cubic", cubic_coeff_a=-0.9, exclude_outside=1)
-    check(tmp_path, resize, {"s": np.array([1, 1, 1.7, 0.8], np.float32)}, opset=13, enough=60, x=smooth(1, 5, 6, 7))
+    check(tmp_path, resize, {"s": np.array([1, 1, 1.7, 0.8], np.float32)}, opset=13, least=60, x=smooth(1, 5, 6, 7))
 
 
 # ---- powers of two variables ----
@@ -209,7 +197,7 @@ def test_power(a, b, tmp_path):
 def test_pad(mode, shape, pads, value, tmp_path):
     """Movement: what comes out is what went in, bit for bit but for the constant's rounding."""
     inits = numbers(p=pads) | ({"v": np.float32(value)} if mode == "constant" else {})
-    check(tmp_path, [node("Mul", "x x", "m"), node("Pad", "m p v" if mode == "constant" else "m p", mode=mode)], inits, opset=19, enough=75, x=smooth(*shape))
+    check(tmp_path, [node("Mul", "x x", "m"), node("Pad", "m p v" if mode == "constant" else "m p", mode=mode)], inits, opset=19, least=75, x=smooth(*shape))
 
 
 @pytest.mark.parametrize("mode", ["reflect", "edge"])
@@ -217,4 +205,4 @@ def test_pad_in_8_bit(mode, tmp_path):
     """Between convolutions."""
     real = lambda *shape: np.asarray(RNG.uniform(-1, 1, shape), np.float32)
     nodes = [node("Conv", "x w", "c"), node("Relu", "c", "r"), node("Pad", "r p", "q", mode=mode), node("Conv", "q v")]
-    check(tmp_path, nodes, numbers(p=[0, 0, 2, 1, 0, 0, 1, 2]) | {"w": real(5, 3, 1, 1), "v": real(4, 5, 3, 3)}, enough=35, x=smooth(1, 3, 6, 7))
+    check(tmp_path, nodes, numbers(p=[0, 0, 2, 1, 0, 0, 1, 2]) | {"w": real(5, 3, 1, 1), "v": real(4, 5, 3, 3)}, least=35, x=smooth(1, 3, 6, 7))

@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 
 pytest.importorskip("onnx")
-from onnx import TensorProto, helper  # noqa: E402
-from support import FIXED_TOOL, decibel, model, quantized, save  # noqa: E402
+from onnx import TensorProto  # noqa: E402
+from support import FIXED_TOOL, fixed_check, model, node, save  # noqa: E402
 
 RNG = np.random.default_rng(31)
+check = fixed_check(80)
 FLOAT, INT8, UINT8, INT32, INT64, BOOL = (getattr(TensorProto, t) for t in ("FLOAT", "INT8", "UINT8", "INT32", "INT64", "BOOL"))
 
 
@@ -18,20 +19,6 @@ def whole(kind, low, high, *shape):
 
 def real(*shape):
     return np.asarray(RNG.uniform(-2, 2, shape), np.float32)
-
-
-def node(op, ins, outs="y", **attrs):
-    return helper.make_node(op, ins.split(), outs.split(), **attrs)
-
-
-def check(tmp_path, nodes, inits=None, least=80, opset=17, outputs=("y",), **feeds):
-    path = save(model(nodes if isinstance(nodes, list) else [nodes], feeds, outputs, inits, opset), tmp_path)
-    for want, got in zip(*quantized(path, [[x] for x in feeds.values()], tmp_path)):
-        assert want.min() != want.max(), "a test on one number shows nothing"
-        if want.dtype.kind == "f":
-            assert decibel(want, got) >= least
-        else:
-            assert np.array_equal(want, got)
 
 
 def refused(m, tmp_path, *files):

@@ -4,25 +4,14 @@ import numpy as np
 import pytest
 
 pytest.importorskip("onnx")
-from onnx import helper  # noqa: E402
-from support import decibel, model, quantized, save  # noqa: E402
+from support import decibel, fixed_check, model, node, quantized, save  # noqa: E402
 
 RNG = np.random.default_rng(17)
+check = fixed_check(60)
 
 
 def real(*shape):
     return np.asarray(RNG.uniform(-2, 2, shape), np.float32)
-
-
-def node(op, ins, outs="y", **attrs):
-    return helper.make_node(op, ["" if i == "_" else i for i in ins.split()], outs.split(), **attrs)
-
-
-def check(tmp_path, nodes, inits=None, least=60, opset=17, outputs=("y",), **feeds):
-    path = save(model(nodes if isinstance(nodes, list) else [nodes], feeds, outputs, inits, opset), tmp_path)
-    for want, got in zip(*quantized(path, [[x] for x in feeds.values()], tmp_path)):
-        assert np.ptp(want) > 0, "a test on one number shows nothing"
-        assert decibel(want, got) >= least
 
 
 @pytest.mark.parametrize("a,b", [((4, 6), (6, 3)), ((2, 4, 6), (6, 3)), ((2, 4, 6), (2, 6, 3)), ((2, 1, 4, 6), (3, 6, 5)), ((1, 4, 6), (5, 6, 2)), ((6,), (6, 3)), ((4, 6), (6,)),

@@ -3,28 +3,14 @@ import numpy as np
 import pytest
 
 pytest.importorskip("onnx")
-from onnx import helper  # noqa: E402
-from support import decibel, model, quantized, save  # noqa: E402
+from support import fixed_check, node  # noqa: E402
 
 RNG = np.random.default_rng(11)
+check = fixed_check(50)
 
 
 def real(*shape):
     return np.asarray(RNG.uniform(-2, 2, shape), np.float32)
-
-
-def node(op, ins, outs="y", **attrs):
-    return helper.make_node(op, ["" if i == "_" else i for i in ins.split()], outs.split(), **attrs)
-
-
-def check(tmp_path, nodes, inits=None, least=50, args=(), opset=17, outputs=("y",), **feeds):
-    path = save(model(nodes if isinstance(nodes, list) else [nodes], feeds, outputs, inits, opset), tmp_path)
-    for want, got in zip(*quantized(path, [[x] for x in feeds.values()], tmp_path, *args)):
-        assert np.ptp(want) > 0, "a test on one number shows nothing"
-        if want.dtype.kind == "f":
-            assert decibel(want, got) >= least
-        else:
-            assert np.array_equal(want, got)
 
 
 # ---- transposed convolution ----
@@ -52,7 +38,7 @@ DECONVS = [  # input, weights [ci, co/group, kh, kw], attributes
 @pytest.mark.parametrize("wide", [False, True])
 def test_convtranspose(x, w, attrs, wide, tmp_path):
     inits = {"w": real(*w), "b": real(w[1] * attrs.get("group", 1))}
-    check(tmp_path, node("ConvTranspose", "x w b", **attrs), inits, 80 if wide else 40, ["--wide"] if wide else [], x=real(*x) + np.float32(0.5))
+    check(tmp_path, node("ConvTranspose", "x w b", **attrs), inits, 80 if wide else 40, args=["--wide"] if wide else [], x=real(*x) + np.float32(0.5))
 
 
 def test_convtranspose_between(tmp_path):
@@ -67,7 +53,7 @@ def test_convtranspose_between(tmp_path):
 def test_rows(wide, tmp_path):
     inits = {"w": real(4, 3, 3), "b": real(4), "v": real(6, 1, 5), "d": real(4, 6, 2)}
     nodes = [node("Conv", "x w b", "c", pads=[1, 1]), node("Relu", "c", "r"), node("ConvTranspose", "r d", "t", strides=[2]), node("Conv", "t v", "y", group=6, pads=[2, 2])]
-    check(tmp_path, nodes, inits, 75 if wide else 36, ["--wide"] if wide else [], x=real(2, 3, 9))
+    check(tmp_path, nodes, inits, 75 if wide else 36, args=["--wide"] if wide else [], x=real(2, 3, 9))
 
 
 # ---- pools ----

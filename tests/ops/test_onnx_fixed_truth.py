@@ -3,10 +3,11 @@ import numpy as np
 import pytest
 
 pytest.importorskip("onnx")
-from onnx import TensorProto, helper  # noqa: E402
-from support import decibel, model, quantized, save  # noqa: E402
+from onnx import TensorProto  # noqa: E402
+from support import fixed_check, node  # noqa: E402
 
 RNG = np.random.default_rng(23)
+check = fixed_check(80)
 
 
 def real(*shape):
@@ -16,20 +17,6 @@ def real(*shape):
 def coarse(*shape):
     """Numbers that lie apart: rounding to 16 bits changes no comparison."""
     return (RNG.integers(-8, 9, shape) / np.float32(4)).astype(np.float32)
-
-
-def node(op, ins, outs="y", **attrs):
-    return helper.make_node(op, ["" if i == "_" else i for i in ins.split()], outs.split(), **attrs)
-
-
-def check(tmp_path, nodes, inits=None, least=80, opset=17, outputs=("y",), **feeds):
-    path = save(model(nodes if isinstance(nodes, list) else [nodes], feeds, outputs, inits, opset), tmp_path)
-    for want, got in zip(*quantized(path, [[x] for x in feeds.values()], tmp_path)):
-        assert want.min() != want.max(), "a test on one number shows nothing"
-        if want.dtype.kind == "f":
-            assert decibel(want, got) >= least
-        else:
-            assert np.array_equal(want, got)
 
 
 COMPARISONS = ["Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual"]

@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
-from support import evaluate, model, refused, same_as_onnxruntime, save  # noqa: E402
+from support import evaluate, model, node, refused, same_as_onnxruntime, save  # noqa: E402
 
 RNG = np.random.default_rng(7)
 
@@ -18,10 +18,6 @@ def real(*shape):
 
 def ints(*values):
     return np.array(values, np.int64)
-
-
-def node(op, ins, outs="y", **attrs):
-    return helper.make_node(op, ins.split(), outs.split(), **attrs)
 
 
 def check(tmp_path, nodes, inits=None, opset=17, outputs=("y",), **feeds):
@@ -790,6 +786,14 @@ def test_several_outputs(tmp_path):
     check(tmp_path, nodes, {"w": real(4, 3, 3, 3)}, outputs=("c", "r", "f", "i", "p"), x=real(1, 3, 6, 6))
 
 # ---- parts, repetition, order ----
+
+def test_outputs_that_no_input_reaches(tmp_path):
+    """Constants, one used inside too, one under two names, a picture, integers, truth values."""
+    nodes = [node("Add", "x c", "y"), node("Neg", "c", "n"), node("Identity", "c", "i"), node("Relu", "p", "q"), node("Shape", "x", "s"),
+             node("Less", "c n", "l")]
+    inits = {"c": real(3), "p": real(1, 3, 4, 5)}
+    check(tmp_path, nodes, inits, outputs=("y", "n", "c", "i", "q", "s", "l"), x=real(2, 3))
+
 
 def lists(**kw):
     return {k: ints(*v) for k, v in kw.items()}
