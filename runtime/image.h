@@ -217,7 +217,8 @@ typedef struct ipu_resize {
 #define IPU_RESIZE_TAPS 4    /* at most */
 
 /* IPU_REDUCE_SUM_S16: y = clamp(narrow(sum of x, shift) * m), S16.  IPU_REDUCE_MAX, IPU_REDUCE_MIN: the largest, smallest
- * integer of x, U8 or S16; shift, m and out are 0.  y's n, h, w and c are x's, or 1 where the axis is gathered. */
+ * integer of x, U8, S16 or S32;  IPU_REDUCE_SUM_S32: the lower bits of the sum of x, S32;  of these shift, m and out are 0.  y's n, h, w and c are x's, or 1
+ * where the axis is gathered. */
 typedef struct ipu_reduce {
     ipu_rec head;            /* nref 2 */
     ipu_ref y, x;
@@ -226,8 +227,8 @@ typedef struct ipu_reduce {
     ipu_out out;
 } ipu_reduce;
 
-/* IPU_ARGMAX: y S32 [n][h][w][1], the index of the largest (sign 1) or smallest (sign -1) channel of x, U8 or S16; the first of
- * equals, or with `last` the last. */
+/* IPU_ARGMAX: y S32 [n][h][w][1], the index of the largest (sign 1) or smallest (sign -1) channel of x, U8, S16 or S32; the
+ * first of equals, or with `last` the last. */
 typedef struct ipu_argmax {
     ipu_rec head;            /* nref 2 */
     ipu_ref y, x;
@@ -271,8 +272,8 @@ typedef struct ipu_gather {
     ipu_ref y, x, index;
 } ipu_gather;
 
-/* IPU_TOPK: the y.c largest (sign 1) or smallest (sign -1) channels of each pixel of x, U8 or S16, best first, of equals the first first: y has x's
- * type, or is S32 and holds their indices. */
+/* IPU_TOPK: the y.c largest (sign 1) or smallest (sign -1) channels of each pixel of x, best first, of equals the first first: y has x's type, U8 or
+ * S16, or is S32 and holds their indices, x then U8, S16 or S32. */
 typedef struct ipu_topk {
     ipu_rec head;            /* nref 2 */
     ipu_ref y, x;
@@ -398,7 +399,8 @@ typedef struct ipu_layernorm {
     X(IPU_TO_REAL, convert, ipu_to_real_c)             \
     X(IPU_SCATTER, scatter, ipu_scatter_c)             \
     X(IPU_CUMSUM, cumsum, ipu_cumsum_c)                \
-    X(IPU_LAYERNORM_S16, layernorm, ipu_layernorm_s16_c)
+    X(IPU_LAYERNORM_S16, layernorm, ipu_layernorm_s16_c) \
+    X(IPU_REDUCE_SUM_S32, reduce, ipu_reduce_sum_s32_c)
 
 /* Operands of a family's record (struct ipu_<family>).  Operand 0 is written, IPU_CONV_Y2 too; no other ever is. */
 enum {

@@ -386,17 +386,21 @@ def expand(node, x):
     return np.broadcast_to(x, node.attr["dim"])
 
 
+def inside_axis(index, size):
+    """Counted from the end where it is negative; what lies outside is the first or the last."""
+    index = index.astype(S64)
+    return np.clip(np.where(index < 0, index + size, index), 0, np.array(size) - 1)
+
+
 def gather(node, x, index):
     axis = node.attr.get("axis", 0)
-    rows = x.shape[axis]
-    index = index.astype(S64)
-    return np.take(x, np.clip(np.where(index < 0, index + rows, index), 0, rows - 1), axis=axis)
+    return np.take(x, inside_axis(index, x.shape[axis]), axis=axis)
 
 
 def element_places(index, axis, x):
     """Of every number of the index, where it points in x."""
     places = list(np.indices(index.shape))
-    places[axis] = np.clip(np.where(index < 0, index + x.shape[axis], index), 0, x.shape[axis] - 1)
+    places[axis] = inside_axis(index, x.shape[axis])
     return tuple(places)
 
 
@@ -421,7 +425,7 @@ def gather_elements(node, x, index):
 def scatter_elements(node, x, index, updates):
     """One update after another."""
     y, axis = x.astype(S64), node.attr.get("axis", 0)
-    places = element_places(index.astype(S64) % x.shape[axis], axis, x)
+    places = element_places(index, axis, x)
     for place, u in zip(zip(*(p.ravel() for p in places)), updates.ravel()):
         y[place] = met(node, y[place], S64(u))
     return scattered(node, y)
@@ -430,14 +434,14 @@ def scatter_elements(node, x, index, updates):
 def gather_nd(node, x, index):
     common = node.attr.get("axis", 0)
     outer = index.shape[:-1]
-    index = index.astype(S64) % x.shape[common:common + index.shape[-1]]
+    index = inside_axis(index, x.shape[common:common + index.shape[-1]])
     parts = [x[place[:common] + tuple(index[place])] for place in np.ndindex(*outer)]
     return np.array(parts, x.dtype).reshape(outer + x.shape[common + index.shape[-1]:])
 
 
 def scatter_nd(node, x, index, updates):
     y, updates = x.astype(S64), updates.astype(S64)
-    index = index.astype(S64) % x.shape[:index.shape[-1]]
+    index = inside_axis(index, x.shape[:index.shape[-1]])
     for place in np.ndindex(*index.shape[:-1]):
         y[tuple(index[place])] = met(node, y[tuple(index[place])], updates[place])
     return scattered(node, y)
@@ -579,6 +583,8 @@ def summed(mean):
         n, k = int(np.prod([x.shape[a] for a in axes])), 0
         while ((32768 * n) >> k) + 1 > 2**31 - 1:
             k += 1
+        if v.scale is None:
+            return x.astype(S64).sum(axis=axes, keepdims=True).astype(np.int32)
         total = shift_sum(x.astype(S64).sum(axis=axes, keepdims=True), k)
         return requant(total, f32(one(v.scale) * 2.0**k / (one(y.scale) * n if mean else one(y.scale))), y)
     return make

@@ -4,16 +4,16 @@
 IPU_CHECK(ipu_argmax_check)
 {
     const ipu_argmax *o = (const void *)rec;
-    return ipu_rec_ok(rec, 2, sizeof *o) && ipu_activation(&o->x) && o->y.type == IPU_S32 && o->y.n == o->x.n &&
+    return ipu_rec_ok(rec, 2, sizeof *o) && ipu_is_integer(o->x.type) && o->y.type == IPU_S32 && o->y.n == o->x.n &&
            o->y.h == o->x.h && o->y.w == o->x.w && o->y.c == 1 && ipu_between(o->last, 0, 1) &&
            (o->sign == 1 || o->sign == -1);
 }
 
 static int32_t index_of(const ipu_argmax *o, const void *p)
 {
-    int32_t best = INT32_MIN, at = 0;
-    for (int32_t c = 0; c < o->x.c; c++) {
-        int32_t q = ipu_get(o->x.type, p, c) * o->sign;
+    int32_t best = ipu_ordered(ipu_get_integer(o->x.type, p, 0), o->sign), at = 0;
+    for (int32_t c = 1; c < o->x.c; c++) {
+        const int32_t q = ipu_ordered(ipu_get_integer(o->x.type, p, c), o->sign);
         if (q > best || (q == best && o->last)) {
             best = q;
             at = c;

@@ -54,6 +54,12 @@ static inline void ipu_put_integer(int type, void *p, int32_t c, int32_t q)
         ipu_put(type, p, c, q);
 }
 
+/* With sign -1 the smallest of integers is the largest of these. */
+static inline int32_t ipu_ordered(int32_t q, int32_t sign)
+{
+    return sign < 0 ? ~q : q;
+}
+
 /* An index counted from the end where it is negative; what lies outside is the first or the last. */
 static inline int32_t ipu_row(int32_t i, int32_t rows)
 {

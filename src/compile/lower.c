@@ -264,18 +264,70 @@ sgs_status sgs_lower_copy(sgs_lowering *l, const ipu_ref *y, const ipu_ref *x, c
     return sgs_lower_emit(l, &r.head, layer, 0, d);
 }
 
-sgs_status sgs_lower_along(sgs_lowering *l, ipu_rec *rec, const sgs_node *layer, int axis, sgs_diag *d)
+/* ---- along an axis
+ * --------------------------------------------------------------------------------------------------------------------
+ */
+
+/* A value of which one axis shall be the channels. */
+typedef struct line {
+    ipu_ref seen;   /* where it lies */
+    ipu_ref memory; /* the same, or dense memory of its own */
+    ipu_ref window; /* into memory */
+    int axis;       /* of window: the one that shall be the channels */
+} line;
+
+/* An axis that is folded with others has no place of its own in a window: such elements are looked at in dense memory,
+ * as outer ones, those along the axis and inner ones. */
+static line line_of(sgs_lowering *l, const sgs_value *v, int axis)
 {
-    ipu_ref *y = (ipu_ref *)(void *)(rec + 1), *x = y + 1;
-    if (axis == 3)
-        return sgs_lower_emit(l, rec, layer, 0, d);
-    const ipu_ref to = *y, from = sgs_ref_turned(*x, axis), like = sgs_ref_turned(*y, axis);
-    *x = sgs_lower_temp(l, &from);
-    *y = sgs_lower_temp(l, &like);
-    const ipu_ref back = sgs_ref_turned_back(*y, axis);
-    SGS_TRY(sgs_lower_copy(l, x, &from, layer, d));
+    const int after = v->rank - 1 - axis;
+    line x = { .seen = sgs_lower_ref(l, v), .axis = 3 - after };
+    x.memory = x.window = x.seen;
+    if (v->rank <= 4 || after < 3)
+        return x;
+    int64_t outer = 1, inner = 1;
+    for (int i = 0; i < v->rank; i++)
+        *(i < axis ? &outer : &inner) *= i == axis ? 1 : v->dim[i];
+    const int64_t each = sgs_type_bytes(v->type), row = v->dim[axis] * inner * each;
+    x.memory = x.window = sgs_lower_temp(l, &x.seen);
+    x.axis = 2;
+    x.window.n = 1, x.window.h = narrow(l, outer), x.window.w = narrow(l, v->dim[axis]), x.window.c = narrow(l, inner);
+    x.window.img = narrow(l, outer * row), x.window.row = narrow(l, row), x.window.pix = narrow(l, inner * each);
+    return x;
+}
+
+static bool is_apart(const line *x)
+{
+    return x->memory.space != x->seen.space || x->memory.index != x->seen.index;
+}
+
+/* v along the axis, as far as the result goes along the others. */
+static sgs_status turn_input(sgs_lowering *l, const sgs_node *layer, const sgs_value *v, int axis, const ipu_ref *like,
+                             ipu_ref *out, sgs_diag *d)
+{
+    const line x = line_of(l, v, axis);
+    if (is_apart(&x))
+        SGS_TRY(sgs_lower_copy(l, &x.memory, &x.seen, layer, d));
+    ipu_ref from = sgs_ref_turned(x.window, x.axis);
+    from.n = like->n, from.h = like->h, from.w = like->w;
+    *out = x.axis == 3 ? from : sgs_lower_temp(l, &from);
+    return x.axis == 3 ? SGS_OK : sgs_lower_copy(l, out, &from, layer, d);
+}
+
+sgs_status sgs_lower_along(sgs_lowering *l, ipu_rec *rec, const sgs_node *layer, int axis, int operands, sgs_diag *d)
+{
+    ipu_ref *ref = (ipu_ref *)(void *)(rec + 1);
+    const line y = line_of(l, layer->out[0], axis);
+    const ipu_ref like = sgs_ref_turned(y.window, y.axis);
+    const bool straight = y.axis == 3 || like.c == 1;
+    for (int i = 1; i < operands; i++)
+        SGS_TRY(turn_input(l, layer, layer->in[i - 1], axis, &like, &ref[i], d));
+    ref[0] = straight ? like : sgs_lower_temp(l, &like);
     SGS_TRY(sgs_lower_emit(l, rec, layer, 0, d));
-    return sgs_lower_copy(l, &to, &back, layer, d);
+    const ipu_ref back = sgs_ref_turned_back(ref[0], y.axis);
+    if (!straight)
+        SGS_TRY(sgs_lower_copy(l, &y.window, &back, layer, d));
+    return is_apart(&y) ? sgs_lower_copy(l, &y.seen, &y.memory, layer, d) : SGS_OK;
 }
 
 /* ---- the graph's inputs and outputs

@@ -44,8 +44,9 @@ sgs_status sgs_lower_emit(sgs_lowering *l, const ipu_rec *rec, const sgs_node *l
 ipu_ref sgs_lower_temp(sgs_lowering *l, const ipu_ref *like);
 /* A COPY; equal shapes and types. */
 sgs_status sgs_lower_copy(sgs_lowering *l, const ipu_ref *y, const ipu_ref *x, const sgs_node *layer, sgs_diag *d);
-/* Emits a record that works along the channels, operands 0 (written) and 1, along this axis of n, h, w, c instead: between copies where it is not c. */
-sgs_status sgs_lower_along(sgs_lowering *l, ipu_rec *rec, const sgs_node *layer, int axis, sgs_diag *d);
+/* Emits a record that works along the channels, operand 0 the layer's result and those after it its first inputs, along this axis of the values instead:
+ * between copies where it is not the last.  Along the others an input may reach farther than the result. */
+sgs_status sgs_lower_along(sgs_lowering *l, ipu_rec *rec, const sgs_node *layer, int axis, int operands, sgs_diag *d);
 /* Movement of elements, as COPY records (move.c).  For index i of y's axis k, i < count[k]: y at to[k] + i is x at from[axis[k]] + i * step[k];
  * axis -1: the same element of x again.  x's axes that no axis of y walks stand at from[].  step < 0 walks backwards. */
 typedef struct sgs_move {

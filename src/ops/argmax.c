@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "compile/lower.h"
+#include "ops/integer.h"
 #include "ops/tflite.h"
 #include "ops/util.h"
 
@@ -22,7 +23,8 @@ static sgs_status argmax_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out,
     if (a->axis < 0 || a->axis >= x->rank)
         return sgs_fail(d, SGS_E_MODEL, "axis must lie in 0..%d, found %lld", x->rank - 1, (long long)a->axis);
     if (x->dim[a->axis] < 1 || x->dim[a->axis] > INT32_MAX || (a->last != 0 && a->last != 1))
-        return sgs_fail(d, SGS_E_MODEL, "expected 1 to 2^31 elements along the axis and last 0 or 1, found %lld and %lld",
+        return sgs_fail(d, SGS_E_MODEL,
+                        "expected 1 to 2^31 elements along the axis and last 0 or 1, found %lld and %lld",
                         (long long)x->dim[a->axis], (long long)a->last);
     sgs_shape_like(out, x);
     out->type = SGS_S32;
@@ -43,6 +45,8 @@ static bool is_greater(const sgs_tensor *x, int64_t i, int64_t j)
         return ((const int64_t *)x->data)[i] > ((const int64_t *)x->data)[j];
     case SGS_S32:
         return ((const int32_t *)x->data)[i] > ((const int32_t *)x->data)[j];
+    case SGS_S8:
+        return ((const int8_t *)x->data)[i] > ((const int8_t *)x->data)[j];
     default:
         return ((const uint8_t *)x->data)[i] > ((const uint8_t *)x->data)[j];
     }
@@ -67,7 +71,8 @@ static sgs_status argmax_eval(const sgs_node *n, const sgs_tensor *in, sgs_tenso
     (void)st;
     const argmax_attr *a = n->attr;
     int64_t step = 1, outer = 1;
-    if (in->type != SGS_F32 && in->type != SGS_F64 && in->type != SGS_S64 && in->type != SGS_S32 && in->type != SGS_U8)
+    if (in->type != SGS_F32 && in->type != SGS_F64 && in->type != SGS_S64 && in->type != SGS_S32 &&
+        in->type != SGS_S8 && in->type != SGS_U8)
         return sgs_fail(d, SGS_E_UNSUPPORTED, "type %s is not supported", sgs_type_word(in->type));
     for (int i = 0; i < in->rank; i++)
         *(i < a->axis ? &outer : &step) *= i == a->axis ? 1 : in->dim[i];
@@ -117,7 +122,7 @@ static sgs_status argmax_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_dia
     const sgs_tfl_option o[] = { { "output_type", 2 }, { NULL, 0 } }; /* INT32 */
     int64_t dim[SGS_MAX_RANK];
     int rank = 0;
-    if (a->last || n->in[0]->type == SGS_F64 || n->in[0]->type == SGS_S64)
+    if (a->last || n->in[0]->type == SGS_F64 || n->in[0]->type == SGS_S64 || n->in[0]->type == SGS_S8)
         return sgs_tfl_custom(w, n);
     for (int i = 0; i < y->rank; i++)
         if (i != a->axis)
@@ -145,29 +150,17 @@ static sgs_status argmax_from_tflite(sgs_import *im, const sgs_source_node *s, s
 
 /* ---- lowering ---------------------------------------------------------------------------------------------------- */
 
-/* The axis becomes the channels: a copy where it is not the last. */
 static sgs_status argmax_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     const argmax_attr *a = n->attr;
-    const sgs_value *x = n->in[0], *y = n->out[0];
-    if (!sgs_is_activation(x) || !sgs_one_scale(x))
-        return sgs_lower_fail(l, n, d, "expected uint8 or int16 with one scale");
-    const int after = x->rank - 1 - (int)a->axis;
-    if (after > 3)
-        return sgs_lower_fail(l, n, d, "the axis must be one of the last four, found axis %lld of %d",
-                              (long long)a->axis, x->rank);
+    const sgs_value *x = n->in[0];
+    if (!(sgs_is_activation(x) && sgs_one_scale(x)) && !sgs_is_integer(x))
+        return sgs_lower_fail(l, n, d, "expected integers, or uint8 or int16 with one scale, found %s",
+                              sgs_type_word(x->type));
     ipu_argmax r = { .head = SGS_REC(IPU_ARGMAX, argmax),
-                     .y = sgs_lower_ref(l, y),
-                     .x = sgs_lower_ref(l, x),
                      .sign = n->op == &sgs_op_argmax ? 1 : -1,
                      .last = (int32_t)a->last };
-    if (after) {
-        const ipu_ref turned = sgs_ref_turned(r.x, 3 - after);
-        r.x = sgs_lower_temp(l, &turned);
-        SGS_TRY(sgs_lower_copy(l, &r.x, &turned, n, d));
-        r.y = sgs_ref_turned(r.y, 3 - after);
-    }
-    return sgs_lower_emit(l, &r.head, n, 0, d);
+    return sgs_lower_along(l, &r.head, n, (int)a->axis, 2, d);
 }
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
@@ -186,6 +179,7 @@ static sgs_status argmax_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
         .to_tflite = argmax_to_tflite,                                                                                 \
         .permute = sgs_permute_axis,                                                                                   \
         .qrule = SGS_Q_S16,                                                                                            \
+        .unfixed = sgs_number_unfixed,                                                                                 \
         .lower = argmax_lower,                                                                                         \
     }
 ROW(argmax);

@@ -339,13 +339,6 @@ sgs_status sgs_from_tflite_arith(sgs_import *im, const sgs_source_node *s, sgs_d
     return emit_two(im, s, a->op, d);
 }
 
-/* ---- fixed point ---- */
-
-static const char *arith_unfixed(const sgs_node *n)
-{
-    return n->in[0]->type == SGS_F32 || sgs_has_integer_form(n->in[0]->type) ? NULL : "works on float64, which has no fixed-point form";
-}
-
 /* ---- lowering: ARITHMETIC.md 7
  * ------------------------------------------------------------------------------------------ */
 
@@ -390,7 +383,7 @@ static sgs_status arith_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
         .to_tflite = arith_to_tflite,                                                                                  \
         .permute = sgs_permute_elementwise,                                                                            \
         .qrule = SGS_Q_S16,                                                                                            \
-        .unfixed = arith_unfixed,                                                                                      \
+        .unfixed = sgs_number_unfixed,                                                                                      \
         .lower = arith_lower,                                                                                          \
     }
 ROW(add);
@@ -410,7 +403,7 @@ const sgs_op sgs_op_power = { .name = "power",
                               .to_tflite = arith_to_tflite,
                               .permute = sgs_permute_elementwise,
                               .qrule = SGS_Q_S16,
-                              .unfixed = arith_unfixed,
+                              .unfixed = sgs_number_unfixed,
                               .lower = arith_lower,
                               .kernel = "integer" };
 

@@ -3,8 +3,9 @@
 
 #include "compile/lower.h"
 #include "ops/arith.h"
+#include "ops/integer.h"
+#include "ops/spell.h"
 #include "ops/tflite.h"
-#include "ops/util.h"
 
 static const sgs_attr clip_attrs[] = { SGS_ATTR_F(sgs_act_attr, lo), SGS_ATTR_F(sgs_act_attr, hi), SGS_ATTR_END };
 
@@ -47,7 +48,13 @@ static sgs_status emit_clip(sgs_import *im, const sgs_source_node *s, float lo, 
 
 static sgs_status from_onnx_relu(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
-    return emit_clip(im, s, 0.0f, INFINITY, d);
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0);
+    SGS_TRY(p->status);
+    if (!sgs_has_integer_form(x->type))
+        return emit_clip(im, s, 0.0f, INFINITY, d);
+    sgs_sp_out(p, 0, sgs_sp_two(p, &sgs_op_max, x, sgs_sp_integer(p, x->type, 0)));
+    return p->status;
 }
 
 /* A bound given as an input: absent, or one constant number. */
@@ -60,21 +67,33 @@ static bool is_number(const sgs_value *b, float *v)
     return true;
 }
 
+/* A bound of int64 for numbers that are int32 here; one that those do not reach is their own end. */
+static sgs_value *bound_for(sgs_spell *p, const sgs_value *x, sgs_value *bound)
+{
+    if (x->type != SGS_S32 || bound->type != SGS_S64)
+        return bound;
+    if (!bound->data)
+        return sgs_sp_cast(p, bound, SGS_S32);
+    const int64_t v = *(const int64_t *)bound->data;
+    return sgs_sp_integer(p, SGS_S32, v < INT32_MIN ? INT32_MIN : v > INT32_MAX ? INT32_MAX : v);
+}
+
 /* Bounds known only at run time, or integers. */
 static sgs_status emit_extremes(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
-    sgs_value *in[2], *y;
-    SGS_TRY(sgs_src_in(im, s, 0, &y, d));
-    SGS_TRY(sgs_emit_same(im, s, y, &y, d));
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *y = sgs_sp_in(p, 0);
+    SGS_TRY(p->status);
+    y = sgs_sp_own(p, y);
     for (int i = 1; i <= 2; i++) {
-        in[0] = y;
-        in[1] = sgs_src_opt(im, s, i);
-        if (in[1] && sgs_value_count(in[1]) != 1)
-            return sgs_src_fail(im, s, d, "%s: expected one number, found %lld", i == 1 ? "min" : "max", (long long)sgs_value_count(in[1]));
-        if (in[1])
-            SGS_TRY(sgs_emit(im, s, i == 1 ? &sgs_op_max : &sgs_op_min, 2, in, NULL, &y, d));
+        sgs_value *bound = sgs_src_opt(im, s, i);
+        if (bound && sgs_value_count(bound) != 1)
+            return sgs_src_fail(im, s, d, "%s: expected one number, found %lld", i == 1 ? "min" : "max", (long long)sgs_value_count(bound));
+        if (bound)
+            y = sgs_sp_two(p, i == 1 ? &sgs_op_max : &sgs_op_min, y, bound_for(p, y, bound));
     }
-    return sgs_src_out(im, s, 0, y, d);
+    sgs_sp_out(p, 0, y);
+    return p->status;
 }
 
 static sgs_status from_onnx_clip(sgs_import *im, const sgs_source_node *s, sgs_diag *d)

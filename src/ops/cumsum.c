@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "compile/lower.h"
+#include "ops/integer.h"
 #include "ops/spell.h"
 
 typedef struct cum_attr {
@@ -117,11 +118,6 @@ static sgs_status from_onnx_cum(sgs_import *im, const sgs_source_node *s, sgs_di
 
 /* ---- fixed point ---- */
 
-static const char *cum_unfixed(const sgs_node *n)
-{
-    return n->in[0]->type == SGS_F64 ? "works on float64, which has no fixed-point form" : NULL;
-}
-
 static void set_scale(ipu_cumsum *r, const sgs_node *n)
 {
     const sgs_value *x = n->in[0], *y = n->out[0];
@@ -137,17 +133,12 @@ static sgs_status cum_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     const cum_attr *a = n->attr;
     const sgs_value *x = n->in[0], *y = n->out[0];
     const bool real = x->type == SGS_S16 && x->quant && sgs_one_scale(x) && y->type == SGS_S16 && y->quant && sgs_one_scale(y);
-    const int turn = 3 - (x->rank - 1 - (int)a->axis);
     ipu_cumsum r = { .head = SGS_REC(IPU_CUMSUM, cumsum), .exclusive = (int32_t)a->exclusive, .reverse = (int32_t)a->reverse };
     if (!real && (x->type != SGS_S32 || y->type != SGS_S32))
         return sgs_lower_fail(l, n, d, "expected int32 or int16 with one scale, the same in and out");
-    if (turn < 0)
-        return sgs_lower_fail(l, n, d, "the axis must be one of the last four, found axis %lld of %d", (long long)a->axis, x->rank);
     if (real)
         set_scale(&r, n);
-    r.y = sgs_lower_ref(l, y);
-    r.x = sgs_lower_ref(l, x);
-    return sgs_lower_along(l, &r.head, n, turn, d);
+    return sgs_lower_along(l, &r.head, n, (int)a->axis, 2, d);
 }
 
 /* ---- rows ---- */
@@ -169,7 +160,7 @@ static sgs_status cum_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
         .lower = lowering,                                                                                             \
         .kernel = own_kernel,                                                                                          \
     }
-ROW(cumsum, SGS_Q_S16, cum_unfixed, cum_lower, NULL);
+ROW(cumsum, SGS_Q_S16, sgs_number_unfixed, cum_lower, NULL);
 ROW(cumprod, SGS_Q_NONE, NULL, NULL, "");
 
 static const sgs_op *const ops[] = { &sgs_op_cumsum, &sgs_op_cumprod, NULL };

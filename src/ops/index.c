@@ -244,6 +244,16 @@ static sgs_status from_onnx_index(sgs_import *im, const sgs_source_node *s, sgs_
     return sgs_src_out(im, s, 0, y, d);
 }
 
+sgs_value *sgs_sp_take(sgs_spell *p, sgs_value *x, sgs_value *index, int64_t axis)
+{
+    const index_attr a = { .axis = axis };
+    sgs_value *const in[] = { x, index };
+    sgs_value *y = x;
+    if (p->status == SGS_OK)
+        p->status = sgs_emit(p->im, p->s, &sgs_op_gather_elements, 2, in, &a, &y, p->d);
+    return y;
+}
+
 /* ---- fixed point ---- */
 
 static const char *index_unfixed(const sgs_node *n)
@@ -320,38 +330,6 @@ static sgs_status collect(sgs_lowering *l, const sgs_node *n, ipu_ref *list, sgs
     return sgs_lower_copy(l, &behind, &added, n, d);
 }
 
-/* The same axes of v, the one at `turn` as channels; as far as the index goes along the others. */
-static sgs_status turned_to(sgs_lowering *l, const sgs_node *n, const ipu_ref *like, int turn, ipu_ref *v, sgs_diag *d)
-{
-    const ipu_ref from = sgs_ref_turned(*v, turn);
-    ipu_ref some = from;
-    some.n = like->n, some.h = like->h, some.w = like->w;
-    if (turn == 3) {
-        *v = some;
-        return SGS_OK;
-    }
-    *v = sgs_lower_temp(l, &some);
-    return sgs_lower_copy(l, v, &some, n, d);
-}
-
-/* Indices known only at run time, along the channels. */
-static sgs_status take_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
-{
-    const sgs_value *x = n->in[0], *y = n->out[0];
-    const int turn = 3 - (x->rank - 1 - (int)((const index_attr *)n->attr)->axis);
-    if (turn < 0 || x->rank > 4)
-        return sgs_lower_fail(l, n, d, "indices known only at run time are taken in at most four dimensions, found %d",
-                              x->rank);
-    ipu_take r = { .head = SGS_REC(IPU_TAKE, take), .x = sgs_lower_ref(l, x), .index = sgs_lower_ref(l, n->in[1]) };
-    const ipu_ref to = sgs_lower_ref(l, y), like = sgs_ref_turned(to, turn);
-    SGS_TRY(turned_to(l, n, &like, turn, &r.x, d));
-    SGS_TRY(turned_to(l, n, &like, turn, &r.index, d));
-    r.y = turn == 3 ? to : sgs_lower_temp(l, &like);
-    SGS_TRY(sgs_lower_emit(l, &r.head, n, 0, d));
-    const ipu_ref back = sgs_ref_turned_back(r.y, turn);
-    return turn == 3 ? SGS_OK : sgs_lower_copy(l, &to, &back, n, d);
-}
-
 /* ---- indices known only at run time, and updates that meet what is there ---- */
 
 /* Rows of `slice` elements in a list of elements, from element `first` on. */
@@ -386,6 +364,14 @@ static sgs_status indices(sgs_lowering *l, const sgs_node *n, ipu_ref *list, sgs
     return sgs_lower_copy(l, &to, &from, n, d);
 }
 
+/* Indices of an axis of `size`: counted from its end where they are negative, the first or the last where they lie outside. */
+static sgs_status within(sgs_lowering *l, const sgs_node *n, int64_t size, ipu_ref *index, sgs_diag *d)
+{
+    SGS_TRY(integers_by(l, n, IPU_INTEGER_MAX, -size, index, d));
+    SGS_TRY(integers_by(l, n, IPU_INTEGER_MIN, size - 1, index, d));
+    return integers_by(l, n, IPU_INTEGER_MOD, size, index, d);
+}
+
 /* The row that each `depth` numbers point to. */
 static sgs_status rows_pointed_to(sgs_lowering *l, const sgs_node *n, int64_t batch, ipu_ref *rows, sgs_diag *d)
 {
@@ -397,7 +383,8 @@ static sgs_status rows_pointed_to(sgs_lowering *l, const sgs_node *n, int64_t ba
         ipu_ref column = rows_of(list, k, count, 1);
         column.row = column.pix * (int32_t)depth;
         column.img = column.row * column.h;
-        SGS_TRY(integers_by(l, n, IPU_INTEGER_MOD, x->dim[batch + k], &column, d));
+        if (depth > 1) /* a record brings one number inside itself */
+            SGS_TRY(within(l, n, x->dim[batch + k], &column, d));
         if (k) {
             SGS_TRY(integers_by(l, n, IPU_INTEGER_MUL, x->dim[batch + k], rows, d));
             const ipu_ref before = *rows;
@@ -423,7 +410,7 @@ static sgs_status elements_pointed_to(sgs_lowering *l, const sgs_node *n, ipu_re
     ipu_ref list = sgs_lower_const(l, IPU_S32, others, count);
     const ipu_ref added = rows_of(list, 0, count, 1);
     SGS_TRY(indices(l, n, rows, d));
-    SGS_TRY(integers_by(l, n, IPU_INTEGER_MOD, x->dim[axis], rows, d));
+    SGS_TRY(within(l, n, x->dim[axis], rows, d));
     SGS_TRY(integers_by(l, n, IPU_INTEGER_MUL, stride[axis], rows, d));
     const ipu_ref before = *rows;
     return integers(l, n, IPU_INTEGER_ADD, &before, &added, rows, d);
@@ -460,6 +447,25 @@ static sgs_status points_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
         r.index = as_array(pointed, b * each, each);
         SGS_TRY(sgs_lower_emit(l, &r.head, n, 0, d));
     }
+    return back_to(l, n, to, d);
+}
+
+/* Along the channels; in more than four dimensions one by one. */
+static sgs_status elements_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const sgs_value *x = n->in[0], *y = n->out[0];
+    ipu_take take = { .head = SGS_REC(IPU_TAKE, take) };
+    if (x->rank <= 4)
+        return sgs_lower_along(l, &take.head, n, (int)((const index_attr *)n->attr)->axis, 3, d);
+    ipu_gather r = { .head = SGS_REC(IPU_GATHER, gather) };
+    ipu_ref from, pointed;
+    SGS_TRY(collect(l, n, &from, d));
+    SGS_TRY(elements_pointed_to(l, n, &pointed, d));
+    const ipu_ref to = as_list(l, (ipu_type)from.type, sgs_value_count(y));
+    r.y = to;
+    r.x = from;
+    r.index = as_array(pointed, 0, pointed.h);
+    SGS_TRY(sgs_lower_emit(l, &r.head, n, 0, d));
     return back_to(l, n, to, d);
 }
 
@@ -537,15 +543,13 @@ static sgs_status constant_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d
 static sgs_status index_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     const bool scatter = n->op == &sgs_op_scatter_elements || n->op == &sgs_op_scatter_nd;
-    if (!n->in[1]->data && n->op == &sgs_op_gather_elements)
-        return take_lower(l, n, d);
     if (sgs_value_count(n->in[0]) > INT32_MAX / 4 || sgs_value_count(n->out[0]) > INT32_MAX / 4 || sgs_value_count(n->in[1]) > INT32_MAX / 4)
         return sgs_lower_fail(l, n, d, "more elements than can be taken one by one");
     if (n->in[1]->data && !((const index_attr *)n->attr)->reduce)
         return constant_lower(l, n, d);
     if (n->in[1]->type != SGS_S32)
         return sgs_lower_fail(l, n, d, "expected indices of int32, found %s", sgs_type_word(n->in[1]->type));
-    return scatter ? scatter_lower(l, n, d) : points_lower(l, n, d);
+    return scatter ? scatter_lower(l, n, d) : n->op == &sgs_op_gather_nd ? points_lower(l, n, d) : elements_lower(l, n, d);
 }
 
 /* ---- rows ---- */

@@ -13,6 +13,12 @@ bool sgs_has_integer_form(sgs_type t)
     return t == SGS_S64 || t == SGS_S32 || t == SGS_S8 || t == SGS_U8;
 }
 
+const char *sgs_number_unfixed(const sgs_node *n)
+{
+    const sgs_type t = n->in[0]->type;
+    return t == SGS_F32 || sgs_has_integer_form(t) ? NULL : "works on float64, which has no fixed-point form";
+}
+
 sgs_status sgs_integer_lower(sgs_lowering *l, const sgs_node *n, const sgs_value *a, const sgs_value *b, int mode,
                              sgs_diag *d)
 {

@@ -8,6 +8,8 @@
 bool sgs_is_integer(const sgs_value *v);
 /* Whether a float model's integers of that type have a fixed-point form. */
 bool sgs_has_integer_form(sgs_type t);
+/* .unfixed of operators on real numbers and such integers: why n, whose first input decides, has no fixed-point form. */
+const char *sgs_number_unfixed(const sgs_node *n);
 /* y = a op b; mode: IPU_INTEGER_... */
 sgs_status sgs_integer_lower(struct sgs_lowering *l, const sgs_node *n, const sgs_value *a, const sgs_value *b,
                              int mode, sgs_diag *d);

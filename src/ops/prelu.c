@@ -3,9 +3,10 @@
 #include <string.h>
 
 #include "compile/lower.h"
+#include "ops/integer.h"
 #include "ops/nest.h"
+#include "ops/spell.h"
 #include "ops/tflite.h"
-#include "ops/util.h"
 #include "quant/quantize.h"
 
 static const sgs_attr alpha_attrs[] = { SGS_ATTR_F(sgs_alpha_attr, alpha), SGS_ATTR_END };
@@ -131,6 +132,19 @@ static sgs_status emit_line(sgs_import *im, const sgs_source_node *s, const sgs_
     return sgs_src_out(im, s, 0, y, d);
 }
 
+/* Of integers that are no constants: differences and the larger of both, which have a form on the board. */
+static sgs_status from_onnx_integer(sgs_import *im, const sgs_source_node *s, sgs_value *x, bool absolute, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    if (absolute && x->type == SGS_U8) {
+        sgs_sp_out(p, 0, sgs_sp_own(p, x));
+        return p->status;
+    }
+    sgs_value *y = sgs_sp_two(p, &sgs_op_sub, sgs_sp_integer(p, x->type, 0), x);
+    sgs_sp_out(p, 0, absolute ? sgs_sp_two(p, &sgs_op_max, x, y) : y);
+    return p->status;
+}
+
 static sgs_status from_onnx_leakyrelu(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     sgs_alpha_attr a = { 0.01f };
@@ -145,12 +159,31 @@ static sgs_status from_onnx_thresholdedrelu(sgs_import *im, const sgs_source_nod
     return emit_line(im, s, &sgs_op_thresholdedrelu, &a, d);
 }
 
+static bool is_data_of_integers(const sgs_value *x)
+{
+    return sgs_has_integer_form(x->type) && !x->data;
+}
+
 static sgs_status from_onnx_abs(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    return is_data_of_integers(x) ? from_onnx_integer(im, s, x, true, d) : emit_line(im, s, &sgs_op_abs, NULL, d);
+}
+
+static sgs_status from_onnx_neg(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    return is_data_of_integers(x) ? from_onnx_integer(im, s, x, false, d) : emit_line(im, s, &sgs_op_neg, NULL, d);
+}
+
+static sgs_status from_tflite_abs(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     return emit_line(im, s, &sgs_op_abs, NULL, d);
 }
 
-static sgs_status from_onnx_neg(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+static sgs_status from_tflite_neg(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     return emit_line(im, s, &sgs_op_neg, NULL, d);
 }
@@ -359,8 +392,8 @@ static const sgs_from onnx[] = {
 static const sgs_from tflite[] = {
     { "PRELU", prelu_from_tflite, 0 },
     { "LEAKY_RELU", leakyrelu_from_tflite, 0 },
-    { "ABS", from_onnx_abs, 0 },
-    { "NEG", from_onnx_neg, 0 },
+    { "ABS", from_tflite_abs, 0 },
+    { "NEG", from_tflite_neg, 0 },
     { NULL, NULL, 0 },
 };
 const sgs_family sgs_family_prelu = { "prelu", ops, onnx, tflite };

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "compile/lower.h"
+#include "ops/integer.h"
 #include "ops/nest.h"
 #include "ops/spell.h"
 #include "ops/tflite.h"
@@ -324,7 +325,8 @@ static sgs_status from_onnx_derived(sgs_import *im, const sgs_source_node *s, sg
     return sgs_src_out(im, s, 0, y, d);
 }
 
-/* The product along one axis: halves meet until one element is left, so that every product on the way has a range of its own. */
+/* The product along one axis: halves meet until one element is left, so that every product on the way has a range of
+ * its own. */
 static sgs_value *axis_product(sgs_spell *p, sgs_value *x, int axis)
 {
     while (p->status == SGS_OK && x->dim[axis] > 1) {
@@ -339,7 +341,8 @@ static sgs_value *axis_product(sgs_spell *p, sgs_value *x, int axis)
 }
 
 /* Of real numbers that are known only at run time. */
-static sgs_status spelled_product(sgs_import *im, const sgs_source_node *s, sgs_value *x, const sgs_reduce_attr *a, sgs_value **y, sgs_diag *d)
+static sgs_status spelled_product(sgs_import *im, const sgs_source_node *s, sgs_value *x, const sgs_reduce_attr *a,
+                                  sgs_value **y, sgs_diag *d)
 {
     sgs_spell spell = { .im = im, .s = s, .d = d };
     *y = x;
@@ -486,9 +489,11 @@ static void set_sum(ipu_reduce *r, const sgs_node *n)
 static sgs_status check_types(sgs_lowering *l, const sgs_node *n, bool sum, sgs_diag *d)
 {
     const sgs_value *x = n->in[0], *y = n->out[0];
+    if (n->op == &sgs_op_reduce_sum && x->type == SGS_S32 && y->type == SGS_S32)
+        return SGS_OK;
     if (sum && (x->type != SGS_S16 || y->type != SGS_S16 || !sgs_one_scale(x) || !sgs_one_scale(y)))
         return sgs_lower_fail(l, n, d, "expected int16 in and out with one scale each");
-    if (!sum && (!sgs_is_activation(x) || x->type != y->type))
+    if (!sum && (!(sgs_is_activation(x) || sgs_is_integer(x)) || x->type != y->type))
         return sgs_lower_fail(l, n, d, "expected uint8 or int16, the same in and out");
     return gathered_count(n->attr, x->dim) >= (int64_t)1 << 40 ? sgs_lower_fail(l, n, d, "too many elements") : SGS_OK;
 }
@@ -500,7 +505,9 @@ static sgs_status reduce_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     const bool sum = k == SUM || k == MEAN;
     ipu_reduce r = { .head = SGS_REC(sum ? IPU_REDUCE_SUM_S16 : k == MAX ? IPU_REDUCE_MAX : IPU_REDUCE_MIN, reduce) };
     SGS_TRY(check_types(l, n, sum, d));
-    if (sum)
+    if (x->type == SGS_S32)
+        r.head.kind = sum ? IPU_REDUCE_SUM_S32 : r.head.kind;
+    else if (sum)
         set_sum(&r, n);
     sgs_nest nest = windows_of(l, x, y);
     end_in_channels(&nest, sgs_type_bytes(x->type));
@@ -519,7 +526,7 @@ static sgs_status reduce_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
 
-#define ROW(op, rule, lowering, own_kernel)                                                                            \
+#define ROW(op, rule, fixed, lowering, own_kernel)                                                                     \
     const sgs_op sgs_op_##op = {                                                                                       \
         .name = #op,                                                                                                   \
         .family = "reduce",                                                                                            \
@@ -533,14 +540,15 @@ static sgs_status reduce_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
         .to_tflite = reduce_to_tflite,                                                                                 \
         .permute = reduce_permute,                                                                                     \
         .qrule = rule,                                                                                                 \
+        .unfixed = fixed,                                                                                              \
         .lower = lowering,                                                                                             \
         .kernel = own_kernel,                                                                                          \
     }
-ROW(reduce_sum, SGS_Q_S16, reduce_lower, NULL);
-ROW(reduce_mean, SGS_Q_S16, reduce_lower, NULL);
-ROW(reduce_max, SGS_Q_MOVE, reduce_lower, NULL);
-ROW(reduce_min, SGS_Q_MOVE, reduce_lower, NULL);
-ROW(reduce_prod, SGS_Q_NONE, NULL, "");
+ROW(reduce_sum, SGS_Q_S16, sgs_number_unfixed, reduce_lower, NULL);
+ROW(reduce_mean, SGS_Q_S16, NULL, reduce_lower, NULL);
+ROW(reduce_max, SGS_Q_MOVE, NULL, reduce_lower, NULL);
+ROW(reduce_min, SGS_Q_MOVE, NULL, reduce_lower, NULL);
+ROW(reduce_prod, SGS_Q_NONE, NULL, NULL, "");
 
 static const sgs_op *const ops[] = { &sgs_op_reduce_sum, &sgs_op_reduce_mean, &sgs_op_reduce_max,
                                      &sgs_op_reduce_min, &sgs_op_reduce_prod, NULL };

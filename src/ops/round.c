@@ -3,8 +3,9 @@
 #include <string.h>
 
 #include "compile/lower.h"
+#include "ops/integer.h"
+#include "ops/spell.h"
 #include "ops/tflite.h"
-#include "ops/util.h"
 
 static const struct round {
     const sgs_op *op;
@@ -82,6 +83,22 @@ static sgs_status round_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor
 
 /* ---- from ONNX, TFLite
  * --------------------------------------------------------------------------------------------------- */
+
+/* The sign of integers that are no constants: what lies between -1 and 1. */
+static sgs_status sign_from_onnx(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0);
+    SGS_TRY(p->status);
+    if (sgs_has_integer_form(x->type) && !x->data) {
+        x = sgs_sp_two(p, &sgs_op_max, x, sgs_sp_integer(p, x->type, -(x->type != SGS_U8)));
+        x = sgs_sp_two(p, &sgs_op_min, x, sgs_sp_integer(p, x->type, 1));
+    } else {
+        x = sgs_sp_one(p, &sgs_op_sign, x, NULL);
+    }
+    sgs_sp_out(p, 0, x);
+    return p->status;
+}
 
 static sgs_status round_from(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
@@ -163,7 +180,7 @@ static const sgs_op *const ops[] = { &sgs_op_floor, &sgs_op_ceil, &sgs_op_round,
 static const sgs_from onnx[] = { { "Floor", round_from, 1 },
                                  { "Ceil", round_from, 1 },
                                  { "Round", round_from, 11 },
-                                 { "Sign", round_from, 9 },
+                                 { "Sign", sign_from_onnx, 9 },
                                  { NULL, NULL, 0 } };
 static const sgs_from tflite[] = { { "FLOOR", round_from, 0 },
                                    { "CEIL", round_from, 0 },

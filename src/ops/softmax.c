@@ -147,6 +147,8 @@ static sgs_status softmax_from_tflite(sgs_import *im, const sgs_source_node *s, 
 
 /* ---- fixed point: ARITHMETIC.md 9 -------------------------------------------------------------------------------------------- */
 
+#define MOST 65535 /* elements: their sum fits 32 bits */
+
 static bool softmax_fixed_out(const sgs_node *n, sgs_qfixed *f)
 {
     (void)n;
@@ -164,6 +166,13 @@ static sgs_status softmax_quant(sgs_quantizer *q, sgs_node *n, sgs_diag *d)
     return SGS_OK;
 }
 
+static const char *softmax_unfixed(const sgs_node *n)
+{
+    if (n->in[0]->type != SGS_F32)
+        return "works on values that are not float";
+    return n->in[0]->dim[((const sgs_axis_attr *)n->attr)->axis] > MOST ? "weighs more than 65535 elements along an axis" : NULL;
+}
+
 /* ---- lowering ------------------------------------------------------------------------------------------------------- */
 
 static sgs_status softmax_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
@@ -174,15 +183,11 @@ static sgs_status softmax_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
         return sgs_lower_fail(l, n, d, "expected int16 in and out with one scale each");
     if (!table || !table->data || table->type != SGS_S16 || sgs_value_count(table) != 1025)
         return sgs_lower_fail(l, n, d, "expected a constant table of 1025 int16 entries");
-    const int turn = 3 - (x->rank - 1 - (int)axis);
-    if (turn < 0)
-        return sgs_lower_fail(l, n, d, "the axis must be one of the last four, found axis %lld of %d", (long long)axis, x->rank);
-    if (x->dim[axis] > 65535)
-        return sgs_lower_fail(l, n, d, "expected at most 65535 elements along the axis, found %lld", (long long)x->dim[axis]);
-    ipu_softmax r = { .head = SGS_REC(IPU_SOFTMAX_S16, softmax), .y = sgs_lower_ref(l, y), .x = sgs_lower_ref(l, x),
-                      .table = sgs_lower_const(l, IPU_S16, table->data, 1025), .m_in = (float)(sgs_scale(x, 0) * 4096),
+    if (x->dim[axis] > MOST)
+        return sgs_lower_fail(l, n, d, "expected at most %d elements along the axis, found %lld", MOST, (long long)x->dim[axis]);
+    ipu_softmax r = { .head = SGS_REC(IPU_SOFTMAX_S16, softmax), .table = sgs_lower_const(l, IPU_S16, table->data, 1025), .m_in = (float)(sgs_scale(x, 0) * 4096),
                       .m_out = sgs_mult(1, sgs_scale(y, 0)), .out = sgs_out_range(y, SGS_ACT_NONE, 0, 0) };
-    return sgs_lower_along(l, &r.head, n, turn, d);
+    return sgs_lower_along(l, &r.head, n, (int)axis, 2, d);
 }
 
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
@@ -191,7 +196,7 @@ const sgs_op sgs_op_softmax = {
     .name = "softmax", .family = "softmax", .nin_min = 1, .nin_max = 2, .nout = 1, /* x[, table of the fixed-point model] -> y */
     .attr_bytes = sizeof(sgs_axis_attr), .attr = softmax_attrs,
     .infer = softmax_infer, .eval = softmax_eval, .to_tflite = softmax_to_tflite, .permute = sgs_permute_axis, .float_only = true, .qrule = SGS_Q_S16, .ndata = 1,
-    .fixed_out = softmax_fixed_out, .quant = softmax_quant, .lower = softmax_lower,
+    .unfixed = softmax_unfixed, .fixed_out = softmax_fixed_out, .quant = softmax_quant, .lower = softmax_lower,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_softmax, NULL };

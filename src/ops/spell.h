@@ -36,6 +36,8 @@ sgs_value *sgs_sp_cast(sgs_spell *p, sgs_value *x, sgs_type t);
 sgs_value *sgs_sp_choose(sgs_spell *p, sgs_value *condition, sgs_value *a, sgs_value *b);
 /* 0, 1, ... n - 1 as f32 or s32. */
 sgs_value *sgs_sp_count(sgs_spell *p, sgs_type t, int64_t n);
+/* The elements that an index of x's rank points to along one axis. */
+sgs_value *sgs_sp_take(sgs_spell *p, sgs_value *x, sgs_value *index, int64_t axis);
 /* Over axes first .. rank - 1, which stay. */
 sgs_value *sgs_sp_reduce(sgs_spell *p, const sgs_op *op, sgs_value *x, int first);
 /* The same tensor as a value that can take another name. */

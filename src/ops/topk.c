@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "compile/lower.h"
+#include "ops/integer.h"
 #include "ops/spell.h"
 
 typedef struct topk_attr {
@@ -142,10 +143,13 @@ static sgs_status from_onnx_topk(sgs_import *im, const sgs_source_node *s, sgs_d
     const topk_attr a = { .axis = sgs_sp_axis(p, "axis", -1, x->rank),
                           .k = count[0],
                           .least = !sgs_sp_int(p, "largest", 1) };
+    const bool taken = sgs_has_integer_form(
+        x->type); /* integers have no order of their own on the board: they are taken by their indices */
+    sgs_value *index = taken || sgs_sp_wants(p, 1) ? sgs_sp_one(p, &sgs_op_topk_index, x, &a) : NULL;
     if (sgs_sp_wants(p, 0))
-        sgs_sp_out(p, 0, sgs_sp_one(p, &sgs_op_topk, x, &a));
+        sgs_sp_out(p, 0, taken ? sgs_sp_take(p, x, index, a.axis) : sgs_sp_one(p, &sgs_op_topk, x, &a));
     if (sgs_sp_wants(p, 1))
-        sgs_sp_out(p, 1, sgs_sp_one(p, &sgs_op_topk_index, x, &a));
+        sgs_sp_out(p, 1, index);
     return p->status;
 }
 
@@ -154,22 +158,16 @@ static sgs_status from_onnx_topk(sgs_import *im, const sgs_source_node *s, sgs_d
 static sgs_status topk_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     const topk_attr *a = n->attr;
-    const sgs_value *x = n->in[0], *y = n->out[0];
-    const int turn = 3 - (x->rank - 1 - (int)a->axis);
-    if (!sgs_is_activation(x) || !sgs_one_scale(x))
+    const sgs_value *x = n->in[0];
+    if (!(sgs_is_activation(x) && sgs_one_scale(x)) && !(n->op == &sgs_op_topk_index && sgs_is_integer(x)))
         return sgs_lower_fail(l, n, d, "expected uint8 or int16 with one scale");
-    if (turn < 0)
-        return sgs_lower_fail(l, n, d, "the axis must be one of the last four, found axis %lld of %d",
-                              (long long)a->axis, x->rank);
-    ipu_topk r = {
-        .head = SGS_REC(IPU_TOPK, topk), .y = sgs_lower_ref(l, y), .x = sgs_lower_ref(l, x), .sign = a->least ? -1 : 1
-    };
-    return sgs_lower_along(l, &r.head, n, turn, d);
+    ipu_topk r = { .head = SGS_REC(IPU_TOPK, topk), .sign = a->least ? -1 : 1 };
+    return sgs_lower_along(l, &r.head, n, (int)a->axis, 2, d);
 }
 
 /* ---- row ---- */
 
-#define ROW(op, rule)                                                                                                  \
+#define ROW(op, rule, fixed)                                                                                           \
     const sgs_op sgs_op_##op = {                                                                                       \
         .name = #op,                                                                                                   \
         .family = "topk",                                                                                              \
@@ -182,10 +180,11 @@ static sgs_status topk_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
         .eval = topk_eval,                                                                                             \
         .permute = sgs_permute_axis,                                                                                   \
         .qrule = rule,                                                                                                 \
+        .unfixed = fixed,                                                                                              \
         .lower = topk_lower,                                                                                           \
     }
-ROW(topk, SGS_Q_MOVE);
-ROW(topk_index, SGS_Q_S16);
+ROW(topk, SGS_Q_MOVE, NULL);
+ROW(topk_index, SGS_Q_S16, sgs_number_unfixed);
 
 static const sgs_op *const ops[] = { &sgs_op_topk, &sgs_op_topk_index, NULL };
 static const sgs_from onnx[] = { { "TopK", from_onnx_topk, 1 }, { NULL, NULL, 0 } };

@@ -451,6 +451,7 @@ static const ca_test ca_tests[] = {
     { IPU_QUANTIZE, ca_quantize, ca_quantize_bench },
     { IPU_DEQUANTIZE, ca_quantize, ca_quantize_bench },
     { IPU_REDUCE_SUM_S16, ca_reduce, ca_reduce_bench },
+    { IPU_REDUCE_SUM_S32, ca_reduce, ca_reduce_bench },
     { IPU_REDUCE_MAX, ca_reduce, ca_reduce_bench },
     { IPU_REDUCE_MIN, ca_reduce, ca_reduce_bench },
     { IPU_ARGMAX, ca_argmax, ca_argmax_bench },

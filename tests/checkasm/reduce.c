@@ -15,7 +15,10 @@ static ca_dims gathered(ca *t, ca_dims d, int percent)
 
 static int run(ca *t, ipu_kind kind, ca_dims x, ca_dims y, enum ca_layout layout, enum ca_data data)
 {
-    const int sum = kind == IPU_REDUCE_SUM_S16, type = sum || ca_chance(t, 50) ? IPU_S16 : IPU_U8;
+    static const int types[] = { IPU_U8, IPU_S16, IPU_S32 };
+    const int sum = kind == IPU_REDUCE_SUM_S16, type = sum                          ? IPU_S16
+                                                       : kind == IPU_REDUCE_SUM_S32 ? IPU_S32
+                                                                                    : types[ca_range(t, 0, 2)];
     ipu_reduce *r = &t->rec.reduce;
     const double count = 1.0 * x.n * x.h * x.w * x.c / y.n / y.h / y.w / y.c;
 
@@ -29,7 +32,7 @@ static int run(ca *t, ipu_kind kind, ca_dims x, ca_dims y, enum ca_layout layout
     }
     ca_place(t, 1u << Y);
     ca_fill(t, X, data);
-    if (data == CA_EXTREME && ca_chance(t, 40))
+    if (data == CA_EXTREME && ca_chance(t, 40) && type != IPU_S32)
         ca_fill_int(t, X, type == IPU_S16 ? -32768 : 255, type == IPU_S16 ? -32768 : 255);
     t->ops = 1.0 * x.n * x.h * x.w * x.c;
     snprintf(t->shape, sizeof t->shape, "%dx%dx%d to %dx%dx%d", x.h, x.w, x.c, y.h, y.w, y.c);
@@ -58,13 +61,14 @@ void ca_reduce_bench(ca *t, ipu_kind kind)
 
 void ca_argmax(ca *t, ipu_kind kind)
 {
+    static const int types[] = { IPU_U8, IPU_S16, IPU_S32 };
     for (int i = 0; i < 600; i++) {
         const ca_dims x = { ca_chance(t, 80) ? 1 : 2, ca_range(t, 1, 4), ca_range(t, 1, 4),
                             i < 130 ? i + 1 : ca_range(t, 1, 300) };
         const enum ca_layout layout = ca_chance(t, 50) ? CA_LOOSE : CA_DENSE;
         ca_begin(t, kind, 2, sizeof t->rec.argmax);
         ca_ref(t, Y, IPU_S32, (ca_dims){ x.n, x.h, x.w, 1 }, layout);
-        ca_ref(t, X, ca_chance(t, 50) ? IPU_S16 : IPU_U8, x, layout);
+        ca_ref(t, X, types[ca_range(t, 0, 2)], x, layout);
         t->rec.argmax.sign = ca_chance(t, 50) ? 1 : -1;
         t->rec.argmax.last = ca_chance(t, 50);
         ca_place(t, 1u << Y);

@@ -6,7 +6,8 @@ enum { Y, X, INDEX };
 
 static int run_topk(ca *t, ipu_kind kind, ca_dims x, int32_t k, enum ca_layout layout)
 {
-    const int type = ca_chance(t, 50) ? IPU_S16 : IPU_U8;
+    static const int types[] = { IPU_U8, IPU_S16, IPU_S32 };
+    const int type = types[ca_range(t, 0, 2)];
     ca_begin(t, kind, 2, sizeof t->rec.topk);
     ca_ref(t, Y, ca_chance(t, 50) ? IPU_S32 : type, (ca_dims){ x.n, x.h, x.w, k }, layout);
     ca_ref(t, X, type, x, layout);

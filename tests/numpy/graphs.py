@@ -399,9 +399,11 @@ def meeting(g, x):
 
 
 def make_gather_elements(g):
-    x = g.find()
+    x = many_axes(g) if g.chance(0.2) else g.find()
     axis = g.int(0, len(x.dims) - 1)
     dims, index = element_index(g, x, axis)
+    if g.chance(0.4):
+        index = integers(g, dims, "s32").number
     g.emit("gather_elements", g.like(x, dims), [x.number, index], "axis=%d" % axis if axis else "")
 
 
@@ -448,11 +450,21 @@ def make_scatter_nd(g):
     g.emit("scatter_nd", g.like(x, x.dims), [x.number, index, updates(g, x, dims)], meeting(g, x))
 
 
+def many_dims(g):
+    return [g.int(1, 3) for _ in range(g.int(2, 3))] + [g.int(2, 4) for _ in range(3)]
+
+
+def many_axes(g):
+    """More than a record's window has."""
+    return g.input("s16", many_dims(g))
+
+
 def make_topk(g, op="topk"):
-    """With equals."""
-    x = g.find()
-    axis = g.int(max(0, len(x.dims) - 4), len(x.dims) - 1)
-    if g.chance(0.5):
+    """With equals; where integers of the model itself stand."""
+    whole = op == "topk_index" and g.chance(0.3)
+    x = many_axes(g) if g.chance(0.2) else integers(g, [g.int(1, 4), g.int(1, 4), g.int(4, 12)], g.pick("s32", "s16", "u8")) if whole else g.find()
+    axis = g.int(0, len(x.dims) - 1)
+    if x.scale and g.chance(0.5):
         coarse = g.tensor("u8", x.dims, [max(x.scale) * REACH[x.type][1] / 9], [128])
         g.emit("quantize", coarse, [x.number])
         x = coarse
@@ -586,13 +598,16 @@ def make_resize_nearest(g):
 
 def reduction(op):
     def make(g):
-        x = g.find() if op in ("reduce_max", "reduce_min") else g.find(("s16",))
+        extreme = op in ("reduce_max", "reduce_min")
+        x = g.find() if extreme else g.find(("s16",))
+        if op != "reduce_mean" and g.chance(0.3):
+            x = integers(g, [g.int(1, 4), g.int(1, 4), g.int(4, 12)], g.pick("s32", "s16", "u8") if extreme else "s32")
         axes = sorted({g.int(0, len(x.dims) - 1) for _ in range(g.int(0, 2))})
         if len(axes) == len(x.dims) > 1 and g.chance(0.7):  # more than one number is left
             axes = axes[1:]
         dims = [1 if i in axes else d for i, d in enumerate(x.dims)]
         n = np.prod(x.dims) / np.prod(dims)
-        if op in ("reduce_max", "reduce_min"):
+        if extreme or not x.scale:
             y = g.like(x, dims)
         else:
             y = g.tensor("s16", dims, [x.scale[0] * (np.sqrt(n) if op == "reduce_sum" else 1 / np.sqrt(n)) * g.pick(0.5, 1, 3)])
@@ -603,7 +618,8 @@ def reduction(op):
 def make_cumsum(g):
     whole = g.chance(0.3)
     x = integers(g, [g.int(1, 4), g.int(1, 4), g.int(4, 12)], "s32") if whole else g.find(("s16",))
-    axis = g.int(max(0, len(x.dims) - 4), len(x.dims) - 1)
+    x = many_axes(g) if not whole and g.chance(0.2) else x
+    axis = g.int(0, len(x.dims) - 1)
     y = g.tensor(x.type, x.dims, [] if whole else [x.scale[0] * np.sqrt(x.dims[axis]) * g.pick(0.5, 1, 3)])
     g.emit("cumsum", y, [x.number], joined("axis=%d" % axis if axis else "", g.pick("", "exclusive=1"), g.pick("", "reverse=1")))
 
@@ -615,7 +631,10 @@ def make_argmax(g, op="argmax"):
     if np.prod(x.dims) == x.dims[axis] or x.dims[axis] < 4: # one result shows nothing, and two places little
         x = g.input(x.type, [g.int(4, 6), g.int(4, 6), g.int(4, 9)])
         axis = g.int(0, 2)
-    if g.chance(0.5):
+    if g.chance(0.3):
+        x = integers(g, [g.int(2, 4), g.int(2, 4), g.int(4, 12)], g.pick("s32", "s16", "u8")) if g.chance(0.6) else many_axes(g)
+        axis = g.int(0, len(x.dims) - 1)
+    if x.scale and g.chance(0.5):
         coarse = g.tensor("u8", x.dims, [max(x.scale) * REACH[x.type][1] / 3], [128])
         g.emit("quantize", coarse, [x.number])
         x = coarse
@@ -631,14 +650,14 @@ def make_softmax(g):
     """Of logits that lie close together or far apart."""
     step = g.pick(0.1, 1, 4, 30) / 32767
     if g.chance(0.7):
-        logits = g.tensor("s16", [g.int(1, 6), g.int(1, 6), g.int(2, 30)][g.int(0, 2):], [step])
+        logits = g.tensor("s16", many_dims(g) if g.chance(0.2) else [g.int(1, 6), g.int(1, 6), g.int(2, 30)][g.int(0, 2):], [step])
         g.inputs.append(logits)
     else:
         x = g.find(("s16",))
         logits = g.tensor("s16", x.dims, [step])
         g.emit("quantize", logits, [x.number])
     table = np.rint(32767 * np.exp(-np.arange(1025) / 64)).astype(int)
-    g.emit("softmax", g.tensor("s16", logits.dims, [2.0**-15]), [logits.number, g.const("s16", table)], "axis=%d" % g.int(max(0, len(logits.dims) - 4), len(logits.dims) - 1))
+    g.emit("softmax", g.tensor("s16", logits.dims, [2.0**-15]), [logits.number, g.const("s16", table)], "axis=%d" % g.int(0, len(logits.dims) - 1))
 
 
 def norm(op):

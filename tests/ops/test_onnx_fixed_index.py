@@ -54,6 +54,24 @@ def test_gather_elements(axis, tmp_path):
     check(tmp_path, node("GatherElements", "x i", axis=axis), {"i": RNG.integers(-x.shape[axis], x.shape[axis], shape)}, x=x)
 
 
+@pytest.mark.parametrize("axis", [0, 2, 4])
+def test_gather_elements_by_an_input(axis, tmp_path):
+    """In more dimensions than a window has, and not as far along the others as x reaches."""
+    x = real(3, 2, 4, 2, 5)
+    check(tmp_path, node("GatherElements", "x i", axis=axis), x=x, i=RNG.integers(-x.shape[axis], x.shape[axis], [2, 2, 3, 1, 4]))
+
+
+@pytest.mark.parametrize("op", ["Softmax", "ArgMax", "CumSum", "TopK"])
+@pytest.mark.parametrize("axis", [0, 1, 2, 3, 4])
+def test_along_any_axis(op, axis, tmp_path):
+    x = real(3, 2, 4, 3, 5)
+    if op == "CumSum":
+        nodes = node(op, "x a")
+    else:
+        nodes = node(op, "x k", "y i", axis=axis) if op == "TopK" else node(op, "x", axis=axis)
+    check(tmp_path, nodes, {"a": np.array(axis), "k": np.array([2])}, 60, x=x)
+
+
 @pytest.mark.parametrize("index,batch", [((3, 1), 0), ((2, 5, 2), 0), ((4, 3, 2), 1), ((3, 3), 0)])
 def test_gather_nd(index, batch, tmp_path):
     check(tmp_path, node("GatherND", "x i", batch_dims=batch), {"i": RNG.integers(-3, 3, index)}, x=real(4, 5, 6))

@@ -72,6 +72,29 @@ def test_rest(truncated, tmp_path):
     check(tmp_path, node("Mod", "a b", fmod=truncated), a=whole(np.int32, -20, 20, 4, 9), b=b)
 
 
+@pytest.mark.parametrize("kind", TYPES)
+@pytest.mark.parametrize("axis", [0, 1, 2])
+def test_order(kind, axis, tmp_path):
+    """With equals, of integers that the graph makes: places of the largest and smallest, the best and where they stood."""
+    nodes = [node("Add", "x x", "a"), node("ArgMax", "a", "most", axis=axis), node("ArgMin", "a", "least", axis=axis, select_last_index=1),
+             node("TopK", "a k", "best at", axis=axis), node("TopK", "a k", "worst there", axis=axis, largest=0),
+             node("ReduceMax", "a axes", "r"), node("ReduceMin", "a axes", "s")]
+    check(tmp_path, nodes, {"k": np.array([2]), "axes": np.array([axis])}, opset=20, outputs=("most", "least", "best", "at", "worst", "there", "r", "s"), x=whole(kind, 0, 9, 3, 4, 5))
+
+
+@pytest.mark.parametrize("kind", [np.int32, np.int64])
+def test_integers_of_both_signs(kind, tmp_path):
+    """A mask's sum, magnitudes, signs, bounds; one bound lies where 32 bits do not reach."""
+    nodes = [node("Mul", "x k", "a"), node("ReduceSum", "a axes", "s", keepdims=0), node("Abs", "a", "b"), node("Neg", "a", "n"), node("Sign", "a", "g"), node("Relu", "a", "r"),
+             node("Clip", "a low high", "c"), node("Less", "x k", "t"), node("Cast", "t", "u", to=INT64), node("ReduceSum", "u axes", "v")]
+    high = np.int64(2**62) if kind == np.int64 else kind(4)
+    check(tmp_path, nodes, {"k": kind(3), "axes": np.array([0, 2]), "low": kind(-5), "high": high}, opset=20, outputs=("s", "b", "n", "g", "r", "c", "v"), x=whole(kind, -9, 9, 3, 4, 5))
+
+
+def test_magnitude_of_bytes(tmp_path):
+    check(tmp_path, [node("Add", "x x", "a"), node("Abs", "a")], x=whole(np.uint8, 0, 99, 3, 4))
+
+
 def test_power(tmp_path):
     check(tmp_path, node("Pow", "a b"), a=whole(np.int32, -5, 6, 4, 9), b=whole(np.int32, 0, 8, 4, 9))
 
@@ -207,6 +230,12 @@ def test_wide_reals_are_not_converted(tmp_path):
     np.ones(4, np.int32).tofile(tmp_path / "i.bin")
     text = 'input %0 "x" f64[4]\ninput %1 "i" s32[4]\n%2 "y" f32[4] = cast %0 {type=f32}\n%3 "z" s32[4] = add %1, %1\noutput %2\noutput %3\n'
     assert refused(graph(text, tmp_path), tmp_path, tmp_path / "x.bin", tmp_path / "i.bin").endswith("layer 'y': operator cast works on float64, which has no fixed-point form\n")
+
+
+def test_softmax_of_very_many(tmp_path):
+    np.zeros(70000, np.float32).tofile(tmp_path / "x.bin")
+    text = 'input %0 "x" f32[70000]\n%1 "y" f32[70000] = softmax %0\noutput %1\n'
+    assert refused(graph(text, tmp_path), tmp_path, tmp_path / "x.bin").endswith("layer 'y': operator softmax weighs more than 65535 elements along an axis\n")
 
 
 @pytest.mark.parametrize("op,kind,why", [("cumprod", "f32", "has no fixed-point form yet"), ("cumsum", "f64", "works on float64, which has no fixed-point form")])
