@@ -22,6 +22,8 @@ struct sgs_arena {
     block *head;           /* the block being carved */
     size_t total, limit;   /* bytes in use */
     size_t loose;          /* of those, in loose blocks */
+    block *spare;          /* mapped blocks given back: pages that are there already cost less than new ones */
+    size_t spared;         /* their bytes */
 };
 
 /* How memory is asked for. */
@@ -90,14 +92,20 @@ static void free_block(block *b)
 
 /* ---- the arena -------------------------------------------------------------------------------------------------- */
 
+static void free_blocks(block *b)
+{
+    for (block *next; b; b = next) {
+        next = b->next;
+        free_block(b);
+    }
+}
+
 void sgs_arena_free(sgs_arena *a)
 {
     if (!a)
         return;
-    for (block *b = a->head, *next; b; b = next) {
-        next = b->next;
-        free_block(b);
-    }
+    free_blocks(a->head);
+    free_blocks(a->spare);
     free(a);
 }
 
@@ -106,10 +114,27 @@ void sgs_arena_limit(sgs_arena *a, size_t bytes)
     a->limit = bytes;
 }
 
+/* A spare block that fits and is not much too large, zeroed; NULL: there is none. */
+static block *take_spare(sgs_arena *a, size_t bytes)
+{
+    block **at = &a->spare;
+    while (*at && ((*at)->cap < bytes || (*at)->cap / 5 * 4 > bytes))
+        at = &(*at)->next;
+    block *b = *at;
+    if (!b)
+        return NULL;
+    *at = b->next;
+    a->spared -= b->cap;
+    memset(bytes_of(b), 0, bytes);
+    return b;
+}
+
 /* A large request goes behind the head, which keeps its room for small ones. */
 static void *own_block(sgs_arena *a, const request *r)
 {
-    block *b = new_block(r->bytes);
+    block *b = take_spare(a, r->bytes);
+    if (!b)
+        b = new_block(r->bytes);
     if (!b)
         return NULL;
     b->used = r->bytes;
@@ -242,14 +267,20 @@ size_t sgs_arena_loose(const sgs_arena *a)
     return a->loose;
 }
 
-/* The loose block at *at leaves the list. */
+/* The loose block at *at leaves the list.  Of what is in use, a quarter may be spare. */
 static void give_back(sgs_arena *a, block **at)
 {
     block *b = *at;
     *at = b->next;
     a->total -= b->used;
     a->loose -= b->used;
-    free_block(b);
+    if (!b->map || a->spared + b->cap > a->loose / 4) {
+        free_block(b);
+        return;
+    }
+    b->next = a->spare;
+    a->spare = b;
+    a->spared += b->cap;
 }
 
 bool sgs_arena_is_loose(const sgs_arena *a, const void *p)

@@ -50,7 +50,7 @@ sgs_status sgs_graph_map(sgs_graph *g, const char *path, sgs_span *data, sgs_dia
 void sgs_graph_forget(const sgs_graph *g, sgs_span data)
 {
     for (const struct sgs_mapped *m = g->mapped; m; m = m->next)
-        if (data.p >= m->file.data.p && data.p < m->file.data.p + m->file.data.n)
+        if (data.p >= m->file.data.p && data.n <= m->file.data.n && data.p <= m->file.data.p + (m->file.data.n - data.n))
             sgs_file_forget(data);
 }
 
