@@ -81,6 +81,10 @@ static sgs_status given_fits(sgs_onnx *o, const sgs_onnx_info *in, const shape *
 /* A free first dimension alone is the batch: one. */
 static sgs_status static_shape(sgs_onnx *o, const sgs_onnx_info *in, const shape *given, shape *out, sgs_diag *d)
 {
+    if (in->no_tensor) {
+        sgs_fail(d, SGS_E_UNSUPPORTED, "input '%s' is a sequence, a map or an optional: expected a tensor", in->name);
+        return sgs_fail_at(d, o->file, 0, NULL);
+    }
     if (given) {
         *out = *given;
         return given_fits(o, in, given, d);
@@ -133,9 +137,9 @@ static sgs_status make_input(sgs_onnx *o, const sgs_onnx_info *in, const shape *
     sgs_source_node here = { .op = "input", .domain = "", .name = "", .nout = 1, .out = &in->name };
     if (differ)
         SGS_TRY((l.own_nchw ? sgs_emit_nchw : sgs_emit_nhwc)(&o->im, &here, v, &own, d));
-    sgs_map_set(&o->im.values, in->name, own);
+    sgs_map_set(&o->im.scope.values, in->name, own);
     if (in->narrow)
-        sgs_map_set(&o->im.narrow, in->name, (void *)(uintptr_t)in->narrow);
+        sgs_src_set_narrow(&o->im, own, in->narrow);
     return SGS_OK;
 }
 
@@ -200,7 +204,7 @@ static sgs_status unknown_name(sgs_onnx *o, bool output, const char *name, sgs_d
         sgs_hint(d, "the model has '%s': put the name in quotes", longer);
     sgs_buf b = { 0 };
     for (int i = 0; i < o->nin && i < 8; i++)
-        if (!sgs_map_get(&o->im.values, o->in[i].name))
+        if (!sgs_map_get(&o->im.scope.values, o->in[i].name))
             sgs_buf_printf(&b, " '%s'", o->in[i].name);
     sgs_buf_printf(&b, "; outputs:");
     for (int i = 0; i < o->nout && i < 8; i++)
@@ -215,7 +219,7 @@ static int real_inputs(sgs_onnx *o, const sgs_onnx_info **list)
 {
     int n = 0;
     for (int i = 0; i < o->nin; i++)
-        if (!sgs_map_get(&o->im.values, o->in[i].name))
+        if (!sgs_map_get(&o->im.scope.values, o->in[i].name))
             list[n++] = &o->in[i];
     return n;
 }
@@ -333,7 +337,7 @@ static sgs_status check_output(sgs_onnx *o, const plan *p, int i, sgs_diag *d)
         sgs_fail(d, o->opt->noutput ? SGS_E_CONFIG : SGS_E_MODEL, "output '%s' %s", name, problem);
         return at_names(o, true, d);
     }
-    if (!made_inside(o, name) && !sgs_map_get(&o->im.values, name))
+    if (!made_inside(o, name) && !sgs_map_get(&o->im.scope.values, name))
         return unknown_name(o, true, name, d);
     if (!find_info(o->out, o->nout, name))
         sgs_log_line(o->opt->log, "the model is cut at '%s', which becomes an output", name);
@@ -358,15 +362,6 @@ static sgs_status plan_outputs(sgs_onnx *o, plan *p, sgs_diag *d)
 
 /* ---- building -------------------------------------------------------------------------------------------------------------------------- */
 
-/* The first input of a node that nothing has made, or NULL. */
-static const char *absent_input(const sgs_onnx *o, const sgs_source_node *n)
-{
-    for (int k = 0; k < n->nin; k++)
-        if (n->in[k][0] && !sgs_map_get(&o->im.values, n->in[k]))
-            return n->in[k];
-    return NULL;
-}
-
 static sgs_status fail_absent(sgs_onnx *o, const sgs_source_node *n, const char *name, sgs_diag *d)
 {
     if (!find_info(o->in, o->nin, name))
@@ -379,13 +374,8 @@ static sgs_status fail_absent(sgs_onnx *o, const sgs_source_node *n, const char 
 
 static sgs_status build_node(sgs_onnx *o, const sgs_source_node *n, sgs_diag *d)
 {
-    const char *absent = absent_input(o, n);
-    if (absent)
-        return fail_absent(o, n, absent, d);
-    sgs_status s = sgs_onnx_importer(o, n)->fn(&o->im, n, d);
-    if (s != SGS_OK)
-        sgs_fail_at(d, o->file, 0, sgs_src_label(n));
-    return s;
+    const char *absent = sgs_src_absent(&o->im, n);
+    return absent ? fail_absent(o, n, absent, d) : sgs_src_build(&o->im, n, d);
 }
 
 /* For each tensor the last node that asks for it; of an output, none. */
@@ -400,8 +390,8 @@ static void find_last_users(const sgs_onnx_order *order, const plan *p, sgs_map 
 
 static bool is_named(const sgs_onnx *o, const void *data)
 {
-    for (size_t i = 0; i < o->im.values.cap; i++) {
-        const sgs_value *v = o->im.values.slot[i].value;
+    for (size_t i = 0; i < o->im.scope.values.cap; i++) {
+        const sgs_value *v = o->im.scope.values.slot[i].value;
         if (v && v->data == data)
             return true;
     }
@@ -413,11 +403,11 @@ static bool is_named(const sgs_onnx *o, const void *data)
 /* Constants that no later node asks for: weights, which lie in the graph in another order now. */
 static void let_go(sgs_onnx *o, const sgs_source_node *n, const sgs_map *last)
 {
-    for (int k = 0; k < n->nin; k++) {
-        sgs_value *v = sgs_map_get(&o->im.values, n->in[k]);
+    for (int k = 0; k < n->nin && !o->im.scope.lists.n; k++) { /* sequences hold tensors without a name */
+        sgs_value *v = sgs_map_get(&o->im.scope.values, n->in[k]);
         if (!v || !v->data || sgs_value_bytes(v) < LARGE || sgs_map_get(last, n->in[k]) != n)
             continue;
-        sgs_map_set(&o->im.values, n->in[k], NULL);
+        sgs_map_set(&o->im.scope.values, n->in[k], NULL);
         if (!is_named(o, v->data))
             sgs_const_drop(o->im.g, v);
     }
@@ -459,12 +449,22 @@ static sgs_status own_value(sgs_onnx *o, const sgs_source_node *here, sgs_value 
     return SGS_OK;
 }
 
+static sgs_status fail_sequence(sgs_onnx *o, const char *name, sgs_diag *d)
+{
+    sgs_fail(d, SGS_E_UNSUPPORTED, "output '%s' is a sequence of tensors: expected a tensor", name);
+    at_names(o, true, d);
+    sgs_hint(d, "end the model at the tensors that go into it, or join them: ConcatFromSequence");
+    return SGS_E_UNSUPPORTED;
+}
+
 static sgs_status make_outputs(sgs_onnx *o, const plan *p, sgs_diag *d)
 {
     sgs_graph *g = o->im.g;
     g->out = SGS_NEW_N(o->a, sgs_value *, p->noutput);
     for (int i = 0; i < p->noutput; i++) {
-        sgs_value *v = sgs_map_get(&o->im.values, p->output[i]), *named = v;
+        sgs_value *v = sgs_map_get(&o->im.scope.values, p->output[i]), *named = v;
+        if (!v)
+            return fail_sequence(o, p->output[i], d);
         sgs_source_node here = { .op = "output", .domain = "", .name = "", .nout = 1, .out = &p->output[i] };
         const bool nchw = o->opt->noutput && o->opt->output_nchw && o->opt->output_nchw[i];
         const bool own_nchw = !(o->channels_last && find_info(o->out, o->nout, p->output[i]));
@@ -523,12 +523,12 @@ static sgs_status register_inits(sgs_onnx *o, sgs_map *stop, sgs_diag *d)
 {
     for (int i = 0; i < o->ninit; i++) {
         const char *name = o->init[i].name;
-        if (sgs_map_get(&o->im.values, name)) {
+        if (sgs_map_get(&o->im.scope.values, name)) {
             sgs_fail(d, SGS_E_MODEL, "two initializers are named '%s'", name);
             return sgs_fail_at(d, o->file, 0, NULL);
         }
         sgs_value_name(o->im.g, o->init[i].value, name);
-        sgs_map_set(&o->im.values, name, o->init[i].value);
+        sgs_map_set(&o->im.scope.values, name, o->init[i].value);
         sgs_map_set(stop, name, o->init[i].value);
     }
     return SGS_OK;
@@ -552,7 +552,7 @@ static sgs_status survey_nodes(sgs_onnx *o, const sgs_onnx_order *order, sgs_onn
     s->node = sgs_alloc_n(o->a, (size_t)order->n + 1, sizeof *s->node);
     for (int i = 0; i < order->n; i++) {
         const sgs_source_node *n = order->node[i];
-        const char *absent = absent_input(o, n);
+        const char *absent = sgs_src_absent(&o->im, n);
         bool behind = s->unshaped != NULL;
         sgs_diag why = { 0 };
         s->node[i] = (sgs_onnx_report){ .op = n->op, .domain = n->domain, .label = sgs_src_label(n), .place = (int)(n - o->node) };
@@ -561,7 +561,7 @@ static sgs_status survey_nodes(sgs_onnx *o, const sgs_onnx_order *order, sgs_onn
         if (absent && !behind)
             return fail_absent(o, n, absent, d);
         const char *unwanted = o->opt->without ? sgs_map_get(o->opt->without, s->node[i].label) : NULL;
-        if (!sgs_onnx_importer(o, n) || unwanted)
+        if (!sgs_src_importer_of(&o->im, n) || unwanted)
             note_refusal(s, refused, i, (int)(n - o->node), unwanted ? unwanted : "no such operator");
         else if (!behind && build_node(o, n, &why) != SGS_OK)
             note_refusal(s, refused, i, (int)(n - o->node), sgs_strndup(o->a, why.text, strlen(why.text)));
@@ -642,7 +642,7 @@ static sgs_status import_file(sgs_graph **out, const char *path, const sgs_span 
     sgs_graph *g = sgs_graph_new(path);
     sgs_onnx *o = SGS_NEW(g->arena, sgs_onnx);
     const sgs_frontend *f = opt && opt->frontend ? opt->frontend : &sgs_frontend_onnx;
-    *o = (sgs_onnx){ .frontend = f, .channels_last = f->channels_last, .im = { .g = g, .framework = f->name, .values = { .a = g->arena }, .narrow = { .a = g->arena } }, .a = g->arena, .file = g->file, .opt = opt ? opt : &none,
+    *o = (sgs_onnx){ .frontend = f, .channels_last = f->channels_last, .im = { .g = g, .framework = f->name, .importers = f->importers, .scope = sgs_src_scope_new(g->arena, NULL), .narrow = { .a = g->arena }, .functions = { .a = g->arena } }, .a = g->arena, .file = g->file, .opt = opt ? opt : &none,
                      .files = { .a = g->arena } };
     sgs_status s = given ? SGS_OK : sgs_graph_map(g, path, &model, d);
     if (s == SGS_OK) {

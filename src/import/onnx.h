@@ -9,6 +9,7 @@ typedef struct sgs_onnx_info {   /* ValueInfoProto of an input or output */
     int64_t data_type;           /* the file's own number of it */
     const sgs_type *narrow;      /* what the file says where the graph has a wider type, else NULL */
     int rank;                    /* -1: not given */
+    bool no_tensor;              /* a sequence, a map, an optional */
     int64_t dim[SGS_MAX_RANK];   /* -1: symbolic */
     const char *symbol[SGS_MAX_RANK];
 } sgs_onnx_info;

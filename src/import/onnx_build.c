@@ -10,20 +10,9 @@ static bool own_domain(const sgs_source_node *n)
     return !n->domain[0] || !strcmp(n->domain, "ai.onnx");
 }
 
-const sgs_from *sgs_onnx_importer(const sgs_onnx *o, const sgs_source_node *n)
-{
-    if (!own_domain(n))
-        return NULL;
-    for (const sgs_family *const *f = sgs_families; *f; f++)
-        for (const sgs_from *r = o->frontend->importers(*f); r && r->op; r++)
-            if (!strcmp(r->op, n->op) && n->opset >= r->since)
-                return r;
-    return NULL;
-}
-
 bool sgs_onnx_takes(const sgs_onnx *o, const sgs_source_node *n)
 {
-    return sgs_onnx_importer(o, n) && !(o->refused && o->refused[n - o->node]);
+    return sgs_src_importer_of(&o->im, n) && !(o->refused && o->refused[n - o->node]);
 }
 
 /* ---- order --------------------------------------------------------------------------------------------------------------------- */
@@ -50,7 +39,7 @@ static sgs_status index_makers(sgs_onnx *o, sgs_map *maker, sgs_diag *d)
         for (int k = 0; k < o->node[i].nout; k++) {
             const char *name = o->node[i].out[k];
             const char *first = !name[0] ? NULL : sgs_map_get(maker, name) ? "made by another node" : sgs_map_get(&inputs, name) ? "an input"
-                                : sgs_map_get(&o->im.values, name) ? "an initializer" : NULL;
+                                : sgs_map_get(&o->im.scope.values, name) ? "an initializer" : NULL;
             if (first)
                 return twice(o, name, first, &o->node[i], d);
             if (name[0])
@@ -253,7 +242,7 @@ sgs_status sgs_onnx_supported(sgs_onnx *o, const sgs_onnx_order *order, const sg
     int bad = 0, shown = 0;
     sgs_buf b = { 0 };
     for (int i = 0; i < order->n; i++) {
-        if (sgs_onnx_importer(o, order->node[i]))
+        if (sgs_src_importer_of(&o->im, order->node[i]))
             continue;
         bad++;
         if (b.n < 1200) {

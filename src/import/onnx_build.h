@@ -8,8 +8,6 @@ typedef struct sgs_onnx_order {
     int n;
 } sgs_onnx_order;
 
-/* The importer of a node's operator at the model's opset; NULL: not supported. */
-const sgs_from *sgs_onnx_importer(const sgs_onnx *o, const sgs_source_node *n);
 /* Whether a node has an importer that has not refused it. */
 bool sgs_onnx_takes(const sgs_onnx *o, const sgs_source_node *n);
 /* The nodes that the outputs need, makers first, not looking behind tensors in `stop`.  Cycles are an error. */

@@ -71,6 +71,7 @@ static sgs_status attr_field(sgs_onnx *o, void *into, const sgs_field *f, int de
     sgs_span *s;
     switch (f->number) {
     case ATTR_NAME: return string(o, f, "attribute name", &l->a->name, d);
+    case ATTR_REF: return string(o, f, "attribute ref_attr_name", &l->a->ref, d);
     case ATTR_F: l->a->f = sgs_bits_f32((uint32_t)f->value); l->seen_f = true; return sgs_proto_want(f, SGS_WIRE_32, "attribute f", d);
     case ATTR_I: l->a->i = (int64_t)f->value; l->seen_i = true; return sgs_proto_want(f, SGS_WIRE_VARINT, "attribute i", d);
     case ATTR_S: l->a->s = f->bytes; l->seen_s = true; return sgs_proto_want(f, SGS_WIRE_BYTES, "attribute s", d);
@@ -116,14 +117,16 @@ static sgs_src_kind attr_kind(const attr_lists *l)
            : l->floats.n ? SGS_SRC_FLOATS : l->nstrings ? SGS_SRC_STRINGS : l->seen_f ? SGS_SRC_FLOAT : SGS_SRC_INT;
 }
 
-static sgs_status read_attr(sgs_onnx *o, sgs_source_node *n, sgs_span msg, int depth, sgs_diag *d)
+static sgs_status read_attr(sgs_onnx *o, const sgs_src_attr **list, int *n, sgs_span msg, int depth, sgs_diag *d)
 {
-    sgs_src_attr *a = push(o->a, &n->attr, &n->nattr, sizeof *a);
+    sgs_src_attr *a = push(o->a, list, n, sizeof *a);
     if (!a)
         return no_room("attributes", d);
     attr_lists l = { .a = a };
     a->name = "";
     SGS_TRY(each(o, msg, attr_field, &l, depth, d));
+    if (a->ref && !a->ref[0])
+        a->ref = NULL;
     if (l.ints.n > INT32_MAX || l.floats.n > INT32_MAX)
         return sgs_fail(d, SGS_E_LIMIT, "attribute %s has too many numbers", a->name);
     a->kind = attr_kind(&l);
@@ -146,8 +149,9 @@ static sgs_status node_field(sgs_onnx *o, void *into, const sgs_field *f, int de
     case NODE_OUTPUT: name = push(o->a, &n->out, &n->nout, sizeof *name); return name ? string(o, f, "node output", name, d) : no_room("outputs", d);
     case NODE_NAME: return string(o, f, "node name", &n->name, d);
     case NODE_OP: return string(o, f, "op_type", &n->op, d);
-    case NODE_ATTR: SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "attribute", d)); return read_attr(o, n, f->bytes, depth + 1, d);
+    case NODE_ATTR: SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "attribute", d)); return read_attr(o, &n->attr, &n->nattr, f->bytes, depth + 1, d);
     case NODE_DOMAIN: return string(o, f, "domain", &n->domain, d);
+    case NODE_OVERLOAD: return string(o, f, "overload", &n->overload, d);
     default: return SGS_OK;
     }
 }
@@ -198,6 +202,8 @@ static sgs_status tensor_type_field(sgs_onnx *o, void *into, const sgs_field *f,
 
 static sgs_status type_field(sgs_onnx *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
 {
+    sgs_onnx_info *v = into;
+    v->no_tensor = v->no_tensor || (f->number != TYPE_TENSOR && f->wire == SGS_WIRE_BYTES && f->number != TYPE_DENOTATION);
     if (f->number != TYPE_TENSOR)
         return SGS_OK;
     SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "tensor_type", d));
@@ -236,18 +242,21 @@ static sgs_status read_init(sgs_onnx *o, const sgs_field *f, sgs_diag *d)
     return sgs_onnx_tensor(o, f->bytes, &i->name, &i->value, d);
 }
 
+static sgs_status read_node(sgs_onnx *o, const sgs_field *f, int depth, sgs_diag *d)
+{
+    SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "node", d));
+    sgs_source_node *n = push(o->a, &o->node, &o->nnode, sizeof *n);
+    if (!n)
+        return no_room("nodes", d);
+    *n = (sgs_source_node){ .op = "", .domain = "", .name = "" };
+    return each(o, f->bytes, node_field, n, depth + 1, d);
+}
+
 static sgs_status graph_field(sgs_onnx *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
 {
     (void)into;
-    sgs_source_node *n;
     switch (f->number) {
-    case GRAPH_NODE:
-        SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "node", d));
-        n = push(o->a, &o->node, &o->nnode, sizeof *n);
-        if (!n)
-            return no_room("nodes", d);
-        *n = (sgs_source_node){ .op = "", .domain = "", .name = "" };
-        return each(o, f->bytes, node_field, n, depth + 1, d);
+    case GRAPH_NODE: return read_node(o, f, depth, d);
     case GRAPH_INIT: return read_init(o, f, d);
     case GRAPH_INPUT: return read_info(o, &o->in, &o->nin, f, depth, d);
     case GRAPH_OUTPUT: return read_info(o, &o->out, &o->nout, f, depth, d);
@@ -257,29 +266,47 @@ static sgs_status graph_field(sgs_onnx *o, void *into, const sgs_field *f, int d
     }
 }
 
-/* A graph within: the lists of the one around it stand aside meanwhile. */
-static sgs_status read_body(sgs_onnx *o, sgs_span graph, int depth, sgs_src_body **out, sgs_diag *d)
+/* Lists of a graph within, or of a function, stand in the place of those of the graph around it meanwhile. */
+static sgs_onnx set_aside(sgs_onnx *o)
 {
     const sgs_onnx around = *o;
-    sgs_src_body *b = SGS_NEW(o->a, sgs_src_body);
     o->in = o->out = o->inner = NULL;
     o->init = NULL;
     o->node = NULL;
     o->nin = o->nout = o->ninner = o->ninit = o->nnode = 0;
+    return around;
+}
+
+static void put_back(sgs_onnx *o, const sgs_onnx *around)
+{
+    o->in = around->in, o->out = around->out, o->inner = around->inner, o->init = around->init, o->node = around->node;
+    o->nin = around->nin, o->nout = around->nout, o->ninner = around->ninner, o->ninit = around->ninit, o->nnode = around->nnode;
+}
+
+static const char **names_of(sgs_onnx *o, const sgs_onnx_info *list, int n)
+{
+    const char **names = sgs_alloc_n(o->a, (size_t)n + 1, sizeof *names);
+    for (int i = 0; i < n; i++)
+        names[i] = list[i].name;
+    return names;
+}
+
+static sgs_status read_body(sgs_onnx *o, sgs_span graph, int depth, sgs_src_body **out, sgs_diag *d)
+{
+    const sgs_onnx around = set_aside(o);
+    sgs_src_body *b = SGS_NEW(o->a, sgs_src_body);
     const sgs_status s = each(o, graph, graph_field, NULL, depth, d);
-    *b = (sgs_src_body){ .node = o->node, .nnode = o->nnode, .ninit = o->ninit, .nout = o->nout };
+    *b = (sgs_src_body){ .node = o->node, .nnode = o->nnode, .ninit = o->ninit, .nin = o->nin, .nout = o->nout };
     b->init_name = sgs_alloc_n(o->a, (size_t)o->ninit + 1, sizeof *b->init_name);
     b->init = sgs_alloc_n(o->a, (size_t)o->ninit + 1, sizeof *b->init);
-    b->out = sgs_alloc_n(o->a, (size_t)o->nout + 1, sizeof *b->out);
+    b->in = names_of(o, o->in, o->nin);
+    b->out = names_of(o, o->out, o->nout);
     for (int i = 0; i < o->ninit; i++) {
         b->init_name[i] = o->init[i].name;
         b->init[i] = o->init[i].value;
     }
-    for (int i = 0; i < o->nout; i++)
-        b->out[i] = o->out[i].name;
     *out = b;
-    o->in = around.in, o->out = around.out, o->inner = around.inner, o->init = around.init, o->node = around.node;
-    o->nin = around.nin, o->nout = around.nout, o->ninner = around.ninner, o->ninit = around.ninit, o->nnode = around.nnode;
+    put_back(o, &around);
     return s;
 }
 
@@ -287,6 +314,8 @@ static sgs_status read_body(sgs_onnx *o, sgs_span graph, int depth, sgs_src_body
 static sgs_status add_captured(sgs_onnx *o, sgs_source_node *n, const sgs_src_body *b, sgs_diag *d)
 {
     sgs_map own = { .a = o->a };
+    for (int i = 0; i < b->nin; i++)
+        sgs_map_set(&own, b->in[i], o);
     for (int i = 0; i < b->ninit; i++)
         sgs_map_set(&own, b->init_name[i], o);
     for (int i = 0; i < b->nnode; i++)
@@ -302,21 +331,22 @@ static sgs_status add_captured(sgs_onnx *o, sgs_source_node *n, const sgs_src_bo
             if (!in)
                 return no_room("inputs", d);
             *in = names[k];
+            n->ncaptured++;
             sgs_map_set(&own, names[k], o);
         }
     }
     return SGS_OK;
 }
 
-static sgs_status finish_nodes(sgs_onnx *o, sgs_source_node *node, int n, sgs_diag *d)
+static sgs_status finish_nodes(sgs_onnx *o, sgs_source_node *node, int n, int64_t opset, sgs_diag *d)
 {
     for (int i = 0; i < n; i++) {
-        node[i].opset = o->opset > 1000 ? 1000 : (int)o->opset;
+        node[i].opset = opset > 1000 ? 1000 : (int)opset;
         for (int k = 0; k < node[i].nattr; k++) {
             const sgs_src_body *b = node[i].attr[k].kind == SGS_SRC_BODY ? node[i].attr[k].body : NULL;
             if (!b)
                 continue;
-            SGS_TRY(finish_nodes(o, b->node, b->nnode, d));
+            SGS_TRY(finish_nodes(o, b->node, b->nnode, opset, d));
             SGS_TRY(add_captured(o, &node[i], b, d));
         }
     }
@@ -341,26 +371,101 @@ static sgs_status opset_field(sgs_onnx *o, void *into, const sgs_field *f, int d
     return SGS_OK;
 }
 
+/* ONNX's own operators alone have versions that we tell apart. */
+static sgs_status read_opset(sgs_onnx *o, const sgs_field *f, int depth, int64_t *version, sgs_diag *d)
+{
+    opset_id id = { "", 0 };
+    SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "opset_import", d));
+    SGS_TRY(each(o, f->bytes, opset_field, &id, depth + 1, d));
+    if (!id.domain[0] || !strcmp(id.domain, "ai.onnx"))
+        *version = id.version;
+    return SGS_OK;
+}
+
+/* ---- functions --------------------------------------------------------------------------------------------------------------- */
+
+typedef struct function_parts {
+    sgs_src_function *f;
+    int64_t opset;
+    const sgs_src_attr *attr;
+} function_parts;
+
+static sgs_status function_name(sgs_onnx *o, const sgs_field *f, const char *what, const char ***list, int *n, sgs_diag *d)
+{
+    const char **name = push(o->a, list, n, sizeof *name);
+    return name ? string(o, f, what, name, d) : no_room(what, d);
+}
+
+static sgs_status function_field(sgs_onnx *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
+{
+    function_parts *p = into;
+    switch (f->number) {
+    case FUNC_NAME: return string(o, f, "function name", &p->f->name, d);
+    case FUNC_DOMAIN: return string(o, f, "function domain", &p->f->domain, d);
+    case FUNC_OVERLOAD: return string(o, f, "function overload", &p->f->overload, d);
+    case FUNC_INPUT: return function_name(o, f, "function inputs", &p->f->body.in, &p->f->body.nin, d);
+    case FUNC_OUTPUT: return function_name(o, f, "function outputs", &p->f->body.out, &p->f->body.nout, d);
+    case FUNC_OPSET: return read_opset(o, f, depth, &p->opset, d);
+    case FUNC_NODE: return read_node(o, f, depth, d);
+    case FUNC_ATTR:
+        SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "attribute", d));
+        return read_attr(o, &p->attr, &p->f->nattr, f->bytes, depth + 1, d);
+    default: return SGS_OK;
+    }
+}
+
+static sgs_status read_function(sgs_onnx *o, sgs_span msg, sgs_src_function *f, sgs_diag *d)
+{
+    const sgs_onnx around = set_aside(o);
+    function_parts p = { .f = f, .opset = o->opset };
+    *f = (sgs_src_function){ .domain = "", .name = "", .overload = "" };
+    sgs_status s = each(o, msg, function_field, &p, 1, d);
+    f->body.node = o->node;
+    f->body.nnode = o->nnode;
+    f->attr = p.attr;
+    put_back(o, &around);
+    if (s == SGS_OK)
+        s = finish_nodes(o, f->body.node, f->body.nnode, p.opset, d);
+    return s;
+}
+
+/* ---- the model --------------------------------------------------------------------------------------------------------------- */
+
 typedef struct model_parts {
-    sgs_span graph;
+    sgs_span graph, *function;
+    int nfunction;
     bool has_graph;
 } model_parts;
 
 static sgs_status model_field(sgs_onnx *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
 {
     model_parts *m = into;
-    opset_id id = { "", 0 };
+    sgs_span *function;
     switch (f->number) {
     case MODEL_PRODUCER: return string(o, f, "producer_name", &o->producer, d);
     case MODEL_GRAPH: m->graph = f->bytes; m->has_graph = true; return sgs_proto_want(f, SGS_WIRE_BYTES, "graph", d);
-    case MODEL_OPSET:
-        SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "opset_import", d));
-        SGS_TRY(each(o, f->bytes, opset_field, &id, depth + 1, d));
-        if (!id.domain[0] || !strcmp(id.domain, "ai.onnx"))
-            o->opset = id.version;
+    case MODEL_OPSET: return read_opset(o, f, depth, &o->opset, d);
+    case MODEL_FUNCTION:
+        SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "function", d));
+        function = push(o->a, &m->function, &m->nfunction, sizeof *function);
+        if (!function)
+            return no_room("functions", d);
+        *function = f->bytes;
         return SGS_OK;
     default: return SGS_OK;
     }
+}
+
+static sgs_status read_functions(sgs_onnx *o, const model_parts *m, sgs_diag *d)
+{
+    sgs_src_function *list = sgs_try_alloc(o->a, ((size_t)m->nfunction + 1) * sizeof *list);
+    if (!list)
+        return no_room("functions", d);
+    for (int i = 0; i < m->nfunction; i++) {
+        SGS_TRY(read_function(o, m->function[i], &list[i], d));
+        sgs_src_add_function(&o->im, &list[i]);
+    }
+    return SGS_OK;
 }
 
 static sgs_status read_model(sgs_onnx *o, sgs_span model, sgs_diag *d)
@@ -373,9 +478,11 @@ static sgs_status read_model(sgs_onnx *o, sgs_span model, sgs_diag *d)
     if (s == SGS_OK && o->opset < 1)
         s = sgs_fail(d, SGS_E_FORMAT, "the file does not say its opset");
     if (s == SGS_OK)
+        s = read_functions(o, &m, d);
+    if (s == SGS_OK)
         s = each(o, m.graph, graph_field, NULL, 1, d);
     if (s == SGS_OK)
-        s = finish_nodes(o, o->node, o->nnode, d);
+        s = finish_nodes(o, o->node, o->nnode, o->opset, d);
     if (s != SGS_OK)
         sgs_fail_at(d, o->file, 0, NULL);
     return s;

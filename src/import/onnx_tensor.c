@@ -279,10 +279,10 @@ sgs_status sgs_onnx_tensor(sgs_onnx *o, sgs_span msg, const char **name, sgs_val
         s = read_field(&t, &f, d);
     }
     *name = t.name ? t.name : "";
-    if (s == SGS_OK && sgs_onnx_narrow(t.type))
-        sgs_map_set(&o->im.narrow, *name, (void *)(uintptr_t)sgs_onnx_narrow(t.type));
     if (s == SGS_OK)
         s = make(&t, out, d);
+    if (s == SGS_OK && sgs_onnx_narrow(t.type))
+        sgs_src_set_narrow(&o->im, *out, sgs_onnx_narrow(t.type));
     if (s != SGS_OK)
         sgs_fail_at(d, o->file, 0, *name);
     return s;

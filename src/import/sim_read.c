@@ -160,7 +160,7 @@ static sgs_status read_constant(reader *r, uint32_t i, const info *t, sgs_span b
         data = memcpy(copy, data, (size_t)need);
     }
     sgs_value *v = sgs_const_new(r->g, t->type, t->rank, t->dim, data, false);
-    sgs_map_set(&r->im.values, r->key[i], v);
+    sgs_map_set(&r->im.scope.values, r->key[i], v);
     return read_quant(r, t, v);
 }
 
@@ -206,11 +206,11 @@ static sgs_status read_inputs(reader *r)
         info t;
         SGS_TRY(check_tensor(r, "input", i, k));
         SGS_TRY(read_info(r, (uint32_t)k, &t));
-        if (sgs_map_get(&r->im.values, r->key[k]))
+        if (sgs_map_get(&r->im.scope.values, r->key[k]))
             return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: input %u: tensor '%s' is a constant or an input already", i, name_of(r, t.table));
         sgs_value *v = sgs_value_new(r->g, t.type, t.rank, t.dim);
         SGS_TRY(read_quant(r, &t, v));
-        sgs_map_set(&r->im.values, r->key[k], v);
+        sgs_map_set(&r->im.scope.values, r->key[k], v);
         r->g->in[r->g->nin++] = v;
     }
     return SGS_OK;
@@ -233,7 +233,7 @@ static sgs_status check_new(reader *r, const sgs_source_node *s, int i)
 {
     if (!s->out[i][0])
         return outputs_fail(r, s->nout, i);
-    if (sgs_map_get(&r->im.values, s->out[i]))
+    if (sgs_map_get(&r->im.scope.values, s->out[i]))
         return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: tensor '%s' is an input, a constant or made already",
                         name_of(r, sgs_fb_vec_table(&r->f, r->tensors, tensor_number(s, i))));
     return SGS_OK;
@@ -355,8 +355,8 @@ static sgs_status read_operator(reader *r, uint32_t i, sgs_value **made)
     SGS_TRY(check_new(r, &s, 0));
     SGS_TRY(schema ? fn(&r->im, &s, r->d) : read_own(r, &s, t));
     for (int k = 0; k < s.nout; k++)
-        SGS_TRY(settle(r, tensor_number(&s, k), sgs_map_get(&r->im.values, s.out[k])));
-    *made = sgs_map_get(&r->im.values, s.out[0]);
+        SGS_TRY(settle(r, tensor_number(&s, k), sgs_map_get(&r->im.scope.values, s.out[k])));
+    *made = sgs_map_get(&r->im.scope.values, s.out[0]);
     return SGS_OK;
 }
 
@@ -400,7 +400,7 @@ static sgs_status read_outputs(reader *r)
     for (uint32_t i = 0; i < out.n; i++) {
         int64_t k = sgs_fb_vec_int(&r->f, out, i, 4);
         SGS_TRY(check_tensor(r, "output", i, k));
-        sgs_value *v = sgs_map_get(&r->im.values, r->key[k]);
+        sgs_value *v = sgs_map_get(&r->im.scope.values, r->key[k]);
         if (!v)
             return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: output %u: nothing makes tensor '%s'", i,
                             name_of(r, sgs_fb_vec_table(&r->f, r->tensors, (uint32_t)k)));
@@ -443,7 +443,7 @@ static sgs_status read_names(reader *r)
 {
     const bool own = r->im.as_is;
     for (uint32_t i = 0; i < r->tensors.n; i++) {
-        sgs_value *v = sgs_map_get(&r->im.values, r->key[i]);
+        sgs_value *v = sgs_map_get(&r->im.scope.values, r->key[i]);
         if (own)
             sgs_names_value(&r->names, r->g, v);
         else if (v)
@@ -488,7 +488,7 @@ static sgs_status read_model(reader *r)
 
 static sgs_status read_into(sgs_graph *g, sgs_span data, sgs_diag *d)
 {
-    reader r = { .f = { .data = data }, .g = g, .d = d, .im = { .g = g, .framework = "TFLite", .values = { .a = g->arena }, .by_number = true } };
+    reader r = { .f = { .data = data }, .g = g, .d = d, .im = { .g = g, .framework = "TFLite", .scope = sgs_src_scope_new(g->arena, NULL), .by_number = true } };
     sgs_arena_limit(g->arena, ((size_t)1 << 29) + 8 * data.n);
     sgs_status s = read_model(&r);
     sgs_arena_limit(g->arena, 0);

@@ -185,7 +185,7 @@ static sgs_status minimum_from_tflite(sgs_import *im, const sgs_source_node *s, 
     if (!im->joined || !n || n != im->g->last || n->op != &sgs_op_clip || ((sgs_act_attr *)n->attr)->hi < INFINITY || !(((sgs_act_attr *)n->attr)->lo <= a.hi))
         return clip_emit(im, s, a, d);
     ((sgs_act_attr *)n->attr)->hi = a.hi;
-    sgs_map_set(&im->values, s->in[0], NULL); /* that tensor is gone */
+    sgs_map_set(&im->scope.values, s->in[0], NULL); /* that tensor is gone */
     return sgs_src_out(im, s, 0, x, d);
 }
 

@@ -152,7 +152,7 @@ static sgs_type target(sgs_spell *p, const sgs_value *zero, int input)
     static const int8_t types[] = { SGS_U8, -1, SGS_U8, SGS_S8, SGS_U16, SGS_S16 };
     const int64_t t = sgs_sp_int(p, "output_dtype", 0);
     if (zero)
-        return sgs_src_type(p->im, p->s, input, zero);
+        return sgs_src_type(p->im, zero);
     if (t < 0 || t >= (int64_t)sizeof types || types[t] < 0)
         sgs_sp_refuse(p, "output_dtype: expected 2, 3, 4 or 5 (UINT8, INT8, UINT16, INT16), found %lld", (long long)t);
     return p->status == SGS_OK ? (sgs_type)types[t] : SGS_U8;
@@ -261,7 +261,7 @@ static sgs_status from_onnx_qlinearmatmul(sgs_import *im, const sgs_source_node 
     sgs_value *in[] = { centred(p, v[0], of_rows(p, v[2])), centred(p, v[3], v[5]) };
     sgs_value *y = sgs_sp_call(p, "MatMul", 2, in);
     y = sgs_sp_two(p, &sgs_op_mul, y, ratio(p, of_rows(p, v[1]), v[4], of_rows(p, v[6])));
-    sgs_sp_out(p, 0, stepped(p, y, of_rows(p, v[7]), sgs_src_type(im, s, 7, v[7])));
+    sgs_sp_out(p, 0, stepped(p, y, of_rows(p, v[7]), sgs_src_type(im, v[7])));
     return p->status;
 }
 
@@ -299,7 +299,7 @@ static sgs_status from_onnx_qlinearconv(sgs_import *im, const sgs_source_node *s
     const int rank = v[0]->rank;
     sgs_value *y = sgs_sp_call(p, "Conv", bias ? 3 : 2, in);
     y = sgs_sp_two(p, &sgs_op_mul, y, ratio(p, v[1], of_channels(p, v[4], 1, rank), v[6]));
-    sgs_sp_out(p, 0, stepped(p, y, v[7], sgs_src_type(im, s, 7, v[7])));
+    sgs_sp_out(p, 0, stepped(p, y, v[7], sgs_src_type(im, v[7])));
     return p->status;
 }
 

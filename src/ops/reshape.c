@@ -177,6 +177,9 @@ static sgs_status from_onnx_unsqueeze(sgs_import *im, const sgs_source_node *s, 
 static sgs_status from_onnx_identity(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     sgs_value *x, *y;
+    const sgs_src_bound b = s->nin ? sgs_src_get(im, s->in[0]) : (sgs_src_bound){ NULL, NULL };
+    if (b.list)
+        return sgs_src_out_list(im, s, 0, b.list, d);
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
     SGS_TRY(sgs_emit_same(im, s, x, &y, d));
     return sgs_src_out(im, s, 0, y, d);

@@ -93,10 +93,10 @@ sgs_status sgs_src_const_ints(const sgs_source_node *s, const sgs_value *v, int6
     return SGS_OK;
 }
 
-/* The reader of numbered nodes knows their names better. */
+/* In arena memory, behind the place of the node's body; the reader of numbered nodes knows their names better. */
 static const char *label(const sgs_import *im, const sgs_source_node *s)
 {
-    return im->by_number ? NULL : sgs_src_label(s);
+    return im->by_number ? NULL : sgs_format(im->g->arena, "%s%s", im->place ? im->place : "", sgs_src_label(s));
 }
 
 SGS_PRINTF(5, 0) static sgs_status fail_node(sgs_import *im, const sgs_source_node *s, sgs_status code, sgs_diag *d, const char *fmt, va_list ap)
@@ -149,6 +149,13 @@ sgs_status sgs_src_choice(sgs_import *im, const sgs_source_node *s, const char *
 
 /* ---- importers ---------------------------------------------------------------------------------------------------- */
 
+/* ONNX's own operators have their bare names, those of other domains "domain.name". */
+static bool is_named(const char *row, const char *domain, const char *op)
+{
+    const size_t n = strlen(domain);
+    return n ? !strncmp(row, domain, n) && row[n] == '.' && !strcmp(row + n + 1, op) : !strcmp(row, op);
+}
+
 sgs_from_fn sgs_src_importer(const char *op, int opset)
 {
     for (const sgs_family *const *f = sgs_families; *f; f++)
@@ -158,11 +165,116 @@ sgs_from_fn sgs_src_importer(const char *op, int opset)
     return NULL;
 }
 
+/* "ai.onnx" is ONNX's own domain by its long name. */
+static const char *domain_of(const char *domain)
+{
+    return strcmp(domain, "ai.onnx") ? domain : "";
+}
+
+static sgs_buf function_key(const char *domain, const char *name, const char *overload)
+{
+    sgs_buf key = { 0 };
+    sgs_buf_printf(&key, "%s\n%s\n%s", domain_of(domain), name, overload);
+    return key;
+}
+
+const sgs_src_function *sgs_src_function_of(const sgs_import *im, const sgs_source_node *s)
+{
+    if (!im->functions.n)
+        return NULL;
+    sgs_buf key = function_key(s->domain, s->op, s->overload ? s->overload : "");
+    const sgs_src_function *f = sgs_map_get(&im->functions, key.p);
+    sgs_buf_free(&key);
+    return f;
+}
+
+void sgs_src_add_function(sgs_import *im, const sgs_src_function *f)
+{
+    sgs_buf key = function_key(f->domain, f->name, f->overload);
+    sgs_map_set(&im->functions, sgs_strdup(im->g->arena, key.p), (void *)(uintptr_t)f);
+    sgs_buf_free(&key);
+}
+
+sgs_from_fn sgs_src_importer_of(const sgs_import *im, const sgs_source_node *s)
+{
+    const char *domain = domain_of(s->domain);
+    for (const sgs_family *const *f = sgs_families; *f; f++)
+        for (const sgs_from *row = im->importers(*f); row && row->op; row++)
+            if (is_named(row->op, domain, s->op) && s->opset >= row->since)
+                return row->fn;
+    return sgs_src_function_of(im, s) ? sgs_from_function : NULL;
+}
+
+const char *sgs_src_absent(const sgs_import *im, const sgs_source_node *s)
+{
+    for (int i = 0; i < s->nin; i++) {
+        const sgs_src_bound b = sgs_src_get(im, s->in[i]);
+        if (s->in[i][0] && !b.v && !b.list)
+            return s->in[i];
+    }
+    return NULL;
+}
+
+sgs_status sgs_src_build(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    const sgs_from_fn fn = sgs_src_importer_of(im, s);
+    const char *absent = sgs_src_absent(im, s);
+    if (!fn)
+        return sgs_src_refuse(im, s, d, "not supported");
+    if (absent)
+        return sgs_src_fail(im, s, d, "input '%s' does not exist", absent);
+    const sgs_status st = fn(im, s, d);
+    if (st != SGS_OK)
+        sgs_fail_at(d, im->g->file, 0, sgs_src_label(s));
+    return st;
+}
+
+/* ---- what names stand for ---------------------------------------------------------------------------------------------- */
+
+sgs_src_scope sgs_src_scope_new(sgs_arena *a, const sgs_src_scope *around)
+{
+    return (sgs_src_scope){ .values = { .a = a }, .lists = { .a = a }, .around = around };
+}
+
+sgs_src_bound sgs_src_get(const sgs_import *im, const char *name)
+{
+    for (const sgs_src_scope *in = &im->scope; in; in = in->around) {
+        const sgs_src_bound b = { sgs_map_get(&in->values, name), sgs_map_get(&in->lists, name) };
+        if (b.v || b.list)
+            return b;
+    }
+    return (sgs_src_bound){ NULL, NULL };
+}
+
+void sgs_src_bind(sgs_import *im, const char *name, sgs_src_bound b)
+{
+    if (b.v || sgs_map_get(&im->scope.values, name))
+        sgs_map_set(&im->scope.values, name, b.v);
+    if (b.list || sgs_map_get(&im->scope.lists, name))
+        sgs_map_set(&im->scope.lists, name, (void *)(uintptr_t)b.list);
+}
+
 /* ---- values by slot ---------------------------------------------------------------------------------------------------- */
 
 sgs_value *sgs_src_opt(sgs_import *im, const sgs_source_node *s, int i)
 {
-    return i < s->nin && s->in[i][0] ? sgs_map_get(&im->values, s->in[i]) : NULL;
+    return i < s->nin && s->in[i][0] ? sgs_src_get(im, s->in[i]).v : NULL;
+}
+
+sgs_status sgs_src_in_list(sgs_import *im, const sgs_source_node *s, int i, const sgs_src_list **list, sgs_diag *d)
+{
+    *list = i < s->nin ? sgs_src_get(im, s->in[i]).list : NULL;
+    if (!*list)
+        return sgs_src_fail(im, s, d, "input %d: expected a sequence of tensors, found %s", i, i < s->nin && s->in[i][0] ? "a tensor" : "nothing");
+    return SGS_OK;
+}
+
+sgs_status sgs_src_out_list(sgs_import *im, const sgs_source_node *s, int i, const sgs_src_list *list, sgs_diag *d)
+{
+    if (i >= s->nout || !s->out[i][0])
+        return sgs_src_fail(im, s, d, "output %d is missing", i);
+    sgs_src_bind(im, s->out[i], (sgs_src_bound){ NULL, list });
+    return SGS_OK;
 }
 
 sgs_status sgs_src_in(sgs_import *im, const sgs_source_node *s, int i, sgs_value **v, sgs_diag *d)
@@ -172,20 +284,29 @@ sgs_status sgs_src_in(sgs_import *im, const sgs_source_node *s, int i, sgs_value
         return SGS_OK;
     if (i >= s->nin || !s->in[i][0])
         return sgs_src_fail(im, s, d, "input %d is missing", i);
+    if (sgs_src_get(im, s->in[i]).list)
+        return sgs_src_fail(im, s, d, "input '%s' is a sequence of tensors: expected a tensor", s->in[i]);
     return sgs_src_fail(im, s, d, "input '%s' does not exist", s->in[i]);
 }
 
-sgs_type sgs_src_type(sgs_import *im, const sgs_source_node *s, int i, const sgs_value *v)
+sgs_type sgs_src_type(const sgs_import *im, const sgs_value *v)
 {
-    const sgs_type *narrow = i < s->nin ? sgs_map_get(&im->narrow, s->in[i]) : NULL;
+    char id[16];
+    snprintf(id, sizeof id, "%d", v->id);
+    const sgs_type *narrow = sgs_map_get(&im->narrow, id);
     return narrow ? *narrow : v->type;
+}
+
+void sgs_src_set_narrow(sgs_import *im, const sgs_value *v, const sgs_type *narrow)
+{
+    sgs_map_set(&im->narrow, sgs_format(im->g->arena, "%d", v->id), (void *)(uintptr_t)narrow);
 }
 
 sgs_status sgs_src_out(sgs_import *im, const sgs_source_node *s, int i, sgs_value *v, sgs_diag *d)
 {
     if (i >= s->nout || !s->out[i][0])
         return sgs_src_fail(im, s, d, "output %d is missing", i);
-    sgs_map_set(&im->values, s->out[i], v);
+    sgs_src_bind(im, s->out[i], (sgs_src_bound){ v, NULL });
     if (!im->by_number && !im->unnamed)
         sgs_value_name(im->g, v, s->out[i]);
     return SGS_OK;
@@ -219,7 +340,9 @@ sgs_status sgs_emit(sgs_import *im, const sgs_source_node *s, const sgs_op *op, 
     sgs_status st = im->by_number ? SGS_OK : types_ok(op, nin, in, d); /* .sim files hold fixed-point graphs too */
     if (st == SGS_OK) {
         sgs_node *n = sgs_node_new(im->g, im->before, op, nin, in, attr);
-        if (s->name[0])
+        if (im->place)
+            n->name = label(im, s);
+        else if (s->name[0])
             n->name = sgs_strdup(im->g->arena, s->name);
         st = sgs_infer(im->g, n, d);
         if (st == SGS_OK) {

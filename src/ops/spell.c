@@ -171,12 +171,12 @@ sgs_value *sgs_sp_call(sgs_spell *p, const char *op, int n, sgs_value *const *in
     s.in = name;
     s.out = made;
     for (int i = 0; i < n; i++)
-        sgs_map_set(&p->im->values, name[i], in[i]);
+        sgs_map_set(&p->im->scope.values, name[i], in[i]);
     p->im->unnamed = true;
     if (p->status == SGS_OK)
         p->status = fn(p->im, &s, p->d);
     p->im->unnamed = before;
-    return p->status == SGS_OK ? sgs_map_get(&p->im->values, made[0]) : in[0];
+    return p->status == SGS_OK ? sgs_map_get(&p->im->scope.values, made[0]) : in[0];
 }
 
 /* ---- the source node ---- */

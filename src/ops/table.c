@@ -43,6 +43,7 @@
     X(resize) \
     X(roialign) \
     X(round) \
+    X(sequence) \
     X(shape) \
     X(slice) \
     X(softmax) \

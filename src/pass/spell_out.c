@@ -21,7 +21,7 @@ static void put_in_place(sgs_graph *g, sgs_value *made, sgs_value *old)
 
 static sgs_status spell(sgs_graph *g, sgs_node *n, sgs_diag *d)
 {
-    sgs_import im = { .g = g, .values = { .a = g->arena }, .before = n };
+    sgs_import im = { .g = g, .scope = sgs_src_scope_new(g->arena, NULL), .before = n };
     const sgs_source_node s = { .op = n->op->name, .domain = "", .name = sgs_node_label(g, n) };
     sgs_spell p = { .im = &im, .s = &s, .d = d };
     sgs_value **out = SGS_NEW_N(g->arena, sgs_value *, n->op->nout);

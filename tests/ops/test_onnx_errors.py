@@ -524,6 +524,11 @@ def field(number, wire, payload):
     return tag + (bytes([payload]) if wire == 0 else bytes([len(payload)]) + payload if wire == 2 else payload)
 
 
+def function(number):
+    """A model that has a graph and one function with a number in that field."""
+    return field(7, 2, b"") + b"\xca\x01" + bytes([2]) + field(number, 0, 1)
+
+
 OPSET = field(8, 2, field(2, 0, 13))
 NO_MODEL = [  # the file's bytes, what is said of it
     (b"", "the file is empty"),
@@ -542,10 +547,16 @@ NO_MODEL = [  # the file's bytes, what is said of it
     (OPSET + field(7, 2, field(1, 2, field(2, 0, 1))), "damaged protobuf data: node output (field 2) has wire type 0, expected 2"),
     (OPSET + field(7, 2, field(1, 2, field(5, 2, field(1, 0, 1)))), "damaged protobuf data: attribute name (field 1) has wire type 0, expected 2"),
     (OPSET + field(7, 2, field(1, 2, field(5, 2, b"\xa2\x01\x00"))), "damaged protobuf data: attribute type (field 20) has wire type 2, expected 0"),
+    (OPSET + field(7, 2, field(1, 2, field(5, 2, b"\xa8\x01\x00"))), "damaged protobuf data: attribute ref_attr_name (field 21) has wire type 0, expected 2"),
     (OPSET + field(7, 2, field(1, 2, field(5, 2, field(9, 0, 1)))), "damaged protobuf data: attribute strings (field 9) has wire type 0, expected 2"),
     (OPSET + field(7, 2, field(1, 2, field(5, 2, field(8, 5, bytes(4))))), "damaged protobuf data: a list of integers (field 8) has wire type 5, expected 2"),
     (OPSET + field(7, 2, field(1, 2, field(5, 2, field(7, 0, 1)))), "damaged protobuf data: a list of numbers (field 7) has wire type 0, expected 2"),
     (OPSET + field(7, 2, field(11, 0, 1)), "damaged protobuf data: graph input or output (field 11) has wire type 0, expected 2"),
+    (OPSET + function(1), "damaged protobuf data: function name (field 1) has wire type 0, expected 2"),
+    (OPSET + function(4), "damaged protobuf data: function inputs (field 4) has wire type 0, expected 2"),
+    (OPSET + function(5), "damaged protobuf data: function outputs (field 5) has wire type 0, expected 2"),
+    (OPSET + function(10), "damaged protobuf data: function domain (field 10) has wire type 0, expected 2"),
+    (OPSET + function(13), "damaged protobuf data: function overload (field 13) has wire type 0, expected 2"),
     (field(8, 2, field(1, 0, 1)), "damaged protobuf data: opset domain (field 1) has wire type 0, expected 2"),
     (field(8, 2, field(2, 2, b"")), "damaged protobuf data: opset version (field 2) has wire type 2, expected 0"),
     (OPSET + field(7, 2, field(5, 2, field(1, 2, b"\x80"))), "damaged protobuf data: a varint in a packed list"),
@@ -642,7 +653,8 @@ def test_if_that_is_decided_at_run_time(tmp_path):
         return helper.make_graph(list(nodes), "branch", [], [helper.make_tensor_value_info("t", F, None)])
     pick = helper.make_node("If", ["c"], ["y"], name="the_node", then_branch=branch(helper.make_node("Relu", ["x"], ["t"])), else_branch=branch(helper.make_node("Frob", ["x"], ["t"], name="inner")))
     compare_ = [helper.make_node("ReduceMax", ["x"], ["m"], keepdims=0), helper.make_node("Less", ["m", "k"], ["c"])]
-    says(model([*compare_, pick], {"x": (F, [4])}, ["y"], {"k": np.float32(0)}), tmp_path, "If: its condition 'c' is known only at run time")
+    says(model([*compare_, pick], {"x": (F, [4])}, ["y"], {"k": np.float32(0)}), tmp_path,
+         "If: its condition 'c' is known only at run time\n  export the model with the branch that it shall take, or cut it before this node")
     for c, said in ((False, ["'inner'", "Frob: not supported"]), (np.float32(1), ["the_node", "known only at run time"])):
         refused(model([pick], {"x": (F, [4])}, ["y"], {"c": np.array(c)}), tmp_path, *said)
     pick.attribute[0].g.output[0].name = "gone"  # whichever branch this is: bodies name what they take from around them
@@ -652,3 +664,6 @@ def test_if_that_is_decided_at_run_time(tmp_path):
     then.node[0].output.append("gone")  # of which Relu knows nothing
     then.output[0].name = "gone"
     says(model([pick], {"x": (F, [4])}, ["y"], {"c": np.array(True)}), tmp_path, "If: output 'gone' of its then_branch does not exist")
+    then.output[0].name = "t"
+    then.input.append(helper.make_tensor_value_info("i", F, None))
+    says(model([pick], {"x": (F, [4])}, ["y"], {"c": np.array(True)}), tmp_path, "If: then_branch: expected a graph without inputs, found 1")

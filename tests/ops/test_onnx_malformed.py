@@ -138,6 +138,10 @@ BOMBS = {
     "many empty initializers": graph(*[field(5, b"")] * 200000),
     "many empty names": graph(field(1, field(1, b"") * 400000)),
     "many empty attributes": graph(field(1, field(5, b"") * 400000)),
+    "many empty functions": field(25, b"") * 200000 + graph(),
+    "functions of many inputs": field(25, field(4, b"") * 200000 + field(5, b"") * 200000) + graph(),
+    "functions of deep subgraphs": field(25, field(7, field(5, field(6, nested(1, 100000))))) + graph(),
+    "a function without a name that calls itself": field(25, field(5, b"y") + field(7, field(2, b"y"))) + graph(field(1, field(2, b"y")), field(12, field(1, b"y"))),
     "many dims": graph(field(5, dims(1) * 1000000)),
     "packed dims": graph(field(5, field(1, bytes([1]) * 1000000))),
     "endless varint": b"\x38" + b"\xff" * 1000,
@@ -180,6 +184,7 @@ def packed(number, values):
 LIMITED = {  # files whose import may take 100000 bytes, and what is said of them
     "the list of nodes exceeds the memory limit": graph(field(1, b"") * 20000),
     "the list of values exceeds the memory limit": graph(field(12, b"") * 20000),
+    "the list of functions exceeds the memory limit": field(25, b"") * 20000 + graph(),
     "the list of inputs exceeds the memory limit": graph(field(1, field(1, b"") * 20000)),
     "the list of outputs exceeds the memory limit": graph(field(1, field(2, b"") * 20000)),
     "the list of attributes exceeds the memory limit": graph(field(1, field(5, b"") * 20000)),

@@ -1,0 +1,251 @@
+/* Sequences of tensors, which exist while a model is read: where positions and sizes are constants, what is taken from
+ * one is what went in. */
+#include <string.h>
+
+#include "ops/control.h"
+
+static const sgs_src_list *in_list(sgs_spell *p, int i)
+{
+    static const sgs_src_list none;
+    const sgs_src_list *list = &none;
+    if (p->status == SGS_OK)
+        p->status = sgs_src_in_list(p->im, p->s, i, &list, p->d);
+    return p->status == SGS_OK ? list : &none;
+}
+
+static void out_list(sgs_spell *p, const sgs_src_list *list)
+{
+    if (p->status == SGS_OK)
+        p->status = sgs_src_out_list(p->im, p->s, 0, list, p->d);
+}
+
+/* Room for n tensors in *item. */
+static sgs_src_list *new_list(sgs_spell *p, int64_t n, sgs_value ***item)
+{
+    sgs_arena *a = p->im->g->arena;
+    sgs_src_list *list = sgs_try_alloc(a, sizeof *list);
+    *item = n < INT32_MAX ? sgs_try_alloc(a, ((size_t)n + 1) * sizeof **item) : NULL;
+    if (!list || !*item) {
+        sgs_sp_refuse(p, "a sequence of %lld tensors exceeds the memory limit", (long long)n);
+        return NULL;
+    }
+    *list = (sgs_src_list){ (int)n, *item };
+    return list;
+}
+
+/* Input i as a place among n + more, negative ones from the end; `none` where it is absent. */
+static int place(sgs_spell *p, int i, int n, int more, int none)
+{
+    int64_t at = none;
+    int count = 0;
+    sgs_value *v = sgs_src_opt(p->im, p->s, i);
+    if (!v || p->status != SGS_OK)
+        return none;
+    p->status = sgs_src_const_ints(p->s, v, &at, 1, &count, p->d);
+    if (p->status == SGS_OK && (at < -n || at >= n + more))
+        sgs_sp_fail(p, "position %lld does not lie in a sequence of %d", (long long)at, n);
+    return p->status == SGS_OK ? (int)(at < 0 ? at + n : at) : none;
+}
+
+static sgs_status from_onnx_sequenceempty(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    static const sgs_src_list empty;
+    return sgs_src_out_list(im, s, 0, &empty, d);
+}
+
+static sgs_status from_onnx_sequenceconstruct(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value **item;
+    const sgs_src_list *list = new_list(p, s->nin, &item);
+    for (int i = 0; i < s->nin && p->status == SGS_OK; i++)
+        item[i] = sgs_sp_in(p, i);
+    out_list(p, list);
+    return p->status;
+}
+
+static sgs_status from_onnx_sequenceinsert(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const sgs_src_list *old = in_list(p, 0);
+    sgs_value *x = sgs_sp_in(p, 1), **item;
+    const int at = place(p, 2, old->n, 1, old->n);
+    const sgs_src_list *list = p->status == SGS_OK ? new_list(p, (int64_t)old->n + 1, &item) : NULL;
+    for (int i = 0; list && i <= old->n; i++)
+        item[i] = i == at ? x : old->item[i - (i > at)];
+    out_list(p, list);
+    return p->status;
+}
+
+static sgs_status from_onnx_sequenceerase(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const sgs_src_list *old = in_list(p, 0);
+    if (p->status == SGS_OK && !old->n)
+        sgs_sp_fail(p, "the sequence is empty");
+    sgs_value **item;
+    const int at = place(p, 1, old->n, 0, old->n - 1);
+    const sgs_src_list *list = p->status == SGS_OK ? new_list(p, old->n - 1, &item) : NULL;
+    for (int i = 0; list && i < list->n; i++)
+        item[i] = old->item[i + (i >= at)];
+    out_list(p, list);
+    return p->status;
+}
+
+static sgs_status from_onnx_sequenceat(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const sgs_src_list *list = in_list(p, 0);
+    sgs_value *position = sgs_sp_in(p, 1);
+    const int at = place(p, 1, list->n, 0, 0);
+    if (position && p->status == SGS_OK)
+        sgs_sp_out(p, 0, sgs_sp_own(p, list->item[at]));
+    return p->status;
+}
+
+static sgs_status from_onnx_sequencelength(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const sgs_src_list *list = in_list(p, 0);
+    sgs_sp_out(p, 0, sgs_sp_integer(p, SGS_S64, list->n));
+    return p->status;
+}
+
+static sgs_status from_onnx_concatfromsequence(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const sgs_src_list *list = in_list(p, 0);
+    const int64_t fresh = sgs_sp_int(p, "new_axis", 0);
+    if (p->status == SGS_OK && !list->n)
+        sgs_sp_fail(p, "the sequence is empty");
+    if (p->status != SGS_OK)
+        return p->status;
+    const int64_t axis = sgs_sp_axis(p, "axis", 0, list->item[0]->rank + (fresh != 0));
+    sgs_value **part = SGS_NEW_N(im->g->arena, sgs_value *, list->n);
+    for (int i = 0; i < list->n; i++)
+        part[i] = fresh ? sgs_sp_unsqueeze(p, list->item[i], (int)axis) : list->item[i];
+    sgs_sp_out(p, 0, sgs_sp_own(p, sgs_sp_concat(p, list->n, part, (int)axis)));
+    return p->status;
+}
+
+/* ---- SplitToSequence ---- */
+
+typedef struct parts {
+    int64_t n, each;       /* each: of all but the last; or 0 */
+    const sgs_value *size; /* one number a part, or NULL */
+} parts;
+
+static int64_t number_at(const sgs_value *v, int64_t i)
+{
+    return v->type == SGS_S64 ? ((const int64_t *)v->data)[i] : ((const int32_t *)v->data)[i];
+}
+
+static parts find_parts(sgs_spell *p, const sgs_value *x, int axis)
+{
+    const sgs_value *split = sgs_src_opt(p->im, p->s, 1);
+    parts r = { x->dim[axis], 1, NULL };
+    if (!split)
+        return r;
+    if (!split->data || (split->type != SGS_S64 && split->type != SGS_S32) || split->rank > 1) {
+        sgs_sp_refuse(p, "its sizes '%s' are no constant integers", p->s->in[1]);
+        return r;
+    }
+    if (split->rank == 1)
+        return (parts){ split->dim[0], 0, split };
+    r.each = number_at(split, 0);
+    if (r.each < 1)
+        sgs_sp_fail(p, "parts must have 1 or more elements, found %lld", (long long)r.each);
+    else
+        r.n = x->dim[axis] / r.each + (x->dim[axis] % r.each != 0);
+    return r;
+}
+
+static sgs_status from_onnx_splittosequence(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0), **item;
+    if (p->status != SGS_OK)
+        return p->status;
+    const int axis = (int)sgs_sp_axis(p, "axis", 0, x->rank);
+    const bool keep = sgs_sp_int(p, "keepdims", 1) || sgs_src_opt(im, s, 1);
+    const parts r = p->status == SGS_OK ? find_parts(p, x, axis) : (parts){ 0 };
+    if (p->status == SGS_OK && (r.n > SGS_SRC_NODES || (im->built += r.n) > SGS_SRC_NODES))
+        sgs_sp_refuse(p, "a sequence of %lld tensors is too long: %d are the most in a model", (long long)r.n,
+                      SGS_SRC_NODES);
+    const sgs_src_list *list = p->status == SGS_OK ? new_list(p, r.n, &item) : NULL;
+    int64_t start = 0;
+    for (int i = 0; list && i < list->n && p->status == SGS_OK; i++) {
+        const int64_t left = x->dim[axis] - start, size = r.size ? number_at(r.size, i) : left < r.each ? left : r.each;
+        if (size < 0 || size > left || (r.size && i == list->n - 1 && size != left))
+            sgs_sp_fail(p, "part %d of %lld elements does not fit the %lld that are left", i, (long long)size,
+                        (long long)left);
+        sgs_value *part = sgs_sp_slice(p, x, axis, start, size, 1);
+        item[i] = keep ? part : sgs_sp_squeeze(p, part, axis);
+        start += size;
+    }
+    out_list(p, list);
+    return p->status;
+}
+
+/* ---- SequenceMap ---- */
+
+/* The other inputs are sequences as long as the first one, or tensors that every element sees. */
+static void map_inputs(sgs_spell *p, int i, int n, sgs_src_bound *in)
+{
+    for (int k = 0; k < p->s->nin - p->s->ncaptured && p->status == SGS_OK; k++) {
+        in[k] = sgs_src_get(p->im, p->s->in[k]);
+        if (in[k].list && in[k].list->n != n)
+            sgs_sp_fail(p, "input %d has %d elements, the first one %d", k, in[k].list->n, n);
+        else if (in[k].list)
+            in[k] = (sgs_src_bound){ in[k].list->item[i], NULL };
+    }
+}
+
+static sgs_status from_onnx_sequencemap(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const sgs_src_list *list = in_list(p, 0);
+    sgs_body_run r = { .what = "body", .rounds = true };
+    SGS_TRY(p->status);
+    SGS_TRY(sgs_src_body_of(im, s, "body", &r.body, d));
+    if (r.body->nin != s->nin - s->ncaptured || r.body->nout < s->nout)
+        return sgs_src_fail(im, s, d, "a body of %d inputs and %d outputs does not fit %d inputs and %d outputs",
+                            r.body->nin, r.body->nout, s->nin - s->ncaptured, s->nout);
+    sgs_src_bound *in = SGS_NEW_N(im->g->arena, sgs_src_bound, r.body->nin + 1);
+    sgs_value ***item = SGS_NEW_N(im->g->arena, sgs_value **, s->nout + 1);
+    const sgs_src_list **made = SGS_NEW_N(im->g->arena, const sgs_src_list *, s->nout + 1);
+    r.in = in;
+    r.out = SGS_NEW_N(im->g->arena, sgs_src_bound, r.body->nout + 1);
+    for (int k = 0; k < s->nout && p->status == SGS_OK; k++)
+        made[k] = new_list(p, list->n, &item[k]);
+    for (int i = 0; i < list->n && p->status == SGS_OK; i++) {
+        r.round = i;
+        map_inputs(p, i, list->n, in);
+        if (p->status == SGS_OK)
+            p->status = sgs_build_body(im, s, &r, d);
+        for (int k = 0; k < s->nout && p->status == SGS_OK; k++)
+            if (!(item[k][i] = r.out[k].v))
+                sgs_sp_fail(p, "output '%s' of its body is a sequence of tensors: expected a tensor", r.body->out[k]);
+    }
+    for (int k = 0; k < s->nout && p->status == SGS_OK; k++)
+        if (s->out[k][0])
+            p->status = sgs_src_out_list(im, s, k, made[k], d);
+    return p->status;
+}
+
+/* ---- rows ---- */
+
+static const sgs_op *const ops[] = { NULL };
+static const sgs_from onnx[] = {
+    { "SequenceEmpty", from_onnx_sequenceempty, 11 },
+    { "SequenceConstruct", from_onnx_sequenceconstruct, 11 },
+    { "SequenceInsert", from_onnx_sequenceinsert, 11 },
+    { "SequenceErase", from_onnx_sequenceerase, 11 },
+    { "SequenceAt", from_onnx_sequenceat, 11 },
+    { "SequenceLength", from_onnx_sequencelength, 11 },
+    { "ConcatFromSequence", from_onnx_concatfromsequence, 11 },
+    { "SplitToSequence", from_onnx_splittosequence, 11 },
+    { "SequenceMap", from_onnx_sequencemap, 17 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_sequence = { "sequence", ops, onnx, NULL };

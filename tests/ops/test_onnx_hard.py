@@ -1,0 +1,406 @@
+"""What makes a model hard: loops and functions, sequences, other domains, wide numbers, odd names and orders."""
+import numpy as np
+import pytest
+
+pytest.importorskip("onnx")
+pytest.importorskip("onnxruntime")
+import onnx  # noqa: E402
+from onnx import TensorProto, helper, numpy_helper  # noqa: E402
+from support import compare, decibel, evaluate, model, quantized, reference, refused, same_as_onnxruntime, save, tool  # noqa: E402
+
+F, I, B = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
+RNG = np.random.default_rng(11)
+
+
+def real(*shape):
+    return np.asarray(RNG.uniform(-2, 2, shape), np.float32)
+
+
+def ints(*values):
+    return np.array(values, np.int64)
+
+
+def node(op, ins, outs="y", **attrs):
+    """`_` stands for an absent name."""
+    return helper.make_node(op, *[["" if n == "_" else n for n in names.split()] for names in (ins, outs)], **attrs)
+
+
+def info(name, kind=F, shape=None):
+    return helper.make_tensor_value_info(name, kind, shape)
+
+
+def body(nodes, ins, outs, inits=None):
+    """Names of inputs and outputs; those of integers and truth values have their type behind a colon."""
+    def end(text):
+        name, _, kind = text.partition(":")
+        return info(name, {"": F, "i": I, "b": B}[kind], [] if kind else None)
+    return helper.make_graph(nodes, "body", [end(n) for n in ins.split()], [end(n) for n in outs.split()], [numpy_helper.from_array(v, n) for n, v in (inits or {}).items()])
+
+
+def check(tmp_path, nodes, inits=None, opset=17, outputs=("y",), **feeds):
+    same_as_onnxruntime(model(nodes if isinstance(nodes, list) else [nodes], feeds, list(outputs), inits, opset), feeds, tmp_path)
+
+
+def says(m, tmp_path, layer, message, hint=""):
+    done = tool(save(m, tmp_path))
+    assert (done.returncode, done.stderr) == (1, f"error: {tmp_path}/model.onnx: layer '{layer}': {message}\n" + (f"  {hint}\n" if hint else "")), done.stdout
+
+
+def in_fixed(m, tmp_path, *feeds, above=40):
+    """Fixed point, whose simulator and image the tool holds against each other, says what float says."""
+    want, got = quantized(save(m, tmp_path), feeds, tmp_path)
+    for w, g in zip(want, got):
+        assert decibel(w, g) > above
+
+
+# ---- Loop ----
+
+STEP = [node("Mul", "a k", "m"), node("Add", "m x", "a2"), node("Cast", "i", "f", to=F), node("Add", "a2 f", "s"), node("Identity", "c", "c2")]
+
+
+def step():
+    """a <- a * k + x, and collects a + i."""
+    return body(STEP, "i:i c:b a", "c2:b a2 s", {"k": np.float32([0.5, -0.4, 0.3, 0.2])})
+
+
+def looped(trips, condition=True, b=None, **attrs):
+    inits = {"a": real(3, 4), **({} if trips is None else {"n": np.array(trips)}), **({} if condition is None else {"t": np.array(condition)})}
+    ins = f"{'_' if trips is None else 'n'} {'_' if condition is None else 't'} a"
+    return model([node("Loop", ins, "y z", body=b or step(), name="the_loop", **attrs)], {"x": (F, [3, 4])}, ["y", "z"], inits)
+
+
+@pytest.mark.parametrize("trips, condition", [(5, True), (1, None), (3, None)])
+def test_loop_of_constant_length(trips, condition, tmp_path):
+    m = looped(trips, condition)
+    same_as_onnxruntime(m, {"x": real(3, 4)}, tmp_path)
+    in_fixed(m, tmp_path, [real(3, 4) for _ in range(4)])
+
+
+def test_loop_that_its_condition_ends(tmp_path):
+    """A loop without a trip count: i squared reaches 20 after five rounds."""
+    again = [node("Mul", "i i", "ii"), node("Less", "ii twenty", "c2")]
+    b = body(STEP[:4] + again, "i:i c:b a", "c2:b a2 s", {"k": real(4), "twenty": np.array(20)})
+    for trips in (None, 3, 9223372036854775807):
+        same_as_onnxruntime(looped(trips, True, b), {"x": real(3, 4)}, tmp_path)
+
+
+@pytest.mark.parametrize("trips, condition", [(0, True), (-3, True), (4, False)])
+def test_loop_that_never_runs(trips, condition, tmp_path):
+    """Its tensors pass through; nothing is collected, in the shape that a first round would give."""
+    m = looped(trips, condition)
+    a = numpy_helper.to_array(m.graph.initializer[0])
+    del m.graph.output[0]
+    m.graph.node.insert(0, node("Add", "x a", "a0"))
+    m.graph.node[1].input[2] = "a0"
+    m.graph.node.append(node("Identity", "y", "w"))
+    m.graph.output.append(info("w"))
+    del m.graph.output[0]
+    x = real(3, 4)
+    compare(evaluate(save(m, tmp_path), [x], tmp_path), [x + a])
+    m.graph.output.append(info("z"))
+    m.graph.node.append(node("Concat", "z one", "all", axis=0))
+    m.graph.output[-1].name = "all"
+    m.graph.node.insert(0, node("Unsqueeze", "x zero", "one"))
+    m.graph.initializer.append(numpy_helper.from_array(ints(0), "zero"))
+    compare(evaluate(save(m, tmp_path), [x], tmp_path), [x + a, x[None]])
+
+
+def test_loops_within_loops_and_branches(tmp_path):
+    """The inner loop runs as often as the outer one has; a branch is chosen by the iteration."""
+    inner = body([node("Mul", "v half", "v2"), node("Identity", "d", "d2")], "j:i d:b v", "d2:b v2", {"half": np.float32(0.5)})
+    odd = [node("Mod", "i two", "r"), node("Cast", "r", "odd", to=B),
+           node("If", "odd", "u", then_branch=body([node("Add", "w x", "p")], "", "p"), else_branch=body([node("Sub", "w x", "q"), node("Relu", "q", "q2")], "", "q2"))]
+    outer = body([node("Loop", "i c a", "w", body=inner), *odd, node("Identity", "c", "c2")], "i:i c:b a", "c2:b u", {"two": ints(2)[0]})
+    m = model([node("Loop", "n t x", "y", body=outer)], {"x": (F, [2, 3])}, ["y"], {"n": np.array(4), "t": np.array(True)})
+    same_as_onnxruntime(m, {"x": real(2, 3)}, tmp_path)
+    in_fixed(m, tmp_path, [real(2, 3) for _ in range(4)])
+
+
+def test_loop_over_a_shape(tmp_path):
+    """As PyTorch writes `for i in range(x.shape[1])`: the count is folded, and so is what is taken by it."""
+    b = body([node("Gather", "x i", "e", axis=1), node("Mul", "a e", "p"), node("Add", "p e", "a2"), node("Identity", "c", "c2")], "i:i c:b a", "c2:b a2 a2")
+    nodes = [node("Shape", "x", "s"), node("Gather", "s one", "n"), node("Gather", "x zero", "a", axis=1), node("Loop", "n t a", "y z", body=b)]
+    check(tmp_path, nodes, {"one": np.array(1), "zero": np.array(0), "t": np.array(True)}, outputs=("y", "z"), x=real(3, 5))
+
+
+def test_loop_that_grows(tmp_path):
+    """What goes from one iteration to the next may change its shape."""
+    b = body([node("Concat", "a x", "a2", axis=0), node("Identity", "c", "c2")], "i:i c:b a", "c2:b a2")
+    check(tmp_path, node("Loop", "n t x", "y", body=b), {"n": np.array(3), "t": np.array(True)}, x=real(2, 3))
+
+
+def test_names_of_iterations(tmp_path):
+    """Nodes are known by loop and iteration; tensors within have no names."""
+    m = looped(2)
+    for n in m.graph.node[0].attribute[0].g.node:
+        n.name = f"the_{n.op_type}"
+    text = tool("--text", save(m, tmp_path)).stdout
+    for i in range(2):
+        assert f'as "the_loop[{i}]/the_Add"' in text
+    assert '"a2"' not in text and '"y"' in text and '"z"' in text
+    m.graph.node[0].attribute[0].g.node[0].op_type = "Frob"
+    says(m, tmp_path, "the_loop[0]/the_Mul", "Frob: not supported")
+
+
+def test_loops_that_are_refused(tmp_path):
+    run_time = [node("ReduceMax", "x", "m", keepdims=0), node("Cast", "m", "n", to=I), node("Less", "m half", "t")]
+    inits = {"half": np.float32(0.5), "a": real(3, 4), "k": np.array(3), "yes": np.array(True)}
+
+    def loop(ins, b=None, outs="y z"):
+        return model([*run_time, node("Loop", ins, outs, body=b or step(), name="the_loop")], {"x": (F, [3, 4])}, outs.split(), inits)
+    says(loop("n yes a"), tmp_path, "the_loop", "Loop: its trip count 'n' is known only at run time")
+    says(loop("k t a"), tmp_path, "the_loop", "Loop: its condition 't' is known only at run time")
+    late = body(STEP[:4] + [node("ReduceMax", "a2", "mm", keepdims=0), node("Less", "mm half", "c2")], "i:i c:b a", "c2:b a2 s", {"k": real(4)})
+    says(loop("k yes a", late), tmp_path, "the_loop", "Loop: whether it goes on after iteration 1, 'c2' of its body, is known only at run time")
+    says(loop("k yes a a"), tmp_path, "the_loop", "Loop: a body of 3 inputs and 3 outputs does not fit 4 inputs: expected one input and one output or more for each of them but the first")
+    says(loop("k yes a", outs="y z w"), tmp_path, "the_loop", "Loop: expected a body of 4 outputs or more, found 3")
+    says(loop("k yes _"), tmp_path, "the_loop", "Loop: input 2 is missing")
+    m = loop("k yes a")
+    del m.graph.node[-1].attribute[:]
+    says(m, tmp_path, "the_loop", "Loop: body is missing: expected a graph")
+
+
+def test_loops_without_end(tmp_path):
+    """However a file says it: the nodes that come out are counted."""
+    count = "Loop: the nodes of graphs and functions come to 100004, each counted as often as it is built: 100000 are the most"
+    b = body([*STEP[:1], node("Add", "m x", "a2"), node("Identity", "c", "c2")], "i:i c:b a", "c2:b a2", {"k": real(4)})
+    b4 = body([*STEP[:1], node("Relu", "m", "r"), node("Add", "r x", "a2"), node("Neg", "r", "n2"), node("Abs", "r", "n3"), node("Identity", "c", "c2")], "i:i c:b a", "c2:b a2", {"k": real(4)})
+    m = model([node("Loop", "_ t a", "y", body=b4, name="the_loop")], {"x": (F, [3, 4])}, ["y"], {"t": np.array(True), "a": real(3, 4)})
+    says(m, tmp_path, "the_loop", count.replace("100004", "100002"), "a loop is written out, iteration by iteration: this was number 16667")
+    empty = body([], "i:i c:b a", "c:b a")
+    m = model([node("Loop", "_ t x", "y", body=empty, name="the_loop")], {"x": (F, [3, 4])}, ["y"], {"t": np.array(True)})
+    says(m, tmp_path, "the_loop", count.replace("100004", "100001"), "a loop is written out, iteration by iteration: this was number 100001")
+    for _ in range(6):  # 10^7 times, said in a few bytes
+        b = body([node("Loop", "ten c a", "a2", body=b), node("Identity", "c", "c2")], "i:i c:b a", "c2:b a2")
+    m = model([node("Loop", "ten t a", "y", body=b)], {"x": (F, [3, 4])}, ["y"], {"ten": np.array(10), "t": np.array(True), "a": real(3, 4)})
+    refused(m, tmp_path, "come to 10000", "100000 are the most")
+
+
+def test_graphs_nested_too_deep(tmp_path):
+    """Functions that call functions nest without nesting in the file."""
+    def function(i):
+        inside = helper.make_node(f"f{i + 1}", ["x"], ["y"], domain="my") if i < 70 else node("Relu", "x")
+        return helper.make_function("my", f"f{i}", ["x"], ["y"], [inside], [helper.make_opsetid("", 17), helper.make_opsetid("my", 1)])
+    m = calling([helper.make_node("f0", ["x"], ["y"], domain="my")], [function(i) for i in range(71)])
+    refused(m, tmp_path, "f64: graphs and functions are nested deeper than 64")
+
+
+def test_memory_of_loops(tmp_path):
+    b = body([node("Concat", "a a", "a2", axis=0), node("Identity", "c", "c2")], "i:i c:b a", "c2:b a2")
+    m = model([node("Loop", "n t k", "z", body=b, name="the_loop"), node("Add", "x z", "y")], {"x": (F, [1, 1])}, ["y"], {"n": np.array(40), "t": np.array(True), "k": real(1, 1)})
+    assert tool(save(m, tmp_path)).returncode == 1
+    done = tool("--memory", 100000, save(looped(1000), tmp_path))
+    assert (done.returncode, done.stderr) == (1, f"error: {tmp_path}/model.onnx: layer 'the_loop': Loop: the nodes of its graphs exceed the memory limit\n")
+
+
+# ---- Scan ----
+
+@pytest.mark.parametrize("back, out_back, axis, out_axis", [(0, 0, 0, 0), (1, 0, 0, 1), (0, 1, -2, 0), (1, 1, 1, -1)])
+def test_scan(back, out_back, axis, out_axis, tmp_path):
+    b = body([node("Add", "h e", "h2"), node("Mul", "h2 k", "o")], "h e", "h2 o", {"k": real(4)})
+    for g in (b.input, b.output):
+        for v in g:
+            v.CopyFrom(info(v.name, F, [4]))
+    m = model([node("Scan", "h0 x", "y z", body=b, num_scan_inputs=1, scan_input_axes=[axis], scan_input_directions=[back], scan_output_directions=[out_back], scan_output_axes=[out_axis])],
+              {"x": (F, [5, 4] if axis < 1 else [4, 5])}, ["y", "z"], {"h0": real(4)})
+    x = real(5, 4) if axis < 1 else real(4, 5)
+    same_as_onnxruntime(m, {"x": x}, tmp_path)
+    in_fixed(m, tmp_path, [x, -x, x / 2])
+
+
+def test_scans_that_are_refused(tmp_path):
+    b = body([node("Add", "h e", "h2"), node("Mul", "h2 h2", "o")], "h e", "h2 o")
+
+    def scan(ins, outs="y z", n=1, x=(5, 4), **attrs):
+        return model([node("Scan", ins, outs, body=b, num_scan_inputs=n, name="the_scan", **attrs)], {"x": (F, list(x)), "w": (F, [3, 4])}, outs.split(), {"h": real(4)})
+    fits = "Scan: a body of 2 inputs and 2 outputs does not fit %d inputs, %d of them to go along, and %d outputs"
+    says(scan("h x w"), tmp_path, "the_scan", fits % (3, 1, 2))
+    says(scan("h x", n=0), tmp_path, "the_scan", fits % (2, 0, 2))
+    says(scan("h x", "y z q"), tmp_path, "the_scan", fits % (2, 1, 3))
+    says(scan("x w", n=2), tmp_path, "the_scan", "Scan: input 'w' has 3 elements along its axis, the first one 5")
+    says(scan("_ x"), tmp_path, "the_scan", "Scan: input 0 is missing")
+    empty = scan("h k")
+    empty.graph.initializer.append(numpy_helper.from_array(real(0, 4), "k"))
+    says(empty, tmp_path, "the_scan", "Scan: there is nothing to go along: an axis of 0 elements")
+
+
+# ---- functions of the model ----
+
+def calling(nodes, functions, inputs=None, inits=None, outputs=("y",)):
+    m = model(nodes, inputs or {"x": (F, [3, 4])}, list(outputs), inits)
+    m.opset_import.append(helper.make_opsetid("my", 1))
+    m.functions.extend(functions)
+    return m
+
+
+def function(name, ins, outs, nodes, attrs=(), opset=17, **defaults):
+    """Attributes of nodes whose name begins with an @ take the caller's."""
+    f = helper.make_function("my", name, ins.split(), outs.split(), nodes, [helper.make_opsetid("", opset), helper.make_opsetid("my", 1)], list(attrs),
+                             [helper.make_attribute(k, v) for k, v in defaults.items()])
+    return f
+
+
+def takes(n, attr, kind, ref):
+    a = n.attribute.add()
+    a.name, a.ref_attr_name, a.type = attr, ref, kind
+    return n
+
+
+def call(op, ins, outs="y", **attrs):
+    return helper.make_node(op, ["" if n == "_" else n for n in ins.split()], outs.split(), domain="my", **attrs)
+
+
+def linear():
+    return function("Linear", "x w b", "y", [node("MatMul", "x w", "t"), node("Add", "t b", "u"), takes(node("LeakyRelu", "u"), "alpha", onnx.AttributeProto.FLOAT, "slope")], ["slope"])
+
+
+def test_functions(tmp_path):
+    """Called twice, from within another, with attributes of its callers; inner names are those of the graph around."""
+    twice = function("Twice", "x w b", "y", [takes(call("Linear", "x w b", "t"), "slope", onnx.AttributeProto.FLOAT, "first"), call("Linear", "t w b", "y", slope=0.1)], ["first"])
+    nodes = [call("Twice", "x w b", "t", first=0.3, name="one"), call("Twice", "t w b", "y", first=0.7, name="two")]
+    m = calling(nodes, [twice, linear()], inits={"w": real(4, 4) / 2, "b": real(4)})
+    same_as_onnxruntime(m, {"x": real(3, 4)}, tmp_path)
+    in_fixed(m, tmp_path, [real(3, 4) for _ in range(4)])
+    assert "two" in tool("--text", save(m, tmp_path)).stdout
+
+
+def test_defaults_and_absent_ends_of_functions(tmp_path):
+    """An attribute that the caller leaves out has the function's default, else the operator's; an absent input is absent within."""
+    leaky = function("Leaky", "x", "y", [takes(node("LeakyRelu", "x"), "alpha", onnx.AttributeProto.FLOAT, "slope")], ["slope"])
+    preset = function("Preset", "x", "y", [takes(node("LeakyRelu", "x"), "alpha", onnx.AttributeProto.FLOAT, "slope")], slope=0.4)
+    clip = function("Bounded", "x lo hi", "y z", [node("Clip", "x lo hi", "y"), node("Neg", "y", "z")])
+    nodes = [call("Leaky", "x", "a"), call("Preset", "a", "b"), call("Preset", "b", "c", slope=0.5), call("Bounded", "c _ hi", "d z"), call("Bounded", "d lo", "y w")]
+    m = calling(nodes, [leaky, preset, clip], inits={"hi": np.float32(1.5), "lo": np.float32(-0.7)}, outputs=("y", "z"))
+    same_as_onnxruntime(m, {"x": real(3, 4)}, tmp_path)
+    assert m.graph.node[-1].output.pop() == "w"  # which onnxruntime does not allow
+    assert tool(save(m, tmp_path)).returncode == 0
+
+
+def test_functions_of_another_opset(tmp_path):
+    """Squeeze takes its axes as an attribute where the function says opset 11, whatever the model says."""
+    old = function("Old", "x", "y", [takes(node("Squeeze", "x"), "axes", onnx.AttributeProto.INTS, "axes")], ["axes"], opset=11)
+    m = calling([call("Old", "x", axes=[1, 2])], [old], {"x": (F, [3, 1, 1, 4])})
+    x = real(3, 1, 1, 4)
+    compare(evaluate(save(m, tmp_path), [x], tmp_path), [x.reshape(3, 4)])
+
+
+def test_branches_and_loops_within_functions(tmp_path):
+    b = body([takes(node("LeakyRelu", "a", "l"), "alpha", onnx.AttributeProto.FLOAT, "slope"), node("Add", "l x", "a2"), node("Identity", "c", "c2")], "i:i c:b a", "c2:b a2")
+    f = function("Steps", "x n", "y", [node("Constant", "", "t", value=numpy_helper.from_array(np.array(True))), node("Loop", "n t x", "y", body=b)], ["slope"])
+    m = calling([call("Steps", "x k", slope=0.25)], [f], inits={"k": np.array(3)})
+    x = real(3, 4)
+    want = x
+    for _ in range(3):
+        want = np.where(want < 0, np.float32(0.25) * want, want) + x
+    compare(evaluate(save(m, tmp_path), [x], tmp_path), [want])
+
+
+def test_functions_of_16_bits(tmp_path):
+    """A zero point of 16 bits stays one on its way into a function."""
+    f = function("Round", "x s z", "y", [node("QuantizeLinear", "x s z", "q"), node("DequantizeLinear", "q s z", "y")], opset=21)
+    m = calling([call("Round", "x s z")], [f], inits={"s": np.float32(0.0001), "z": np.uint16(30000)})
+    m.opset_import[0].version = 21
+    same_as_onnxruntime(m, {"x": real(3, 4)}, tmp_path)
+
+
+def test_functions_that_are_refused(tmp_path):
+    refused(calling([call("Gone", "x", name="n")], []), tmp_path, "1 node is not supported (opset 17): my.Gone 'n'")
+    turn, back = function("Turn", "x", "y", [call("Back", "x", "y", name="b")]), function("Back", "x", "y", [call("Turn", "x", "y", name="t")])
+    says(calling([call("Turn", "x", name="n")], [turn, back]), tmp_path, "n/b/t", "Turn: the function calls itself")
+    says(calling([call("Linear", "x w b k", name="n")], [linear()], inits={"w": real(4, 4), "b": real(4), "k": real(4)}), tmp_path, "n",
+         "Linear: the function has 3 inputs and 1 outputs: expected as many or fewer, found 4 and 1")
+    frob = function("F", "x", "y", [node("Relu", "x", "r"), node("Frob", "r", "y", name="inner")])
+    says(calling([call("F", "x", name="n")], [frob]), tmp_path, "n/inner", "Frob: not supported")
+    says(calling([call("F", "x", name="n")], [function("F", "x", "y", [node("Relu", "x", "r")])]), tmp_path, "n", "F: output 'y' of its function does not exist")
+    says(calling([call("F", "x", name="n")], [function("F", "x", "y", [node("Add", "x outer", "y", name="inner")])], inits={"outer": real(4)}), tmp_path, "n/inner", "Add: input 'outer' does not exist")
+
+
+def test_functions_that_multiply(tmp_path):
+    """Each calls the next one twice: 2^30 nodes in 30 functions."""
+    f = [function(f"f{i}", "x", "y", [call(f"f{i + 1}", "x", "t"), call(f"f{i + 1}", "t", "y")] if i < 30 else [node("Relu", "x")]) for i in range(31)]
+    refused(calling([call("f0", "x")], f), tmp_path, "the nodes of graphs and functions come to 100001, each counted as often as it is built: 100000 are the most")
+
+
+# ---- sequences ----
+
+def test_lists_of_chunks(tmp_path):
+    """As PyTorch writes x.chunk and x.split when it keeps the list."""
+    for split, dims in ((ints(2), (7, 3)), (ints(3)[0], (7, 3)), (ints(1, 4, 2), (7, 3)), (None, (3, 4))):
+        inits = {"zero": np.array(0), "last": np.array(-1), **({} if split is None else {"s": split})}
+        if split is not None and split.shape == (1,):
+            inits["s"] = split[0]
+        nodes = [node("SplitToSequence", "x" + ("" if split is None else " s"), "q", axis=0, keepdims=int(split is not None)), node("SequenceAt", "q zero", "a"),
+                 node("SequenceAt", "q last", "b"), node("SequenceLength", "q", "n"), node("Add", "a one", "a1")]
+        check(tmp_path, nodes, inits | {"one": np.float32(1)}, outputs=("a1", "b"), x=real(*dims))
+
+
+def test_lists_that_are_built(tmp_path):
+    nodes = [node("SequenceEmpty", "", "e"), node("SequenceInsert", "e x", "q1"), node("Neg", "x", "n"), node("SequenceInsert", "q1 n zero", "q2"), node("SequenceConstruct", "x n", "q3"),
+             node("SequenceAt", "q3 zero", "f"), node("Relu", "f", "r"), node("SequenceInsert", "q2 r one", "q4"), node("Identity", "q4", "q5"), node("SequenceErase", "q5 zero", "q6"),
+             node("SequenceErase", "q6", "q7"), node("ConcatFromSequence", "q5", "y", axis=1), node("ConcatFromSequence", "q6", "z", axis=-1, new_axis=1), node("ConcatFromSequence", "q7", "w", axis=0)]
+    check(tmp_path, nodes, {"zero": np.array(0), "one": np.array(1)}, outputs=("y", "z", "w"), x=real(2, 3))
+
+
+def test_lists_in_loops_and_branches(tmp_path):
+    """Lists grow in a loop, and a branch chooses one."""
+    seq = helper.make_tensor_sequence_value_info("q", F, None)
+    b = body([node("Gather", "x i", "e"), node("Exp", "e", "v"), node("SequenceInsert", "q v", "q2"), node("Identity", "c", "c2")], "i:i c:b", "c2:b")
+    b.input.append(seq)
+    b.output.append(helper.make_tensor_sequence_value_info("q2", F, None))
+    then, other = body([node("Identity", "all", "o")], "", ""), body([node("SequenceEmpty", "", "o")], "", "")
+    for g in (then, other):
+        g.output.append(helper.make_tensor_sequence_value_info("o", F, None))
+    nodes = [node("SequenceEmpty", "", "none"), node("Loop", "n t none", "all", body=b), node("If", "t", "some", then_branch=then, else_branch=other), node("ConcatFromSequence", "some", "y", axis=0, new_axis=1)]
+    check(tmp_path, nodes, {"n": np.array(3), "t": np.array(True)}, x=real(3, 4))
+
+
+def test_sequence_map(tmp_path):
+    b = body([node("Mul", "a k", "m"), node("Add", "m b", "s"), node("Neg", "a", "n")], "a b", "s n", {"k": real(4)})
+    nodes = [node("SplitToSequence", "x", "q", axis=0), node("SequenceMap", "q z", "r g", body=b), node("SequenceMap", "r g", "r2 g2", body=b), node("ConcatFromSequence", "r2", "y", axis=0), node("ConcatFromSequence", "g", "w", axis=0)]
+    check(tmp_path, nodes, outputs=("y", "w"), x=real(3, 4), z=real(1, 4))
+
+
+BAD_LISTS = [  # nodes, what is said of the last
+    ([node("SequenceAt", "x zero", name="the_node")], "SequenceAt: input 0: expected a sequence of tensors, found a tensor"),
+    ([node("SequenceAt", "_ zero", name="the_node")], "SequenceAt: input 0: expected a sequence of tensors, found nothing"),
+    ([node("SequenceConstruct", "x x", "q"), node("SequenceAt", "q two", name="the_node")], "SequenceAt: position 2 does not lie in a sequence of 2"),
+    ([node("SequenceConstruct", "x x", "q"), node("Relu", "q", name="the_node")], "Relu: input 'q' is a sequence of tensors: expected a tensor"),
+    ([node("SequenceEmpty", "", "q"), node("SequenceErase", "q", "q2", name="the_node"), node("ConcatFromSequence", "q2", axis=0)], "SequenceErase: the sequence is empty"),
+    ([node("SequenceEmpty", "", "q"), node("ConcatFromSequence", "q", axis=0, name="the_node")], "ConcatFromSequence: the sequence is empty"),
+    ([node("SplitToSequence", "x late", "q", name="the_node"), node("SequenceAt", "q zero")], "SplitToSequence: its sizes 'late' are no constant integers"),
+    ([node("SplitToSequence", "x zero", "q", name="the_node"), node("SequenceAt", "q zero")], "SplitToSequence: parts must have 1 or more elements, found 0"),
+    ([node("SplitToSequence", "x odd", "q", name="the_node"), node("SequenceAt", "q zero")], "SplitToSequence: part 1 of 5 elements does not fit the 2 that are left"),
+    ([node("SplitToSequence", "long", "q", name="the_node"), node("SequenceAt", "q zero")], "SplitToSequence: a sequence of 100001 tensors is too long: 100000 are the most in a model"),
+    ([node("SequenceConstruct", "x x", "q"), node("SequenceConstruct", "x", "r"), node("SequenceMap", "q r", "m", name="the_node", body=body([node("Add", "a b", "s")], "a b", "s")), node("SequenceAt", "m zero")],
+     "SequenceMap: input 1 has 1 elements, the first one 2"),
+    ([node("SequenceConstruct", "x x", "q"), node("SequenceMap", "q x", "m", name="the_node", body=body([node("Relu", "a", "s")], "a", "s")), node("SequenceAt", "m zero")],
+     "SequenceMap: a body of 1 inputs and 1 outputs does not fit 2 inputs and 1 outputs"),
+    ([node("SequenceConstruct", "x x", "q"), node("SequenceMap", "q", "m", name="the_node", body=body([node("SequenceConstruct", "a", "s")], "a", "s")), node("SequenceAt", "m zero")],
+     "SequenceMap: output 's' of its body is a sequence of tensors: expected a tensor"),
+    ([node("Loop", "three yes x", "y z", name="the_node", body=body([node("SequenceConstruct", "a", "s"), node("Identity", "c", "c2")], "i:i c:b a", "c2:b a s"))],
+     "Loop: output 's' of its body is a sequence of tensors: expected a tensor"),
+]
+
+
+@pytest.mark.parametrize("nodes, said", BAD_LISTS, ids=range(len(BAD_LISTS)))
+def test_sequences_that_are_refused(nodes, said, tmp_path):
+    inits = {"zero": np.array(0), "two": np.array(2), "three": np.array(3), "odd": ints(1, 5), "yes": np.array(True)}
+    says(model(nodes, {"x": (F, [3, 4]), "late": (I, []), "long": (F, [100001])}, ["y"], inits), tmp_path, "the_node", said)
+
+
+def test_sequences_at_the_ends(tmp_path):
+    done = tool(save(model([node("SequenceConstruct", "x x", "y")], {"x": (F, [3])}, ["y"]), tmp_path))
+    assert done.stderr == (f"error: {tmp_path}/model.onnx: output 'y' is a sequence of tensors: expected a tensor\n"
+                           "  end the model at the tensors that go into it, or join them: ConcatFromSequence\n")
+    m = model([node("SequenceAt", "q zero")], {}, ["y"], {"zero": np.array(0)})
+    m.graph.input.append(helper.make_tensor_sequence_value_info("q", F, [3]))
+    refused(m, tmp_path, "input 'q' is a sequence, a map or an optional: expected a tensor")
+
+
+def test_memory_of_sequences(tmp_path):
+    """Each of many insertions makes a list as long as the last one and more."""
+    nodes = [node("SequenceEmpty", "", "q0"), *[node("SequenceInsert", f"q{i} x", f"q{i + 1}") for i in range(600)], node("SequenceAt", "q600 zero", "y")]
+    done = tool("--memory", 1000000, save(model(nodes, {"x": (F, [3])}, ["y"], {"zero": np.array(0)}), tmp_path))
+    assert done.returncode == 1 and "tensors exceeds the memory limit" in done.stderr
+    at = int(done.stderr.split("a sequence of ")[1].split()[0])
+    assert 100 < at < 600 and done.stderr == f"error: {tmp_path}/model.onnx: layer 'q{at}': SequenceInsert: a sequence of {at} tensors exceeds the memory limit\n"
