@@ -1,5 +1,7 @@
 /* fake_quant: real numbers on the grid of a quantization that the model itself brings, as ONNX's QuantizeLinear with DequantizeLinear behind it
- * computes them (opset 10).  In fixed point it moves data: what lies on its grid has that quantization. */
+ * computes them (opset 10).  In fixed point it moves data: what lies on its grid has that quantization.
+ * fake_quant_dynamic: the same with 8 bits for whatever the tensor holds, as DynamicQuantizeLinear chooses them.  In fixed point it is gone: the bits are
+ * chosen beforehand there. */
 #include <math.h>
 #include <string.h>
 
@@ -55,24 +57,61 @@ static bool fake_quant_fixed_out(const sgs_node *n, sgs_qfixed *f)
     return true;
 }
 
+static void becomes_reshape(sgs_graph *g, sgs_node *n)
+{
+    const sgs_value *y = n->out[0];
+    sgs_shape_attr *shape = SGS_NEW(g->arena, sgs_shape_attr);
+    shape->n = y->rank;
+    memcpy(shape->dim, y->dim, (size_t)y->rank * sizeof *y->dim);
+    n->op = &sgs_op_reshape;
+    n->attr = shape;
+}
+
 /* Its input is on the grid already; U8 ends where the grid does, S16 goes on. */
 static sgs_status fake_quant_quant(struct sgs_quantizer *q, sgs_node *n, sgs_diag *d)
 {
     (void)d;
-    const sgs_value *y = n->out[0];
     sgs_qfixed f;
-    if (y->type == SGS_S16 && fake_quant_fixed_out(n, &f)) {
+    if (n->out[0]->type == SGS_S16 && fake_quant_fixed_out(n, &f)) {
         sgs_act_attr *range = SGS_NEW(q->g->arena, sgs_act_attr);
         *range = (sgs_act_attr){ f.lo, f.hi };
         n->op = &sgs_op_clip;
         n->attr = range;
         return SGS_OK;
     }
-    sgs_shape_attr *shape = SGS_NEW(q->g->arena, sgs_shape_attr);
-    shape->n = y->rank;
-    memcpy(shape->dim, y->dim, (size_t)y->rank * sizeof *y->dim);
-    n->op = &sgs_op_reshape;
-    n->attr = shape;
+    becomes_reshape(q->g, n);
+    return SGS_OK;
+}
+
+/* ---- fake_quant_dynamic ---- */
+
+static sgs_status dynamic_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
+{
+    (void)g, (void)d;
+    sgs_shape_like(out, n->in[0]);
+    return SGS_OK;
+}
+
+static sgs_status dynamic_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)
+{
+    (void)n, (void)st, (void)d;
+    const int64_t count = sgs_tensor_count(out);
+    const float *x = in->data;
+    float *y = out->data, least = 0, most = 0;
+    for (int64_t i = 0; i < count; i++) {
+        least = fminf(least, x[i]);
+        most = fmaxf(most, x[i]);
+    }
+    const float scale = most - least == 0 ? 1 : (most - least) / 255, zero = fminf(fmaxf(rintf((0 - least) / scale), 0), 255);
+    for (int64_t i = 0; i < count; i++)
+        y[i] = (fminf(fmaxf(rintf(x[i] / scale) + zero, 0), 255) - zero) * scale;
+    return SGS_OK;
+}
+
+static sgs_status dynamic_quant(struct sgs_quantizer *q, sgs_node *n, sgs_diag *d)
+{
+    (void)d;
+    becomes_reshape(q->g, n);
     return SGS_OK;
 }
 
@@ -96,5 +135,20 @@ const sgs_op sgs_op_fake_quant = {
     .kernel = "",
 };
 
-static const sgs_op *const ops[] = { &sgs_op_fake_quant, NULL };
+const sgs_op sgs_op_fake_quant_dynamic = {
+    .name = "fake_quant_dynamic",
+    .family = "fakequant",
+    .nin_min = 1,
+    .nin_max = 1,
+    .nout = 1,
+    .infer = dynamic_infer,
+    .eval = dynamic_eval,
+    .float_only = true,
+    .permute = sgs_permute_elementwise,
+    .qrule = SGS_Q_MOVE,
+    .quant = dynamic_quant,
+    .kernel = "",
+};
+
+static const sgs_op *const ops[] = { &sgs_op_fake_quant, &sgs_op_fake_quant_dynamic, NULL };
 const sgs_family sgs_family_fakequant = { "fakequant", ops, NULL, NULL };

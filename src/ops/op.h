@@ -261,7 +261,7 @@ extern const sgs_op sgs_op_layernorm, sgs_op_rmsnorm;                   /* layer
 /* Elements of x that are normalized together from this axis on; 65536 (IPU_LAYERNORM_MOST) at most where there is to be a fixed-point form. */
 int64_t sgs_norm_count(const sgs_value *x, int64_t axis);
 extern const sgs_op sgs_op_quantize, sgs_op_dequantize;                 /* quantize.c */
-extern const sgs_op sgs_op_fake_quant;                                  /* fakequant.c */
+extern const sgs_op sgs_op_fake_quant, sgs_op_fake_quant_dynamic;       /* fakequant.c */
 extern const sgs_op sgs_op_slice, sgs_op_expand, sgs_op_gather;         /* slice.c, expand.c, gather.c */
 extern const sgs_op sgs_op_gridsample, sgs_op_roialign, sgs_op_nms, sgs_op_topk, sgs_op_topk_index, sgs_op_mod, sgs_op_fmod, sgs_op_cumsum, sgs_op_cumprod; /* each in its file */
 extern const sgs_op sgs_op_equal, sgs_op_less, sgs_op_greater, sgs_op_lessequal, sgs_op_greaterequal, sgs_op_and, sgs_op_or, sgs_op_xor, sgs_op_not,

@@ -201,6 +201,7 @@ static sgs_value *extreme(sgs_spell *p, const sgs_op *reduce, const sgs_op *op, 
     return sgs_sp_by(p, op, sgs_sp_reshape(p, sgs_sp_reduce(p, reduce, x, 0), 0, none), 0);
 }
 
+/* The pass fold-dynamic knows it by how it is spelled. */
 static sgs_status from_onnx_dynamicquantizelinear(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
@@ -209,7 +210,8 @@ static sgs_status from_onnx_dynamicquantizelinear(sgs_import *im, const sgs_sour
         return p->status;
     sgs_value *most = extreme(p, &sgs_op_reduce_max, &sgs_op_max, x),
               *least = extreme(p, &sgs_op_reduce_min, &sgs_op_min, x);
-    sgs_value *scale = sgs_sp_by(p, &sgs_op_div, sgs_sp_two(p, &sgs_op_sub, most, least), 255);
+    sgs_value *reach = sgs_sp_two(p, &sgs_op_sub, most, least), *none = sgs_sp_two(p, &sgs_op_equal, reach, sgs_sp_number(p, 0));
+    sgs_value *scale = sgs_sp_choose(p, none, sgs_sp_number(p, 1), sgs_sp_by(p, &sgs_op_div, reach, 255));
     sgs_value *down = sgs_sp_two(p, &sgs_op_sub, sgs_sp_number(p, 0), least);
     sgs_value *zero = stepped(p, sgs_sp_two(p, &sgs_op_div, down, scale), NULL, SGS_U8);
     sgs_sp_out(p, 0, stepped(p, sgs_sp_two(p, &sgs_op_div, x, scale), zero, SGS_U8));

@@ -8,6 +8,7 @@ const sgs_pass sgs_pipeline[] = {
     { "fold-const", sgs_pass_fold_const, true },   /* constants in, constants out */
     { "dead", sgs_pass_dead, true },               /* what folding left unused */
     { "share", sgs_pass_share, false },            /* before all that asks whether a value is used once */
+    { "fold-dynamic", sgs_pass_fold_dynamic, true }, /* before all that changes how DynamicQuantizeLinear is spelled */
     { "fold-matmul", sgs_pass_fold_matmul, true }, /* needs fold-const: constant right sides. None is left */
     { "fold-mask", sgs_pass_fold_mask, true },     /* needs fold-const: constant masks */
     { "layout", sgs_pass_layout, true },           /* before all fusions: it brings the partners together */

@@ -70,6 +70,7 @@ bool sgs_scale_conv(sgs_rewriter *r, sgs_node *conv, const double *scale, const 
 sgs_status sgs_pass_fold_const(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_dead(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_share(sgs_graph *g, bool *changed, sgs_diag *d);
+sgs_status sgs_pass_fold_dynamic(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_fold_matmul(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_layout(sgs_graph *g, bool *changed, sgs_diag *d);
 sgs_status sgs_pass_fold_bn(sgs_graph *g, bool *changed, sgs_diag *d);
