@@ -305,6 +305,147 @@ static sgs_status from_onnx_qlinearconv(sgs_import *im, const sgs_source_node *s
     return p->status;
 }
 
+/* ---- com.microsoft: operators on numbers with a scale and a zero point each, one for a whole tensor ---- */
+
+/* Inputs i, i + 1, i + 2 as the real tensor that they stand for; NULL after an error. */
+static sgs_value *real(sgs_spell *p, int i)
+{
+    sgs_value *x = sgs_sp_in(p, i), *scale = sgs_sp_in(p, i + 1), *zero = sgs_src_opt(p->im, p->s, i + 2);
+    return p->status == SGS_OK ? scaled(p, centred(p, x, zero), scale) : NULL;
+}
+
+/* y on the grid of inputs i and i + 1, the output; like says its type where there is no zero point. */
+static void give_steps(sgs_spell *p, sgs_value *y, int i, const sgs_value *like)
+{
+    sgs_value *scale = sgs_sp_in(p, i), *zero = sgs_src_opt(p->im, p->s, i + 1);
+    if (p->status == SGS_OK)
+        sgs_sp_out(p, 0, stepped(p, sgs_sp_two(p, &sgs_op_div, y, scale), zero, sgs_src_type(p->im, zero ? zero : like)));
+}
+
+static sgs_status two_of_steps(sgs_import *im, const sgs_source_node *s, const sgs_op *op, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *a = real(p, 0), *b = real(p, 3);
+    if (a && b)
+        give_steps(p, sgs_sp_two(p, op, a, b), 6, sgs_src_opt(im, s, 0));
+    return p->status;
+}
+
+static sgs_status from_qlinearadd(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    return two_of_steps(im, s, &sgs_op_add, d);
+}
+
+static sgs_status from_qlinearmul(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    return two_of_steps(im, s, &sgs_op_mul, d);
+}
+
+/* An operator of ONNX on inputs 0 to 2, its result on the grid of 3 and 4. */
+static sgs_status one_of_steps(sgs_import *im, const sgs_source_node *s, const char *op, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = real(p, 0);
+    if (sgs_sp_int(p, "channels_last", 0))
+        sgs_sp_refuse(p, "channels_last is not supported");
+    if (p->status == SGS_OK)
+        give_steps(p, sgs_sp_call(p, op, 1, &x), 3, sgs_src_opt(im, s, 0));
+    return p->status;
+}
+
+static sgs_status from_qlinearsigmoid(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    return one_of_steps(im, s, "Sigmoid", d);
+}
+
+static sgs_status from_qlinearleakyrelu(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    return one_of_steps(im, s, "LeakyRelu", d);
+}
+
+static sgs_status from_qlinearavgpool(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    return one_of_steps(im, s, "AveragePool", d);
+}
+
+static sgs_status from_qlinearglobalavg(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    return one_of_steps(im, s, "GlobalAveragePool", d);
+}
+
+/* Its opset is an attribute: softmax meant something else before 13. */
+static sgs_status from_qlinearsoftmax(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_source_node at = *s;
+    int64_t opset = s->opset;
+    SGS_TRY(sgs_src_int(s, "opset", &opset, d));
+    at.opset = opset < 13 ? 1 : 13;
+    return one_of_steps(im, &at, "Softmax", d);
+}
+
+static sgs_status from_qlinearconcat(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const int n = (s->nin - 2) / 3;
+    if (n < 1 || s->nin != 2 + 3 * n)
+        return sgs_src_fail(im, s, d, "expected a scale, a zero point and three inputs for each part, found %d inputs", s->nin);
+    sgs_value **part = SGS_NEW_N(im->g->arena, sgs_value *, n);
+    for (int i = 0; i < n; i++)
+        part[i] = real(p, 2 + 3 * i);
+    const int64_t axis = p->status == SGS_OK ? sgs_sp_axis(p, "axis", 1, part[0]->rank) : 0;
+    if (p->status == SGS_OK)
+        give_steps(p, sgs_sp_concat(p, n, part, (int)axis), 0, sgs_src_opt(im, s, 2));
+    return p->status;
+}
+
+/* alpha * (A * B + C), C in steps of both scales; without a scale for the result it is real. */
+static sgs_status from_qgemm(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const bool turned = sgs_sp_int(p, "transB", 0) != 0;
+    const float alpha = sgs_sp_float(p, "alpha", 1);
+    sgs_value *a = real(p, 0), *b = sgs_sp_in(p, 3), *scale = sgs_sp_in(p, 4), *zero = sgs_src_opt(im, s, 5), *c = sgs_src_opt(im, s, 6);
+    if (p->status != SGS_OK)
+        return p->status;
+    b = scaled(p, centred(p, b, turned ? of_rows(p, zero) : zero), turned ? of_rows(p, scale) : scale);
+    c = c ? sgs_sp_two(p, &sgs_op_mul, sgs_sp_cast(p, c, SGS_F32), sgs_sp_two(p, &sgs_op_mul, sgs_sp_in(p, 1), scale)) : NULL;
+    c = c && alpha != 1 ? sgs_sp_by(p, &sgs_op_mul, c, alpha) : c;
+    sgs_value *in[] = { a, b, c }, *y = p->status == SGS_OK ? sgs_sp_call(p, "Gemm", c ? 3 : 2, in) : a;
+    if (p->status == SGS_OK && s->nin > 7 && s->in[7][0])
+        give_steps(p, y, 7, sgs_src_opt(im, s, 0));
+    else
+        sgs_sp_out(p, 0, y);
+    return p->status;
+}
+
+/* MatMulInteger, Cast, the product with both scales and a sum. */
+static sgs_status from_matmulintegertofloat(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *in[] = { sgs_sp_in(p, 0), sgs_sp_in(p, 1) }, *a = sgs_sp_in(p, 2), *b = sgs_sp_in(p, 3), *bias = sgs_src_opt(im, s, 6);
+    if (p->status != SGS_OK)
+        return p->status;
+    in[0] = centred(p, in[0], of_rows(p, sgs_src_opt(im, s, 4)));
+    in[1] = centred(p, in[1], sgs_src_opt(im, s, 5));
+    sgs_value *y = sgs_sp_two(p, &sgs_op_mul, sgs_sp_call(p, "MatMul", 2, in), sgs_sp_two(p, &sgs_op_mul, of_rows(p, a), b));
+    sgs_sp_out(p, 0, bias ? sgs_sp_two(p, &sgs_op_add, y, bias) : y);
+    return p->status;
+}
+
+/* DynamicQuantizeLinear and the same. */
+static sgs_status from_dynamicquantizematmul(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *in[] = { sgs_sp_in(p, 0), sgs_sp_in(p, 1) }, *scale = sgs_sp_in(p, 2), *bias = sgs_src_opt(im, s, 4);
+    if (p->status != SGS_OK)
+        return p->status;
+    in[0] = sgs_sp_one(p, &sgs_op_fake_quant_dynamic, in[0], NULL);
+    in[1] = scaled(p, centred(p, in[1], sgs_src_opt(im, s, 3)), scale);
+    sgs_value *y = sgs_sp_call(p, "MatMul", 2, in);
+    sgs_sp_out(p, 0, bias ? sgs_sp_two(p, &sgs_op_add, y, bias) : y);
+    return p->status;
+}
+
 /* ---- rows ---- */
 
 static const sgs_op *const ops[] = { NULL };
@@ -316,6 +457,19 @@ static const sgs_from onnx[] = {
     { "QLinearMatMul", from_onnx_qlinearmatmul, 10 },
     { "ConvInteger", from_onnx_convinteger, 10 },
     { "QLinearConv", from_onnx_qlinearconv, 10 },
+    { "com.microsoft.QuantizeLinear", from_onnx_quantizelinear, 1 },
+    { "com.microsoft.DequantizeLinear", from_onnx_dequantizelinear, 1 },
+    { "com.microsoft.QLinearAdd", from_qlinearadd, 1 },
+    { "com.microsoft.QLinearMul", from_qlinearmul, 1 },
+    { "com.microsoft.QLinearSigmoid", from_qlinearsigmoid, 1 },
+    { "com.microsoft.QLinearLeakyRelu", from_qlinearleakyrelu, 1 },
+    { "com.microsoft.QLinearAveragePool", from_qlinearavgpool, 1 },
+    { "com.microsoft.QLinearGlobalAveragePool", from_qlinearglobalavg, 1 },
+    { "com.microsoft.QLinearSoftmax", from_qlinearsoftmax, 1 },
+    { "com.microsoft.QLinearConcat", from_qlinearconcat, 1 },
+    { "com.microsoft.QGemm", from_qgemm, 1 },
+    { "com.microsoft.MatMulIntegerToFloat", from_matmulintegertofloat, 1 },
+    { "com.microsoft.DynamicQuantizeMatMul", from_dynamicquantizematmul, 1 },
     { NULL, NULL, 0 },
 };
 const sgs_family sgs_family_qdq = { "qdq", ops, onnx, NULL };

@@ -13,6 +13,7 @@
     X(clamp) \
     X(compare) \
     X(concat) \
+    X(contrib) \
     X(control) \
     X(conv) \
     X(cumsum) \

@@ -1,5 +1,6 @@
-/* fold-dynamic: DynamicQuantizeLinear, a product of whole numbers and the product with both scales are the product of real numbers that they stand
- * for.  What is rounded to 8 bits at run time stays so, by one operator of the float model. */
+/* fold-dynamic: DynamicQuantizeLinear, a product of whole numbers and the product with both scales are the product of
+ * real numbers that they stand for.  What is rounded to 8 bits at run time stays so, by one operator of the float
+ * model. */
 #include <string.h>
 
 #include "pass/rewrite.h"
@@ -60,7 +61,8 @@ static bool is_zero(const rounded *r, const sgs_value *least)
 static bool is_centred(const sgs_value *v, rounded *r)
 {
     const sgs_value *q = arg(arg(v, &sgs_op_sub, 0), &sgs_op_cast, 0), *clipped = arg(q, &sgs_op_cast, 0),
-                    *sum = arg(clipped, &sgs_op_clip, 0), *steps = arg(arg(sum, &sgs_op_add, 0), &sgs_op_round, 0), *least;
+                    *sum = arg(clipped, &sgs_op_clip, 0), *steps = arg(arg(sum, &sgs_op_add, 0), &sgs_op_round, 0),
+                    *least;
     r->x = arg(steps, &sgs_op_div, 0);
     r->scale = arg(steps, &sgs_op_div, 1);
     r->zero = arg(arg(sum, &sgs_op_add, 1), &sgs_op_cast, 0);
@@ -89,7 +91,8 @@ static bool is_product(const sgs_node *n)
 {
     const bool conv = n->op == &sgs_op_conv || n->op == &sgs_op_depthwise;
     return sgs_is_const_f32(n->in[n->nin > 1]) &&
-           (n->op == &sgs_op_matmul || (conv && ((const sgs_conv_attr *)n->attr)->act == SGS_ACT_NONE && has_no_bias(n)));
+           (n->op == &sgs_op_matmul ||
+            (conv && ((const sgs_conv_attr *)n->attr)->act == SGS_ACT_NONE && has_no_bias(n)));
 }
 
 /* Moves, one product with constants, moves. */
@@ -102,7 +105,8 @@ static bool find_product(const sgs_value *v, product *p)
     for (p->n = 0; v->def && p->n < LONGEST; v = v->def->in[0]) {
         if (is_centred(v, &p->r))
             return products == 1;
-        if (v->def->op != &sgs_op_transpose && v->def->op != &sgs_op_reshape && !(is_product(v->def) && ++products == 1))
+        if (v->def->op != &sgs_op_transpose && v->def->op != &sgs_op_reshape &&
+            !(is_product(v->def) && ++products == 1))
             return false;
         p->step[p->n++] = v->def;
     }
@@ -112,7 +116,10 @@ static bool find_product(const sgs_value *v, product *p)
 /* The other factor of v when one is x; x alone counts: *other is NULL. */
 static bool has_factor(sgs_value *v, const sgs_value *x, sgs_value **other)
 {
-    *other = v == x ? NULL : arg(v, &sgs_op_mul, 0) == x ? v->def->in[1] : arg(v, &sgs_op_mul, 1) == x ? v->def->in[0] : NULL;
+    *other = v == x                        ? NULL
+             : arg(v, &sgs_op_mul, 0) == x ? v->def->in[1]
+             : arg(v, &sgs_op_mul, 1) == x ? v->def->in[0]
+                                           : NULL;
     return v == x || *other;
 }
 
