@@ -1,7 +1,7 @@
 /* ModelProto -> sgs_onnx. */
 #include <string.h>
 
-#include "import/onnx_read.h"
+#include "import/onnx_build.h"
 #include "import/onnx_schema.h"
 
 typedef sgs_status (*field_fn)(sgs_onnx *o, void *into, const sgs_field *f, int depth, sgs_diag *d);
@@ -338,15 +338,37 @@ static sgs_status add_captured(sgs_onnx *o, sgs_source_node *n, const sgs_src_bo
     return SGS_OK;
 }
 
+/* The nodes that a body needs, makers first. */
+static sgs_status sort_body(sgs_onnx *o, sgs_src_body *b, sgs_diag *d)
+{
+    sgs_map stop = { .a = o->a };
+    sgs_onnx_order order = { 0 };
+    for (int i = 0; i < b->nin; i++)
+        sgs_map_set(&stop, b->in[i], o);
+    for (int i = 0; i < b->ninit; i++)
+        sgs_map_set(&stop, b->init_name[i], o);
+    const sgs_onnx around = set_aside(o);
+    o->node = b->node;
+    o->nnode = b->nnode;
+    const sgs_status s = sgs_onnx_sort(o, &stop, b->out, b->nout, &order, d);
+    put_back(o, &around);
+    b->node = sgs_alloc_n(o->a, (size_t)order.n + 1, sizeof *b->node);
+    b->nnode = order.n;
+    for (int i = 0; i < order.n; i++)
+        b->node[i] = *order.node[i];
+    return s;
+}
+
 static sgs_status finish_nodes(sgs_onnx *o, sgs_source_node *node, int n, int64_t opset, sgs_diag *d)
 {
     for (int i = 0; i < n; i++) {
         node[i].opset = opset > 1000 ? 1000 : (int)opset;
         for (int k = 0; k < node[i].nattr; k++) {
-            const sgs_src_body *b = node[i].attr[k].kind == SGS_SRC_BODY ? node[i].attr[k].body : NULL;
+            sgs_src_body *b = node[i].attr[k].kind == SGS_SRC_BODY ? (sgs_src_body *)(uintptr_t)node[i].attr[k].body : NULL;
             if (!b)
                 continue;
             SGS_TRY(finish_nodes(o, b->node, b->nnode, opset, d));
+            SGS_TRY(sort_body(o, b, d));
             SGS_TRY(add_captured(o, &node[i], b, d));
         }
     }
@@ -379,6 +401,8 @@ static sgs_status read_opset(sgs_onnx *o, const sgs_field *f, int depth, int64_t
     SGS_TRY(each(o, f->bytes, opset_field, &id, depth + 1, d));
     if (!id.domain[0] || !strcmp(id.domain, "ai.onnx"))
         *version = id.version;
+    else if (!*version)
+        *version = 1; /* of ONNX's own the file says nothing, and may have none */
     return SGS_OK;
 }
 
@@ -426,7 +450,7 @@ static sgs_status read_function(sgs_onnx *o, sgs_span msg, sgs_src_function *f, 
     put_back(o, &around);
     if (s == SGS_OK)
         s = finish_nodes(o, f->body.node, f->body.nnode, p.opset, d);
-    return s;
+    return s == SGS_OK ? sort_body(o, &f->body, d) : s;
 }
 
 /* ---- the model --------------------------------------------------------------------------------------------------------------- */

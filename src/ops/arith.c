@@ -210,8 +210,8 @@ static sgs_status arith_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor
 /* ---- from ONNX
  * ------------------------------------------------------------------------------------------------------- */
 
-/* A 64-bit constant that meets a 64-bit input, which we hold in 32 bits. */
-static sgs_status narrow(sgs_import *im, const sgs_source_node *s, sgs_value **v, sgs_diag *d)
+/* A 64-bit constant that meets a 64-bit input, which we hold in 32 bits.  As a bound it may lie beyond: no number of 32 bits reaches it. */
+sgs_status sgs_src_narrow(sgs_import *im, const sgs_source_node *s, bool bound, sgs_value **v, sgs_diag *d)
 {
     int64_t count = (*v)->data ? sgs_value_count(*v) : 0;
     sgs_value *w = sgs_value_new(im->g, SGS_S32, (*v)->rank, (*v)->dim);
@@ -220,6 +220,8 @@ static sgs_status narrow(sgs_import *im, const sgs_source_node *s, sgs_value **v
         return SGS_OK; /* the shapes' check says that the types differ */
     for (int64_t i = 0; i < count; i++) {
         int64_t k = ((const int64_t *)(*v)->data)[i];
+        if (bound)
+            k = k < INT32_MIN ? INT32_MIN : k > INT32_MAX ? INT32_MAX : k;
         if (k < INT32_MIN || k > INT32_MAX)
             return sgs_src_refuse(im, s, d, "the constant %lld does not fit 32 bits", (long long)k);
         to[i] = (int32_t)k;
@@ -229,13 +231,13 @@ static sgs_status narrow(sgs_import *im, const sgs_source_node *s, sgs_value **v
     return SGS_OK;
 }
 
-static sgs_status emit_pair(sgs_import *im, const sgs_source_node *s, const sgs_op *op, sgs_value *a, sgs_value *b,
-                            sgs_value **y, sgs_diag *d)
+sgs_status sgs_emit_pair(sgs_import *im, const sgs_source_node *s, const sgs_op *op, sgs_value *a, sgs_value *b,
+                         sgs_value **y, sgs_diag *d)
 {
     sgs_value *in[2] = { a, b };
     for (int i = 0; i < 2; i++)
         if (in[i]->type == SGS_S64 && in[1 - i]->type == SGS_S32)
-            SGS_TRY(narrow(im, s, &in[i], d));
+            SGS_TRY(sgs_src_narrow(im, s, op == &sgs_op_min || op == &sgs_op_max, &in[i], d));
     return sgs_emit(im, s, op, 2, in, NULL, y, d);
 }
 
@@ -261,7 +263,7 @@ sgs_status sgs_from_onnx_arith(sgs_import *im, const sgs_source_node *s, const s
     SGS_TRY(sgs_src_in(im, s, 1, &b, d));
     if (s->opset < 7 && sgs_src_find(s, "axis"))
         SGS_TRY(from_axis(im, s, a, &b, d));
-    SGS_TRY(emit_pair(im, s, op, a, b, &y, d));
+    SGS_TRY(sgs_emit_pair(im, s, op, a, b, &y, d));
     return sgs_src_out(im, s, 0, y, d);
 }
 
@@ -282,7 +284,7 @@ static sgs_status emit_chain(sgs_import *im, const sgs_source_node *s, const sgs
     for (int i = 1; i < s->nin; i++) {
         sgs_value *next;
         SGS_TRY(sgs_src_in(im, s, i, &next, d));
-        SGS_TRY(emit_pair(im, s, op, *y, next, y, d));
+        SGS_TRY(sgs_emit_pair(im, s, op, *y, next, y, d));
     }
     return SGS_OK;
 }
@@ -297,7 +299,7 @@ static sgs_status from_onnx_chain(sgs_import *im, const sgs_source_node *s, sgs_
                        &y, d));
     if (!strcmp(s->op, "Mean") && s->nin > 1) {
         const float share = 1.0f / (float)s->nin;
-        SGS_TRY(emit_pair(im, s, &sgs_op_mul, y, sgs_const_new(im->g, SGS_F32, 0, NULL, &share, true), &y, d));
+        SGS_TRY(sgs_emit_pair(im, s, &sgs_op_mul, y, sgs_const_new(im->g, SGS_F32, 0, NULL, &share, true), &y, d));
     }
     return sgs_src_out(im, s, 0, y, d);
 }
@@ -326,7 +328,7 @@ static sgs_status emit_two(sgs_import *im, const sgs_source_node *s, const sgs_o
     sgs_value *a, *b, *y;
     SGS_TRY(sgs_src_in(im, s, 0, &a, d));
     SGS_TRY(sgs_src_in(im, s, 1, &b, d));
-    SGS_TRY(emit_pair(im, s, op, a, b, &y, d));
+    SGS_TRY(sgs_emit_pair(im, s, op, a, b, &y, d));
     return sgs_src_out(im, s, 0, y, d);
 }
 

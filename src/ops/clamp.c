@@ -67,33 +67,20 @@ static bool is_number(const sgs_value *b, float *v)
     return true;
 }
 
-/* A bound of int64 for numbers that are int32 here; one that those do not reach is their own end. */
-static sgs_value *bound_for(sgs_spell *p, const sgs_value *x, sgs_value *bound)
-{
-    if (x->type != SGS_S32 || bound->type != SGS_S64)
-        return bound;
-    if (!bound->data)
-        return sgs_sp_cast(p, bound, SGS_S32);
-    const int64_t v = *(const int64_t *)bound->data;
-    return sgs_sp_integer(p, SGS_S32, v < INT32_MIN ? INT32_MIN : v > INT32_MAX ? INT32_MAX : v);
-}
-
 /* Bounds known only at run time, or integers. */
 static sgs_status emit_extremes(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
-    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
-    sgs_value *y = sgs_sp_in(p, 0);
-    SGS_TRY(p->status);
-    y = sgs_sp_own(p, y);
+    sgs_value *y;
+    SGS_TRY(sgs_src_in(im, s, 0, &y, d));
+    SGS_TRY(sgs_emit_same(im, s, y, &y, d));
     for (int i = 1; i <= 2; i++) {
         sgs_value *bound = sgs_src_opt(im, s, i);
         if (bound && sgs_value_count(bound) != 1)
             return sgs_src_fail(im, s, d, "%s: expected one number, found %lld", i == 1 ? "min" : "max", (long long)sgs_value_count(bound));
         if (bound)
-            y = sgs_sp_two(p, i == 1 ? &sgs_op_max : &sgs_op_min, y, bound_for(p, y, bound));
+            SGS_TRY(sgs_emit_pair(im, s, i == 1 ? &sgs_op_max : &sgs_op_min, y, bound, &y, d));
     }
-    sgs_sp_out(p, 0, y);
-    return p->status;
+    return sgs_src_out(im, s, 0, y, d);
 }
 
 static sgs_status from_onnx_clip(sgs_import *im, const sgs_source_node *s, sgs_diag *d)

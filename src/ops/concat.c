@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "compile/lower.h"
+#include "ops/arith.h"
 #include "ops/tflite.h"
 #include "ops/util.h"
 
@@ -68,6 +69,18 @@ static int without_empty(sgs_value **in, int n)
     return some ? some : n;
 }
 
+/* Constants of 64 bits beside integers that came in with them: those have 32 here. */
+static sgs_status one_width(sgs_import *im, const sgs_source_node *s, sgs_value **in, sgs_diag *d)
+{
+    bool some = false;
+    for (int i = 0; i < s->nin; i++)
+        some = some || in[i]->type == SGS_S32;
+    for (int i = 0; i < s->nin && some; i++)
+        if (in[i]->type == SGS_S64)
+            SGS_TRY(sgs_src_narrow(im, s, false, &in[i], d));
+    return SGS_OK;
+}
+
 static sgs_status from_onnx_concat(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     sgs_axis_attr a = { 1 };
@@ -78,6 +91,7 @@ static sgs_status from_onnx_concat(sgs_import *im, const sgs_source_node *s, sgs
     sgs_value **in = SGS_NEW_N(im->g->arena, sgs_value *, s->nin), *y;
     for (int i = 0; i < s->nin; i++)
         SGS_TRY(sgs_src_in(im, s, i, &in[i], d));
+    SGS_TRY(one_width(im, s, in, d));
     SGS_TRY(sgs_src_int(s, "axis", &a.axis, d));
     SGS_TRY(sgs_src_axis(im, s, &a.axis, in[0]->rank, d));
     SGS_TRY(sgs_emit(im, s, &sgs_op_concat, s->nin, in, &a, &y, d)); /* which says whether all fit */

@@ -93,6 +93,7 @@ const sgs_limit sgs_limits[] = {
     { "Mul", SGS_IN_FIXED, NULL },
     { "Neg", SGS_IN_FIXED, NULL },
     { "NonMaxSuppression", SGS_IN_FLOAT, "limits and thresholds are constants; as many rows as may be chosen, -1 in those that are not" },
+    { "NonZero", SGS_FOLDED, "of constants" },
     { "Not", SGS_IN_FIXED, NULL },
     { "OneHot", SGS_IN_FIXED, "depth is constant" },
     { "Or", SGS_IN_FIXED, NULL },

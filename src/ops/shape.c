@@ -118,6 +118,39 @@ static sgs_status from_onnx_castlike(sgs_import *im, const sgs_source_node *s, s
     return emit_cast(im, s, x, like->type, d);
 }
 
+/* Places of the elements other than 0 of a constant: a row for each axis. */
+static sgs_status from_onnx_nonzero(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    if (!x->data)
+        return sgs_src_refuse(im, s, d, "'%s' is known only at run time, and so is how much of it is not 0", s->in[0]);
+    const sgs_tensor t = { .type = x->type, .data = (void *)(uintptr_t)x->data };
+    const int64_t all = sgs_value_count(x);
+    int64_t n = 0, at = 0, index[SGS_MAX_RANK] = { 0 };
+    for (int64_t i = 0; i < all; i++)
+        n += get_real(&t, i) != 0;
+    int64_t *places = sgs_try_alloc(im->g->arena, ((size_t)n * (size_t)x->rank + 1) * sizeof *places);
+    if (!places)
+        return sgs_src_refuse(im, s, d, "%lld elements exceed the memory limit", (long long)n * x->rank);
+    for (int64_t i = 0; i < all; i++) {
+        for (int k = 0; k < x->rank && get_real(&t, i) != 0; k++)
+            places[k * n + at] = index[k];
+        at += get_real(&t, i) != 0;
+        sgs_next_index(index, x->rank, x->dim);
+    }
+    return sgs_src_out(im, s, 0, sgs_const_new(im->g, SGS_S64, 2, (const int64_t[]){ x->rank, n }, places, false), d);
+}
+
+/* Exact where doubles are not; the step is not 0. */
+static double steps_between(int64_t start, int64_t limit, int64_t step)
+{
+    const uint64_t far = step > 0 ? (uint64_t)limit - (uint64_t)start : (uint64_t)start - (uint64_t)limit,
+                   each = step > 0 ? (uint64_t)step : -(uint64_t)step;
+    const bool none = step > 0 ? limit <= start : limit >= start;
+    return none ? 0 : (double)(far / each + (far % each != 0));
+}
+
 /* start, start + step, ... below limit, of constants. */
 static sgs_status from_onnx_range(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
@@ -132,7 +165,8 @@ static sgs_status from_onnx_range(sgs_import *im, const sgs_source_node *s, sgs_
     const bool real = t[0].type == SGS_F32 || t[0].type == SGS_F64;
     if (!real && t[0].type != SGS_S64 && t[0].type != SGS_S32)
         return sgs_src_refuse(im, s, d, "expected numbers of float32, float64, int32 or int64, found %s", sgs_type_word(t[0].type));
-    const double steps = ceil((get_real(&t[1], 0) - get_real(&t[0], 0)) / get_real(&t[2], 0));
+    const double steps = real || !get_int(&t[2], 0) ? ceil((get_real(&t[1], 0) - get_real(&t[0], 0)) / get_real(&t[2], 0))
+                                                    : steps_between(get_int(&t[0], 0), get_int(&t[1], 0), get_int(&t[2], 0));
     if (!(steps < 0x1p31))
         return sgs_src_fail(im, s, d, "expected at most 2^31 steps and a delta other than 0, found start %g, limit %g, delta %g", get_real(&t[0], 0),
                             get_real(&t[1], 0), get_real(&t[2], 0));
@@ -305,6 +339,7 @@ static const sgs_op *const ops[] = { &sgs_op_cast, NULL };
 static const sgs_from onnx[] = {
     { "Constant", from_onnx_constant, 1 }, { "Shape", from_onnx_shape, 1 }, { "Size", from_onnx_size, 1 },
     { "ConstantOfShape", from_onnx_constantofshape, 9 }, { "Cast", from_onnx_cast, 1 },
-    { "CastLike", from_onnx_castlike, 15 }, { "Range", from_onnx_range, 11 }, { NULL, NULL, 0 },
+    { "CastLike", from_onnx_castlike, 15 }, { "Range", from_onnx_range, 11 },
+    { "NonZero", from_onnx_nonzero, 9 }, { NULL, NULL, 0 },
 };
 const sgs_family sgs_family_shape = { "shape", ops, onnx, NULL };

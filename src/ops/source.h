@@ -36,7 +36,7 @@ typedef struct sgs_source_node {
 
 /* A graph in an attribute.  What its nodes take from the graph around it stands among the inputs of the node that has the attribute, behind its own. */
 typedef struct sgs_src_body {
-    sgs_source_node *node;        /* makers first, as the file has them */
+    sgs_source_node *node;        /* makers first */
     const char **init_name, **in, **out;
     sgs_value **init;
     int nnode, ninit, nin, nout;

@@ -5,7 +5,7 @@ import re
 import pytest
 from onnx import TensorProto, helper
 
-from support import Project, save_model
+from support import INI as PICTURE_INI, Project, save_model
 
 F, I32 = TensorProto.FLOAT, TensorProto.INT32
 INI = """\
@@ -208,3 +208,22 @@ def test_no_fixed_point_form_is_said_before_the_long_step(tmp_path):
     r = p.sgs("convert", "onnx", "-m", "m.onnx", "--input_config", "i.ini", "-i", "l.txt", "-n", "preprocess.py,preprocess.py", "-o", "m.img", "--export_models")
     assert (r.returncode, r.stderr) == (1, "error: m_float.sim: layer 'moving': operator conv has weights or a bias that are known only at run time\n")
     assert "Start to analysis images" not in r.stdout
+
+
+NAMES = [("入力", "出力"), ("/in put:0", "/model/22/Concat_output_0"), ("é.ü", "a b\\c"), ("x" * 300, "y" * 300)]
+
+
+@pytest.mark.parametrize("data, prob", NAMES, ids=range(len(NAMES)))
+def test_names_of_all_kinds(tmp_path, data, prob):
+    """With quotes and without; a name that is not there is near to one that is."""
+    p = Project(tmp_path / "p", pictures=0)
+    save_model(p.folder / "m.onnx", {data: (F, [1, 3, 16, 16])}, {prob: (F, [1, 3, 16, 16])}, [helper.make_node("Sigmoid", [data], [prob])], {})
+
+    def run(x, y):
+        p.write("i.ini", PICTURE_INI.replace("inputs=data;", f"inputs={x};", 1).replace("outputs=prob;", f"outputs={y};"))
+        return p.sgs("convert-tool", "onnx", "-m", "m.onnx", "--input_config", "i.ini", "-o", "x.sim")
+    for quote in ('"', ""):
+        r = run(quote + data + quote, quote + prob + quote)
+        assert (r.returncode, r.stderr) == (0, "")
+    r = run(data + data[-1], prob)
+    assert r.returncode == 1 and r.stderr.startswith(f"error: i.ini:2: input '{data}{data[-1]}' is not a tensor of the model\n  did you mean '{data}'? ")

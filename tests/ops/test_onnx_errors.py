@@ -141,11 +141,11 @@ def test_integer_arithmetic(tmp_path):
 def test_unsupported_nodes_are_listed_at_once(tmp_path):
     """All of them by operator and name, and the cut that keeps the largest part; the hint's line works as it stands."""
     relu = [helper.make_node("Relu", [a], [b]) for a, b in (("t", "a"), ("a", "b"), ("b", "c"))]
-    nodes = [helper.make_node("Frob", ["x"], ["f"], name="first"), helper.make_node("Add", ["f", "k"], ["t"]), *relu, helper.make_node("NonZero", ["c"], ["n"], name="nz"),
+    nodes = [helper.make_node("Frob", ["x"], ["f"], name="first"), helper.make_node("Add", ["f", "k"], ["t"]), *relu, helper.make_node("Unique", ["c"], ["n"], name="nz"),
              helper.make_node("Quux", ["n"], ["y"], name="last", domain="my.domain")]
     m = model(nodes, {"x": (F, [1, 4])}, ["y", "b"], {"k": real(4)})
     m.opset_import.append(helper.make_opsetid("my.domain", 1))
-    text = refused(m, tmp_path, "3 nodes are not supported", "Frob 'first'", "NonZero 'nz'", "my.domain.Quux 'last'", "4 of 7 nodes")
+    text = refused(m, tmp_path, "3 nodes are not supported", "Frob 'first'", "Unique 'nz'", "my.domain.Quux 'last'", "4 of 7 nodes")
     call = text[text.index("onnx.utils.extract_model("):].strip()
     assert call.endswith("'cut.onnx', ['f'], ['c', 'b'])")
 
