@@ -543,6 +543,13 @@ static void note_refusal(sgs_onnx_survey *s, bool *refused, int i, int node, con
     refused[node] = true;
 }
 
+/* A fault within a node, in a graph or a function, has a place of its own. */
+static const char *reason(sgs_onnx *o, const char *label, const sgs_diag *why)
+{
+    const bool within = why->layer[0] && strcmp(why->layer, label);
+    return sgs_format(o->a, "%s%s%s%s", within ? "'" : "", within ? why->layer : "", within ? "': " : "", why->text);
+}
+
 /* Every node that can be built is built; of what lies behind a refused one nothing is known. */
 static sgs_status survey_nodes(sgs_onnx *o, const sgs_onnx_order *order, sgs_onnx_survey *s, sgs_diag *d)
 {
@@ -564,7 +571,7 @@ static sgs_status survey_nodes(sgs_onnx *o, const sgs_onnx_order *order, sgs_onn
         if (!sgs_src_importer_of(&o->im, n) || unwanted)
             note_refusal(s, refused, i, (int)(n - o->node), unwanted ? unwanted : "no such operator");
         else if (!behind && build_node(o, n, &why) != SGS_OK)
-            note_refusal(s, refused, i, (int)(n - o->node), sgs_strndup(o->a, why.text, strlen(why.text)));
+            note_refusal(s, refused, i, (int)(n - o->node), reason(o, s->node[i].label, &why));
         else if (!behind)
             continue;
         for (int k = 0; k < n->nout; k++)

@@ -136,6 +136,26 @@ def test_clumsy_arguments(tmp_path, args, message):
     assert r.returncode != 0 and message in r.stderr, r.stderr
 
 
+def test_graphs_and_functions_within(tmp_path):
+    """What cannot be taken is named where it lies; a loop and a function that can be are cut out whole."""
+    end, i = helper.make_tensor_value_info, TensorProto.INT64
+    body = helper.make_graph([helper.make_node("Mul", ["v", "w"], ["v2"]), helper.make_node("Identity", ["go"], ["go2"])], "body",
+                             [end("i", i, []), end("go", TensorProto.BOOL, []), end("v", F, [4])], [end("go2", TensorProto.BOOL, []), end("v2", F, [4])])
+    model_of(tmp_path / "m.onnx", [helper.make_node("Loop", ["n", "", "x"], ["a"], body=body), helper.make_node("Good", ["a"], ["b"], domain="my.ops"),
+                                   helper.make_node("Bad", ["b"], ["c"], name="bad", domain="my.ops"), helper.make_node("Relu", ["c"], ["y"])],
+             {"x": (F, [4])}, {"y": (F, [4])}, {"n": np.array(3), "w": np.float32([1, -2, 3, 4])})
+    m = onnx.load(str(tmp_path / "m.onnx"))
+    for name, nodes in (("Good", [helper.make_node("Neg", ["p"], ["q"])]), ("Bad", [helper.make_node("Neg", ["p"], ["t"]), helper.make_node("Zap", ["t"], ["q"], name="inner")])):
+        m.functions.append(helper.make_function("my.ops", name, ["p"], ["q"], nodes, [helper.make_opsetid("", 13)]))
+    onnx.save(m, str(tmp_path / "m.onnx"))
+    r = sgs("check", "m.onnx", cwd=tmp_path)
+    assert r.returncode == 1 and "  Bad 'bad': 'bad/inner': Zap: not supported\n" in r.stdout
+    command = shlex.split(re.search(r"^ +(sgs extract .*)$", r.stdout, re.M)[1])
+    assert sgs(*command[1:], cwd=tmp_path).returncode == 0
+    got, = run(tmp_path / "part.onnx", {"x": np.float32([1, 2, 3, 4])})
+    assert np.array_equal(got, -np.float32([1, 2, 3, 4]) * np.float32([1, -8, 27, 64]))
+
+
 # ---- extract -----------------------------------------------------------------------------------------------------------------
 
 

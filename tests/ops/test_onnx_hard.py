@@ -6,7 +6,7 @@ pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 import onnx  # noqa: E402
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
-from support import compare, decibel, evaluate, model, quantized, reference, refused, same_as_onnxruntime, save, tool  # noqa: E402
+from support import SHARED, compare, decibel, evaluate, model, quantized, reference, refused, same_as_onnxruntime, save, tool  # noqa: E402
 
 F, I, B = TensorProto.FLOAT, TensorProto.INT64, TensorProto.BOOL
 RNG = np.random.default_rng(11)
@@ -456,6 +456,16 @@ def test_whole_numbers_of_other_makers(tmp_path):
     check(tmp_path, [*dynamic, node("Mul", "s f")], {"w": w}, x=real(5, 4))
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.int8])
+def test_scales_of_channels(kind, tmp_path):
+    """QuantizeLinear of an activation along its channels: whole numbers, which 16 bits hold."""
+    zero = np.array([10, 128, 30], np.uint8) if kind == np.uint8 else np.array([0, -9, 20], np.int8)
+    nodes = [node("QuantizeLinear", "x s z", "q", axis=1), node("DequantizeLinear", "q s z", "r", axis=1), node("Conv", "r w", "c"), node("Relu", "c")]
+    m = model(nodes, {"x": (F, [1, 3, 6, 6])}, ["y"], {"s": np.float32([0.03, 0.01, 0.02]), "z": zero, "w": real(4, 3, 3, 3)})
+    same_as_onnxruntime(m, {"x": real(1, 3, 6, 6)}, tmp_path)
+    in_fixed(m, tmp_path, [real(1, 3, 6, 6) for _ in range(3)], above=35)
+
+
 # ---- operators of com.microsoft ----
 
 def contrib(nodes, inputs, inits=None, outputs=("y",), opset=13):
@@ -796,3 +806,20 @@ def test_scalars_and_nothing_at_the_ends(tmp_path):
     says(model([node("NonZero", "x", name="n")], {"x": (F, [3])}, ["y"]), tmp_path, "n", "NonZero: 'x' is known only at run time, and so is how much of it is not 0")
     done = tool("--memory", 100000, save(model([node("NonZero", "k", "n", name="n"), node("Add", "n x")], {"x": (I, [1])}, ["y"], {"k": np.ones(20000, np.bool_)}), tmp_path))
     assert done.stderr == f"error: {tmp_path}/model.onnx: layer 'n': NonZero: 20000 elements exceed the memory limit\n"
+
+
+# ---- a real network of many branches ----
+
+SILERO = SHARED / "models/onnx/silero_vad/silero_vad_16k_op15.onnx"
+
+
+@pytest.mark.skipif(not SILERO.exists(), reason=f"{SILERO} is absent")
+def test_silero_vad(tmp_path):
+    """Branches within branches, by shapes alone; the state goes round."""
+    feeds = {"input": real(1, 576) / 8, "state": np.zeros((2, 1, 128), np.float32), "sr": np.array(16000)}
+    m = onnx.load(SILERO)
+    for _ in range(3):
+        want = reference(m, feeds)
+        for args in ((), ("--passes",)):
+            compare(evaluate(SILERO, list(feeds.values()), tmp_path, "--shapes", "1,576:2,1,128:", *args), want, 1e-5)
+        feeds |= {"input": real(1, 576) / 8, "state": want[1]}
