@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 pytest.importorskip("onnx")
-from support import fixed_check, node  # noqa: E402
+from support import decibel, fixed_check, model, node, quantized, save  # noqa: E402
 
 RNG = np.random.default_rng(11)
 check = fixed_check(50)
