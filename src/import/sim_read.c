@@ -250,11 +250,11 @@ static sgs_status read_own(reader *r, const sgs_source_node *s, sgs_fb_table t)
         return damaged(r, "");
     if (!op)
         return sgs_fail(r->d, SGS_E_UNSUPPORTED, "custom operator '%s' is not supported", name);
+    if (s->nout != op->nout)
+        return outputs_fail(r, op->nout, s->nout);
     void *attr = sgs_alloc(r->g->arena, op->attr_bytes + 1);
     if (!fix2float && !sgs_attrs_unpack(op, (sgs_span){ r->f.data.p + options.pos, options.n }, attr))
         return sgs_fail(r->d, SGS_E_FORMAT, "damaged file: the options of custom operator '%s'", name);
-    if (s->nout != op->nout)
-        return outputs_fail(r, op->nout, s->nout);
     sgs_value **in = SGS_NEW_N(r->g->arena, sgs_value *, s->nin + 1), **out = SGS_NEW_N(r->g->arena, sgs_value *, s->nout);
     for (int i = 0; i < s->nin; i++)
         if (s->in[i][0])

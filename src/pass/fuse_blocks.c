@@ -32,6 +32,8 @@ static bool same_walk(const sgs_nest *a, const sgs_nest *b)
     return same;
 }
 
+#define MOST 256 /* block: its square times any dimension fits 64 bits */
+
 /* Which of the two x -> y could be, with which block; NULL: neither. */
 static const sgs_op *candidate(const sgs_value *x, const sgs_value *y, int64_t *block)
 {
@@ -40,7 +42,7 @@ static const sgs_op *candidate(const sgs_value *x, const sgs_value *y, int64_t *
     if (x->rank != 4 || y->rank != 4 || x->dim[0] != y->dim[0] || deep->dim[1] < 1)
         return NULL;
     *block = large->dim[1] / deep->dim[1];
-    const bool fits = *block > 1 && *block <= 256 && deep->dim[1] * *block == large->dim[1] &&
+    const bool fits = *block > 1 && *block <= MOST && deep->dim[1] * *block == large->dim[1] &&
                       deep->dim[2] * *block == large->dim[2] && large->dim[3] * *block * *block == deep->dim[3];
     return !fits ? NULL : opens ? &sgs_op_depth_to_space : &sgs_op_space_to_depth;
 }

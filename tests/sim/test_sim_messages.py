@@ -140,6 +140,7 @@ CONTAINER = {
     "custom operator": (one("mystery", X), "layer 'y': custom operator 'mystery' is not supported"),
     "custom options": (one("softmax", X, custom=bytes(7)), "layer 'y': damaged file: the options of custom operator 'softmax'"),
     "two outputs": (model([X, X, X], [operator(0, [0], [1, 2])], [ABS]), "layer 'x': damaged file: expected 1 output, found 2"),
+    "one output of two": (one("rnn", X), "layer 'y': damaged file: expected 2 outputs, found 1"),
     "no output": (model([X], [operator(0, [0], [-1])], [ABS]), "damaged file: expected 1 output, found 0"),
     "made twice": (model([X], [operator(0, [0], [0])], [ABS]), "layer 'x': damaged file: tensor 'x' is an input, a constant or made already"),
     "shape": (one(ABS, X, y=[4, 4, 2]), "layer 'y': tensor 'y' is declared [4,4,2]; its operator gives [1,4,4,2]"),
