@@ -60,7 +60,7 @@ static bool print_matches(test *t, sgs_graph *g, bool renumber)
 
 static bool run_one_pass(test *t, sgs_graph *g, const char *name)
 {
-    bool changed;
+    bool changed = false;
     if (!strcmp(name, "pipeline"))
         return sgs_run_passes(g, &(sgs_pass_options){ .verify = true }, &t->d) == SGS_OK ||
                failed(t, "the pipeline failed");
