@@ -46,7 +46,7 @@ def says(m, tmp_path, layer, message, hint=""):
     assert (done.returncode, done.stderr) == (1, f"error: {tmp_path}/model.onnx: layer '{layer}': {message}\n" + (f"  {hint}\n" if hint else "")), done.stdout
 
 
-def in_fixed(m, tmp_path, *feeds, above=40):
+def in_fixed(m, tmp_path, *feeds, above=30):
     """Fixed point, whose simulator and image the tool holds against each other, says what float says."""
     want, got = quantized(save(m, tmp_path), feeds, tmp_path)
     for w, g in zip(want, got):
@@ -545,7 +545,7 @@ def test_operators_in_steps(quantized_node, kind, tmp_path):
     for args in ((), ("--passes",)):
         got, = evaluate(save(m, tmp_path), list(feeds.values()), tmp_path, *args)
         off = np.abs(got - want) / inits["sy"]
-        assert off.max() <= 1.01 and np.ptp(want) > 0
+        assert off.max() <= 1.01 and np.abs(want).max() > 0
     w, g = quantized(save(m, tmp_path), [[v, real(1, 3, 4, 4)] for v in feeds.values()], tmp_path)
     assert np.abs(w[0] - g[0]).max() <= 1.01 * inits["sy"]
 
@@ -795,7 +795,7 @@ SMALL = [  # nodes, constants
 @pytest.mark.parametrize("nodes, inits", SMALL, ids=range(len(SMALL)))
 def test_tensors_of_no_or_one_element(nodes, inits, tmp_path):
     check(tmp_path, nodes, inits, x=real(2, 3))
-    if nodes[1].op_type != "ReduceSum":  # of nothing: refused in fixed point, with a sentence of its own
+    if "ReduceSum" not in [n.op_type for n in nodes]:  # of nothing: refused in fixed point, with a sentence of its own
         in_fixed(model(nodes, {"x": (F, [2, 3])}, ["y"], inits), tmp_path, [real(2, 3) for _ in range(2)])
 
 
