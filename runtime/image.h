@@ -356,6 +356,36 @@ typedef struct ipu_layernorm {
     ipu_out out;
 } ipu_layernorm;
 
+/* IPU_MAXPOOL_INDEX: y S32, of each window of x, U8 or S16, the place of its largest pixel, of equals the first, as a number of the tensor [n][c][h][w], with
+ * by_columns of [n][c][w][h].  ARITHMETIC.md 6. */
+typedef struct ipu_peaks {
+    ipu_rec head;            /* nref 2 */
+    ipu_ref y, x;
+    int32_t kh, kw, sy, sx, dy, dx, py, px;
+    int32_t by_columns;
+} ipu_peaks;
+
+/* IPU_MOD_S16: y = clamp(m * what a / b leaves, of b's sign or, truncated, of a's), S16, operands repeated as in IPU_ADD_S16.  ARITHMETIC.md 7. */
+#define IPU_MOD_ONE (1 << 30) /* ma, mb: the larger scale's */
+#define IPU_MOD_SHIFT 15
+typedef struct ipu_mod {
+    ipu_rec head;            /* nref 3 */
+    ipu_ref y, a, b;
+    int32_t truncated;
+    int32_t ma, mb;
+    float m;
+    ipu_out out;
+} ipu_mod;
+
+/* IPU_NMS: y S32 [1][1][w][3], rows of picture, class, box, -1 where no more are chosen; boxes S16 [1][pictures][boxes][4], scores S16 and order S32
+ * [1][pictures][classes][boxes].  Of each class at most `most` boxes that score more than `score`; overlap in 1 / IPU_NMS_ONE.  ARITHMETIC.md 21. */
+#define IPU_NMS_ONE (1 << 24)
+typedef struct ipu_nms {
+    ipu_rec head;            /* nref 4 */
+    ipu_ref y, boxes, scores, order;
+    int32_t most, centre, overlap, score;
+} ipu_nms;
+
 /* One line an operation: kind, family (its file, its check), C kernel.  Everything that lists operations includes this. */
 #define IPU_KINDS(X)                                   \
     X(IPU_CONV_U8, conv, ipu_conv_u8_c)                \
@@ -400,7 +430,10 @@ typedef struct ipu_layernorm {
     X(IPU_SCATTER, scatter, ipu_scatter_c)             \
     X(IPU_CUMSUM, cumsum, ipu_cumsum_c)                \
     X(IPU_LAYERNORM_S16, layernorm, ipu_layernorm_s16_c) \
-    X(IPU_REDUCE_SUM_S32, reduce, ipu_reduce_sum_s32_c)
+    X(IPU_REDUCE_SUM_S32, reduce, ipu_reduce_sum_s32_c) \
+    X(IPU_MAXPOOL_INDEX, peaks, ipu_maxpool_index_c)   \
+    X(IPU_MOD_S16, mod, ipu_mod_s16_c)                 \
+    X(IPU_NMS, nms, ipu_nms_c)
 
 /* Operands of a family's record (struct ipu_<family>).  Operand 0 is written, IPU_CONV_Y2 too; no other ever is. */
 enum {
@@ -431,6 +464,9 @@ enum {
     IPU_NREF_scatter = 4,
     IPU_NREF_cumsum = 2,
     IPU_NREF_layernorm = 4,
+    IPU_NREF_peaks = 2,
+    IPU_NREF_mod = 3,
+    IPU_NREF_nms = 4,
     IPU_MAX_REF = 8,
     IPU_CONV_ADD = 6,        /* operand numbers of ipu_conv */
     IPU_CONV_Y2 = 7,
@@ -457,5 +493,6 @@ _Static_assert(sizeof(ipu_compare) == 140 && sizeof(ipu_where) == 188 && sizeof(
 _Static_assert(sizeof(ipu_topk) == 92 && sizeof(ipu_take) == 128 && sizeof(ipu_gridsample) == 168, "image layout");
 _Static_assert(sizeof(ipu_integer) == 132 && sizeof(ipu_convert) == 104 && sizeof(ipu_scatter) == 188 && sizeof(ipu_cumsum) == 116, "image layout");
 _Static_assert(sizeof(ipu_layernorm) == 188, "image layout");
+_Static_assert(sizeof(ipu_peaks) == 124 && sizeof(ipu_mod) == 156 && sizeof(ipu_nms) == 184, "image layout");
 
 #endif

@@ -505,6 +505,28 @@ def maxpool(node, x):
     return functools.reduce(np.maximum, windows(x, node.attr, node.attr["kernel"], lowest))
 
 
+def maxpool_index(node, x):
+    """Taps one after another: what is larger than all before it stands."""
+    a, (n, h, w, c) = node.attr, x.shape
+    attr = dict(a, dilation=[d or 1 for d in a.get("dilation", [0, 0])])
+    rows, columns = np.indices((h, w))
+    place = columns * h + rows if a.get("by_columns") else rows * w + columns
+    number = ((np.arange(n)[:, None, None, None] * c + np.arange(c)) * h * w + place[None, :, :, None]).astype(S64)
+    best, at = None, None
+    for q, i in zip(windows(x.astype(S64), attr, a["kernel"], -2**31), windows(number, attr, a["kernel"], -1)):
+        larger = q > best if best is not None else np.ones(q.shape, bool)
+        best, at = np.where(larger, q, best if best is not None else q), np.where(larger, i, at if at is not None else i)
+    return at.astype(np.int32)
+
+
+def unpool(node, x, index):
+    y = node.outputs[0]
+    out = np.full(np.prod(y.dims), one(y.zero) if y.zero is not None else 0, x.dtype)
+    for i, q in zip(inside_axis(index.ravel(), out.size), x.ravel()):
+        out[i] = q
+    return out.reshape(y.dims)
+
+
 def clip(node, x):
     y = node.outputs[0]
     qmin, qmax = limits(y, dict(node.attr, act="clip"))
@@ -553,6 +575,16 @@ def div(node, a, b):
     b = np.where(b == 0, F32(2.0**-100), b.astype(F32))
     with np.errstate(over="ignore"):  # infinity meets the end of the range
         return store(a.astype(F32) / b * constants_of_two(node)[0], node.outputs[0])
+
+
+def left_by_division(of):
+    """[7] of two real numbers."""
+    def make(node, a, b):
+        (sa, sb), y = (one(v.scale) for v in node.inputs), node.outputs[0]
+        s = max(sa, sb)
+        first, second = ((q.astype(S64) * int(np.rint(scale / s * 2.0**30)) + 2**14) >> 15 for q, scale in ((a, sa), (b, sb)))
+        return requant(of(*np.broadcast_arrays(first, second)), f32(s * 2.0**-15 / one(y.scale)), y)
+    return make
 
 
 def quantize(node, x):
@@ -872,6 +904,36 @@ def gridsample(node, x, grid):
     return requant((acc + 2**13) >> 14, f32(one(v.scale) / (one(y.scale) * 2.0**14)), y)
 
 
+# ---- [21] boxes that overlap -----------------------------------------------------------------------------------------------------
+
+
+def corners(box, centre):
+    if centre:
+        x, y, w, h = box
+        return 2 * y - h, 2 * x - w, 2 * y + h, 2 * x + w
+    return *np.minimum(box[:2], box[2:]), *np.maximum(box[:2], box[2:])
+
+
+def too_much(node, p, q):
+    t = int(np.rint(np.clip(F64(F32(node.attr.get("overlap", 0))), -1, 2) * 2.0**24))
+    (ay, ax, by, bx), (cy, cx, dy, dx) = ([int(v) for v in corners(box, node.attr.get("centre"))] for box in (p, q))
+    h, w, f, s = min(by, dy) - max(ay, cy), min(bx, dx) - max(ax, cx), (by - ay) * (bx - ax), (dy - cy) * (dx - cx)
+    return min(h, w, f, s) > 0 and h * w * 2**24 > t * (f + s - h * w)
+
+
+def nms(node, boxes, scores):
+    v, most = node.inputs[1], node.attr.get("most", 0)
+    t = int(np.clip(np.floor(F64(F32(node.attr.get("score", 0))) / one(v.scale)), -2**31, 2**31 - 1))
+    rows = []
+    for picture, kind in np.ndindex(*scores.shape[:2]):
+        q, chosen = scores[picture, kind].astype(S64), []
+        for i in np.argsort(-q, kind="stable"):
+            if q[i] > t and len(chosen) < most and not any(too_much(node, boxes[picture, i].astype(S64), boxes[picture, k].astype(S64)) for k in chosen):
+                chosen.append(i)
+        rows += [(picture, kind, i) for i in chosen]
+    return np.array(rows + [(-1, -1, -1)] * (scores.shape[0] * scores.shape[1] * most - len(rows)), np.int32)
+
+
 # ---- [12] functions of one variable ----------------------------------------------------------------------------------------------
 
 LUTS = """sigmoid tanh elu selu celu softplus softsign hardsigmoid hardswish silu mish gelu gelu_tanh erf exp log sqrt rsqrt
@@ -942,7 +1004,7 @@ def sign(node, x):
     return store(np.sign(x).astype(F32) * f32(1 / one(node.outputs[0].scale)), node.outputs[0])
 
 
-OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, deconv, depth_to_space, depthwise, dequantize, div, expand, fc, gather, gather_elements, gather_nd, gridsample, matmul, maxpool, mul, pad, quantize, reshape, resize, resize_nearest, scatter_elements, scatter_nd, softmax, space_to_depth, topk, transpose)}
+OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, deconv, depth_to_space, depthwise, dequantize, div, expand, fc, gather, gather_elements, gather_nd, gridsample, matmul, maxpool, maxpool_index, mul, nms, pad, quantize, reshape, resize, resize_nearest, scatter_elements, scatter_nd, softmax, space_to_depth, topk, transpose, unpool)}
 OPS.update(cumsum=cumsum, topk_index=best, min=minimum, max=maximum, sub=sub, slice=slices)
 OPS.update({name: lut for name in LUTS}, prelu=prelu, leakyrelu=leakyrelu, thresholdedrelu=thresholdedrelu, abs=absolute, neg=neg)
 OPS.update(reduce_sum=summed(False), reduce_mean=summed(True), reduce_max=extreme(np.max), reduce_min=extreme(np.min),
@@ -952,7 +1014,7 @@ OPS.update(equal=compared(np.equal), less=compared(np.less), greater=compared(np
 OPS.update({op: integers(of, OPS[op]) for op, of in {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": quotient, "min": np.minimum, "max": np.maximum,
                                                      "equal": np.equal, "less": np.less, "greater": np.greater, "lessequal": np.less_equal,
                                                      "greaterequal": np.greater_equal}.items()})
-OPS.update(mod=integers(modulo), fmod=integers(rest), power=integers(power))
+OPS.update(mod=integers(modulo, left_by_division(modulo)), fmod=integers(rest, left_by_division(rest)), power=integers(power))
 OPS.update({"and": logic(np.logical_and), "or": logic(np.logical_or), "xor": logic(np.logical_xor), "not": logic(np.logical_not)})
 OPS.update(layernorm=normalized(True), rmsnorm=normalized(False))
 OPS.update(floor=whole(np.floor), ceil=whole(np.ceil), round=whole(np.rint), sign=sign)

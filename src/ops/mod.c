@@ -6,6 +6,7 @@
 #include "compile/lower.h"
 #include "ops/arith.h"
 #include "ops/integer.h"
+#include "ops/nest.h"
 #include "ops/util.h"
 
 /* ---- shapes ---- */
@@ -110,18 +111,26 @@ static sgs_status from_onnx_mod(sgs_import *im, const sgs_source_node *s, sgs_di
     return sgs_from_onnx_arith(im, s, truncated ? &sgs_op_fmod : &sgs_op_mod, d);
 }
 
-/* ---- fixed point: ARITHMETIC.md 19 ---- */
+/* ---- lowering: ARITHMETIC.md 7, of integers 19 ---- */
 
-static const char *mod_unfixed(const sgs_node *n)
+static int32_t step_of(double scale, double most)
 {
-    return sgs_has_integer_form(n->in[0]->type) ? NULL : "leaves rests of real numbers, which has no fixed-point form; of integers it has";
+    return (int32_t)rint(scale / most * IPU_MOD_ONE);
 }
 
 static sgs_status mod_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
-    if (!sgs_is_integer(n->in[0]) || !sgs_is_integer(n->in[1]) || n->in[0]->type != n->in[1]->type)
-        return sgs_lower_fail(l, n, d, "expected integers of one type, found %s and %s", sgs_type_word(n->in[0]->type), sgs_type_word(n->in[1]->type));
-    return sgs_integer_lower(l, n, n->in[0], n->in[1], n->op == &sgs_op_mod ? IPU_INTEGER_MOD : IPU_INTEGER_REST, d);
+    const sgs_value *const v[] = { n->out[0], n->in[0], n->in[1] };
+    if (sgs_is_integer(v[1]) && sgs_is_integer(v[2]) && v[1]->type == v[2]->type)
+        return sgs_integer_lower(l, n, v[1], v[2], n->op == &sgs_op_mod ? IPU_INTEGER_MOD : IPU_INTEGER_REST, d);
+    for (int i = 0; i < 3; i++)
+        if (v[i]->type != SGS_S16 || !v[i]->quant || !sgs_one_scale(v[i]))
+            return sgs_lower_fail(l, n, d, "expected integers of one type or int16 with one scale each, found %s and %s", sgs_type_word(v[1]->type),
+                                  sgs_type_word(v[2]->type));
+    const double a = sgs_scale(v[1], 0), b = sgs_scale(v[2], 0), most = fmax(a, b);
+    ipu_mod r = { .head = SGS_REC(IPU_MOD_S16, mod), .truncated = n->op == &sgs_op_fmod, .ma = step_of(a, most), .mb = step_of(b, most),
+                  .m = sgs_mult(ldexp(most, -IPU_MOD_SHIFT), sgs_scale(v[0], 0)), .out = sgs_out_range(v[0], SGS_ACT_NONE, 0, 0) };
+    return sgs_nest_emit(l, n, &r.head, v, 3, d);
 }
 
 /* ---- rows ---- */
@@ -137,9 +146,8 @@ static sgs_status mod_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
         .eval = mod_eval,                                                                                              \
         .permute = sgs_permute_elementwise,                                                                            \
         .qrule = SGS_Q_S16,                                                                                            \
-        .unfixed = mod_unfixed,                                                                                        \
+        .unfixed = sgs_number_unfixed,                                                                                        \
         .lower = mod_lower,                                                                                            \
-        .kernel = "integer",                                                                                                \
     }
 ROW(mod);
 ROW(fmod);

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compile/lower.h"
 #include "ops/spell.h"
 
 typedef struct nms_attr {
@@ -27,10 +28,12 @@ static sgs_status nms_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sg
     SGS_TRY(sgs_need_rank(box, 3, "boxes", d));
     SGS_TRY(sgs_need_rank(score, 3, "scores", d));
     if (box->dim[2] != 4 || score->dim[0] != box->dim[0] || score->dim[2] != box->dim[1])
-        return sgs_fail(d, SGS_E_MODEL, "expected boxes of [pictures,boxes,4] and scores of [pictures,classes,boxes], found %s and %s",
+        return sgs_fail(d, SGS_E_MODEL,
+                        "expected boxes of [pictures,boxes,4] and scores of [pictures,classes,boxes], found %s and %s",
                         sgs_dims_text(tb, sizeof tb, 3, box->dim), sgs_dims_text(ts, sizeof ts, 3, score->dim));
     if (isnan(a->overlap) || isnan(a->score))
-        return sgs_fail(d, SGS_E_MODEL, "thresholds must be numbers, found %g for the overlap and %g for the score", (double)a->overlap, (double)a->score);
+        return sgs_fail(d, SGS_E_MODEL, "thresholds must be numbers, found %g for the overlap and %g for the score",
+                        (double)a->overlap, (double)a->score);
     if (a->most < 0 || a->most > box->dim[1] || box->dim[1] > INT32_MAX || (a->centre | 1) != 1)
         return sgs_fail(d, SGS_E_MODEL, "cannot choose %lld of %lld boxes", (long long)a->most, (long long)box->dim[1]);
     out->type = SGS_S32;
@@ -146,6 +149,31 @@ static sgs_status from_onnx_nms(sgs_import *im, const sgs_source_node *s, sgs_di
     return sgs_src_out(im, s, 0, y, d);
 }
 
+/* ---- lowering: ARITHMETIC.md 21 ---- */
+
+static sgs_status nms_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const nms_attr *a = n->attr;
+    const sgs_value *box = n->in[0], *score = n->in[1];
+    if (box->type != SGS_S16 || score->type != SGS_S16 || !sgs_one_scale(box) || !sgs_one_scale(score))
+        return sgs_lower_fail(l, n, d, "expected int16 boxes and scores with one scale each");
+    ipu_topk order = { .head = SGS_REC(IPU_TOPK, topk), .x = sgs_lower_ref(l, score), .sign = 1 };
+    ipu_ref like = order.x;
+    like.type = IPU_S32;
+    order.y = sgs_lower_temp(l, &like);
+    SGS_TRY(sgs_lower_emit(l, &order.head, n, 0, d));
+    ipu_nms r = { .head = SGS_REC(IPU_NMS, nms),
+                  .y = sgs_lower_ref(l, n->out[0]),
+                  .boxes = sgs_lower_ref(l, box),
+                  .scores = order.x,
+                  .order = order.y,
+                  .most = (int32_t)a->most,
+                  .centre = (int32_t)a->centre };
+    r.overlap = (int32_t)rint(fmin(fmax((double)a->overlap, -1), 2) * IPU_NMS_ONE);
+    r.score = (int32_t)fmin(fmax(floor((double)a->score / sgs_scale(score, 0)), INT32_MIN), INT32_MAX);
+    return sgs_lower_emit(l, &r.head, n, 0, d);
+}
+
 /* ---- row ---- */
 
 const sgs_op sgs_op_nms = {
@@ -159,7 +187,8 @@ const sgs_op sgs_op_nms = {
     .infer = nms_infer,
     .eval = nms_eval,
     .float_only = true,
-    .kernel = "",
+    .qrule = SGS_Q_S16,
+    .lower = nms_lower,
 };
 
 static const sgs_op *const ops[] = { &sgs_op_nms, NULL };

@@ -2,6 +2,7 @@
  * elements put where such numbers say, zeros elsewhere. */
 #include <string.h>
 
+#include "compile/lower.h"
 #include "ops/spell.h"
 
 /* ---- maxpool_index ---- */
@@ -141,6 +142,76 @@ static sgs_status from_onnx_unpool(sgs_import *im, const sgs_source_node *s, sgs
     return p->status;
 }
 
+/* ---- lowering: ARITHMETIC.md 6 ---- */
+
+static sgs_status index_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const sgs_pool_index_attr *a = n->attr;
+    const sgs_pool_attr *p = &a->pool;
+    const sgs_value *x = n->in[0];
+    if (!sgs_is_activation(x) || !sgs_one_scale(x))
+        return sgs_lower_fail(l, n, d, "expected uint8 or int16 with one scale");
+    ipu_peaks r = { .head = SGS_REC(IPU_MAXPOOL_INDEX, peaks), .y = sgs_lower_ref(l, n->out[0]), .x = sgs_lower_ref(l, x), .by_columns = (int32_t)a->by_columns };
+    r.kh = (int32_t)p->kernel[0], r.kw = (int32_t)p->kernel[1];
+    r.sy = (int32_t)p->stride[0], r.sx = (int32_t)p->stride[1];
+    r.dy = p->dilation[0] ? (int32_t)p->dilation[0] : 1, r.dx = p->dilation[1] ? (int32_t)p->dilation[1] : 1;
+    r.py = (int32_t)p->pad[0], r.px = (int32_t)p->pad[1];
+    return sgs_lower_emit(l, &r.head, n, 0, d);
+}
+
+/* v's elements one behind the other: as rows of one element, or as the array that a record takes. */
+static sgs_status listed(sgs_lowering *l, const sgs_node *n, const sgs_value *v, bool array, ipu_ref *list, sgs_diag *d)
+{
+    const ipu_ref from = sgs_lower_ref(l, v);
+    *list = sgs_lower_temp(l, &from);
+    SGS_TRY(sgs_lower_copy(l, list, &from, n, d));
+    const int32_t count = (int32_t)sgs_value_count(v), each = ipu_type_bytes(from.type);
+    list->n = list->w = 1;
+    list->h = array ? 1 : count;
+    list->c = array ? count : 1;
+    list->step = each;
+    list->pix = list->row = array ? each * count : each;
+    list->img = list->row * list->h;
+    return SGS_OK;
+}
+
+/* The list's elements in the shape of v. */
+static sgs_status from_list(sgs_lowering *l, const sgs_node *n, const sgs_value *v, const ipu_ref *list, sgs_diag *d)
+{
+    const ipu_ref to = sgs_lower_ref(l, v);
+    ipu_ref r = to;
+    r.space = list->space, r.index = list->index, r.off = list->off;
+    r.step = ipu_type_bytes(r.type);
+    r.pix = r.step * r.c;
+    r.row = r.pix * r.w;
+    r.img = r.row * r.h;
+    return sgs_lower_copy(l, &to, &r, n, d);
+}
+
+/* Into a list that is one zero over and over. */
+static sgs_status unpool_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
+{
+    const sgs_value *x = n->in[0], *y = n->out[0];
+    const bool u8 = x->type == SGS_U8;
+    const uint8_t byte = (uint8_t)sgs_zero(x, 0);
+    const int32_t none = 0;
+    if (!sgs_one_scale(x) || n->in[1]->type != SGS_S32)
+        return sgs_lower_fail(l, n, d, "expected one scale, and indices of int32");
+    if (sgs_value_count(y) > INT32_MAX / 4)
+        return sgs_lower_fail(l, n, d, "more elements than can be taken one by one");
+    ipu_scatter r = { .head = SGS_REC(IPU_SCATTER, scatter), .mode = IPU_SCATTER_REPLACE };
+    SGS_TRY(listed(l, n, x, false, &r.u, d));
+    SGS_TRY(listed(l, n, n->in[1], true, &r.index, d));
+    r.x = sgs_lower_const(l, (ipu_type)r.u.type, u8 ? (const void *)&byte : (const void *)&none, 1);
+    r.x.h = (int32_t)sgs_value_count(y);
+    r.x.row = r.x.img = 0;
+    ipu_ref like = r.x;
+    like.row = like.img = like.pix;
+    r.y = sgs_lower_temp(l, &like);
+    SGS_TRY(sgs_lower_emit(l, &r.head, n, 0, d));
+    return from_list(l, n, y, &r.y, d);
+}
+
 /* ---- rows ---- */
 
 const sgs_op sgs_op_maxpool_index = {
@@ -154,7 +225,9 @@ const sgs_op sgs_op_maxpool_index = {
     .infer = index_infer,
     .eval = index_eval,
     .float_only = true,
-    .kernel = "",
+    .qrule = SGS_Q_S16,
+    .lower = index_lower,
+    .kernel = "peaks",
 };
 const sgs_op sgs_op_unpool = {
     .name = "unpool",
@@ -166,7 +239,10 @@ const sgs_op sgs_op_unpool = {
     .attr = unpool_attrs,
     .infer = unpool_infer,
     .eval = unpool_eval,
-    .kernel = "",
+    .qrule = SGS_Q_MOVE,
+    .ndata = 1,
+    .lower = unpool_lower,
+    .kernel = "scatter",
 };
 
 static const sgs_op *const ops[] = { &sgs_op_maxpool_index, &sgs_op_unpool, NULL };

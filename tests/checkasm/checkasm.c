@@ -471,6 +471,9 @@ static const ca_test ca_tests[] = {
     { IPU_SCATTER, ca_scatter, ca_scatter_bench },
     { IPU_CUMSUM, ca_cumsum, ca_cumsum_bench },
     { IPU_LAYERNORM_S16, ca_layernorm, ca_layernorm_bench },
+    { IPU_MAXPOOL_INDEX, ca_peaks, ca_peaks_bench },
+    { IPU_MOD_S16, ca_mod, ca_mod_bench },
+    { IPU_NMS, ca_nms, ca_nms_bench },
 };
 
 static const char *const ca_names[IPU_KIND_COUNT] = {

@@ -50,6 +50,9 @@ typedef struct ca {
         ipu_scatter scatter;
         ipu_cumsum cumsum;
         ipu_layernorm layernorm;
+        ipu_peaks peaks;
+        ipu_mod mod;
+        ipu_nms nms;
     } rec;
     ca_operand operand[CA_OPERANDS];
     const ipu_kernels *kernels;
@@ -139,6 +142,12 @@ void ca_cumsum(ca *t, ipu_kind kind);
 void ca_cumsum_bench(ca *t, ipu_kind kind);
 void ca_layernorm(ca *t, ipu_kind kind);
 void ca_layernorm_bench(ca *t, ipu_kind kind);
+void ca_peaks(ca *t, ipu_kind kind);
+void ca_peaks_bench(ca *t, ipu_kind kind);
+void ca_mod(ca *t, ipu_kind kind);
+void ca_mod_bench(ca *t, ipu_kind kind);
+void ca_nms(ca *t, ipu_kind kind);
+void ca_nms_bench(ca *t, ipu_kind kind);
 void ca_matmul(ca *t, ipu_kind kind);
 void ca_matmul_bench(ca *t, ipu_kind kind);
 

@@ -34,15 +34,15 @@ def ini_of(text):
 
 
 def detector(path):
-    """conv - relu - flat scores - NonMaxSuppression, and boxes beside it."""
+    """conv - relu - a map - RoiAlign, and boxes beside it."""
     r = np.random.default_rng(1)
     model_of(path, [helper.make_node("Conv", ["image", "w"], ["c"], name="first", kernel_shape=[3, 3], pads=[1] * 4),
                     helper.make_node("Relu", ["c"], ["r"], name="act"),
                     helper.make_node("Reshape", ["r", "to_boxes"], ["boxes"], name="flat"),
-                    helper.make_node("Reshape", ["r", "to_scores"], ["scores"], name="flat2"),
-                    helper.make_node("NonMaxSuppression", ["boxes", "scores", "most"], ["chosen"], name="nms")],
-             {"image": (F, [1, 3, 8, 8])}, {"chosen": (TensorProto.INT64, ["n", 3])},
-             {"w": r.standard_normal((4, 3, 3, 3)).astype(np.float32), "to_boxes": np.array([1, 64, 4]), "to_scores": np.array([1, 4, 64]), "most": np.array([5])})
+                    helper.make_node("Reshape", ["r", "to_map"], ["map"], name="flat2"),
+                    helper.make_node("RoiAlign", ["map", "boxes", "picture"], ["chosen"], name="crop")],
+             {"image": (F, [1, 3, 8, 8])}, {"chosen": (F, [64, 4, 1, 1])},
+             {"w": r.standard_normal((4, 3, 3, 3)).astype(np.float32), "to_boxes": np.array([64, 4]), "to_map": np.array([1, 4, 16, 4]), "picture": np.zeros(64, np.int64)})
 
 
 # ---- check -------------------------------------------------------------------------------------------------------------------
@@ -82,10 +82,10 @@ def test_a_postprocessing_tail_is_named_and_cut_off(tmp_path):
     detector(tmp_path / "m.onnx")
     r = sgs("check", "-m", "m.onnx", cwd=tmp_path)
     assert r.returncode == 1
-    assert re.search(r"^  NonMaxSuppression +1 +yes +no +post-processing", r.stdout, re.M)
-    assert "without fixed-point form:\n  nms 'nms' has no fixed-point form yet" in r.stdout
+    assert re.search(r"^  RoiAlign +1 +yes +no +post-processing", r.stdout, re.M)
+    assert "without fixed-point form:\n  roialign 'crop' has no fixed-point form yet" in r.stdout
     assert "4 of 5 nodes" in r.stdout and "error: m.onnx: the float model can be made; 1 node has no fixed-point form" in r.stderr
-    assert "outputs=boxes,scores;" in ini_of(r.stdout)
+    assert "outputs=map,boxes;" in ini_of(r.stdout)
 
 
 def test_the_printed_command_cuts_the_part_out(tmp_path):
@@ -96,9 +96,9 @@ def test_the_printed_command_cuts_the_part_out(tmp_path):
     assert r.returncode == 0, r.stderr
     part = onnx.load(str(tmp_path / "part.onnx"))
     onnx.checker.check_model(part)
-    assert [o.name for o in part.graph.output] == ["boxes", "scores"] and len(part.graph.node) == 4
+    assert [o.name for o in part.graph.output] == ["map", "boxes"] and len(part.graph.node) == 4
     whole = onnx.load(str(tmp_path / "m.onnx"))
-    whole.graph.output.extend([helper.make_tensor_value_info("boxes", F, None), helper.make_tensor_value_info("scores", F, None)])
+    whole.graph.output.extend([helper.make_tensor_value_info("map", F, None), helper.make_tensor_value_info("boxes", F, None)])
     onnx.save(whole, str(tmp_path / "whole.onnx"))
     feed = {"image": np.random.default_rng(2).standard_normal((1, 3, 8, 8)).astype(np.float32)}
     for got, want in zip(run(tmp_path / "part.onnx", feed), run(tmp_path / "whole.onnx", feed)[1:]):

@@ -633,7 +633,8 @@ def make_argmax(g, op="argmax"):
         axis = g.int(0, 2)
     if g.chance(0.3):
         x = integers(g, [g.int(2, 4), g.int(2, 4), g.int(4, 12)], g.pick("s32", "s16", "u8")) if g.chance(0.6) else many_axes(g)
-        axis = g.int(0, len(x.dims) - 1)
+    if x.dims[axis] == 1 or g.chance(0.5):
+        axis = g.pick(*[i for i, d in enumerate(x.dims) if d > 1] or [axis])
     if x.scale and g.chance(0.5):
         coarse = g.tensor("u8", x.dims, [max(x.scale) * REACH[x.type][1] / 3], [128])
         g.emit("quantize", coarse, [x.number])
@@ -782,10 +783,55 @@ def alpha_within(g, x):
     return "alpha=%.6g" % (g.rng.uniform(-0.5, 0.5) * x.scale[0] * 32767)
 
 
+def make_maxpool_index(g):
+    """With equals."""
+    x = g.find(("u8",) if g.chance(0.3) else ("s16",), rank=4)
+    coarse = g.tensor("u8", x.dims, [max(x.scale) * REACH[x.type][1] / 5], [128])
+    g.emit("quantize", coarse, [x.number])
+    n, h, w, c = x.dims
+    (kh, sh, dh, top, bottom, oh), (kw, sw, dw, left, right, ow) = full_window(g, h), full_window(g, w)
+    attr = "kernel=[%d,%d], stride=[%d,%d], pad=[%d,%d,%d,%d], dilation=[%d,%d]" % (kh, kw, sh, sw, top, left, bottom, right, dh, dw)
+    g.emit("maxpool_index", g.tensor("s32", (n, oh, ow, c), [1], [0]), [coarse.number], joined(attr, g.pick("", "by_columns=1")))
+
+
+def make_unpool(g):
+    """Some of the places lie outside, some meet."""
+    x = g.find() if g.chance(0.7) else integers(g, [g.int(1, 4), g.int(4, 12)], g.pick("s32", "s16", "u8"))
+    dims = [g.int(1, 3), g.int(2, 6), g.int(4, 9)]
+    index = integers(g, x.dims, "s32")
+    g.emit("unpool", g.like(x, dims), [x.number, index.number], "dim=" + ints(dims))
+
+
+def make_nms(g):
+    """Boxes that often meet, some of no size; scores with equals; thresholds that take some."""
+    pictures, classes, boxes, centre = g.int(1, 2), g.int(1, 3), g.int(2, 20), g.chance(0.5)
+    a = g.input("s16", [pictures, boxes, 4])
+    scores = g.input("s16", [pictures, classes, boxes])
+    coarse = g.tensor("s16", scores.dims, [scores.scale[0] * 4000])
+    g.emit("quantize", coarse, [scores.number])
+    scores = coarse if g.chance(0.5) else scores
+    most = g.int(1, boxes)
+    attr = "most=%d, overlap=%.6g, score=%.6g" % (most, g.pick(0, 0.5, g.rng.uniform(0, 0.6), 1), g.rng.uniform(-1, 0.3) * scores.scale[0] * (8 if scores is coarse else 32767))
+    g.emit("nms", g.tensor("s32", [pictures * classes * most, 3], [1], [0]), [a.number, scores.number], joined(attr, "centre=1" if centre else ""))
+
+
+def rest(op):
+    def make(g):
+        if g.chance(0.4):
+            return integer_pair(op)(g)
+        a = g.find(("s16",))
+        b = g.tensor("s16", [1 if g.chance(0.3) else d for d in a.dims], [a.scale[0] * g.pick(0.01, 0.3, 1, 5)])
+        g.inputs.append(b)
+        pair = [a, b] if g.chance(0.7) else [b, a]
+        g.emit(op, g.tensor("s16", a.dims, [pair[1].scale[0] * g.pick(0.4, 1)]), [t.number for t in pair])
+    return make
+
+
 MAKERS = {name[5:]: f for name, f in list(globals().items()) if name.startswith("make_")}
 MAKERS.update((op, pair(op)) for op in PAIRS)
 MAKERS.update((op, comparison(op)) for op in ("equal", "less", "greater", "lessequal", "greaterequal"))
-MAKERS.update((op, integer_pair(op)) for op in ("mod", "fmod", "power"))
+MAKERS.update((op, integer_pair(op)) for op in ("power",))
+MAKERS.update((op, rest(op)) for op in ("mod", "fmod"))
 MAKERS.update((op, logical(op)) for op in ("and", "or", "xor", "not"))
 MAKERS.update((op, norm(op)) for op in ("layernorm", "rmsnorm"))
 MAKERS.update((op, function(op)) for op in numpy_model.LUTS)

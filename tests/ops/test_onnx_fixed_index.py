@@ -134,3 +134,59 @@ def test_detections(tmp_path):
              node("GatherElements", "boxes j", "b", axis=1)]
     scores = (RNG.permutation(60 * 5).reshape(1, 60, 5) / np.float32(300)).astype(np.float32)
     check(tmp_path, nodes, {"k": np.array([7]), "two": np.array([2]), "four": np.array([1, 7, 4])}, outputs=("s", "b"), scores=scores, boxes=real(1, 60, 4))
+
+
+POOLS = [{"kernel_shape": [3, 2], "strides": [2, 2]}, {"kernel_shape": [3, 3], "pads": [1, 1, 1, 1]}, {"kernel_shape": [2, 2], "dilations": [2, 3]},
+         {"kernel_shape": [2, 2], "strides": [2, 2], "storage_order": 1}, {"kernel_shape": [2, 2], "strides": [2, 2], "ceil_mode": 1}]
+
+
+@pytest.mark.parametrize("attrs", POOLS)
+def test_places_of_maxima(attrs, tmp_path):
+    x = RNG.permutation(np.linspace(-2, 2, 2 * 3 * 7 * 8)).astype(np.float32).reshape(2, 3, 7, 8)  # apart: rounding changes no order
+    check(tmp_path, node("MaxPool", "x", "y i", **attrs), outputs=("y", "i"), x=x)
+
+
+def test_places_of_maxima_of_rows(tmp_path):
+    x = RNG.permutation(np.linspace(-2, 2, 54)).astype(np.float32).reshape(2, 3, 9)
+    check(tmp_path, node("MaxPool", "x", "y i", kernel_shape=[3], strides=[2]), outputs=("y", "i"), x=x)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 8, 6), (2, 3, 8)])
+def test_pooled_and_back(shape, tmp_path):
+    """Into a tensor of the same size, and into a larger one; what is not hit is zero."""
+    k = {"kernel_shape": [2] * (len(shape) - 2), "strides": [2] * (len(shape) - 2)}
+    x = RNG.permutation(np.linspace(-2, 2, int(np.prod(shape)))).astype(np.float32).reshape(shape)
+    nodes = [node("MaxPool", "x", "p i", **k), node("MaxUnpool", "p i", "y", **k), node("MaxUnpool", "p i s", "z", **k)]
+    check(tmp_path, nodes, {"s": np.array([2, 3] + [n + 1 for n in shape[2:]])}, outputs=("y", "z"), x=x)
+
+
+def test_decoder_by_the_encoders_places(tmp_path):
+    """As segmentation networks do; what is unpooled goes into a convolution of 8 bits."""
+    k = {"kernel_shape": [2, 2], "strides": [2, 2]}
+    x = RNG.permutation(np.linspace(-2, 2, 6 * 16 * 12)).astype(np.float32).reshape(1, 6, 16, 12)
+    nodes = [node("MaxPool", "x", "p i", **k), node("Conv", "p w", "c", pads=[1] * 4), node("Relu", "c", "d"), node("MaxUnpool", "d i", "u", **k),
+             node("Conv", "u z", "y", pads=[1] * 4)]
+    check(tmp_path, nodes, {"w": real(6, 6, 3, 3), "z": real(4, 6, 3, 3)}, 30, x=x)
+
+
+@pytest.mark.parametrize("centre", [0, 1])
+@pytest.mark.parametrize("most,overlap,score", [(3, 0.2, 0.3), (50, 0.6, 0.3), (20, 0.5, None), (4, None, 0.1)])
+def test_boxes_that_overlap(centre, most, overlap, score, tmp_path):
+    if centre:
+        boxes = np.concatenate([RNG.uniform(0, 6, (2, 20, 2)), RNG.uniform(0.5, 3, (2, 20, 2))], 2)
+    else:
+        boxes = np.sort(RNG.uniform(0, 6, (2, 20, 2, 2)), axis=2).reshape(2, 20, 4)
+    scores = RNG.permutation(np.linspace(0, 1, 120)).reshape(2, 3, 20)  # apart: rounding changes no order
+    inits = {"m": np.array([most]), "o": np.array([overlap or 0], np.float32), "s": np.array([score or 0], np.float32)}
+    ins = "b c m " + ("_" if overlap is None else "o") + (" s" if score is not None else "")
+    check(tmp_path, node("NonMaxSuppression", ins, center_point_box=centre), inits, b=boxes.astype(np.float32), c=scores.astype(np.float32))
+
+
+def test_a_detectors_tail(tmp_path):
+    """The best boxes' coordinates by the rows that are chosen; -1 where none are takes the last."""
+    scores = RNG.permutation(np.linspace(0, 1, 40)).astype(np.float32).reshape(1, 2, 20)
+    boxes = np.sort(RNG.uniform(0, 300, (1, 20, 2, 2)), axis=2).astype(np.float32).reshape(1, 20, 4)
+    nodes = [node("NonMaxSuppression", "b c m o", "rows", center_point_box=0), node("Gather", "rows two", "which", axis=1), node("Squeeze", "which one", "w"),
+             node("Gather", "b w", "found", axis=1)]
+    inits = {"m": np.array([5]), "o": np.array([0.4], np.float32), "two": np.array([2]), "one": np.array([1])}
+    check(tmp_path, nodes, inits, outputs=("rows", "found"), b=boxes, c=scores)

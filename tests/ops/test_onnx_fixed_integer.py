@@ -204,7 +204,7 @@ def graph(text, tmp_path):
 OUT = {
     "add": ("f64", "f64", "works on float64, which has no fixed-point form"),
     "equal": ("f64", "bool", "works on float64, which has no fixed-point form"),
-    "mod": ("f32", "f32", "leaves rests of real numbers, which has no fixed-point form; of integers it has"),
+    "mod": ("f64", "f64", "works on float64, which has no fixed-point form"),
 }
 
 
@@ -257,3 +257,11 @@ def test_wide_reals_are_not_chosen(tmp_path):
     np.ones(4, np.float64).tofile(tmp_path / "x.bin")
     text = 'const %1 bool[4] = {0,1,0,1}\ninput %0 "x" f64[4]\ninput %2 "z" f64[4]\n%3 "y" f64[4] = where %1, %0, %2\noutput %3\n'
     assert refused(graph(text, tmp_path), tmp_path, tmp_path / "x.bin", tmp_path / "x.bin").endswith("layer 'y': operator where works on float64, which has no fixed-point form\n")
+
+
+@pytest.mark.parametrize("constant", [False, True])
+def test_rest_of_real_numbers(constant, tmp_path):
+    """Quotients away from whole numbers: rounding to 16 bits changes none; of all signs, in scales far from each other."""
+    b = (RNG.uniform(0.5, 2, (4, 1)) * np.array([1, -1, -1, 1])[:, None]).astype(np.float32)
+    a = (b * (RNG.integers(-30, 30, (4, 50)) + RNG.uniform(0.1, 0.9, (4, 50)))).astype(np.float32)
+    check(tmp_path, node("Mod", "a b", fmod=1), {"b": b} if constant else {}, 60, a=a, **({} if constant else {"b": b}))
