@@ -295,6 +295,15 @@ static sgs_status prove(compilation *c, sgs_diag *d)
     return SGS_OK;
 }
 
+/* What to do about an image or an arena that its target has no room for. */
+static sgs_status no_room(sgs_status s, sgs_diag *d)
+{
+    if (s == SGS_E_LIMIT)
+        sgs_hint(d, "give the model smaller inputs when it is converted (--input_shapes), ask for 16 bits in fewer "
+                    "layers, or compile for a larger target (--soc_version)");
+    return s;
+}
+
 static sgs_status build(compilation *c, sgs_diag *d)
 {
     sgs_plan_result plan;
@@ -303,7 +312,7 @@ static sgs_status build(compilation *c, sgs_diag *d)
     SGS_TRY(sgs_lower(&c->program, c->g, d));
     c->report.const_bytes = (int64_t)c->program.consts.n;
     sgs_program_fuse(&c->program);
-    SGS_TRY(sgs_program_plan(&c->program, c->target->memory ? c->target->memory : UINT32_MAX, &plan, d));
+    SGS_TRY(no_room(sgs_program_plan(&c->program, c->target->memory ? c->target->memory : UINT32_MAX, &plan, d), d));
     c->report.arena_bytes = plan.arena;
     c->report.arena_lower_bound = plan.lower_bound;
     SGS_TRY(emit(c, d));
@@ -312,9 +321,10 @@ static sgs_status build(compilation *c, sgs_diag *d)
     for (int k = 0; k < c->program.nrecord; k++)
         c->report.mac += c->program.record[k].mac;
     if (c->target->memory && c->report.image_bytes + c->report.arena_bytes > c->target->memory)
-        return sgs_fail(d, SGS_E_LIMIT, "image and arena need %lld bytes; target %s has %lld",
-                        (long long)(c->report.image_bytes + c->report.arena_bytes), c->target->name,
-                        (long long)c->target->memory);
+        return no_room(sgs_fail(d, SGS_E_LIMIT, "image and arena need %lld bytes; target %s has %lld",
+                                (long long)(c->report.image_bytes + c->report.arena_bytes), c->target->name,
+                                (long long)c->target->memory),
+                       d);
     return prove(c, d);
 }
 
@@ -367,7 +377,8 @@ static sgs_status write_out(compilation *c, char **written, sgs_diag *d)
     return SGS_OK;
 }
 
-static sgs_status check_options(const sgs_compile_options *o, const sgs_target **target, uint32_t *category, sgs_diag *d)
+static sgs_status check_options(const sgs_compile_options *o, const sgs_target **target, uint32_t *category,
+                                sgs_diag *d)
 {
     SGS_TRY(sgs_target_find(o->soc_version, target, d));
     SGS_TRY(check_batch(o, d));

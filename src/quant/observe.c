@@ -55,6 +55,8 @@ void sgs_observe(sgs_observer *o, sgs_value *v, const void *data)
             zero += x * 0.0f; /* NaN and infinity leave their mark */
         }
     r->count += count / channels;
+    for (int64_t i = 0; i < count && !v->def && !r->fractions; i++)
+        r->fractions = p[i] != rintf(p[i]);
     if (!(zero == 0.0f) && !o->bad)
         o->bad = v;
 }
@@ -67,6 +69,7 @@ static void empty(sgs_range *r)
         r->sum[c] = r->square[c] = 0;
     }
     r->count = 0;
+    r->fractions = false;
 }
 
 static void fold(sgs_range *to, const sgs_range *from)
@@ -78,6 +81,7 @@ static void fold(sgs_range *to, const sgs_range *from)
         to->square[c] += from->square[c];
     }
     to->count += from->count;
+    to->fractions |= from->fractions;
 }
 
 void sgs_observer_fold(sgs_observer *to, sgs_observer *from)
@@ -94,12 +98,12 @@ void sgs_observer_fold(sgs_observer *to, sgs_observer *from)
     from->bad = NULL;
 }
 
-/* For each value that was seen: id, channels, count; lo, hi, sum, square of each channel. */
+/* For each value that was seen: id, channels, count, fractions; lo, hi, sum, square of each channel. */
 void sgs_observer_pack(sgs_observer *o, sgs_buf *out)
 {
     for (int i = 0; i < o->g->nvalue; i++) {
         sgs_range *r = &o->range[i];
-        const int64_t head[3] = { i, r->channels, r->count };
+        const int64_t head[4] = { i, r->channels, r->count, r->fractions };
         if (!r->count)
             continue;
         sgs_buf_add(out, head, sizeof head);
@@ -125,8 +129,9 @@ static bool take(sgs_span *from, void *to, size_t n)
 /* One value's part. */
 static bool unpack(sgs_observer *o, sgs_span *bytes)
 {
-    int64_t head[3];
-    if (!take(bytes, head, sizeof head) || head[0] < 0 || head[0] >= o->g->nvalue || head[1] < 1 || head[1] != o->channels[head[0]] || head[2] < 1)
+    int64_t head[4];
+    if (!take(bytes, head, sizeof head) || head[0] < 0 || head[0] >= o->g->nvalue || head[1] < 1 ||
+        head[1] != o->channels[head[0]] || head[2] < 1 || (head[3] | 1) != 1)
         return false;
     sgs_range *r = &o->range[head[0]];
     const size_t n = (size_t)head[1];
@@ -135,8 +140,9 @@ static bool unpack(sgs_observer *o, sgs_span *bytes)
     if (!r->channels)
         start(r, o->g, head[1]);
     r->count = head[2];
-    return take(bytes, r->lo, n * sizeof *r->lo) && take(bytes, r->hi, n * sizeof *r->hi) && take(bytes, r->sum, n * sizeof *r->sum) &&
-           take(bytes, r->square, n * sizeof *r->square);
+    r->fractions = head[3] != 0;
+    return take(bytes, r->lo, n * sizeof *r->lo) && take(bytes, r->hi, n * sizeof *r->hi) &&
+           take(bytes, r->sum, n * sizeof *r->sum) && take(bytes, r->square, n * sizeof *r->square);
 }
 
 sgs_status sgs_observer_unpack(sgs_observer *o, sgs_span bytes, sgs_diag *d)

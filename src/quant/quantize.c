@@ -103,13 +103,21 @@ static void widen_by_const(sgs_quantizer *q, extent *e, const sgs_node *n)
 
 static void note_fractions(sgs_quantizer *q, extent *e)
 {
-    const bool *whole = sgs_whole_values(q->g);
+    const bool *whole = q->whole = sgs_whole_values(q->g, q->range, q->nrange);
     for (int i = 0; i < q->g->nin; i++)
-        e[sgs_group_of(q, q->g->in[i])].fractions = true;
+        if (!whole[q->g->in[i]->id])
+            e[sgs_group_of(q, q->g->in[i])].fractions = true;
     for (const sgs_node *n = q->g->first; n; n = n->next)
         for (int i = 0; i < n->nout; i++)
             if (!whole[n->out[i]->id])
                 e[sgs_group_of(q, n->out[i])].fractions = true;
+}
+
+/* Whole numbers in bytes: as many steps for each as there are, so that each is one of them. */
+static sgs_quant *whole_bytes(sgs_graph *g, float lo, float hi)
+{
+    const double steps = floor(255 / ((double)hi - (double)lo));
+    return !(steps >= 1 && isfinite(steps)) ? quant_for(g, SGS_U8, lo, hi) : one_scale(g, 1 / steps, (int32_t)(-(double)lo * steps), lo, hi);
 }
 
 static sgs_quant *observed_quant(sgs_graph *g, sgs_type t, const extent *e)
@@ -117,6 +125,8 @@ static sgs_quant *observed_quant(sgs_graph *g, sgs_type t, const extent *e)
     const float most = fmaxf(-e->lo, e->hi);
     if (t == SGS_S16 && !e->fractions && most >= LEAST_RANGE)
         return one_scale(g, sgs_whole_scale((double)most), 0, fminf(e->lo, 0), fmaxf(e->hi, 0));
+    if (t == SGS_U8 && !e->fractions && most >= LEAST_RANGE)
+        return whole_bytes(g, fminf(e->lo, 0), fmaxf(e->hi, 0));
     return quant_for(g, t, e->lo, e->hi);
 }
 
@@ -285,7 +295,8 @@ static sgs_value *fitting(sgs_quantizer *q, sgs_node *n, int i)
     if (need == SGS_U8 && v->id < q->nplan && q->kept[sgs_group_of(q, v)].scale > 0)
         return requantized(q, v, need, kept_quant(q->g, need, &q->kept[sgs_group_of(q, v)]));
     range_of(q, v, &lo, &hi);
-    return requantized(q, v, need, quant_for(q->g, need, lo, hi));
+    const bool whole = need == SGS_U8 && v->id < q->nplan && q->whole[v->id];
+    return requantized(q, v, need, whole ? whole_bytes(q->g, fminf(lo, 0), fmaxf(hi, 0)) : quant_for(q->g, need, lo, hi));
 }
 
 /* `to` is the constant `from` as integers.  One that several operators read becomes several, and a name belongs to one value. */
@@ -618,6 +629,7 @@ static sgs_status quantize_nodes(sgs_quantizer *q, sgs_diag *d)
 static sgs_status plan_unseen(sgs_quantizer *q, sgs_graph *g, const sgs_qoptions *quiet, sgs_diag *d)
 {
     sgs_range *none = SGS_NEW_N(g->arena, sgs_range, g->nvalue + 1);
+    SGS_TRY(sgs_know_finite(g, d));
     sgs_integers_as_real(g, none);
     *q = (sgs_quantizer){ .g = g, .range = none, .nrange = g->nvalue, .o = quiet };
     return sgs_plan_types(q, d);
@@ -671,6 +683,7 @@ sgs_status sgs_quantize_types(sgs_graph *g, const sgs_qoptions *o, sgs_type *typ
 
 sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, sgs_diag *d)
 {
+    SGS_TRY(sgs_know_finite(g, d));
     sgs_integers_as_real(g, range);
     SGS_TRY(sgs_spell_powers(g, &range, d));
     sgs_quantizer q = { .g = g, .range = range, .nrange = g->nvalue, .o = o };

@@ -3,6 +3,7 @@
  *   observe.c    runs the float graph over samples: ranges per channel, the same in any order
  *   weights.c    L1 max-abs, L2 clip search per output channel; integer weights and biases with the proof of ARITHMETIC.md 4
  *   integers.c   integer inputs, whose numbers go in as they are
+ *   known.c      comparisons with what no number on the board is
  *   masks.c      what hides elements from a softmax
  *   options.c    what the ini says
  *   sensitivity.c  what 8 bits at one convolution do to the outputs
@@ -28,6 +29,7 @@ typedef struct sgs_range {
     float *lo, *hi;        /* [channels] */
     double *sum, *square;  /* [channels] */
     int64_t count;         /* elements a channel */
+    bool fractions;        /* of an input of the graph: it held others than whole numbers */
 } sgs_range;
 
 typedef struct sgs_observer {
@@ -91,6 +93,7 @@ typedef struct sgs_quantizer {
     uint8_t *ordered;      /* by value id of an image: 1 = its channels are in the network's order already */
     uint8_t *wide;         /* by output value id of a conv: 1 = 16 bit */
     const char **reason;   /* by output value id of a conv: why these bits */
+    const bool *whole;     /* by value id: holds whole numbers alone */
     bool *named;           /* by id of a float constant: the first of the integer constants made of it took its name */
     sgs_type *type;        /* by group root: U8 or S16 */
     sgs_quant **quant;     /* by group root */
@@ -109,6 +112,11 @@ sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, s
 
 /* Takes conversions of integer inputs to float away, where nothing else reads those integers: then they are float values, and whole. */
 void sgs_integers_as_real(sgs_graph *g, sgs_range *range);
+
+/* ---- known.c ---- */
+
+/* Comparisons that ask for NaN or infinity become what they are on the board, and what they alone decide with them. */
+sgs_status sgs_know_finite(sgs_graph *g, sgs_diag *d);
 
 /* ---- plain.c ---- */
 
@@ -130,8 +138,8 @@ sgs_status sgs_spell_powers(sgs_graph *g, sgs_range **range, sgs_diag *d);
 
 /* ---- whole.c ---- */
 
-/* By value id of a float graph: whether what the node makes are whole numbers, whatever it reads. */
-const bool *sgs_whole_values(const sgs_graph *g);
+/* By value id of a float graph: whether it holds nothing but whole numbers: inputs as far as they were seen (nrange ids), results by what makes them. */
+const bool *sgs_whole_values(const sgs_graph *g, const sgs_range *range, int nrange);
 /* The smallest power of two, of those down to 2^-15, with which 16 bits reach that far. */
 double sgs_whole_scale(double most);
 

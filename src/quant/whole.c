@@ -16,6 +16,12 @@ static bool makes_whole(const sgs_op *op)
     return op == &sgs_op_floor || op == &sgs_op_ceil || op == &sgs_op_round || op == &sgs_op_sign;
 }
 
+/* ReLU6 ends at a whole number. */
+static bool keeps_whole_act(const sgs_node *n)
+{
+    return ((const sgs_conv_attr *)n->attr)->act != SGS_ACT_CLIP;
+}
+
 static bool keeps_whole(const sgs_node *n)
 {
     static const sgs_op *const ops[] = { &sgs_op_add, &sgs_op_sub, &sgs_op_mul,   &sgs_op_min,    &sgs_op_max,
@@ -23,6 +29,8 @@ static bool keeps_whole(const sgs_node *n)
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
         if (n->op == ops[i])
             return true;
+    if (sgs_is_conv(n))
+        return is_whole_const(n->in[1]) && (n->nin < 3 || !n->in[2] || is_whole_const(n->in[2])) && keeps_whole_act(n);
     const sgs_act_attr *clip = n->attr;
     if (n->op == &sgs_op_clip)
         return (!isfinite(clip->lo) || clip->lo == rintf(clip->lo)) &&
@@ -43,9 +51,13 @@ static bool gives_whole(const sgs_node *n, const bool *whole)
     return true;
 }
 
-const bool *sgs_whole_values(const sgs_graph *g)
+const bool *sgs_whole_values(const sgs_graph *g, const sgs_range *range, int nrange)
 {
     bool *whole = SGS_NEW_N(g->arena, bool, g->nvalue + 1);
+    for (int i = 0; i < g->nin; i++) {
+        const int id = g->in[i]->id;
+        whole[id] = id < nrange && range[id].count && !range[id].fractions;
+    }
     for (const sgs_node *n = g->first; n; n = n->next)
         for (int i = 0; i < n->nout; i++)
             whole[n->out[i]->id] = gives_whole(n, whole);

@@ -41,6 +41,19 @@ def test_arithmetic(op, kind, tmp_path):
         check(tmp_path, node(op, "a b"), a=x, b=y)
 
 
+def test_products_of_integers(tmp_path):
+    """Exact, in 8 bits and without a fraction that is cut off."""
+    x, w = whole(np.uint8, 0, 12, 1, 3, 6, 7), whole(np.int8, -9, 9, 4, 3, 3, 3)
+    check(tmp_path, node("ConvInteger", "x w z", pads=[1] * 4), {"w": w, "z": np.uint8(3)}, x=x)
+    check(tmp_path, node("MatMulInteger", "a b za zb"), {"za": np.uint8(7), "zb": np.uint8(2)}, a=whole(np.uint8, 0, 40, 5, 6), b=whole(np.uint8, 0, 40, 6, 4))
+
+
+def test_whole_inputs(tmp_path):
+    """Inputs that hold no fraction keep their numbers, which a softmax of large ones needs."""
+    x = np.arange(8, dtype=np.float32).reshape(2, 4) + np.array([[0], [10000]], np.float32)
+    check(tmp_path, node("Softmax", "x"), least=80, x=x)
+
+
 def test_large_integers(tmp_path):
     """Beyond what any scale of 16 bits tells apart."""
     a = whole(np.int32, -40000, 40000, 5, 6)

@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("onnx")
 from onnx import TensorProto  # noqa: E402
-from support import fixed_check, node  # noqa: E402
+from support import check_fixed, fixed_check, node  # noqa: E402
 
 RNG = np.random.default_rng(23)
 check = fixed_check(80)
@@ -17,6 +17,16 @@ def real(*shape):
 def coarse(*shape):
     """Numbers that lie apart: rounding to 16 bits changes no comparison."""
     return (RNG.integers(-8, 9, shape) / np.float32(4)).astype(np.float32)
+
+
+@pytest.mark.parametrize("asked", ["IsNaN", "IsInf"])
+def test_no_number_is_infinite(asked, tmp_path):
+    """As guards of attention masks: what stands in the place of NaN or infinity never does; alone, on the way to an output, and as an output."""
+    nodes = [node("Mul", "x x", "m"), node(asked, "m", "q"), node("Where", "q c m", "y"), node("Not", "q", "n"), node("And", "n t", "k"), node("Less", "x c", "t")]
+    nodes = nodes[:4] + nodes[5:] + nodes[4:5]
+    check(tmp_path, nodes, {"c": np.float32(0.3)}, opset=20, outputs=("y", "k"), x=real(4, 5))
+    check_fixed(tmp_path, node(asked, "x"), opset=20, fewest=1, x=real(4, 5))
+    check_fixed(tmp_path, [node(asked, "x", "q"), node("Not", "q", "n")], opset=20, outputs=("n",), fewest=1, x=real(4, 5))
 
 
 COMPARISONS = ["Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual"]

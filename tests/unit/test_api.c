@@ -111,15 +111,17 @@ static const char both[] = "meta \"sgs.fixed\" \"1\"\n"
                            "output %3\n"
                            "output %6\n";
 
+#define ROOM "give the model smaller inputs when it is converted (--input_shapes), ask for 16 bits in fewer layers, or compile for a larger target (--soc_version)"
+
 static void memory_of_a_microcontroller(void **state)
 {
     sgs_diag d = { 0 };
     const char *path = model("wide.sim", wide);
     says(sgs_compile(&(sgs_compile_options){ .model = path, .soc_version = "cortex-m4" }, NULL, NULL, &d), &d, path,
-         "the arena needs 800000000 bytes; the target has 536870912");
+         "the arena needs 800000000 bytes; the target has 536870912\n  " ROOM);
     path = model("both.sim", both);
     says(sgs_compile(&(sgs_compile_options){ .model = path, .soc_version = "cortex-m4" }, NULL, NULL, &d), &d, path,
-         "image and arena need 544001184 bytes; target cortex-m4 has 536870912");
+         "image and arena need 544001184 bytes; target cortex-m4 has 536870912\n  " ROOM);
 }
 
 static void types_of_images(void **state)
