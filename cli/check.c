@@ -2,14 +2,14 @@
 #include "cli.h"
 
 typedef struct args {
-    const char *model, *input_config, *input_shapes;
+    const char *model, *weight_file, *input_config, *input_shapes;
 } args;
 
 static const cli_option options[] = {
-    CLI_MODEL(args, "the ONNX model"),
+    CLI_MODEL(args, "the model: NAME.onnx or NAME.prototxt"),
+    CLI_WEIGHTS(args, false),
     CLI_INI(args, false),
-    { "--input_shapes", CLI_TEXT, offsetof(args, input_shapes), "1,3,224,224[:...]", false, "the model's",
-      "shapes in the model's own layout and order" },
+    CLI_SHAPES(args),
     { 0 },
 };
 static const cli_syntax syntax = { "sgs check", "sgs check",
@@ -20,13 +20,17 @@ int cli_check(int argc, char **argv)
 {
     args a = { 0 };
     sgs_diag d = { 0 };
+    sgs_platform platform = SGS_ONNX;
     int e = cli_parse(&syntax, argc, argv, &a);
     if (e == CLI_OK)
-        e = cli_check_onnx(a.model);
+        e = cli_platform_of(a.model, &platform);
     if (e != CLI_OK)
         return e < 0 ? CLI_OK : e;
-    const sgs_check_options o = {
-        .model_file = a.model, .input_config = a.input_config, .input_shapes = a.input_shapes, .log = cli_log()
-    };
+    const sgs_check_options o = { .platform = platform,
+                                  .model_file = a.model,
+                                  .weight_file = a.weight_file,
+                                  .input_config = a.input_config,
+                                  .input_shapes = a.input_shapes,
+                                  .log = cli_log() };
     return sgs_check(&o, &d) == SGS_OK ? CLI_OK : cli_fail(&d);
 }

@@ -44,6 +44,21 @@ int cli_parse(const cli_syntax *s, int argc, char **argv, void *args);
     { "-m --model --model_file", CLI_TEXT, offsetof(X, model), "FILE", true, NULL, what }
 #define CLI_INI(X, must) \
     { "--input_config", CLI_TEXT, offsetof(X, input_config), "FILE", must, NULL, "input_config.ini" }
+#define CLI_WEIGHTS(X, must) \
+    { "--weight_file", CLI_TEXT, offsetof(X, weight_file), "FILE", must, NULL, "the weights, NAME.caffemodel" }
+#define CLI_NO_WEIGHTS { "--weight_file", CLI_REFUSED, 0, NULL, false, NULL, "belongs to the platform caffe" }
+#define CLI_ARRAYS(X) \
+    { "--input_arrays", CLI_TEXT, offsetof(X, input_arrays), "A,B", false, "the ini's inputs", \
+      "tensors where the network begins; the ini says the same" }, \
+    { "--output_arrays", CLI_TEXT, offsetof(X, output_arrays), "C,D", false, "the ini's outputs", \
+      "tensors where it ends; the ini says the same" }
+#define CLI_SHAPES(X) \
+    { "--input_shapes", CLI_TEXT, offsetof(X, input_shapes), "1,3,224,224[:...]", false, "the model's", \
+      "shapes in the model's own layout and order" }
+#define CLI_GRAPH(X) \
+    { "--skip_simplify", CLI_FLAG, offsetof(X, skip_simplify), NULL, false, NULL, "only what correctness needs" }, \
+    { "--verify", CLI_FLAG, offsetof(X, verify), NULL, false, NULL, "check the graph after every pass" }, \
+    { "--dump-after", CLI_TEXT, offsetof(X, dump_after), "PASS", false, NULL, "print the graph after this pass" }
 #define CLI_OUTPUT(X, must, deflt, what) \
     { "-o --output --output_file", CLI_TEXT, offsetof(X, output), "FILE", must, deflt, what }
 #define CLI_SOC(X) \
@@ -62,10 +77,12 @@ int cli_parse(const cli_syntax *s, int argc, char **argv, void *args);
 
 /* ---- platforms.c: the first word of SGS_converter.py and ConvertTool.py ---------------------------------------- */
 
-/* CLI_OK for onnx (*platform filled), else an exit status after saying why; -1 after printing the help. */
+/* CLI_OK (*platform filled), else an exit status after saying why; -1 after printing the help. */
 int cli_platform(const char *command, const char *tool, int argc, char **argv, sgs_platform *platform);
-/* A file that belongs to another framework than onnx is named so. */
-int cli_check_onnx(const char *model);
+/* A file whose name belongs to another platform is an error that names it. */
+int cli_check_model(sgs_platform platform, const char *model);
+/* The platform whose files are named so; onnx where the name tells nothing. */
+int cli_platform_of(const char *model, sgs_platform *platform);
 
 /* ---- console.c ------------------------------------------------------------------------------------------------- */
 

@@ -12,46 +12,51 @@
 #include "cli.h"
 
 typedef struct args {
-    const char *model, *input_config, *output, *input_shapes, *soc_version, *quant_level, *batch, *batch_mode,
-        *category, *kernels_file, *dump_after, *q_mode, *quant_config;
+    const char *model, *weight_file, *input_config, *output, *input_arrays, *output_arrays, *input_shapes, *soc_version,
+        *quant_level, *batch, *batch_mode, *category, *kernels_file, *dump_after, *q_mode, *quant_config;
     sgs_samples_options samples;
     bool export_models, skip_simplify, verify, memory_saving;
 } args;
 
-static const cli_option options[] = {
-    CLI_MODEL(args, "the ONNX model"),
-    CLI_INI(args, true),
-    CLI_SAMPLES(args),
-    CLI_OUTPUT(args, true, NULL, "the image, NAME.img"),
-    CLI_SOC(args),
-    { "--export_models", CLI_FLAG, offsetof(args, export_models), NULL, false, NULL,
-      "keep NAME_float.sim and NAME_fixed.sim beside the image" },
-    { "--input_shapes", CLI_TEXT, offsetof(args, input_shapes), "1,3,224,224[:...]", false, "the model's",
-      "shapes in the model's own layout and order" },
-    { "--skip_simplify", CLI_FLAG, offsetof(args, skip_simplify), NULL, false, NULL, "only what correctness needs" },
-    { "--verify", CLI_FLAG, offsetof(args, verify), NULL, false, NULL, "check the graph after every pass" },
-    { "--dump-after", CLI_TEXT, offsetof(args, dump_after), "PASS", false, NULL, "print the graph after this pass" },
-    { "--quant_level", CLI_TEXT, offsetof(args, quant_level), "L1|L2", false, "L2",
-      "quantization level; L3 to L5 come with a later version" },
-    { "--memory_saving", CLI_FLAG, offsetof(args, memory_saving), NULL, false, NULL,
-      "gather statistics with less memory" },
-    { "-b --batch", CLI_TEXT, offsetof(args, batch), "N", false, "1", "batch size" },
-    { "--batch_mode", CLI_TEXT, offsetof(args, batch_mode), "n_buf|one_buf", false, "n_buf", "buffers of a batch" },
-    { "-c --category", CLI_TEXT, offsetof(args, category), "NAME", false, "Unknown",
-      "Classification, Detection or Unknown" },
-    { "--kernels_file", CLI_TEXT, offsetof(args, kernels_file), "FILE.c", false, NULL,
-      "also list the kernels this image needs as C" },
-    { "--quant_file", CLI_REFUSED, 0, NULL, false, NULL, "comes with a later version" },
-    { "-q --q_mode", CLI_TEXT, offsetof(args, q_mode), "MODE", false, NULL,
-      "torch_calibrator's mode; comes with a later version" },
-    { "--quant_config", CLI_TEXT, offsetof(args, quant_config), "FILE", false, NULL,
-      "goes with -q; comes with a later version" },
-    { "--weight_file", CLI_REFUSED, 0, NULL, false, NULL,
-      "belongs to the platform caffe, which comes with a later version" },
-    { 0 },
+/* What follows the model's own files, for every platform. */
+/* clang-format off */
+#define EVERY_STAGE \
+    CLI_INI(args, true), \
+    CLI_SAMPLES(args), \
+    CLI_OUTPUT(args, true, NULL, "the image, NAME.img"), \
+    CLI_SOC(args), \
+    { "--export_models", CLI_FLAG, offsetof(args, export_models), NULL, false, NULL, \
+      "keep NAME_float.sim and NAME_fixed.sim beside the image" }, \
+    CLI_SHAPES(args), \
+    CLI_ARRAYS(args), \
+    CLI_GRAPH(args), \
+    { "--quant_level", CLI_TEXT, offsetof(args, quant_level), "L1|L2", false, "L2", \
+      "quantization level; L3 to L5 come with a later version" }, \
+    { "--memory_saving", CLI_FLAG, offsetof(args, memory_saving), NULL, false, NULL, \
+      "gather statistics with less memory" }, \
+    { "-b --batch", CLI_TEXT, offsetof(args, batch), "N", false, "1", "batch size" }, \
+    { "--batch_mode", CLI_TEXT, offsetof(args, batch_mode), "n_buf|one_buf", false, "n_buf", "buffers of a batch" }, \
+    { "-c --category", CLI_TEXT, offsetof(args, category), "NAME", false, "Unknown", \
+      "Classification, Detection or Unknown" }, \
+    { "--kernels_file", CLI_TEXT, offsetof(args, kernels_file), "FILE.c", false, NULL, \
+      "also list the kernels this image needs as C" }, \
+    { "--quant_file", CLI_REFUSED, 0, NULL, false, NULL, "comes with a later version" }, \
+    { "-q --q_mode", CLI_TEXT, offsetof(args, q_mode), "MODE", false, NULL, \
+      "torch_calibrator's mode; comes with a later version" }, \
+    { "--quant_config", CLI_TEXT, offsetof(args, quant_config), "FILE", false, NULL, \
+      "goes with -q; comes with a later version" }, \
+    { 0 }
+/* clang-format on */
+
+static const cli_option onnx[] = { CLI_MODEL(args, "the ONNX model"), CLI_NO_WEIGHTS, EVERY_STAGE };
+static const cli_option caffe[] = { CLI_MODEL(args, "the network, NAME.prototxt"), CLI_WEIGHTS(args, true),
+                                    EVERY_STAGE };
+static const cli_syntax syntax[] = {
+    [SGS_ONNX] = { "sgs convert onnx", "SGS_converter.py onnx", "An ONNX model and pictures become an image.", onnx,
+                   false },
+    [SGS_CAFFE] = { "sgs convert caffe", "SGS_converter.py caffe", "A Caffe network and pictures become an image.",
+                    caffe, false },
 };
-static const cli_syntax syntax = { "sgs convert onnx", "SGS_converter.py onnx",
-                                   "An ONNX model and pictures become an image.", options, false };
 
 typedef struct files {
     char float_sim[PATH_MAX], fixed_sim[PATH_MAX];
@@ -79,7 +84,7 @@ static int check_output(const char *output)
     return CLI_OK;
 }
 
-static int check(const args *a)
+static int check(const args *a, sgs_platform platform)
 {
     if (!a->q_mode != !a->quant_config) {
         fprintf(stderr, "error: -q and --quant_config belong together, found only %s\n",
@@ -91,7 +96,7 @@ static int check(const args *a)
         return CLI_ERROR;
     }
     const int e = check_output(a->output);
-    return e ? e : cli_check_onnx(a->model);
+    return e ? e : cli_check_model(platform, a->model);
 }
 
 /* "path/NAME_offline.img" -> "path/NAME", or just "NAME" for the scratch folder. */
@@ -136,7 +141,10 @@ static sgs_status run_stages(const args *a, sgs_platform platform, const files *
 {
     const sgs_convert_options convert = { .platform = platform,
                                           .model_file = a->model,
+                                          .weight_file = a->weight_file,
                                           .input_config = a->input_config,
+                                          .input_arrays = a->input_arrays,
+                                          .output_arrays = a->output_arrays,
                                           .output_file = f->float_sim,
                                           .input_shapes = a->input_shapes,
                                           .skip_simplify = a->skip_simplify,
@@ -271,9 +279,9 @@ int cli_convert(int argc, char **argv)
     static results r; /* all zeros */
     int e = cli_platform("sgs convert", "SGS_converter.py", argc, argv, &platform);
     if (e == CLI_OK)
-        e = cli_parse(&syntax, argc - 1, argv + 1, &a);
+        e = cli_parse(&syntax[platform], argc - 1, argv + 1, &a);
     if (e == CLI_OK)
-        e = check(&a);
+        e = check(&a, platform);
     if (e == CLI_OK)
         e = name_files(&a, &f);
     if (e != CLI_OK)

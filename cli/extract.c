@@ -61,7 +61,7 @@ int cli_extract(int argc, char **argv)
     sgs_diag d = { 0 };
     int e = cli_parse(&syntax, argc, argv, &a);
     if (e == CLI_OK)
-        e = cli_check_onnx(a.model);
+        e = cli_check_model(SGS_ONNX, a.model);
     if (e != CLI_OK)
         return e < 0 ? CLI_OK : e;
     char *in_text, *out_text;

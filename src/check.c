@@ -80,7 +80,7 @@ static void show_rows(check *c)
         const char *name = r->domain[0] ? sgs_format(a, "%s.%s", r->domain, r->op) : r->op;
         const int unfixed = r->refused + r->unfixed < r->count ? r->refused + r->unfixed : r->count;
         sgs_log_line(log, "  %-28s %6d  %-8s %-8s%s", name, r->count, count_text(a, r->refused, r->count),
-                     c->s.unshaped && !r->refused ? "?" : count_text(a, unfixed, r->count),
+                     (c->s.unshaped || c->s.weightless) && !r->refused ? "?" : count_text(a, unfixed, r->count),
                      unfixed && is_postprocessing(r->op) ? " post-processing: the board's CPU does it, after the cut"
                                                          : "");
     }
@@ -275,7 +275,9 @@ static void add_option(sgs_buf *b, const char *option, const char *const *name, 
 static sgs_status survey_part(const check *c, const sgs_onnx_options *whole, check *part, sgs_diag *d)
 {
 
-    sgs_onnx_options o = { .input_shapes = whole->input_shapes,
+    sgs_onnx_options o = { .frontend = whole->frontend,
+                           .weight_file = whole->weight_file,
+                           .input_shapes = whole->input_shapes,
                            .input_name = c->s.cut_in,
                            .ninput = c->s.ncut_in,
                            .output_name = c->s.cut_out,
@@ -285,6 +287,18 @@ static sgs_status survey_part(const check *c, const sgs_onnx_options *whole, che
     return sgs_onnx_look(&part->g, &part->s, c->o->model_file, &o, d);
 }
 
+static void show_extract(const check *c, const sgs_onnx_options *whole)
+{
+    sgs_buf b = { 0 };
+    sgs_buf_printf(&b, "  sgs extract '%s' -o part.onnx", c->o->model_file);
+    if (whole->input_shapes)
+        sgs_buf_printf(&b, " --input_shapes %s", whole->input_shapes);
+    add_option(&b, "--inputs", c->s.cut_in, c->s.ncut_in);
+    add_option(&b, "--outputs", c->s.cut_out, c->s.ncut_out);
+    sgs_log_line(&c->o->log, "%s", b.p);
+    sgs_buf_free(&b);
+}
+
 static void show_part(const check *c, const sgs_onnx_options *whole)
 {
     const sgs_log *log = &c->o->log;
@@ -292,18 +306,11 @@ static void show_part(const check *c, const sgs_onnx_options *whole)
     sgs_diag d = { 0 };
     if (!c->s.cut_nodes)
         return;
-    sgs_log_line(
-        log,
-        "largest part that can be taken: %d of %d nodes; cut it out, or name its outputs in the ini, which cuts too:",
-        c->s.cut_nodes, c->s.nnode);
-    sgs_buf b = { 0 };
-    sgs_buf_printf(&b, "  sgs extract '%s' -o part.onnx", c->o->model_file);
-    if (whole->input_shapes)
-        sgs_buf_printf(&b, " --input_shapes %s", whole->input_shapes);
-    add_option(&b, "--inputs", c->s.cut_in, c->s.ncut_in);
-    add_option(&b, "--outputs", c->s.cut_out, c->s.ncut_out);
-    sgs_log_line(log, "%s", b.p);
-    sgs_buf_free(&b);
+    sgs_log_line(log, "largest part that can be taken: %d of %d nodes; %s:", c->s.cut_nodes, c->s.nnode,
+                 c->o->platform == SGS_ONNX ? "cut it out, or name its outputs in the ini, which cuts too"
+                                            : "its inputs and outputs in the ini cut the model there");
+    if (c->o->platform == SGS_ONNX)
+        show_extract(c, whole);
     if (survey_part(c, whole, &part, &d) != SGS_OK)
         return;
     show_ini(&part, part.s.in, part.s.nin, part.s.out, part.s.nout);
@@ -329,6 +336,12 @@ static sgs_status verdict(const check *c, sgs_diag *d)
         sgs_hint(
             d, "give the whole shape, for example --input_shapes 1,3,224,224 (one shape per input, separated by ':')");
         return SGS_E_MODEL;
+    }
+    if (!c->s.nrefused && c->s.weightless) {
+        sgs_log_line(
+            &c->o->log,
+            "every node can be taken in float; what fixed point takes is known with the weights: --weight_file");
+        return SGS_OK;
     }
     if (!c->s.nrefused && !c->nfixed) {
         sgs_log_line(&c->o->log, "every node can be taken, in float and in fixed point");
@@ -359,15 +372,21 @@ static sgs_status show_fixed_part(const check *c, const sgs_onnx_options *whole,
     return s;
 }
 
+static void show_file(const check *c)
+{
+    const char *opset =
+        c->o->platform == SGS_ONNX ? sgs_format(c->g->arena, ", opset %lld", (long long)c->s.opset) : "";
+    sgs_log_line(&c->o->log, "%s: %s%s%s%s, %d nodes", c->o->model_file, c->s.framework, opset,
+                 c->s.producer[0] ? ", made by " : "", c->s.producer, c->s.nnode);
+}
+
 static sgs_status look(check *c, const sgs_onnx_options *o, sgs_diag *d)
 {
-    const sgs_log *log = &c->o->log;
     SGS_TRY(sgs_onnx_look(&c->g, &c->s, c->o->model_file, o, d));
     fill_rows(c);
-    sgs_log_line(log, "%s: ONNX, opset %lld%s%s, %d nodes", c->o->model_file, (long long)c->s.opset,
-                 c->s.producer[0] ? ", made by " : "", c->s.producer, c->s.nnode);
+    show_file(c);
     show_ends(c, o);
-    if (!c->s.nrefused && !c->s.unshaped)
+    if (!c->s.nrefused && !c->s.unshaped && !c->s.weightless)
         SGS_TRY(check_fixed(c, d));
     show_rows(c);
     if (c->s.nrefused)
@@ -386,6 +405,8 @@ static sgs_status with_config(check *c, const sgs_config *i, sgs_diag *d)
 {
     sgs_onnx_options o = i ? sgs_onnx_options_from(i) : (sgs_onnx_options){ 0 };
     o.input_shapes = c->o->input_shapes;
+    o.weight_file = c->o->weight_file;
+    SGS_TRY(sgs_frontend_of(c->o->platform, &o.frontend, d));
     o.log = &c->o->log;
     const sgs_status s = look(c, &o, d);
     sgs_buf_free(&c->fixed);

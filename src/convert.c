@@ -47,6 +47,27 @@ static sgs_status check_config(const sgs_config *c, sgs_diag *d)
     return SGS_OK;
 }
 
+/* --input_arrays and --output_arrays say once more what the ini says. */
+static sgs_status check_arrays(const sgs_config *c, const char *option, const char *given, sgs_config_key key,
+                               sgs_diag *d)
+{
+    const bool outputs = key == SGS_KEY_OUTPUTS;
+    sgs_buf names = { 0 }, said = { 0 };
+    for (int i = 0; i < (outputs ? c->nout : c->nin); i++)
+        sgs_buf_printf(&names, "%s%s", i ? "," : "", outputs ? c->out[i].name : c->in[i].name);
+    for (const char *p = given; p && *p; p++)
+        if (*p != ' ')
+            sgs_buf_add(&said, p, 1);
+    const bool same = !given || (said.p && !strcmp(said.p, names.p));
+    if (!same) {
+        sgs_config_fail(c, key, SGS_E_CONFIG, d, "%s says '%.300s', the ini says '%.300s'", option, given, names.p);
+        sgs_hint(d, "write the same names in the same order, or leave %s out", option);
+    }
+    sgs_buf_free(&names);
+    sgs_buf_free(&said);
+    return same ? SGS_OK : SGS_E_CONFIG;
+}
+
 /* ---- import ---------------------------------------------------------------------------------------------------- */
 
 static sgs_status import(sgs_graph **g, const sgs_convert_options *o, const sgs_config *c, sgs_diag *d)
@@ -54,6 +75,8 @@ static sgs_status import(sgs_graph **g, const sgs_convert_options *o, const sgs_
     sgs_onnx_options options = sgs_onnx_options_from(c);
     options.input_shapes = o->input_shapes;
     options.log = &o->log;
+    options.weight_file = o->weight_file;
+    SGS_TRY(sgs_frontend_of(o->platform, &options.frontend, d));
     return sgs_onnx_import(g, o->model_file, &options, d);
 }
 
@@ -181,6 +204,8 @@ static sgs_status add_metadata(sgs_graph *g, const sgs_convert_options *o, const
     b.n = 0;
     sgs_buf_printf(&b, "tool openipu " SGS_VERSION "\n");
     sgs_status s = add_hash(&b, "model", g, o->model_file, d);
+    if (s == SGS_OK && o->weight_file)
+        s = add_hash(&b, "weights", g, o->weight_file, d);
     if (s == SGS_OK)
         s = add_hash(&b, "ini", g, o->input_config, d);
     if (s == SGS_OK)
@@ -206,6 +231,8 @@ static sgs_status finish(sgs_graph *g, const sgs_convert_options *o, const sgs_c
 static sgs_status convert(const sgs_convert_options *o, const sgs_config *c, sgs_diag *d)
 {
     SGS_TRY(check_config(c, d));
+    SGS_TRY(check_arrays(c, "--input_arrays", o->input_arrays, SGS_KEY_INPUTS, d));
+    SGS_TRY(check_arrays(c, "--output_arrays", o->output_arrays, SGS_KEY_OUTPUTS, d));
     sgs_graph *g;
     SGS_TRY(import(&g, o, c, d));
     sgs_status s = finish(g, o, c, d);

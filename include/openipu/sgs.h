@@ -50,12 +50,14 @@ typedef struct sgs_log {
 
 /* ---- stage 1: model -> float ---------------------------------------------------------------------------------- */
 
-typedef enum sgs_platform { SGS_ONNX = 0 } sgs_platform;
+typedef enum sgs_platform { SGS_ONNX = 0, SGS_CAFFE } sgs_platform;
 
 typedef struct sgs_convert_options {
     sgs_platform platform;
-    const char *model_file;
+    const char *model_file;       /* of Caffe the prototxt */
+    const char *weight_file;      /* of Caffe the caffemodel, which it needs; else NULL */
     const char *input_config;
+    const char *input_arrays, *output_arrays; /* "a,b": inputs and outputs said once more, as the ini has them; or NULL */
     const char *output_file;      /* must end in .sim */
     const char *input_shapes;     /* "1,3,224,224:1,10" in the model's own layout and order; a scalar's is empty; or NULL */
     bool skip_simplify;           /* only what correctness needs: no fusions or clean-ups beyond it */
@@ -69,7 +71,9 @@ sgs_status sgs_convert(const sgs_convert_options *o, sgs_diag *d);
 /* ---- before anything: what of a model can be taken ------------------------------------------------------------ */
 
 typedef struct sgs_check_options {
+    sgs_platform platform;
     const char *model_file;
+    const char *weight_file;      /* Caffe's, or NULL: shapes alone */
     const char *input_config;     /* inputs and outputs where it cuts the model, or NULL: the model's own */
     const char *input_shapes;
     sgs_log log;

@@ -237,7 +237,7 @@ static bool made_inside(const sgs_onnx *o, const char *name)
 static const sgs_onnx_info *inner_info(sgs_onnx *o, const char *name)
 {
     static const bool as_it_is = true;
-    const sgs_onnx_options opt = { .frontend = o->frontend, .input_shapes = o->opt->input_shapes, .output_name = &name, .noutput = 1, .output_nchw = &as_it_is,
+    const sgs_onnx_options opt = { .frontend = o->frontend, .weight_file = o->opt->weight_file, .input_shapes = o->opt->input_shapes, .output_name = &name, .noutput = 1, .output_nchw = &as_it_is,
                                    .memory_limit = o->opt->memory_limit };
     sgs_graph *g;
     sgs_log_line(o->opt->log, "the model is cut at '%s', which becomes an input", name);
@@ -595,7 +595,7 @@ static void survey_cut(sgs_onnx *o, const sgs_onnx_order *order, const plan *p, 
 static sgs_status survey(sgs_onnx *o, const sgs_onnx_order *order, plan *p, sgs_map *stop, sgs_onnx_survey *s, sgs_diag *d)
 {
     sgs_diag why = { 0 };
-    *s = (sgs_onnx_survey){ .producer = o->producer, .file_nodes = o->nnode, .opset = o->opset, .in = p->input, .nin = p->ninput, .out = p->output, .nout = p->noutput };
+    *s = (sgs_onnx_survey){ .framework = o->frontend->name, .producer = o->producer, .file_nodes = o->nnode, .opset = o->opset, .in = p->input, .nin = p->ninput, .out = p->output, .nout = p->noutput };
     const sgs_status inputs = make_inputs(o, p, stop, &why);
     if (inputs == SGS_E_MODEL) {
         s->unshaped = sgs_format(o->a, "%s", why.text);
@@ -604,6 +604,7 @@ static sgs_status survey(sgs_onnx *o, const sgs_onnx_order *order, plan *p, sgs_
         return inputs;
     }
     s->channels_last = o->channels_last;
+    s->weightless = o->im.weightless;
     SGS_TRY(survey_nodes(o, order, s, d));
     if (s->nrefused)
         survey_cut(o, order, p, s);

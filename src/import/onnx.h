@@ -15,9 +15,12 @@ typedef struct sgs_onnx_info {   /* ValueInfoProto of an input or output */
 } sgs_onnx_info;
 
 typedef struct sgs_frontend sgs_frontend; /* onnx_read.h */
+/* That of a platform; a number that is none is an error. */
+sgs_status sgs_frontend_of(sgs_platform platform, const sgs_frontend **f, sgs_diag *d);
 
 typedef struct sgs_onnx_options {
     const sgs_frontend *frontend;      /* NULL: ONNX */
+    const char *weight_file;           /* where the model's weights are a file of their own; NULL: its shapes are looked at alone */
     const char *input_shapes;          /* --input_shapes, or NULL */
     const char *const *input_name;     /* the ini's inputs and outputs: order of the graph, and where it is cut; n 0: the model's own */
     int ninput;
@@ -51,7 +54,7 @@ typedef struct sgs_onnx_report { /* of a node that the outputs need */
 } sgs_onnx_report;
 
 typedef struct sgs_onnx_survey { /* lives as long as the graph that comes with it */
-    const char *producer;
+    const char *framework, *producer;
     int64_t opset;
     int nnode, nrefused, file_nodes; /* nodes the outputs need; of them refused; in the file */
     sgs_onnx_report *node;
@@ -59,6 +62,7 @@ typedef struct sgs_onnx_survey { /* lives as long as the graph that comes with i
     const char *const *out;
     int nin, nout;
     bool channels_last;          /* the model's own 4-D inputs and outputs are N,H,W,C */
+    bool weightless;             /* its weights were not given: what fixed point makes of it is not known */
     const char *unshaped;        /* why an input has no static shape: nodes were judged by their operators alone; or NULL */
     const char *const *cut_in, *const *cut_out; /* the largest part that can be taken, where some is refused */
     int ncut_in, ncut_out, cut_nodes;

@@ -88,6 +88,7 @@ typedef struct sgs_import {
     bool by_number;               /* source names are the reader's numbers, not names to keep or show */
     bool unnamed;                 /* what is built has no names of its own in the graph */
     bool as_is;                   /* nodes of constants stay nodes */
+    bool weightless;              /* the model's weights were not given: values that nothing makes stand for them */
     bool joined;                  /* the source node before this one is part of the same node of ours (.sim files) */
     sgs_node *before;             /* where nodes go; NULL: to the end */
     const char *framework;        /* "ONNX" */

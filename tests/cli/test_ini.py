@@ -112,6 +112,19 @@ def test_taken(project, changes, said):
     assert convert(project, ini) == "no --soc_version: CHIP, which runs everywhere\n%swrote x.sim\n" % said
 
 
+@pytest.mark.parametrize("option, names, message", [
+    ("--input_arrays", "more,data", "i.ini:2: inputs: --input_arrays says 'more,data', the ini says 'data,more'\n  write the same names in the same order, or leave --input_arrays out\n"),
+    ("--output_arrays", "map", "i.ini:10: outputs: --output_arrays says 'map', the ini says 'map,row'\n  write the same names in the same order, or leave --output_arrays out\n"),
+])
+def test_arrays_say_what_the_ini_says(project, option, names, message):
+    project.write("i.ini", INI)
+    command = ("convert-tool", "onnx", "-m", "m.onnx", "--input_config", "i.ini", "-o", "x.sim")
+    r = project.sgs(*command, option, names)
+    assert (r.returncode, r.stderr) == (1, "error: " + message)
+    assert project.sgs(*command, "--input_arrays", "data, more", "--output_arrays=map,row").returncode == 0
+    (project.folder / "x.sim").unlink()
+
+
 def test_an_input_that_nothing_uses(project):
     project.write("i.ini", INI.replace("outputs=map,row", "outputs=map").replace("TRUE,TRUE\noutput", "TRUE\noutput").replace("output_layouts=NHWC,NHWC", ""))
     r = project.sgs("convert-tool", "onnx", "-m", "m.onnx", "--input_config", "i.ini", "-o", "x.sim")

@@ -67,7 +67,7 @@ def test_missing_and_unknown():
     assert says("convert", "onnx").startswith("error: expected --model_file, --input_config, --image, --preprocess, --output_file\n")
     assert says("compile", "--modell", "x").startswith("error: unknown option --modell\n  did you mean --model?\n")
     assert says("convert", "onnx", "--export_model_files").startswith("error: unknown option --export_model_files\n  did you mean --export_models?\n")
-    assert says("convert", "onnx", "--input", "x").startswith("error: --input is not clear\n  it may be --input_config --input_shapes\n")
+    assert says("convert", "onnx", "--input", "x").startswith("error: --input is not clear\n  it may be --input_config --input_shapes --input_arrays\n")
     assert says("compile", "-m").startswith("error: --model_file: expected a value behind it\n")
     assert says("simulate", "-m", "--input_config", "x").startswith("error: --model_file: expected a value behind it\n")
     assert says("compile", "-m", "a", "--model", "b").startswith("error: --model_file is given twice\n")
@@ -89,7 +89,7 @@ def test_known_but_later():
     assert says(*base, "-q", "Q2") == "error: -q and --quant_config belong together, found only -q\n"
     assert says(*base, "--quant_config", "y") == "error: -q and --quant_config belong together, found only --quant_config\n"
     assert says(*base, "-q", "Q2", "--quant_config", "y", code=1) == "error: quantization with -q (torch_calibrator) comes with a later version\n"
-    assert "caffe" in says("convert", "onnx", "--weight_file", "w.caffemodel", code=1)
+    assert says("convert", "onnx", "--weight_file", "w.caffemodel", code=1) == "error: --weight_file belongs to the platform caffe\n"
     assert "caffe" in says("convert-tool", "onnx", "-m", "m.prototxt", "--input_config", "i", "-o", "o.sim")
 
 

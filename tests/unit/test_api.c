@@ -47,6 +47,7 @@ static void nothing_given(void **state)
 {
     sgs_diag d = { 0 };
     says(sgs_convert(&(sgs_convert_options){ 0 }, &d), &d, NULL, "expected model_file, input_config and output_file");
+    says(sgs_check(&(sgs_check_options){ .platform = (sgs_platform)99, .model_file = "m" }, &d), &d, NULL, "expected a platform, found number 99");
     says(sgs_check(&(sgs_check_options){ 0 }, &d), &d, NULL, "expected model_file");
     says(sgs_extract(&(sgs_extract_options){ 0 }, &d), &d, NULL, "expected model_file and output_file");
     says(sgs_calibrate(&(sgs_calibrate_options){ 0 }, NULL, NULL, &d), &d, NULL,

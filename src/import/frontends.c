@@ -1,0 +1,9 @@
+/* The frameworks by the platforms of the command lines. */
+#include "import/onnx_read.h"
+
+sgs_status sgs_frontend_of(sgs_platform platform, const sgs_frontend **f, sgs_diag *d)
+{
+    static const sgs_frontend *const of[] = { [SGS_ONNX] = &sgs_frontend_onnx };
+    *f = (size_t)platform < sizeof of / sizeof *of ? of[platform] : NULL;
+    return *f ? SGS_OK : sgs_fail(d, SGS_E_USAGE, "expected a platform, found number %d", (int)platform);
+}
