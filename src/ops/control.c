@@ -90,6 +90,8 @@ sgs_status sgs_body_out(sgs_import *im, const sgs_source_node *s, int i, sgs_src
         return SGS_OK;
     if (b.list)
         return sgs_src_out_list(im, s, i, b.list, d);
+    if (im->unnamed || (b.v->def && !b.v->nname)) /* free to take the name, if there is one */
+        return sgs_src_out(im, s, i, b.v, d);
     SGS_TRY(sgs_emit_same(im, s, b.v, &y, d));
     return sgs_src_out(im, s, i, y, d);
 }

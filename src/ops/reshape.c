@@ -181,6 +181,8 @@ static sgs_status from_onnx_identity(sgs_import *im, const sgs_source_node *s, s
     if (b.list)
         return sgs_src_out_list(im, s, 0, b.list, d);
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    if (im->unnamed)
+        return sgs_src_out(im, s, 0, x, d);
     SGS_TRY(sgs_emit_same(im, s, x, &y, d));
     return sgs_src_out(im, s, 0, y, d);
 }

@@ -56,7 +56,7 @@ static sgs_status from_onnx_sequenceempty(sgs_import *im, const sgs_source_node 
 static sgs_status from_onnx_sequenceconstruct(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
-    sgs_value **item;
+    sgs_value **item = NULL;
     const sgs_src_list *list = new_list(p, s->nin, &item);
     for (int i = 0; i < s->nin && p->status == SGS_OK; i++)
         item[i] = sgs_sp_in(p, i);
@@ -68,7 +68,7 @@ static sgs_status from_onnx_sequenceinsert(sgs_import *im, const sgs_source_node
 {
     sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
     const sgs_src_list *old = in_list(p, 0);
-    sgs_value *x = sgs_sp_in(p, 1), **item;
+    sgs_value *x = sgs_sp_in(p, 1), **item = NULL;
     const int at = place(p, 2, old->n, 1, old->n);
     const sgs_src_list *list = p->status == SGS_OK ? new_list(p, (int64_t)old->n + 1, &item) : NULL;
     for (int i = 0; list && i <= old->n; i++)
@@ -83,7 +83,7 @@ static sgs_status from_onnx_sequenceerase(sgs_import *im, const sgs_source_node 
     const sgs_src_list *old = in_list(p, 0);
     if (p->status == SGS_OK && !old->n)
         sgs_sp_fail(p, "the sequence is empty");
-    sgs_value **item;
+    sgs_value **item = NULL;
     const int at = place(p, 1, old->n, 0, old->n - 1);
     const sgs_src_list *list = p->status == SGS_OK ? new_list(p, old->n - 1, &item) : NULL;
     for (int i = 0; list && i < list->n; i++)
@@ -163,7 +163,7 @@ static parts find_parts(sgs_spell *p, const sgs_value *x, int axis)
 static sgs_status from_onnx_splittosequence(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
-    sgs_value *x = sgs_sp_in(p, 0), **item;
+    sgs_value *x = sgs_sp_in(p, 0), **item = NULL;
     if (p->status != SGS_OK)
         return p->status;
     const int axis = (int)sgs_sp_axis(p, "axis", 0, x->rank);

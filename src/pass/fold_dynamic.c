@@ -126,7 +126,7 @@ static bool has_factor(sgs_value *v, const sgs_value *x, sgs_value **other)
 static bool fold_dynamic(sgs_rewriter *r, sgs_node *n)
 {
     product p;
-    sgs_value *other;
+    sgs_value *other = NULL;
     int side = 0;
     if (n->op != &sgs_op_mul)
         return false;
