@@ -49,6 +49,11 @@ sgs_status sgs_src_float(const sgs_source_node *s, const char *name, float *v, s
     const sgs_src_attr *a = sgs_src_find(s, name);
     if (a && a->kind != SGS_SRC_FLOAT)
         return wrong_kind(s, a, "a number", d);
+    if (a && a->f != a->f) {
+        sgs_fail(d, SGS_E_MODEL, "%s: attribute %s is NaN", s->op, name);
+        sgs_fail_at(d, NULL, 0, sgs_src_label(s));
+        return SGS_E_MODEL;
+    }
     if (a)
         *v = a->f;
     return SGS_OK;

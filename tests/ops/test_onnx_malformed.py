@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 from onnx import TensorProto, helper, numpy_helper  # noqa: E402
-from support import SECONDS, SHARED, TOOL, model  # noqa: E402
+from support import ROOT, SECONDS, SHARED, TOOL, model  # noqa: E402
 
 SUITE = SHARED / "conformance" / "malformed"
 GIGABYTE = 1 << 30
@@ -97,6 +97,19 @@ def test_every_byte(value, tmp_path):
         variants.append(bytes(whole))
         whole[i] = old
     assert "refused" in tried(written(tmp_path, variants))
+
+
+@pytest.mark.parametrize("seed", ["loop", "scan", "function", "sequence", "dynamic"])
+def test_every_byte_of_graphs_within(seed, tmp_path):
+    """The seeds of the fuzz target that have bodies."""
+    whole = bytearray((ROOT / "fuzz" / "corpus" / "onnx" / f"{seed}.onnx").read_bytes())
+    variants = [bytes(whole)]
+    for i, old in enumerate(whole):
+        whole[i] = 0xFF
+        variants.append(bytes(whole))
+        whole[i] = old
+    results = tried(written(tmp_path, variants))
+    assert results[0] == "taken" and "refused" in results
 
 
 # ---- our own: things a file may say ----
