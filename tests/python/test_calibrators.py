@@ -146,17 +146,17 @@ def test_two_inputs(tmp_path):
             self.model.set_input(1, b)
             self.model.invoke()
 
-    items = [[np.full((1, 4), k, np.float32), np.full((1, 4), -3 * k, np.float32)] for k in range(5)]
+    items = [[np.full((1, 4), 1.1 * k, np.float32), np.full((1, 4), -3.3 * k, np.float32)] for k in range(5)]
     Sum().convert(items, num_process=2, fix_model=[tmp_path / "m_fixed.sim"])
     fixed = cc.fixed_simulator(tmp_path / "m_fixed.sim")
     a, b = fixed.get_input_details()
     (y,) = fixed.get_output_details()
     assert a["dtype"] is np.float32 and b["dtype"] is np.int16 and y["dtype"] is np.int16
-    assert b["quantization"] == [(pytest.approx(12 / 32767), 0)] and y["quantization"] == [(pytest.approx(8 / 32767), 0)]
+    assert b["quantization"] == [(pytest.approx(13.2 / 32767), 0)] and y["quantization"] == [(pytest.approx(8.8 / 32767), 0)]
     fixed.set_input(0, np.full((1, 4), 2, np.float32))
     fixed.set_input(1, np.full((1, 4), -9000, np.int16))
     fixed.invoke()
-    assert np.abs(fixed.get_output(0) * y["quantization"][0][0] - (2 - 9000 * 12 / 32767)).max() < 2e-3
+    assert np.abs(fixed.get_output(0) * y["quantization"][0][0] - (2 - 9000 * 13.2 / 32767)).max() < 2e-3
     with pytest.raises(TypeError, match="input 1 'b': expected dtype int16, found float32"):
         fixed.set_input(1, np.zeros((1, 4), np.float32))
 
