@@ -146,7 +146,7 @@ static sgs_status mod_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
         .eval = mod_eval,                                                                                              \
         .permute = sgs_permute_elementwise,                                                                            \
         .qrule = SGS_Q_S16,                                                                                            \
-        .unfixed = sgs_number_unfixed,                                                                                        \
+        .unfixed = sgs_number_unfixed,                                                                                 \
         .lower = mod_lower,                                                                                            \
     }
 ROW(mod);

@@ -37,6 +37,12 @@ static void set_known(sgs_graph *g, sgs_node *n, bool truth)
     sgs_node_remove(g, n);
 }
 
+static bool has_shape_of_result(const sgs_node *n, int i)
+{
+    const sgs_value *x = n->in[i], *y = n->out[0];
+    return x->rank == y->rank && sgs_value_count(x) == sgs_value_count(y);
+}
+
 /* An output is made by a node: of nothing that is less than itself. */
 static void set_never(sgs_graph *g, sgs_node *n, int infinite)
 {
@@ -73,7 +79,7 @@ sgs_status sgs_know_finite(sgs_graph *g, sgs_diag *d)
         const bool itself = n->op == &sgs_op_equal && n->in[0] == n->in[1], output = is_output(g, n->out[0]);
         bool folded = false;
         next = n->next;
-        if (output && infinite >= 0 && sgs_value_count(n->in[1 - infinite]) == sgs_value_count(n->out[0]))
+        if (output && infinite >= 0 && has_shape_of_result(n, 1 - infinite))
             set_never(g, n, infinite);
         else if (!output && (itself || infinite >= 0))
             set_known(g, n, itself && infinite < 0), any = true;

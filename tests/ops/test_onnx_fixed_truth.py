@@ -27,6 +27,7 @@ def test_no_number_is_infinite(asked, tmp_path):
     check(tmp_path, nodes, {"c": np.float32(0.3)}, opset=20, outputs=("y", "k"), x=real(4, 5))
     check_fixed(tmp_path, node(asked, "x"), opset=20, fewest=1, x=real(4, 5))
     check_fixed(tmp_path, [node(asked, "x", "q"), node("Not", "q", "n")], opset=20, outputs=("n",), fewest=1, x=real(4, 5))
+    check_fixed(tmp_path, [node("Equal", "x far", "q"), node("Not", "q", "n")], {"far": np.full((1, 1, 1), np.inf, np.float32)}, opset=20, outputs=("n",), fewest=1, x=real(4, 5))
 
 
 COMPARISONS = ["Equal", "Less", "Greater", "LessOrEqual", "GreaterOrEqual"]
