@@ -2,14 +2,16 @@
 #include "cli.h"
 
 typedef struct args {
-    const char *model, *weight_file, *input_config, *input_shapes;
+    const char *model, *weight_file, *input_config, *input_shapes, *signature;
 } args;
 
 static const cli_option options[] = {
-    CLI_MODEL(args, "the model: NAME.onnx or NAME.prototxt"),
+    CLI_MODEL(args, "the model: NAME.onnx, NAME.prototxt or NAME.tflite"),
     CLI_WEIGHTS(args, false),
     CLI_INI(args, false),
     CLI_SHAPES(args),
+    { "--signature", CLI_TEXT, offsetof(args, signature), "NAME", false, "that of the first subgraph",
+      "which of a TFLite model's signatures" },
     { 0 },
 };
 static const cli_syntax syntax = { "sgs check", "sgs check",
@@ -31,6 +33,7 @@ int cli_check(int argc, char **argv)
                                   .weight_file = a.weight_file,
                                   .input_config = a.input_config,
                                   .input_shapes = a.input_shapes,
+                                  .signature = a.signature,
                                   .log = cli_log() };
     return sgs_check(&o, &d) == SGS_OK ? CLI_OK : cli_fail(&d);
 }

@@ -47,6 +47,11 @@ int cli_parse(const cli_syntax *s, int argc, char **argv, void *args);
 #define CLI_WEIGHTS(X, must) \
     { "--weight_file", CLI_TEXT, offsetof(X, weight_file), "FILE", must, NULL, "the weights, NAME.caffemodel" }
 #define CLI_NO_WEIGHTS { "--weight_file", CLI_REFUSED, 0, NULL, false, NULL, "belongs to the platform caffe" }
+#define CLI_LITE(X) \
+    { "--signature", CLI_TEXT, offsetof(X, signature), "NAME", false, "that of the first subgraph", \
+      "which of the model's signatures" }, \
+    { "--keep_quant", CLI_FLAG, offsetof(X, keep_quant), NULL, false, NULL, \
+      "a quantized model keeps its own scales instead of being calibrated" }
 #define CLI_ARRAYS(X) \
     { "--input_arrays", CLI_TEXT, offsetof(X, input_arrays), "A,B", false, "the ini's inputs", \
       "tensors where the network begins; the ini says the same" }, \

@@ -13,9 +13,9 @@
 
 typedef struct args {
     const char *model, *weight_file, *input_config, *output, *input_arrays, *output_arrays, *input_shapes, *soc_version,
-        *quant_level, *batch, *batch_mode, *category, *kernels_file, *dump_after, *q_mode, *quant_config;
+        *quant_level, *batch, *batch_mode, *category, *kernels_file, *dump_after, *q_mode, *quant_config, *signature;
     sgs_samples_options samples;
-    bool export_models, skip_simplify, verify, memory_saving;
+    bool export_models, skip_simplify, verify, memory_saving, keep_quant;
 } args;
 
 /* What follows the model's own files, for every platform. */
@@ -51,11 +51,14 @@ typedef struct args {
 static const cli_option onnx[] = { CLI_MODEL(args, "the ONNX model"), CLI_NO_WEIGHTS, EVERY_STAGE };
 static const cli_option caffe[] = { CLI_MODEL(args, "the network, NAME.prototxt"), CLI_WEIGHTS(args, true),
                                     EVERY_STAGE };
+static const cli_option tflite[] = { CLI_MODEL(args, "the TFLite model"), CLI_NO_WEIGHTS, CLI_LITE(args), EVERY_STAGE };
 static const cli_syntax syntax[] = {
     [SGS_ONNX] = { "sgs convert onnx", "SGS_converter.py onnx", "An ONNX model and pictures become an image.", onnx,
                    false },
     [SGS_CAFFE] = { "sgs convert caffe", "SGS_converter.py caffe", "A Caffe network and pictures become an image.",
                     caffe, false },
+    [SGS_TFLITE] = { "sgs convert tflite", "SGS_converter.py tflite", "A TFLite model and pictures become an image.",
+                     tflite, false },
 };
 
 typedef struct files {
@@ -147,6 +150,8 @@ static sgs_status run_stages(const args *a, sgs_platform platform, const files *
                                           .output_arrays = a->output_arrays,
                                           .output_file = f->float_sim,
                                           .input_shapes = a->input_shapes,
+                                          .signature = a->signature,
+                                          .keep_quant = a->keep_quant,
                                           .skip_simplify = a->skip_simplify,
                                           .verify = a->verify,
                                           .dump_after = a->dump_after,

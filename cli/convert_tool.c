@@ -5,8 +5,8 @@
 
 typedef struct args {
     const char *model, *weight_file, *input_config, *output, *input_arrays, *output_arrays, *input_shapes, *soc_version,
-        *dump_after;
-    bool skip_simplify, verify;
+        *dump_after, *signature;
+    bool skip_simplify, verify, keep_quant;
 } args;
 
 /* What follows the model's own files, for every platform. */
@@ -23,11 +23,14 @@ typedef struct args {
 
 static const cli_option onnx[] = { CLI_MODEL(args, "the ONNX model"), CLI_NO_WEIGHTS, STAGE_1 };
 static const cli_option caffe[] = { CLI_MODEL(args, "the network, NAME.prototxt"), CLI_WEIGHTS(args, true), STAGE_1 };
+static const cli_option tflite[] = { CLI_MODEL(args, "the TFLite model"), CLI_NO_WEIGHTS, CLI_LITE(args), STAGE_1 };
 static const cli_syntax syntax[] = {
     [SGS_ONNX] = { "sgs convert-tool onnx", "ConvertTool.py onnx", "An ONNX model becomes a float model (.sim).", onnx,
                    false },
     [SGS_CAFFE] = { "sgs convert-tool caffe", "ConvertTool.py caffe", "A Caffe network becomes a float model (.sim).",
                     caffe, false },
+    [SGS_TFLITE] = { "sgs convert-tool tflite", "ConvertTool.py tflite",
+                     "A TFLite model becomes a float model (.sim).", tflite, false },
 };
 
 int cli_convert_tool(int argc, char **argv)
@@ -49,6 +52,8 @@ int cli_convert_tool(int argc, char **argv)
     o.output_arrays = a.output_arrays;
     o.output_file = a.output;
     o.input_shapes = a.input_shapes;
+    o.signature = a.signature;
+    o.keep_quant = a.keep_quant;
     o.skip_simplify = a.skip_simplify;
     o.soc_version = a.soc_version;
     o.verify = a.verify;

@@ -277,6 +277,7 @@ static sgs_status survey_part(const check *c, const sgs_onnx_options *whole, che
 
     sgs_onnx_options o = { .frontend = whole->frontend,
                            .weight_file = whole->weight_file,
+                           .signature = whole->signature,
                            .input_shapes = whole->input_shapes,
                            .input_name = c->s.cut_in,
                            .ninput = c->s.ncut_in,
@@ -406,6 +407,7 @@ static sgs_status with_config(check *c, const sgs_config *i, sgs_diag *d)
     sgs_onnx_options o = i ? sgs_onnx_options_from(i) : (sgs_onnx_options){ 0 };
     o.input_shapes = c->o->input_shapes;
     o.weight_file = c->o->weight_file;
+    o.signature = c->o->signature;
     SGS_TRY(sgs_frontend_of(c->o->platform, &o.frontend, d));
     o.log = &c->o->log;
     const sgs_status s = look(c, &o, d);

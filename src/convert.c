@@ -76,6 +76,8 @@ static sgs_status import(sgs_graph **g, const sgs_convert_options *o, const sgs_
     options.input_shapes = o->input_shapes;
     options.log = &o->log;
     options.weight_file = o->weight_file;
+    options.signature = o->signature;
+    options.keep_quant = o->keep_quant;
     SGS_TRY(sgs_frontend_of(o->platform, &options.frontend, d));
     return sgs_onnx_import(g, o->model_file, &options, d);
 }

@@ -145,6 +145,45 @@ class Job:
         pathlib.Path(fields[0]).write_bytes(model.SerializeToString())
         self.line = "\t".join(fields + self.outputs)
 
+    def read(self, k, kind, x):
+        return kind, x
+
+
+class LiteJob:
+    """A TFLite case, whose inputs and outputs stand in the model's order.  Quantized ones are real numbers for us."""
+
+    def __init__(self, case, folder, number, data, work, keep):
+        from ai_edge_litert.interpreter import Interpreter
+        self.case, self.prefix = case, work / f"{number}"
+        model = folder / "model.tflite"
+        inputs, outputs = data
+        reference = Interpreter(model_path=str(model))
+        self.steps = [step_of(t) for t in reference.get_output_details()]
+        steps = [step_of(t) for t in reference.get_input_details()]
+        self.inputs = [ours(x) if not s else ((x.astype(np.float64) - s[1]) * s[0]).astype(np.float32) for x, s in zip(inputs.values(), steps)]
+        self.outputs, self.want = list(range(len(outputs))), list(outputs.values())
+        fields = [f"{'keep:' if keep else ''}{model}", str(self.prefix), str(len(self.inputs))]
+        for k, x in enumerate(self.inputs):
+            path = f"{self.prefix}.in{k}"
+            x.tofile(path)
+            fields += [str(k), path]
+        self.line = "\t".join(fields)
+
+    def read(self, k, kind, x):
+        """Our output k as the model itself has it."""
+        if not self.steps[k] or kind != "f32":
+            return kind, x
+        scale, zero = self.steps[k]
+        steps = x.astype(np.float64) / scale + zero
+        whole = np.round(steps)  # but for the rounding of float32
+        return {v: n for n, v in NAMES.items()}[self.want[k].dtype.name], np.where(np.abs(steps - whole) < 0.02, whole, steps)
+
+
+def step_of(t):
+    """Scale and zero point of a tensor, or None."""
+    q = t["quantization_parameters"]
+    return (float(q["scales"][0]), int(q["zero_points"][0])) if len(q["scales"]) == 1 and np.dtype(t["dtype"]).kind in "iu" else None
+
 
 # ---- judging ----
 
@@ -157,7 +196,7 @@ def differs(got, want, case):
     if got.shape != want.shape:
         return f"wrong shape: {list(got.shape)} for {list(want.shape)}"
     if want.dtype.kind in "iub":
-        far = np.abs(got.astype(np.int64) - want.astype(np.int64)) > float(case["atol"] if float(case["atol"]) >= 1 else 0)
+        far = np.abs(got.astype(np.float64) - want.astype(np.float64)) > float(case["atol"] if float(case["atol"]) >= 1 else 0)
     else:
         g, w = got.astype(np.float64), want.astype(np.float64)
         with np.errstate(invalid="ignore"):
@@ -181,6 +220,7 @@ def judge(job, ended):
     for k, line in enumerate(text.splitlines()):
         kind, dims = line.split(" ")
         x = np.fromfile(f"{job.prefix}.{k}.bin", TYPES[kind]).reshape([int(n) for n in re.findall(r"\d+", dims)])
+        kind, x = job.read(k, kind, x)
         why = differs((kind, x), job.want[job.outputs[k]], job.case)
         if why:
             return f"{why} ('{job.outputs[k]}')"
@@ -197,13 +237,23 @@ def run_jobs(tool, jobs, seconds):
     return dict(line.split("\t") for line in done.stdout.splitlines())
 
 
+def is_quantized(case):
+    """Whether its numbers are those of its scales: then it keeps them, and one step is what arithmetic of our own may differ by."""
+    return case["format"] == "tflite/int" or (case["format"] == "tflite" and case["atol"] == "0") or "QUANTIZE" in case["operators"].split(",")
+
+
 def prepare(case, folder, work, jobs):
     """Adds the case's jobs; returns why it is skipped, or ""."""
     try:
         sets = data_sets(folder)
         if not sets:
             return "no data"
-        jobs += [Job(case, folder, len(jobs) + i, data, work) for i, data in enumerate(sets)]
+        if case["format"].startswith("tflite"):
+            keep = is_quantized(case)
+            case = dict(case, atol="1") if case["format"] == "tflite" else case
+            jobs += [LiteJob(case, folder, len(jobs) + i, data, work, keep) for i, data in enumerate(sets)]
+        else:
+            jobs += [Job(case, folder, len(jobs) + i, data, work) for i, data in enumerate(sets)]
     except Skip as e:
         return str(e)
     return ""
@@ -289,7 +339,7 @@ def fixed_results(jobs, tool, seconds, processes):
 
 def run_suite(suite, tool, seconds=10, processes=2, only="", fixed=None):
     """[(case, "passed"|"failed"|"skipped", reason)]; fixed: the tool for that stage."""
-    index = [c for c in read_index(suite) if c["format"] == "onnx" and re.search(only, c["case"])]
+    index = [c for c in read_index(suite) if c["format"].split("/")[0] in ("onnx", "tflite") and re.search(only, c["case"])]
     with tempfile.TemporaryDirectory(prefix="conformance.") as tmp:
         work = pathlib.Path(tmp)
         unpack(suite / "cases.tar.gz", work / "cases")

@@ -50,7 +50,7 @@ typedef struct sgs_log {
 
 /* ---- stage 1: model -> float ---------------------------------------------------------------------------------- */
 
-typedef enum sgs_platform { SGS_ONNX = 0, SGS_CAFFE } sgs_platform;
+typedef enum sgs_platform { SGS_ONNX = 0, SGS_CAFFE, SGS_TFLITE } sgs_platform;
 
 typedef struct sgs_convert_options {
     sgs_platform platform;
@@ -61,6 +61,8 @@ typedef struct sgs_convert_options {
     const char *output_file;      /* must end in .sim */
     const char *input_shapes;     /* "1,3,224,224:1,10" in the model's own layout and order; a scalar's is empty; or NULL */
     bool skip_simplify;           /* only what correctness needs: no fusions or clean-ups beyond it */
+    const char *signature;        /* of TFLite: which of the model's signatures; NULL: that of the first subgraph */
+    bool keep_quant;              /* of TFLite: a quantized model keeps its own scales */
     const char *soc_version;      /* NULL: generic */
     bool verify;                  /* run the verifier after every pass */
     const char *dump_after;       /* pass name: its text form goes to log lines, or NULL */
@@ -76,6 +78,7 @@ typedef struct sgs_check_options {
     const char *weight_file;      /* Caffe's, or NULL: shapes alone */
     const char *input_config;     /* inputs and outputs where it cuts the model, or NULL: the model's own */
     const char *input_shapes;
+    const char *signature;        /* TFLite's */
     sgs_log log;
 } sgs_check_options;
 /* Log lines: inputs, outputs, a table of operators, what cannot be taken in float or in fixed point and why, the largest part

@@ -238,7 +238,7 @@ static const sgs_onnx_info *inner_info(sgs_onnx *o, const char *name)
 {
     static const bool as_it_is = true;
     const sgs_onnx_options opt = { .frontend = o->frontend, .weight_file = o->opt->weight_file, .input_shapes = o->opt->input_shapes, .output_name = &name, .noutput = 1, .output_nchw = &as_it_is,
-                                   .memory_limit = o->opt->memory_limit };
+                                   .signature = o->opt->signature, .keep_quant = o->opt->keep_quant, .memory_limit = o->opt->memory_limit };
     sgs_graph *g;
     sgs_log_line(o->opt->log, "the model is cut at '%s', which becomes an input", name);
     if (sgs_onnx_import(&g, o->file, &opt, NULL) != SGS_OK)
@@ -375,7 +375,15 @@ static sgs_status fail_absent(sgs_onnx *o, const sgs_source_node *n, const char 
 static sgs_status build_node(sgs_onnx *o, const sgs_source_node *n, sgs_diag *d)
 {
     const char *absent = sgs_src_absent(&o->im, n);
-    return absent ? fail_absent(o, n, absent, d) : sgs_src_build(&o->im, n, d);
+    if (absent)
+        return fail_absent(o, n, absent, d);
+    const sgs_from_fn own = o->frontend->build ? sgs_src_importer_of(&o->im, n) : NULL;
+    if (!own)
+        return sgs_src_build(&o->im, n, d);
+    const sgs_status s = o->frontend->build(o, n, own, d);
+    if (s != SGS_OK)
+        sgs_fail_at(d, o->file, 0, sgs_src_label(n));
+    return s;
 }
 
 /* For each tensor the last node that asks for it; of an output, none. */

@@ -29,6 +29,8 @@ typedef struct sgs_onnx_options {
     const char *const *output_name;
     int noutput;
     const bool *output_nchw;
+    const char *signature;             /* TFLite: which of the model's signatures; NULL: the first subgraph's */
+    bool keep_quant;                   /* TFLite: tensors keep the scales that the file gives them */
     const char *ini;                   /* where those names stand, for messages, or NULL */
     int inputs_line, outputs_line;
     const struct sgs_map *without;     /* sgs_onnx_look: nodes that count as refused, label -> why; or NULL */

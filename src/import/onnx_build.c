@@ -212,6 +212,17 @@ static void add_quoted(sgs_buf *b, const sgs_onnx_names *l)
     }
 }
 
+/* As the ini takes them. */
+static const char *listed(sgs_onnx *o, const sgs_onnx_names *l)
+{
+    sgs_buf b = { 0 };
+    for (int i = 0; i < l->n && b.n < 200; i++)
+        sgs_buf_printf(&b, "%s\"%s\"", i ? "," : "", l->name[i]);
+    const char *text = sgs_strndup(o->a, b.p ? b.p : "", b.n);
+    sgs_buf_free(&b);
+    return text;
+}
+
 static void hint_cut(sgs_onnx *o, const sgs_onnx_order *order, const sgs_onnx_ends *ends, sgs_diag *d)
 {
     sgs_onnx_names in, out;
@@ -224,7 +235,9 @@ static void hint_cut(sgs_onnx *o, const sgs_onnx_order *order, const sgs_onnx_en
     sgs_buf_printf(&b, "], [");
     add_quoted(&b, &out);
     sgs_buf_printf(&b, "]");
-    if (b.n < 500)
+    if (o->frontend != &sgs_frontend_onnx)
+        sgs_hint(d, "%d of %d nodes can be taken together, with inputs=%s and outputs=%s in input_config.ini", size, order->n, listed(o, &in), listed(o, &out));
+    else if (b.n < 500)
         sgs_hint(d, "%d of %d nodes can be taken together: onnx.utils.extract_model('%s', 'cut.onnx', %s)", size, order->n, o->file, b.p);
     else
         sgs_hint(d, "%d of %d nodes can be taken together, between %d and %d tensors", size, order->n, in.n, out.n);
@@ -254,7 +267,8 @@ sgs_status sgs_onnx_supported(sgs_onnx *o, const sgs_onnx_order *order, const sg
         return SGS_OK;
     if (bad > shown)
         sgs_buf_printf(&b, " and %d more", bad - shown);
-    sgs_fail(d, SGS_E_UNSUPPORTED, "%d node%s not supported (opset %lld): %s", bad, bad > 1 ? "s are" : " is", (long long)o->opset, b.p);
+    const char *opset = o->opset ? sgs_format(o->a, " (opset %lld)", (long long)o->opset) : "";
+    sgs_fail(d, SGS_E_UNSUPPORTED, "%d node%s not supported%s: %s", bad, bad > 1 ? "s are" : " is", opset, b.p);
     sgs_fail_at(d, o->file, 0, NULL);
     sgs_buf_free(&b);
     hint_cut(o, order, ends, d);

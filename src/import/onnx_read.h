@@ -20,13 +20,16 @@ struct sgs_frontend {
     /* Fills o from the file's bytes: opset, inputs, outputs, initializers (as constants of o->im.g), nodes in any order. */
     sgs_status (*read)(sgs_onnx *o, sgs_span model, sgs_diag *d);
     const sgs_from *(*importers)(const sgs_family *f);   /* of one family, or NULL */
+    /* Builds a node by the importer that was found for it, and what the framework does around it; NULL: the importer alone. */
+    sgs_status (*build)(sgs_onnx *o, const sgs_source_node *n, sgs_from_fn fn, sgs_diag *d);
     bool channels_last;                                  /* its 4-D inputs and outputs are N,H,W,C */
 };
-extern const sgs_frontend sgs_frontend_onnx;
+extern const sgs_frontend sgs_frontend_onnx, sgs_frontend_tflite;
 
 struct sgs_onnx {
     const sgs_frontend *frontend;
     sgs_import im;
+    void *own;                   /* the frontend's */
     sgs_arena *a;                /* the graph's */
     const char *file;
     const sgs_onnx_options *opt;
@@ -44,6 +47,8 @@ struct sgs_onnx {
     bool channels_last;          /* 4-D inputs and outputs of the model itself are N,H,W,C */
 };
 
+/* Half precision, by its bits. */
+float sgs_onnx_half(uint16_t h);
 /* The type of 16-bit integers, which the graph holds in 32; NULL of all others. */
 const sgs_type *sgs_onnx_narrow(int64_t data_type);
 /* One TensorProto as a constant; *name is its name, "" when it has none. */

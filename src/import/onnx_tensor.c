@@ -155,7 +155,7 @@ static sgs_status external_bytes(tensor *t, sgs_diag *d)
 /* ---- conversion ----------------------------------------------------------------------------------------------------------- */
 
 /* IEEE binary16, exactly. */
-static float half(uint16_t h)
+float sgs_onnx_half(uint16_t h)
 {
     uint32_t sign = (uint32_t)(h & 0x8000) << 16, e = h >> 10 & 31, m = h & 1023;
     if (e == 31)
@@ -203,7 +203,7 @@ static void convert_one(const tensor *t, void *out, int64_t i)
     uint64_t v = t->has_raw ? raw_bits(t, i) : (uint64_t)typed_bits(t, i);
     switch (t->type) {
     case DATA_FLOAT: ((float *)out)[i] = sgs_bits_f32((uint32_t)v); break;
-    case DATA_FLOAT16: ((float *)out)[i] = half((uint16_t)v); break;
+    case DATA_FLOAT16: ((float *)out)[i] = sgs_onnx_half((uint16_t)v); break;
     case DATA_DOUBLE: ((float *)out)[i] = (float)sgs_bits_f64(v); break;
     case DATA_UINT8:
     case DATA_INT8: ((uint8_t *)out)[i] = (uint8_t)v; break;

@@ -86,7 +86,14 @@ static sgs_status depthwise_from_tflite(sgs_import *im, const sgs_source_node *s
     memcpy(a.stride, w.stride, sizeof a.stride);
     memcpy(a.dilation, w.dilation, sizeof a.dilation);
     memcpy(a.pad, w.pad, sizeof a.pad);
-    SGS_TRY(sgs_emit(im, s, &sgs_op_depthwise, s->nin > 2 ? 3 : 2, in, &a, &y, d));
+    const int64_t channels = in[0]->dim[3];
+    const bool several = in[1]->dim[0] == 1 && channels > 0 && in[1]->dim[3] > channels && in[1]->dim[3] % channels == 0;
+    if (several) { /* outputs of one channel: a group each */
+        const sgs_perm_attr turned = { .n = 4, .perm = { 3, 1, 2, 0 } };
+        SGS_TRY(sgs_emit(im, s, &sgs_op_transpose, 1, &in[1], &turned, &in[1], d));
+        a.groups = channels;
+    }
+    SGS_TRY(sgs_emit(im, s, several ? &sgs_op_conv : &sgs_op_depthwise, s->nin > 2 ? 3 : 2, in, &a, &y, d));
     return sgs_src_out(im, s, 0, y, d);
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "compile/lower.h"
+#include "ops/spell.h"
 #include "ops/tflite.h"
 #include "ops/util.h"
 
@@ -310,6 +311,38 @@ static bool number(const sgs_value *v, float *out)
     }
 }
 
+static int64_t padding_at(const sgs_value *p, int i)
+{
+    return p->type == SGS_S64 ? ((const int64_t *)p->data)[i] : ((const int32_t *)p->data)[i];
+}
+
+/* The first or the last elements of an axis, turned round. */
+static sgs_value *mirrored(sgs_spell *p, sgs_value *x, int axis, int64_t count, bool first)
+{
+    return sgs_sp_slice(p, x, axis, first ? count - 1 : x->dim[axis] - 1, count, -1);
+}
+
+/* A mirror that shows the border too. */
+static sgs_status repeat_border(sgs_import *im, const sgs_source_node *s, sgs_value *x, const sgs_pad_attr *a, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    for (int i = 0; i < x->rank && p->status == SGS_OK; i++) {
+        sgs_value *part[3];
+        int n = 0;
+        if (a->before[i] < 0 || a->after[i] < 0 || a->before[i] > x->dim[i] || a->after[i] > x->dim[i])
+            return sgs_src_fail(im, s, d, "axis %d of %lld cannot be mirrored by %lld and %lld", i, (long long)x->dim[i], (long long)a->before[i], (long long)a->after[i]);
+        if (a->before[i])
+            part[n++] = mirrored(p, x, i, a->before[i], true);
+        part[n++] = x;
+        if (a->after[i])
+            part[n++] = mirrored(p, x, i, a->after[i], false);
+        x = sgs_sp_concat(p, n, part, i);
+    }
+    if (p->status == SGS_OK)
+        sgs_sp_out(p, 0, sgs_sp_own(p, x));
+    return p->status;
+}
+
 static sgs_status pad_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     sgs_value *x, *p, *y;
@@ -318,21 +351,21 @@ static sgs_status pad_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_
     SGS_TRY(sgs_src_in(im, s, 1, &p, d));
     const sgs_value *value = sgs_src_opt(im, s, 2);
     char shape[128];
-    if (!p->data || p->type != SGS_S32 || p->rank != 2 || p->dim[0] != x->rank || p->dim[1] != 2)
+    if (!p->data || (p->type != SGS_S32 && p->type != SGS_S64) || p->rank != 2 || p->dim[0] != x->rank || p->dim[1] != 2)
         return sgs_src_fail(im, s, d, "expected constant paddings of int32 and shape [%d,2], found %s of %s and shape %s", x->rank, p->data ? "constants" : "variables",
                             sgs_type_word(p->type), sgs_dims_text(shape, sizeof shape, p->rank, p->dim));
     if (value && !number(value, &a.value))
         return sgs_src_fail(im, s, d, "the padding value: expected one constant number");
+    a.n = x->rank;
+    for (int i = 0; i < x->rank; i++) {
+        a.before[i] = padding_at(p, 2 * i);
+        a.after[i] = padding_at(p, 2 * i + 1);
+    }
     if (!strcmp(s->op, "MIRROR_PAD")) {
         SGS_TRY(sgs_src_int(s, "mode", &a.mode, d));
         if (a.mode)
-            return sgs_src_refuse(im, s, d, "mirrors that repeat the border are not supported");
+            return repeat_border(im, s, x, &a, d);
         a.mode = SGS_PAD_REFLECT;
-    }
-    a.n = x->rank;
-    for (int i = 0; i < x->rank; i++) {
-        a.before[i] = ((const int32_t *)p->data)[2 * i];
-        a.after[i] = ((const int32_t *)p->data)[2 * i + 1];
     }
     SGS_TRY(sgs_emit(im, s, &sgs_op_pad, 1, &x, &a, &y, d));
     return sgs_src_out(im, s, 0, y, d);

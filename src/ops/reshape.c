@@ -213,9 +213,13 @@ static sgs_status reshape_from_tflite(sgs_import *im, const sgs_source_node *s, 
     sgs_shape_attr a = { 0 };
     int n = 0;
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
-    SGS_TRY(sgs_src_in(im, s, 1, &shape, d));
-    SGS_TRY(sgs_src_const_ints(s, shape, a.dim, SGS_MAX_RANK, &n, d));
-    a.n = n;
+    SGS_TRY(sgs_src_ints(s, "new_shape", a.dim, SGS_MAX_RANK, -1, &n, d));
+    shape = sgs_src_opt(im, s, 1);
+    if (!n || (shape && shape->rank < 2)) { /* what is no list leaves the shape to the options */
+        SGS_TRY(sgs_src_in(im, s, 1, &shape, d));
+        SGS_TRY(sgs_src_const_ints(s, shape, a.dim, SGS_MAX_RANK, &n, d));
+    }
+    a.n = n == 1 && !a.dim[0] && sgs_value_count(x) == 1 ? 0 : n; /* older files write a scalar so */
     SGS_TRY(resolve(im, s, x, 1, &a, d));
     if (undoes(im, x, &a)) {
         sgs_value *from = x->def->in[0];

@@ -238,28 +238,102 @@ static sgs_status slice_from_tflite(sgs_import *im, const sgs_source_node *s, sg
     return sgs_src_out(im, s, 0, y, d);
 }
 
+/* STRIDED_SLICE as the file has it: entry k of the lists belongs to an axis of x, stands for all that are left over, or makes a new one. */
+typedef struct strided {
+    int n;
+    int64_t start[SGS_MAX_RANK], end[SGS_MAX_RANK], step[SGS_MAX_RANK];
+    int64_t begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask, offset;
+} strided;
+
+static sgs_status read_strided(sgs_import *im, const sgs_source_node *s, strided *t, sgs_diag *d)
+{
+    const struct {
+        const char *name;
+        int64_t *to;
+    } masks[] = { { "begin_mask", &t->begin_mask }, { "end_mask", &t->end_mask }, { "ellipsis_mask", &t->ellipsis_mask },
+                  { "new_axis_mask", &t->new_axis_mask }, { "shrink_axis_mask", &t->shrink_axis_mask }, { "offset", &t->offset } };
+    int64_t *const lists[] = { t->start, t->end, t->step };
+    for (size_t i = 0; i < sizeof masks / sizeof *masks; i++)
+        SGS_TRY(sgs_src_int(s, masks[i].name, masks[i].to, d));
+    for (int i = 0; i < 3; i++) {
+        sgs_value *list;
+        int n = 0;
+        SGS_TRY(sgs_src_in(im, s, 1 + i, &list, d));
+        SGS_TRY(sgs_src_const_ints(s, list, lists[i], SGS_MAX_RANK, &n, d));
+        if (i && n != t->n)
+            return sgs_src_fail(im, s, d, "input %d: expected %d numbers, found %d", 1 + i, t->n, n);
+        t->n = n;
+    }
+    return SGS_OK;
+}
+
+static bool bit(int64_t mask, int k)
+{
+    return mask >> k & 1;
+}
+
+/* Entry k over an axis of x. */
+static sgs_status stride_axis(sgs_import *im, const sgs_source_node *s, const strided *t, int k, int axis, sgs_slice_attr *a, sgs_diag *d)
+{
+    const int64_t n = a->size[axis], step = t->step[k];
+    const bool up = step > 0, gone = bit(t->shrink_axis_mask, k);
+    int64_t from = bit(t->begin_mask, k) && !gone ? (up ? 0 : n - 1) : t->start[k];
+    int64_t to = bit(t->end_mask, k) ? (up ? n : -n - 1) : t->end[k] + (t->offset ? t->start[k] : 0);
+    if (step == 0)
+        return sgs_src_fail(im, s, d, "step must not be 0");
+    if (gone && (from < -n || from >= n))
+        return sgs_src_fail(im, s, d, "index %lld does not lie in the %lld of axis %d", (long long)from, (long long)n, axis);
+    if (gone) {
+        from += from < 0 ? n : 0;
+        to = from + 1;
+    }
+    resolve(a, axis, n, from, to, gone ? 1 : step);
+    return SGS_OK;
+}
+
+/* How many axes of x entry k stands for; behind the last entry: all that are left from `axis` on. */
+static int axes_of(const strided *t, int k, int rank, int axis)
+{
+    int others = 0;
+    if (k == t->n)
+        return rank - axis;
+    if (!bit(t->ellipsis_mask, k))
+        return bit(t->new_axis_mask, k) ? 0 : 1;
+    for (int i = 0; i < t->n; i++)
+        others += !bit(t->ellipsis_mask, i) && !bit(t->new_axis_mask, i);
+    return rank - others;
+}
+
+static sgs_status walk_entries(sgs_import *im, const sgs_source_node *s, const strided *t, sgs_slice_attr *a, sgs_shape_attr *shape, sgs_diag *d)
+{
+    for (int k = 0, axis = 0; k <= t->n; k++) {
+        const bool rest = k == t->n || bit(t->ellipsis_mask, k), fresh = !rest && bit(t->new_axis_mask, k);
+        if (fresh && shape->n < SGS_MAX_RANK)
+            shape->dim[shape->n++] = 1;
+        for (int i = axes_of(t, k, (int)a->n, axis); i > 0; i--, axis++) {
+            if (axis >= a->n || shape->n >= SGS_MAX_RANK)
+                return sgs_src_fail(im, s, d, "%d entries for an input of %lld dimensions", t->n, (long long)a->n);
+            if (!rest)
+                SGS_TRY(stride_axis(im, s, t, k, axis, a, d));
+            if (rest || !bit(t->shrink_axis_mask, k))
+                shape->dim[shape->n++] = a->size[axis];
+        }
+    }
+    return SGS_OK;
+}
+
 static sgs_status strided_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
-    static const char *const masks[] = { "begin_mask", "end_mask", "ellipsis_mask", "new_axis_mask", "shrink_axis_mask" };
     sgs_value *x, *y;
-    int64_t start[SGS_MAX_RANK], end[SGS_MAX_RANK], step[SGS_MAX_RANK], mask[5] = { 0 };
+    strided t = { 0 };
+    sgs_shape_attr shape = { 0 };
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(read_strided(im, s, &t, d));
     sgs_slice_attr a = sgs_slice_all(x);
-    SGS_TRY(tfl_list(im, s, 1, x->rank, start, d));
-    SGS_TRY(tfl_list(im, s, 2, x->rank, end, d));
-    SGS_TRY(tfl_list(im, s, 3, x->rank, step, d));
-    for (int i = 0; i < 5; i++)
-        SGS_TRY(sgs_src_int(s, masks[i], &mask[i], d));
-    if (mask[2] || mask[3] || mask[4])
-        return sgs_src_refuse(im, s, d, "expected no ellipsis, new axes or shrunk axes, found masks %lld, %lld and %lld", (long long)mask[2],
-                              (long long)mask[3], (long long)mask[4]);
-    for (int i = 0; i < x->rank; i++) {
-        if (step[i] == 0)
-            return sgs_src_fail(im, s, d, "step must not be 0");
-        bool from = mask[0] >> i & 1, to = mask[1] >> i & 1, up = step[i] > 0;
-        resolve(&a, i, x->dim[i], from ? (up ? 0 : x->dim[i] - 1) : start[i], to ? (up ? x->dim[i] : -x->dim[i] - 1) : end[i], step[i]);
-    }
+    SGS_TRY(walk_entries(im, s, &t, &a, &shape, d));
     SGS_TRY(sgs_emit(im, s, &sgs_op_slice, 1, &x, &a, &y, d));
+    if (shape.n != y->rank || memcmp(shape.dim, y->dim, (size_t)y->rank * sizeof *y->dim))
+        SGS_TRY(sgs_emit(im, s, &sgs_op_reshape, 1, &y, &shape, &y, d));
     return sgs_src_out(im, s, 0, y, d);
 }
 

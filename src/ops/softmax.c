@@ -136,11 +136,13 @@ static sgs_status softmax_from_tflite(sgs_import *im, const sgs_source_node *s, 
     float beta = 0;
     SGS_TRY(sgs_src_in(im, s, 0, &in[0], d));
     SGS_TRY(sgs_src_float(s, "beta", &beta, d));
-    if (beta != 1.0f)
-        return sgs_src_refuse(im, s, d, "expected beta 1, found %g", (double)beta);
     if (!in[0]->rank)
         return sgs_src_fail(im, s, d, "expected an input of at least 1 dimension, found a scalar");
     const sgs_axis_attr a = { in[0]->rank - 1 };
+    if (beta != 1.0f) {
+        sgs_value *product[2] = { in[0], sgs_const_new(im->g, SGS_F32, 0, NULL, &beta, true) };
+        SGS_TRY(sgs_emit(im, s, &sgs_op_mul, 2, product, NULL, &in[0], d));
+    }
     SGS_TRY(sgs_emit(im, s, &sgs_op_softmax, s->nin > 1 ? 2 : 1, in, &a, &y, d));
     return sgs_src_out(im, s, 0, y, d);
 }

@@ -158,25 +158,61 @@ sgs_value *sgs_sp_const(sgs_spell *p, sgs_type t, int rank, const int64_t *dim, 
 
 /* ---- other source operators ---- */
 
-/* Names of ours stay out of the graph. */
-sgs_value *sgs_sp_call(sgs_spell *p, const char *op, int n, sgs_value *const *in)
+enum { MOST_OPERANDS = 8 };
+
+/* The user knows the operator that called, and its name. */
+static void name_caller(const sgs_spell *p, const char *callee)
 {
-    static const char *const name[] = { "\1x", "\1w", "\1b" }, *const made[] = { "\1y" };
+    const size_t n = strlen(callee);
+    char text[sizeof p->d->text];
+    if (!p->d)
+        return;
+    if (!strncmp(p->d->text, callee, n) && p->d->text[n] == ':') {
+        memcpy(text, p->d->text + n, sizeof text - n);
+        snprintf(p->d->text, sizeof p->d->text, "%.100s%.*s", p->s->op, (int)sizeof text - 110, text);
+    }
+    if (p->d->layer[0] == '\1')
+        snprintf(p->d->layer, sizeof p->d->layer, "%s", sgs_src_label(p->s));
+}
+
+/* Names of ours stay out of the graph. */
+void sgs_sp_call_with(sgs_spell *p, const sgs_call *c)
+{
+    static const char *const name[] = { "\1x0", "\1x1", "\1x2", "\1x3", "\1x4", "\1x5", "\1x6", "\1x7" },
+                             *const made[] = { "\1y0", "\1y1", "\1y2" };
+    const char *in[MOST_OPERANDS];
     sgs_source_node s = *p->s;
     const bool before = p->im->unnamed;
-    const sgs_from_fn fn = sgs_src_importer(op, s.opset);
-    s.op = op;
-    s.nin = n;
-    s.nout = 1;
-    s.in = name;
+    s.op = c->op;
+    s.nin = c->nin;
+    s.nout = c->nout;
+    s.in = in;
     s.out = made;
-    for (int i = 0; i < n; i++)
-        sgs_map_set(&p->im->scope.values, name[i], in[i]);
+    s.attr = c->attr;
+    s.nattr = c->nattr;
+    for (int i = 0; i < c->nin; i++) {
+        in[i] = c->in[i] ? name[i] : "";
+        if (c->in[i])
+            sgs_map_set(&p->im->scope.values, name[i], c->in[i]);
+    }
+    for (int i = 0; i < c->nout; i++)
+        sgs_map_set(&p->im->scope.values, made[i], NULL);
     p->im->unnamed = true;
     if (p->status == SGS_OK)
-        p->status = fn(p->im, &s, p->d);
+        p->status = sgs_src_importer(c->op, s.opset)(p->im, &s, p->d);
     p->im->unnamed = before;
-    return p->status == SGS_OK ? sgs_map_get(&p->im->scope.values, made[0]) : in[0];
+    if (p->status != SGS_OK)
+        name_caller(p, c->op);
+    for (int i = 0; i < c->nout; i++)
+        c->y[i] = p->status == SGS_OK ? sgs_map_get(&p->im->scope.values, made[i]) : NULL;
+}
+
+sgs_value *sgs_sp_call(sgs_spell *p, const char *op, int n, sgs_value *const *in)
+{
+    sgs_value *y = NULL;
+    sgs_sp_call_with(
+        p, &(sgs_call){ .op = op, .nin = n, .nout = 1, .in = in, .nattr = p->s->nattr, .attr = p->s->attr, .y = &y });
+    return y ? y : in[0];
 }
 
 /* ---- the source node ---- */

@@ -46,6 +46,15 @@ sgs_value *sgs_sp_own(sgs_spell *p, sgs_value *x);
 sgs_value *sgs_sp_const(sgs_spell *p, sgs_type t, int rank, const int64_t *dim, void **data);
 /* Another source operator with this node's attributes and these inputs, through its own importer. */
 sgs_value *sgs_sp_call(sgs_spell *p, const char *op, int n, sgs_value *const *in);
+/* The same with other attributes, of which several outputs may be taken: y[nout], NULL where nothing was made. */
+typedef struct sgs_call {
+    const char *op;
+    int nin, nattr, nout;
+    sgs_value *const *in;         /* NULL: absent */
+    const sgs_src_attr *attr;
+    sgs_value **y;
+} sgs_call;
+void sgs_sp_call_with(sgs_spell *p, const sgs_call *c);
 /* sgs_src_fail, sgs_src_refuse */
 void sgs_sp_fail(sgs_spell *p, const char *fmt, ...) SGS_PRINTF(2, 3);
 void sgs_sp_refuse(sgs_spell *p, const char *fmt, ...) SGS_PRINTF(2, 3);

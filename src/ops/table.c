@@ -28,6 +28,9 @@
     X(gridsample) \
     X(index) \
     X(layernorm) \
+    X(lite) \
+    X(litemove) \
+    X(literecur) \
     X(lut) \
     X(matmul) \
     X(mod) \

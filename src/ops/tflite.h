@@ -68,7 +68,7 @@ bool sgs_tfl_take_pad(sgs_import *im, sgs_value **x, int64_t pad[4], float value
 typedef struct sgs_tfl_field {
     const char *name;
     int slot;
-    char kind;             /* 'b' byte, 'i' int32, 'f' float */
+    char kind;             /* 'b' byte, 'i' int32, 'f' float, 'v' a list of int32 (read, never written) */
     int absent;            /* default */
 } sgs_tfl_field;
 typedef struct sgs_tfl_schema {
@@ -79,5 +79,7 @@ typedef struct sgs_tfl_schema {
 } sgs_tfl_schema;
 const sgs_tfl_schema *sgs_tfl_by_name(const char *name);
 const sgs_tfl_schema *sgs_tfl_by_code(int builtin);
+/* The name of any builtin operator, or NULL. */
+const char *sgs_tfl_name(int builtin);
 
 #endif

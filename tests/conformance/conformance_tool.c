@@ -3,7 +3,8 @@
  *   conformance_tool SECONDS < JOBS
  *
  * A job is a line of fields separated by tabs: MODEL.onnx, PREFIX, the number of inputs, their names and files (raw,
- * little-endian), the outputs' names.  A case goes the way of every float model: import, passes, .sim written and read
+ * little-endian), the outputs' names.  Of a MODEL.tflite inputs and outputs are the model's own, in its order; behind
+ * "keep:" it keeps its own scales.  A case goes the way of every float model: import, passes, .sim written and read
  * again, the float simulator's session.  PREFIX.txt says how it ended: a line "TYPE DIMS" for each output, whose
  * elements lie in PREFIX.I.bin, or "error STAGE" and the message.  Standard output has a line for each job: its prefix,
  * then "done", "signal N" or "timeout". */
@@ -15,7 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "import/onnx.h"
+#include "import/onnx_read.h"
 #include "import/sim.h"
 #include "ops/util.h"
 #include "pass/pass.h"
@@ -65,16 +66,21 @@ static bool parse(char *line, job *j)
 static sgs_status make(const job *j, sgs_buf *sim, sgs_graph **g, const char **stage, sgs_diag *d)
 {
     static const bool as_it_is[MOST] = { [0 ... MOST - 1] = true };
-    const sgs_onnx_options o = { .input_name = j->input,
-                                 .ninput = j->nin,
+    const bool keep = !strncmp(j->model, "keep:", 5);
+    const char *path = keep ? j->model + 5 : j->model, *dot = strrchr(path, '.');
+    const bool lite = dot && !strcmp(dot, ".tflite");
+    const sgs_onnx_options o = { .frontend = lite ? &sgs_frontend_tflite : &sgs_frontend_onnx,
+                                 .keep_quant = keep,
+                                 .input_name = j->input,
+                                 .ninput = lite ? 0 : j->nin,
                                  .input_nchw = as_it_is,
                                  .output_name = j->output,
-                                 .noutput = j->nout,
+                                 .noutput = lite ? 0 : j->nout,
                                  .output_nchw = as_it_is };
     const sgs_pass_options p = { .verify = true };
     sgs_graph *made;
     *stage = "import";
-    SGS_TRY(sgs_onnx_import(&made, j->model, &o, d));
+    SGS_TRY(sgs_onnx_import(&made, path, &o, d));
     sgs_status s = sgs_graph_verify(made, d);
     if (s == SGS_OK) {
         *stage = "passes";

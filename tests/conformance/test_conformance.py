@@ -11,7 +11,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 import conformance  # noqa: E402
 
 SUITES = ROOT.parent / "shared" / "conformance"
-NAMES = ["onnx_node", "onnx_node_old", "onnx_pytorch", "onnx_light", "onnx2c", "tract_onnx"]
+NAMES = ["onnx_node", "onnx_node_old", "onnx_pytorch", "onnx_light", "onnx2c", "tract_onnx", "tflite_ref", "tflm_seanet"]
 TOOL = os.environ.get("CONFORMANCE_TOOL", str(ROOT / "build/tests/conformance/conformance_tool"))
 SECONDS = 10 * int(os.environ.get("MESON_TEST_TIMEOUT_MULTIPLIER", "1"))
 KNOWN = {line.split("\t")[0] for line in (pathlib.Path(__file__).parent / "known.tsv").read_text(encoding="utf-8").splitlines() if not line.startswith("#")}
@@ -21,6 +21,8 @@ KNOWN = {line.split("\t")[0] for line in (pathlib.Path(__file__).parent / "known
 def test_suite(name):
     if not (SUITES / name).exists():
         pytest.skip("the suites are not here")
+    if name.startswith("tfl"):
+        pytest.importorskip("ai_edge_litert")
     results = conformance.run_suite(SUITES / name, TOOL, SECONDS * (10 if name == "onnx_light" else 1))  # whole networks
     assert len(results) > 4
     lost = [f"{c['case']}: {why}" for c, how, why in results if c["class"] == "core" and how != "passed" and f"{name}/{c['case']}" not in KNOWN]

@@ -1,8 +1,8 @@
 /* A float model's way to fixed point on data of the test's own, without configuration or scripts.
  *
- *   fixed_tool [--wide] MODEL.onnx|MODEL.ir PREFIX IN.bin...
+ *   fixed_tool [--wide] [--keep] MODEL.onnx|MODEL.tflite|MODEL.ir PREFIX IN.bin...
  *
- * --wide: convolutions are 16 bit.
+ * --wide: convolutions are 16 bit.  --keep: MODEL.tflite keeps its own scales.
  * Every input is raw float, or raw integers of the model's own type, which the board takes in 16 bits where that has 8; IN.bin holds one or more samples of it.  The ranges are those of the samples.  Leaves
  * PREFIX_fixed.sim and PREFIX.img, what the float model gives in PREFIX.float.I.bin and the fixed-point one in
  * PREFIX.fixed.I.bin, all samples of output I one behind the other, and prints a line "NAME TYPE [dims]" for each.  The
@@ -11,7 +11,7 @@
 #include <string.h>
 
 #include "config/config.h"
-#include "import/onnx.h"
+#include "import/onnx_read.h"
 #include "import/sim.h"
 #include "ops/util.h"
 #include "pass/pass.h"
@@ -26,7 +26,7 @@ typedef struct work {
     sgs_observer observer;
     sgs_file *in;
     int nin, samples;
-    bool wide;
+    bool wide, keep;
     sgs_type *in_type, *out_type; /* of the float model */
     sgs_buf *expected, *found; /* by output */
     sgs_simulator *fixed, *offline;
@@ -51,7 +51,7 @@ static sgs_status load_text(sgs_graph **g, const char *path, sgs_diag *d)
 
 static sgs_status load(work *w, const char *path, sgs_diag *d)
 {
-    const sgs_onnx_options onnx = { 0 };
+    const sgs_onnx_options onnx = { .frontend = ends_in(path, ".tflite") ? &sgs_frontend_tflite : NULL, .keep_quant = w->keep };
     const sgs_pass_options passes = { .verify = true };
     SGS_TRY(ends_in(path, ".ir") ? load_text(&w->g, path, d) : sgs_onnx_import(&w->g, path, &onnx, d));
     SGS_TRY(sgs_run_passes(w->g, &passes, d));
@@ -263,11 +263,13 @@ int main(int argc, char **argv)
     sgs_diag d = { 0 };
     const bool wide = argc > 1 && !strcmp(argv[1], "--wide");
     argc -= wide, argv += wide;
+    const bool keep = argc > 1 && !strcmp(argv[1], "--keep");
+    argc -= keep, argv += keep;
     if (argc < 3) {
-        fputs("usage: fixed_tool [--wide] MODEL.onnx|MODEL.ir PREFIX IN.bin...\n", stderr);
+        fputs("usage: fixed_tool [--wide] [--keep] MODEL.onnx|MODEL.tflite|MODEL.ir PREFIX IN.bin...\n", stderr);
         return 2;
     }
-    work w = { .prefix = argv[2], .arena = sgs_arena_new(), .nin = argc - 3, .wide = wide };
+    work w = { .prefix = argv[2], .arena = sgs_arena_new(), .nin = argc - 3, .wide = wide, .keep = keep };
     sgs_status s = run(&w, argv, &d);
     clean(&w);
     if (s == SGS_OK)

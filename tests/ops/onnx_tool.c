@@ -1,9 +1,10 @@
-/* Imports an ONNX file as the tests want it: prints the graph's text form, or runs it.
+/* Imports an ONNX or TFLite file as the tests want it: prints the graph's text form, or runs it.
  *
- *   onnx_tool [--shapes S] [--memory BYTES] [--input N]... [--output N]... [--nchw] [--passes] [--text] [--run IN.bin... --out PREFIX | --try] MODEL.onnx
+ *   onnx_tool [--shapes S] [--memory BYTES] [--input N]... [--output N]... [--nchw] [--keep] [--signature S] [--passes] [--text] [--run IN.bin... --out PREFIX | --try] MODEL.onnx
  *
  * --memory: the import may take no more.  --input, --output: what input_config.ini would name.
  * --nchw: 4-D inputs and outputs keep the model's order (with --input, --output).
+ * --keep, --signature: of MODEL.tflite, as --keep_quant and --signature.
  * --passes runs the pass pipeline.  --run gives one file per graph input, raw little-endian; output i goes to PREFIX.i.bin, a line "name type
  * dims" each to standard output.  --try runs on zeros and prints nothing.  Exit status 1 and one message when something is wrong.
  *
@@ -14,7 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "import/onnx.h"
+#include "import/onnx_read.h"
 #include "ops/util.h"
 #include "pass/pass.h"
 #include "sim/session.h"
@@ -94,6 +95,8 @@ static bool parse(int argc, char **argv, options *o)
         const char *a = argv[i];
         if (!strcmp(a, "--passes") || !strcmp(a, "--text") || !strcmp(a, "--try") || !strcmp(a, "--nchw")) {
             *(a[2] == 'p' ? &o->passes : a[2] == 'n' ? &o->nchw[0] : a[3] == 'e' ? &o->text : &o->attempt) = true;
+        } else if (!strcmp(a, "--keep")) {
+            o->import.keep_quant = true;
         } else if (!strcmp(a, "--run")) {
             for (o->in = argv + i + 1, o->nin = 0; i + 1 < argc && strncmp(argv[i + 1], "--", 2); i++)
                 o->nin++;
@@ -103,6 +106,8 @@ static bool parse(int argc, char **argv, options *o)
             o->import.input_shapes = argv[++i];
         } else if (!strcmp(a, "--memory")) {
             o->import.memory_limit = atoll(argv[++i]);
+        } else if (!strcmp(a, "--signature")) {
+            o->import.signature = argv[++i];
         } else if (!strcmp(a, "--out")) {
             o->prefix = argv[++i];
         } else if (!strcmp(a, "--input") && o->import.ninput < MOST) {
@@ -118,11 +123,19 @@ static bool parse(int argc, char **argv, options *o)
     return o->model && (o->nin < 0 || o->prefix);
 }
 
+static const sgs_frontend *frontend_of(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    return dot && !strcmp(dot, ".tflite") ? &sgs_frontend_tflite : &sgs_frontend_onnx;
+}
+
 static sgs_status work(const options *o, sgs_diag *d)
 {
     sgs_graph *g;
     const sgs_pass_options p = { .verify = true };
-    sgs_status s = sgs_onnx_import(&g, o->model, &o->import, d);
+    sgs_onnx_options import = o->import;
+    import.frontend = frontend_of(o->model);
+    sgs_status s = sgs_onnx_import(&g, o->model, &import, d);
     if (s == SGS_OK)
         s = sgs_graph_verify(g, d);
     if (s == SGS_OK && o->passes)
