@@ -47,13 +47,14 @@ static sgs_status fake_quant_eval(const sgs_node *n, const sgs_tensor *in, sgs_t
 
 /* ---- fixed point ---- */
 
-/* All of 8 bits, signed or not: U8 on the same grid. */
+/* All of 8 bits, signed or not: U8 on the same grid.  All of 16 around 0: S16. */
 static bool fake_quant_fixed_out(const sgs_node *n, sgs_qfixed *f)
 {
     const sgs_fake_quant_attr *a = n->attr;
-    if (a->most - a->least != 255)
+    const bool wide = !a->zero && a->least == -32768 && a->most == 32767;
+    if (a->most - a->least != 255 && !wide)
         return false;
-    *f = (sgs_qfixed){ a->scale, (float)(a->least - a->zero) * a->scale, (float)(a->most - a->zero) * a->scale, (int32_t)(a->zero - a->least) };
+    *f = (sgs_qfixed){ a->scale, (float)(a->least - a->zero) * a->scale, (float)(a->most - a->zero) * a->scale, wide ? 0 : (int32_t)(a->zero - a->least), wide };
     return true;
 }
 
@@ -67,12 +68,12 @@ static void becomes_reshape(sgs_graph *g, sgs_node *n)
     n->attr = shape;
 }
 
-/* Its input is on the grid already; U8 ends where the grid does, S16 goes on. */
+/* Its input is on the grid already; U8 and S16 end where a grid of theirs does, S16 goes on behind one of 8 bits. */
 static sgs_status fake_quant_quant(struct sgs_quantizer *q, sgs_node *n, sgs_diag *d)
 {
     (void)d;
     sgs_qfixed f;
-    if (n->out[0]->type == SGS_S16 && fake_quant_fixed_out(n, &f)) {
+    if (n->out[0]->type == SGS_S16 && fake_quant_fixed_out(n, &f) && !f.wide) {
         sgs_act_attr *range = SGS_NEW(q->g->arena, sgs_act_attr);
         *range = (sgs_act_attr){ f.lo, f.hi };
         n->op = &sgs_op_clip;

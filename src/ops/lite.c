@@ -225,7 +225,7 @@ static sgs_status from_logical_reduction(sgs_import *im, const sgs_source_node *
     const sgs_src_attr keep = { .name = "keepdims", .kind = SGS_SRC_INT, .i = sgs_sp_int(p, "keep_dims", 0) };
     if (!inputs(p, in, 2))
         return p->status;
-    sgs_value *x = sgs_sp_cast(p, in[0], SGS_S32), *args[] = { x, in[1] }, *y = NULL;
+    sgs_value *x = sgs_sp_cast(p, in[0], SGS_U8), *args[] = { x, in[1] }, *y = NULL;
     sgs_sp_call_with(p, &(sgs_call){ .op = !strcmp(s->op, "REDUCE_ANY") ? "ReduceMax" : "ReduceMin",
                                      .nin = 2,
                                      .nout = 1,

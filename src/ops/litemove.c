@@ -233,52 +233,6 @@ static sgs_status from_reverse(sgs_import *im, const sgs_source_node *s, sgs_dia
     return p->status;
 }
 
-/* [n][h][w][c] */
-static sgs_value *picture(sgs_spell *p, int64_t *block)
-{
-    sgs_value *x = sgs_sp_in(p, 0);
-    *block = sgs_sp_int(p, "block_size", 0);
-    if (x && p->status == SGS_OK && x->rank != 4)
-        sgs_sp_fail(p, "expected an input of 4 dimensions, found %d", x->rank);
-    if (p->status == SGS_OK && (*block < 1 || *block > 1 << 16))
-        sgs_sp_fail(p, "expected a block size of 1 to 65536, found %lld", (long long)*block);
-    return x;
-}
-
-static sgs_status from_space_to_depth(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
-{
-    SPELL(p, im, s, d);
-    int64_t b;
-    sgs_value *x = picture(p, &b);
-    if (p->status == SGS_OK && (x->dim[1] % b || x->dim[2] % b))
-        sgs_sp_fail(p, "%lldx%lld pixels are no whole blocks of %lld", (long long)x->dim[1], (long long)x->dim[2],
-                    (long long)b);
-    if (p->status != SGS_OK)
-        return p->status;
-    const int64_t *k = x->dim, apart[] = { k[0], k[1] / b, b, k[2] / b, b, k[3] },
-                  whole[] = { k[0], k[1] / b, k[2] / b, b * b * k[3] };
-    x = sgs_sp_transpose(p, sgs_sp_reshape(p, x, 6, apart), (const int64_t[]){ 0, 1, 3, 2, 4, 5 });
-    sgs_sp_out(p, 0, sgs_sp_reshape(p, x, 4, whole));
-    return p->status;
-}
-
-static sgs_status from_depth_to_space(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
-{
-    SPELL(p, im, s, d);
-    int64_t b;
-    sgs_value *x = picture(p, &b);
-    if (p->status == SGS_OK && x->dim[3] % (b * b))
-        sgs_sp_fail(p, "%lld channels are no whole blocks of %lldx%lld", (long long)x->dim[3], (long long)b,
-                    (long long)b);
-    if (p->status != SGS_OK)
-        return p->status;
-    const int64_t *k = x->dim, c = k[3] / (b * b), apart[] = { k[0], k[1], k[2], b, b, c },
-                  whole[] = { k[0], k[1] * b, k[2] * b, c };
-    x = sgs_sp_transpose(p, sgs_sp_reshape(p, x, 6, apart), (const int64_t[]){ 0, 1, 3, 2, 4, 5 });
-    sgs_sp_out(p, 0, sgs_sp_reshape(p, x, 4, whole));
-    return p->status;
-}
-
 /* The blocks of SPACE_TO_BATCH_ND and BATCH_TO_SPACE_ND along axes 1 .. n, and what is padded or cut there. */
 typedef struct blocks {
     int n;
@@ -453,8 +407,6 @@ static const sgs_from tflite[] = {
     { "FILL", from_fill, 0 },
     { "ZEROS_LIKE", from_zeros_like, 0 },
     { "REVERSE_V2", from_reverse, 0 },
-    { "SPACE_TO_DEPTH", from_space_to_depth, 0 },
-    { "DEPTH_TO_SPACE", from_depth_to_space, 0 },
     { "SPACE_TO_BATCH_ND", from_space_to_batch, 0 },
     { "BATCH_TO_SPACE_ND", from_batch_to_space, 0 },
     { "EMBEDDING_LOOKUP", from_embedding_lookup, 0 },

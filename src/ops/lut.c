@@ -335,7 +335,7 @@ static sgs_status square_from_tflite(sgs_import *im, const sgs_source_node *s, s
 static bool lut_fixed_out(const sgs_node *n, sgs_qfixed *f)
 {
     extent e = function_of(n->op)->extent;
-    *f = (sgs_qfixed){ 0x1p-15f, e == WITHIN_1 ? -1 : 0, 1, 0 };
+    *f = (sgs_qfixed){ 0x1p-15f, e == WITHIN_1 ? -1 : 0, 1, 0, false };
     return e != OBSERVED;
 }
 

@@ -46,6 +46,7 @@ typedef enum sgs_qrule {
 typedef struct sgs_qfixed {       /* a quantization known beforehand */
     float scale, lo, hi;
     int32_t zero;                 /* of U8; that of S16 is 0 */
+    bool wide;                    /* S16 alone */
 } sgs_qfixed;
 
 struct sgs_source_node;           /* ops/source.h: a node of the model file */

@@ -154,7 +154,7 @@ static sgs_status softmax_from_tflite(sgs_import *im, const sgs_source_node *s, 
 static bool softmax_fixed_out(const sgs_node *n, sgs_qfixed *f)
 {
     (void)n;
-    *f = (sgs_qfixed){ 0x1p-15f, 0, 1, 0 };
+    *f = (sgs_qfixed){ 0x1p-15f, 0, 1, 0, false };
     return true;
 }
 

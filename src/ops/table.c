@@ -19,6 +19,7 @@
     X(cumsum) \
     X(deconv) \
     X(depthwise) \
+    X(detection) \
     X(dropout) \
     X(einsum) \
     X(expand) \

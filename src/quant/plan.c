@@ -1,5 +1,6 @@
 /* Which values are U8 and which S16.  Values joined by data movement share one quantization (a group); a group is U8 when all it feeds are 8-bit
  * convolutions and all that makes it can write U8, else S16. */
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -35,7 +36,7 @@ int sgs_group_of(sgs_quantizer *q, const sgs_value *v)
 /* Both bring a quantization, and not the same. */
 static bool disagree(const sgs_qfixed *a, const sgs_qfixed *b)
 {
-    return a->scale > 0 && b->scale > 0 && (a->scale != b->scale || a->zero != b->zero);
+    return a->scale > 0 && b->scale > 0 && (a->scale != b->scale || a->zero != b->zero || a->wide != b->wide);
 }
 
 /* Values of two quantizations stay apart: what moves from one to the other is converted. */
@@ -178,6 +179,40 @@ static sgs_status unknown_tensor(sgs_quantizer *q, const char *name, sgs_diag *d
     return SGS_E_CONFIG;
 }
 
+static bool on_grid(const float *w, int64_t n, double step)
+{
+    for (int64_t i = 0; i < n; i++)
+        if (fabs((double)w[i] / step - rint((double)w[i] / step)) > 1e-3)
+            return false;
+    return true;
+}
+
+/* Weights that were bytes with a zero point: without it they need nine bits. */
+static bool needs_nine_bits(const sgs_node *n)
+{
+    const int64_t count = sgs_value_count(n->in[1]);
+    const float *w = n->in[1]->data;
+    double most = 0;
+    for (int64_t i = 0; w && i < count; i++)
+        most = fmax(most, fabs((double)w[i]));
+    for (int steps = 64; steps < 256 && most > 0; steps++)
+        if (on_grid(w, count, most / steps))
+            return steps > 127;
+    return false;
+}
+
+/* What a quantization that the model brings asks for: inputs of 16 bits, or weights that 8 do not hold. */
+static void widen_kept(sgs_quantizer *q)
+{
+    for (sgs_node *n = q->g->first; n; n = n->next) {
+        const sgs_qfixed *k = sgs_is_conv(n) && !n->in[0]->data ? &q->kept[sgs_group_of(q, n->in[0])] : NULL;
+        if (!k || !(k->scale > 0) || sgs_takes_image(q, n) || !(k->wide || needs_nine_bits(n)))
+            continue;
+        q->wide[n->out[0]->id] = 1;
+        q->reason[n->out[0]->id] = k->wide ? "16 bit: the model's own" : "16 bit: the model's weights have nine";
+    }
+}
+
 /* All convolutions that read the named tensor. */
 static sgs_status widen_named(sgs_quantizer *q, const char *name, sgs_diag *d)
 {
@@ -203,6 +238,7 @@ static sgs_status choose_bits(sgs_quantizer *q, sgs_diag *d)
     for (sgs_node *n = q->g->first; n; n = n->next)
         if (sgs_is_conv(n) && !sgs_takes_image(q, n) && by_format(q, n))
             q->wide[n->out[0]->id] = 1;
+    widen_kept(q);
     for (int i = 0; i < q->o->ntensor_arrays; i++)
         SGS_TRY(widen_named(q, q->o->tensor_arrays[i], d));
     return SGS_OK;
@@ -228,7 +264,7 @@ static void choose_types(sgs_quantizer *q)
         for (int i = 0; i < sgs_data_inputs(n); i++)
             if (!n->in[i]->data && (n->op->qrule == SGS_Q_S16 || wide))
                 need_s16(q, n->in[i]);
-        if (n->op->qrule == SGS_Q_S16 || (n->op->computes && n->op->computes(n)))
+        if (n->op->qrule == SGS_Q_S16 || (n->op->computes && n->op->computes(n)) || q->kept[sgs_group_of(q, n->out[0])].wide)
             need_s16(q, n->out[0]);
     }
     for (int i = 0; i < q->g->nout; i++)

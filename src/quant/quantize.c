@@ -74,7 +74,7 @@ static void widen_by_rule(extent *x, const sgs_node *n)
         x->observed = true;
         return;
     }
-    x->fixed = (sgs_qfixed){ f.scale, fminf(x->fixed.lo, f.lo), fmaxf(x->fixed.hi, f.hi), 0 };
+    x->fixed = (sgs_qfixed){ f.scale, fminf(x->fixed.lo, f.lo), fmaxf(x->fixed.hi, f.hi), 0, false };
 }
 
 static void widen(sgs_quantizer *q, extent *e, const sgs_value *v)

@@ -95,6 +95,7 @@ static int64_t gather(const sgs_qweights *q, int64_t o, double *w)
 
 /* ---- weights on a grid ----------------------------------------------------------------------------------------------------------------- */
 
+#define BYTE_STEPS 255 /* of a byte less any zero point */
 #define ON_GRID 1e-3 /* of a step: what is left of weights that were whole numbers times a float32 scale is far less */
 
 static bool is_grid(const double *w, int64_t n, double scale)
@@ -201,6 +202,9 @@ static float first_scale(const sgs_qweights *q, int64_t o, double limit, double 
         scale = q->bias && q->bias[o] != 0.0f ? fabs((double)q->bias[o]) / (q->s_x * 0x1p24) : 1 / limit;
     else if (!q->wide)
         scale = byte_scale(q, o, scale, limit, room);
+    const double step = q->wide && most > 0 ? grid_step(room, gather(q, o, room), most, BYTE_STEPS) : 0;
+    if (step > 0)
+        return fmaxf((float)step, LEAST_SCALE);
     if (is_narrow(q))
         scale = fmax(scale, narrow_scale(q, o));
     return fmaxf((float)scale, LEAST_SCALE);

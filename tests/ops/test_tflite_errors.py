@@ -4,6 +4,7 @@ import subprocess
 import numpy as np
 import pytest
 
+from flatbuffers import flexbuffers
 from support import SECONDS, TOOL
 from tflite_models import ACT, BOOL, F32, I8, I32, Model
 
@@ -58,10 +59,7 @@ REFUSED = {
     "squeeze": (one("SQUEEZE", [[1, 4]], options={"squeeze_dims": [1]}), "SQUEEZE: dimension 1 cannot go: it is 4"),
     "fill, size": (one("FILL", [[1]], [i32(2, -1)], order=[1, 0]), "FILL: a dimension cannot be -1"),
     "fill": (one("FILL", [[2]], [i32(2, 2)], order=[1, 0]), "FILL: expected one value to fill with, found 2"),
-    "block": (one("SPACE_TO_DEPTH", [[1, 4, 4, 1]], options={"block_size": 0}), "SPACE_TO_DEPTH: expected a block size of 1 to 65536, found 0"),
-    "block, rank": (one("SPACE_TO_DEPTH", [[4, 4]], options={"block_size": 2}), "SPACE_TO_DEPTH: expected an input of 4 dimensions, found 2"),
-    "space to depth": (one("SPACE_TO_DEPTH", [[1, 4, 5, 1]], options={"block_size": 2}), "SPACE_TO_DEPTH: 4x5 pixels are no whole blocks of 2"),
-    "depth to space": (one("DEPTH_TO_SPACE", [[1, 4, 4, 6]], options={"block_size": 2}), "DEPTH_TO_SPACE: 6 channels are no whole blocks of 2x2"),
+    "block": (one("SPACE_TO_DEPTH", [[1, 4, 5, 1]], options={"block_size": 2}), "SPACE_TO_DEPTH: blocks of 2 do not fit an input [1,4,5,1]"),
     "blocks, rank": (one("SPACE_TO_BATCH_ND", [[4, 4]], [i32(2, 2), np.zeros((2, 2), np.int32)]), "SPACE_TO_BATCH_ND: 2 block sizes for an input of 2 dimensions"),
     "blocks, edges": (one("SPACE_TO_BATCH_ND", [[1, 4, 4]], [i32(2), np.zeros((2, 2), np.int32)]), "SPACE_TO_BATCH_ND: expected 2 constant numbers of pixels at the edges"),
     "blocks, size": (one("SPACE_TO_BATCH_ND", [[1, 4, 4]], [i32(0), np.zeros((1, 2), np.int32)]), "SPACE_TO_BATCH_ND: a block size cannot be 0"),
@@ -157,3 +155,43 @@ def test_signatures(tmp_path):
     data = m.bytes([x], [y])
     assert says(data, tmp_path, "--signature", "three") == "--signature: the model has no signature 'three', it has 'one', 'two'"
     assert says(data, tmp_path, "--signature", "two") == "damaged file: signature 'two' is subgraph 7, the file has 1"
+
+
+# ---- detection ----
+
+def detector(boxes=(1, 4, 4), scores=(1, 4, 3), anchors=(4, 4), custom=None, variable=False, **options):
+    m = Model()
+    x, s = m.tensor("x", boxes), m.tensor("s", scores)
+    a = m.tensor("a", anchors) if variable else m.const("a", np.ones(anchors, np.float32))
+    given = {"max_detections": 4, "max_classes_per_detection": 1, "num_classes": 3, "nms_score_threshold": 0.1, "nms_iou_threshold": 0.5, "y_scale": 1.0, "x_scale": 1.0, "h_scale": 1.0,
+             "w_scale": 1.0, **options}
+    y = m.op("CUSTOM", [x, s, a], ["y", "y1", "y2", "y3"], [[], [], [], []], custom=("TFLite_Detection_PostProcess", flexbuffers.Dumps(given) if custom is None else custom))
+    return m.bytes([x, s] + ([a] if variable else []), y)
+
+
+DETECTION = {
+    "options": (detector(custom=b"nothing"), "its options are no map"),
+    "no options": (detector(custom=b""), "its options are no map"),
+    "detections": (detector(max_detections=101), "max_detections: expected 1 to 100, found 101"),
+    "scale": (detector(h_scale=0.0), "h_scale cannot be 0"),
+    "overlap": (detector(nms_iou_threshold=0.0), "nms_iou_threshold: expected more than 0, at most 1, found 0"),
+    "shapes": (detector(anchors=(4, 3)), "expected boxes [1,N,4], scores [1,N,3 or more] and anchors [N,4], found [1,4,4], [1,4,3] and [4,3]"),
+    "anchors": (detector(variable=True), "the anchors are known only at run time"),
+    "too many": (detector(max_detections=9), "9 detections of at most 4"),
+    "too many of a class": (detector(max_detections=4, detections_per_class=1, use_regular_nms=True), "4 detections of at most 3"),
+}
+
+
+@pytest.mark.parametrize("name", DETECTION)
+def test_detection(name, tmp_path):
+    data, message = DETECTION[name]
+    assert says(data, tmp_path) == f"layer 'y': custom:TFLite_Detection_PostProcess: {message}"
+
+
+def test_detection_options_cut_anywhere(tmp_path):
+    good = flexbuffers.Dumps({"max_detections": 4, "num_classes": 3, "nms_iou_threshold": 0.5})
+    for n in range(len(good)):
+        for custom in (good[:n], good[n:], good[:n] + b"\xff" + good[n + 1:]):
+            path = tmp_path / "m.tflite"
+            path.write_bytes(detector(custom=custom))
+            assert subprocess.run([TOOL, path], capture_output=True, timeout=SECONDS).returncode in (0, 1)

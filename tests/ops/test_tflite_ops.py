@@ -4,7 +4,8 @@ import pytest
 
 pytest.importorskip("ai_edge_litert")
 from ai_edge_litert.interpreter import Interpreter  # noqa: E402
-from support import SECONDS, TOOL  # noqa: E402
+from flatbuffers import flexbuffers  # noqa: E402
+from support import FIXED_TOOL, SECONDS, TOOL  # noqa: E402
 from tflite_models import ACT, BOOL, F16, F32, F64, I4, I8, I16, I32, I64, U8, Model  # noqa: E402
 
 import re  # noqa: E402
@@ -399,3 +400,51 @@ def test_float64(tmp_path):
     a = m.tensor("x", x.shape)
     y = m.op("ADD", [a, m.const("c", np.array([1.5, 2.5, -3]), F64)], "y", x.shape)
     np.testing.assert_allclose(ours(m.bytes([a], [y]), [x], tmp_path)[0], x + np.array([1.5, 2.5, -3], np.float32))
+
+
+# ---- detection ----
+
+def detector(boxes=40, classes=5, background=1, **options):
+    m = Model()
+    anchors = np.random.default_rng(5).uniform(0.1, 0.9, (boxes, 4)).astype(np.float32)
+    x, s = m.tensor("x", [1, boxes, 4]), m.tensor("s", [1, boxes, classes + background])
+    given = {"max_detections": 8, "max_classes_per_detection": 1, "num_classes": classes, "nms_score_threshold": 0.3, "nms_iou_threshold": 0.4, "y_scale": 10.0, "x_scale": 10.0,
+             "h_scale": 5.0, "w_scale": 5.0, **options}
+    most = given["max_detections"] * given["max_classes_per_detection"]
+    y = m.op("CUSTOM", [x, s, m.const("a", anchors)], ["y", "y1", "y2", "y3"], [[1, most, 4], [1, most], [1, most], [1]], custom=("TFLite_Detection_PostProcess", flexbuffers.Dumps(given)))
+    return m.bytes([x, s], y)
+
+
+def seen(boxes=40, classes=6, seed=1):
+    r = np.random.default_rng(seed)
+    return [r.normal(0, 2, (1, boxes, 4)).astype(np.float32), r.uniform(0, 1, (1, boxes, classes)).astype(np.float32)]
+
+
+@pytest.mark.parametrize("options", [{}, {"max_classes_per_detection": 3}, {"nms_score_threshold": 0.97}, {"background": 0, "classes": 6}, {"nms_iou_threshold": 0.9, "max_detections": 20},
+                                     {"use_regular_nms": True}, {"use_regular_nms": True, "detections_per_class": 2, "nms_score_threshold": 0.9}, {"y_scale": 3.0, "w_scale": 7}])
+def test_detection(options, tmp_path):
+    """Rows behind the last detection are zeros; LiteRT leaves there what was."""
+    data = detector(**options)
+    for seed in (1, 2):
+        want, got = litert(data, seen(seed=seed)), ours(data, seen(seed=seed), tmp_path)
+        n = int(want[3][0]) * options.get("max_classes_per_detection", 1)
+        np.testing.assert_array_equal(got[3], want[3])
+        for g, w in zip(got[:3], want[:3]):
+            assert g.shape == w.shape
+            np.testing.assert_allclose(g[0, :n], w[0, :n], atol=1e-5)
+            assert not g[0, n:].any()
+
+
+def test_detection_in_fixed_point(tmp_path):
+    """The same detections as the float model's, boxes and scores to a hundredth; simulator and image agree, or the tool fails."""
+    (tmp_path / "m.tflite").write_bytes(detector(max_classes_per_detection=2))
+    samples = [seen(seed=s) for s in (1, 2, 3)]
+    for k in range(2):
+        np.concatenate([s[k] for s in samples]).tofile(tmp_path / f"in.{k}")
+    done = subprocess.run([FIXED_TOOL, tmp_path / "m.tflite", tmp_path / "q", tmp_path / "in.0", tmp_path / "in.1"], capture_output=True, text=True, timeout=SECONDS)
+    assert done.returncode == 0, done.stderr
+    got = [[np.fromfile(tmp_path / f"q.{kind}.{k}.bin", np.float32) for k in range(4)] for kind in ("float", "fixed")]
+    np.testing.assert_allclose(got[1][0], got[0][0], atol=0.01)
+    np.testing.assert_array_equal(got[1][1], got[0][1])
+    np.testing.assert_allclose(got[1][2], got[0][2], atol=0.01)
+    np.testing.assert_array_equal(got[1][3], got[0][3])
