@@ -7,7 +7,7 @@ typedef struct args {
 } args;
 
 static const cli_option options[] = {
-    { "--operators", CLI_FLAG, offsetof(args, operators), NULL, false, NULL, "the operators of ONNX, their opsets and limits, as Markdown" },
+    { "--operators", CLI_FLAG, offsetof(args, operators), NULL, false, NULL, "the operators of each framework and their limits, as Markdown" },
     { "--version", CLI_FLAG, offsetof(args, version), NULL, false, NULL, "the same text" },
     { 0 },
 };

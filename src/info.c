@@ -1,5 +1,6 @@
 /* show_sdk_info: versions, targets, this machine. */
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
@@ -28,7 +29,7 @@ static void show_machine(const sgs_log *log)
 sgs_status sgs_show_info(const sgs_log *log)
 {
     sgs_log_line(log, "OpenIPU " SGS_VERSION ", image format %" PRIu32, ipu_runtime_version());
-    sgs_log_line(log, "frameworks: onnx");
+    sgs_log_line(log, "frameworks: onnx, tflite");
     sgs_log_line(log, "targets for --soc_version (left out: %s):", sgs_targets[0].name);
     sgs_log_line(log, "  %-12s %-28s %s", "name", "runs on", "own kernels for");
     for (const sgs_target *t = sgs_targets; t->name; t++)
@@ -47,9 +48,47 @@ static int since(const char *op)
     return 0;
 }
 
+static const char *const in_float[] = { "folded", "yes", "yes" }, *const in_fixed[] = { "folded", "no", "yes" };
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static const sgs_limit *tflite_limit(const char *op)
+{
+    static const sgs_limit none = { NULL, SGS_IN_FIXED, NULL };
+    for (const sgs_limit *l = sgs_tfl_limits; l->op; l++)
+        if (!strcmp(l->op, op))
+            return l;
+    return &none;
+}
+
+/* A line for every importer; what has nothing to be said of it has no limits. */
+static void show_tflite(const sgs_log *log)
+{
+    const char *name[256];
+    size_t n = 0;
+    for (const sgs_family *const *f = sgs_families; *f; f++)
+        for (const sgs_from *r = (*f)->tflite; r && r->op && n < sizeof name / sizeof *name; r++)
+            name[n++] = r->op;
+    qsort(name, n, sizeof *name, by_name);
+    sgs_log_line(log, "%s", "");
+    sgs_log_line(log, "# Operators of TFLite");
+    sgs_log_line(log, "%s", "");
+    sgs_log_line(log, "Every version of them; fused activations but SIGN_BIT.  Constants may be float16, int16, int8, uint8 or int4.");
+    sgs_log_line(log, "%s", "");
+    sgs_log_line(log, "| operator | float | fixed | limits |");
+    sgs_log_line(log, "|---|---|---|---|");
+    for (size_t i = 0; i < n; i++) {
+        const sgs_limit *l = tflite_limit(name[i]);
+        const bool custom = !strncmp(name[i], "custom:", 7);
+        sgs_log_line(log, "| %s | %s | %s | %s |", custom ? name[i] + 7 : name[i], in_float[l->reach], in_fixed[l->reach], l->limits ? l->limits : "");
+    }
+}
+
 sgs_status sgs_show_operators(const sgs_log *log)
 {
-    static const char *const in_float[] = { "folded", "yes", "yes" }, *const in_fixed[] = { "folded", "no", "yes" };
     sgs_log_line(log, "# Operators of ONNX");
     sgs_log_line(log, "%s", "");
     sgs_log_line(log, "Made by `sgs info --operators`.  `sgs check MODEL` says it of a model's own nodes.");
@@ -62,6 +101,7 @@ sgs_status sgs_show_operators(const sgs_log *log)
     sgs_log_line(log, "|---|--:|---|---|---|");
     for (const sgs_limit *l = sgs_limits; l->op; l++)
         sgs_log_line(log, "| %s | %d | %s | %s | %s |", l->op, since(l->op), in_float[l->reach], in_fixed[l->reach], l->limits ? l->limits : "");
+    show_tflite(log);
     return SGS_OK;
 }
 

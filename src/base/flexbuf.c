@@ -1,5 +1,6 @@
-/* A value is a number of 1, 2, 4 or 8 bytes, or, for what does not fit there, the distance back to it.  A map is a vector of values with its length
- * before it, before that the width of the keys' vector and the distance back to that; behind the values stands a byte of type for each. */
+/* A value is a number of 1, 2, 4 or 8 bytes, or, for what does not fit there, the distance back to it.  A map is a
+ * vector of values with its length before it, before that the width of the keys' vector and the distance back to that;
+ * behind the values stands a byte of type for each. */
 #include "base/flexbuf.h"
 
 #include <string.h>
@@ -37,7 +38,8 @@ static bool follow(sgs_span s, uint64_t at, uint64_t width, uint64_t *to)
 
 static bool read_vector(sgs_span s, vector *v)
 {
-    return v->at >= v->width && read_unsigned(s, v->at - v->width, v->width, &v->n) && v->n <= s.n / v->width && v->at <= s.n - v->n * v->width;
+    return v->at >= v->width && read_unsigned(s, v->at - v->width, v->width, &v->n) && v->n <= s.n / v->width &&
+           v->at <= s.n - v->n * v->width;
 }
 
 static bool root_map(sgs_span s, vector *keys, vector *values)
@@ -45,10 +47,12 @@ static bool root_map(sgs_span s, vector *keys, vector *values)
     if (s.n < 3 || !is_width(s.p[s.n - 1]) || s.p[s.n - 2] >> 2 != MAP || s.n < 2 + (size_t)s.p[s.n - 1])
         return false;
     values->width = (uint64_t)1 << (s.p[s.n - 2] & 3);
-    if (!follow(s, s.n - 2 - s.p[s.n - 1], s.p[s.n - 1], &values->at) || !read_vector(s, values) || values->at < 3 * values->width)
+    if (!follow(s, s.n - 2 - s.p[s.n - 1], s.p[s.n - 1], &values->at) || !read_vector(s, values) ||
+        values->at < 3 * values->width)
         return false;
     const uint64_t at = values->at - 3 * values->width;
-    if (!follow(s, at, values->width, &keys->at) || !read_unsigned(s, at + values->width, values->width, &keys->width) || !is_width(keys->width))
+    if (!follow(s, at, values->width, &keys->at) ||
+        !read_unsigned(s, at + values->width, values->width, &keys->width) || !is_width(keys->width))
         return false;
     return read_vector(s, keys) && keys->n == values->n && values->n <= s.n - (values->at + values->n * values->width);
 }
@@ -57,7 +61,8 @@ static bool is_key(sgs_span s, const vector *keys, uint64_t i, const char *key)
 {
     uint64_t at;
     const size_t n = strlen(key) + 1;
-    return follow(s, keys->at + i * keys->width, keys->width, &at) && n <= s.n && at <= s.n - n && !memcmp(s.p + at, key, n);
+    return follow(s, keys->at + i * keys->width, keys->width, &at) && n <= s.n && at <= s.n - n &&
+           !memcmp(s.p + at, key, n);
 }
 
 static bool read_real(sgs_span s, uint64_t at, uint64_t width, double *v)
@@ -96,13 +101,17 @@ static bool read_value(sgs_span s, const vector *values, uint64_t i, double *v)
     }
     switch (type) {
     case INT:
-    case INDIRECT_INT: return read_whole(s, at, width, true, v);
+    case INDIRECT_INT:
+        return read_whole(s, at, width, true, v);
     case UINT:
     case BOOL:
-    case INDIRECT_UINT: return read_whole(s, at, width, false, v);
+    case INDIRECT_UINT:
+        return read_whole(s, at, width, false, v);
     case FLOAT:
-    case INDIRECT_FLOAT: return read_real(s, at, width, v);
-    default: return false;
+    case INDIRECT_FLOAT:
+        return read_real(s, at, width, v);
+    default:
+        return false;
     }
 }
 

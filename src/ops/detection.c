@@ -1,6 +1,6 @@
-/* TFLite_Detection_PostProcess: the tail of a detector.  What a network says of each anchor becomes boxes; of those whose best class scores enough the
- * best are taken one by one, and what overlaps one too much goes.  All of it is spelled out in operators that have fixed-point forms; the
- * kind that chooses class by class needs nms. */
+/* TFLite_Detection_PostProcess: the tail of a detector.  What a network says of each anchor becomes boxes; of those
+ * whose best class scores enough the best are taken one by one, and what overlaps one too much goes.  All of it is
+ * spelled out in operators that have fixed-point forms; the kind that chooses class by class needs nms. */
 #include <math.h>
 #include <string.h>
 
@@ -10,20 +10,23 @@
 #define MOST_DETECTIONS 100
 
 typedef struct options {
-    int64_t most, each, classes, per_class; /* detections; classes of one; of the scores without a background; per_class: of the regular kind */
+    int64_t most, each, classes,
+        per_class; /* detections; classes of one; of the scores without a background; per_class: of the regular kind */
     bool regular;
-    float score, overlap, scale[4];         /* scale: of y, x, height, width */
+    float score, overlap, scale[4]; /* scale: of y, x, height, width */
 } options;
 
 typedef struct tail {
     sgs_spell *p;
     options o;
     int64_t boxes;
-    sgs_value *corner[4];    /* top, left, bottom, right: [boxes] */
-    sgs_value *scores;       /* [boxes][classes], without the background */
+    sgs_value *corner[4]; /* top, left, bottom, right: [boxes] */
+    sgs_value *scores;    /* [boxes][classes], without the background */
 } tail;
 
-/* ---- reading ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- reading
+ * ------------------------------------------------------------------------------------------------------------------------------
+ */
 
 static double option(sgs_spell *p, const char *key, double absent)
 {
@@ -66,16 +69,21 @@ static void read_options(sgs_spell *p, options *o)
 static void check_inputs(tail *t, const sgs_value *boxes, const sgs_value *scores, const sgs_value *anchors)
 {
     char a[128], b[128], c[128];
-    const bool fit = boxes->rank == 3 && boxes->dim[0] == 1 && boxes->dim[2] >= 4 && scores->rank == 3 && scores->dim[0] == 1 && scores->dim[1] == boxes->dim[1] &&
-                     scores->dim[2] >= t->o.classes && anchors->rank == 2 && anchors->dim[0] == boxes->dim[1] && anchors->dim[1] == 4;
+    const bool fit = boxes->rank == 3 && boxes->dim[0] == 1 && boxes->dim[2] >= 4 && scores->rank == 3 &&
+                     scores->dim[0] == 1 && scores->dim[1] == boxes->dim[1] && scores->dim[2] >= t->o.classes &&
+                     anchors->rank == 2 && anchors->dim[0] == boxes->dim[1] && anchors->dim[1] == 4;
     if (!fit)
-        sgs_sp_fail(t->p, "expected boxes [1,N,4], scores [1,N,%lld or more] and anchors [N,4], found %s, %s and %s", (long long)t->o.classes,
-                    sgs_dims_text(a, sizeof a, boxes->rank, boxes->dim), sgs_dims_text(b, sizeof b, scores->rank, scores->dim), sgs_dims_text(c, sizeof c, anchors->rank, anchors->dim));
+        sgs_sp_fail(t->p, "expected boxes [1,N,4], scores [1,N,%lld or more] and anchors [N,4], found %s, %s and %s",
+                    (long long)t->o.classes, sgs_dims_text(a, sizeof a, boxes->rank, boxes->dim),
+                    sgs_dims_text(b, sizeof b, scores->rank, scores->dim),
+                    sgs_dims_text(c, sizeof c, anchors->rank, anchors->dim));
     else if (!anchors->data)
         sgs_sp_refuse(t->p, "the anchors are known only at run time");
 }
 
-/* ---- boxes -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- boxes
+ * --------------------------------------------------------------------------------------------------------------------------------
+ */
 
 /* Column i of [n][4] or [1][n][4]. */
 static sgs_value *column(sgs_spell *p, sgs_value *x, int i)
@@ -90,9 +98,11 @@ static void decode(tail *t, sgs_value *boxes, sgs_value *anchors)
     sgs_spell *p = t->p;
     for (int i = 0; i < 2; i++) {
         sgs_value *anchor = column(p, anchors, i), *size = column(p, anchors, 2 + i);
-        sgs_value *shift = sgs_sp_two(p, &sgs_op_mul, sgs_sp_by(p, &sgs_op_mul, column(p, boxes, i), 1 / t->o.scale[i]), size);
+        sgs_value *shift =
+            sgs_sp_two(p, &sgs_op_mul, sgs_sp_by(p, &sgs_op_mul, column(p, boxes, i), 1 / t->o.scale[i]), size);
         sgs_value *middle = sgs_sp_two(p, &sgs_op_add, shift, anchor);
-        sgs_value *grown = sgs_sp_one(p, &sgs_op_exp, sgs_sp_by(p, &sgs_op_mul, column(p, boxes, 2 + i), 1 / t->o.scale[2 + i]), NULL);
+        sgs_value *grown =
+            sgs_sp_one(p, &sgs_op_exp, sgs_sp_by(p, &sgs_op_mul, column(p, boxes, 2 + i), 1 / t->o.scale[2 + i]), NULL);
         sgs_value *half = sgs_sp_two(p, &sgs_op_mul, grown, sgs_sp_by(p, &sgs_op_mul, size, 0.5f));
         t->corner[i] = sgs_sp_two(p, &sgs_op_sub, middle, half);
         t->corner[2 + i] = sgs_sp_two(p, &sgs_op_add, middle, half);
@@ -107,7 +117,9 @@ static sgs_value *all_corners(tail *t)
     return sgs_sp_concat(t->p, 4, list, 1);
 }
 
-/* ---- choosing ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- choosing
+ * ------------------------------------------------------------------------------------------------------------------------------
+ */
 
 static sgs_value *pick(sgs_spell *p, sgs_value *x, sgs_value *index)
 {
@@ -137,12 +149,14 @@ static sgs_value *covered(tail *t, sgs_value *area, sgs_value *index, sgs_value 
 {
     sgs_spell *p = t->p;
     sgs_value *common = sgs_sp_two(p, &sgs_op_mul, shared(t, 0, index), shared(t, 1, index));
-    sgs_value *both = sgs_sp_by(p, &sgs_op_mul, sgs_sp_two(p, &sgs_op_add, area, pick(p, area, index)), t->o.overlap / (1 + t->o.overlap));
-    return sgs_sp_two(p, &sgs_op_or, sgs_sp_two(p, &sgs_op_greater, common, both), sgs_sp_two(p, &sgs_op_equal, count, index));
+    sgs_value *both = sgs_sp_by(p, &sgs_op_mul, sgs_sp_two(p, &sgs_op_add, area, pick(p, area, index)),
+                                t->o.overlap / (1 + t->o.overlap));
+    return sgs_sp_two(p, &sgs_op_or, sgs_sp_two(p, &sgs_op_greater, common, both),
+                      sgs_sp_two(p, &sgs_op_equal, count, index));
 }
 
 typedef struct chosen {
-    sgs_value *box, *found;  /* [most]: numbers of boxes, and whether there is such a box */
+    sgs_value *box, *found; /* [most]: numbers of boxes, and whether there is such a box */
 } chosen;
 
 /* The best that is left, again and again. */
@@ -150,7 +164,8 @@ static chosen choose(tail *t, sgs_value *score)
 {
     sgs_spell *p = t->p;
     sgs_value *box[MOST_DETECTIONS], *found[MOST_DETECTIONS];
-    sgs_value *sides[2], *area, *count = sgs_sp_count(p, SGS_S32, t->boxes), *least = sgs_sp_number(p, t->o.score), *gone = sgs_sp_number(p, t->o.score - 0.25f);
+    sgs_value *sides[2], *area, *count = sgs_sp_count(p, SGS_S32, t->boxes), *least = sgs_sp_number(p, t->o.score),
+                                *gone = sgs_sp_number(p, t->o.score - 0.25f);
     for (int i = 0; i < 2; i++)
         sides[i] = sgs_sp_two(p, &sgs_op_sub, t->corner[2 + i], t->corner[i]);
     area = sgs_sp_two(p, &sgs_op_mul, sides[0], sides[1]);
@@ -165,7 +180,9 @@ static chosen choose(tail *t, sgs_value *score)
     return (chosen){ sgs_sp_concat(p, (int)t->o.most, box, 0), sgs_sp_concat(p, (int)t->o.most, found, 0) };
 }
 
-/* ---- results -------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- results
+ * --------------------------------------------------------------------------------------------------------------------------------
+ */
 
 /* x where something was found, else 0; found [most][1], x [most][n]; as [1][most * each(, 4)]. */
 static void give(tail *t, int output, sgs_value *found, sgs_value *x, int rank, const int64_t *dim)
@@ -177,7 +194,8 @@ static void give(tail *t, int output, sgs_value *found, sgs_value *x, int rank, 
 static void give_all(tail *t, const chosen *c, sgs_value *best, sgs_value *class)
 {
     sgs_spell *p = t->p;
-    const int64_t most = t->o.most, each = t->o.each, flat[] = { 1, most * each }, boxes[] = { 1, most * each, 4 }, one[] = { 1 }, copies[] = { most, each, 4 };
+    const int64_t most = t->o.most, each = t->o.each, flat[] = { 1, most * each }, boxes[] = { 1, most * each, 4 },
+                  one[] = { 1 }, copies[] = { most, each, 4 };
     sgs_value *found = sgs_sp_unsqueeze(p, c->found, 1), *box = pick(p, all_corners(t), c->box);
     sgs_value *filled = sgs_sp_choose(p, found, box, sgs_sp_number(p, 0));
     sgs_sp_out(p, 0, sgs_sp_reshape(p, sgs_sp_expand(p, sgs_sp_unsqueeze(p, filled, 1), copies), 3, boxes));
@@ -202,17 +220,23 @@ static void fast(tail *t)
         give_all(t, &c, y[0], y[1]);
 }
 
-/* ---- the regular kind: class by class, then the best of all ------------------------------------------------------------------------------------ */
+/* ---- the regular kind: class by class, then the best of all
+ * ------------------------------------------------------------------------------------ */
 
 static void regular(tail *t)
 {
     sgs_spell *p = t->p;
-    const int64_t n = t->boxes, classes = t->o.classes, most = t->o.most, cube[] = { 1, n, 4 }, turned[] = { 1, classes, n }, places = n * classes;
-    const int64_t flat[] = { 1, most }, boxes[] = { 1, most, 4 }, one[] = { 1 }, per_class = t->o.per_class < n ? t->o.per_class : n;
+    const int64_t n = t->boxes, classes = t->o.classes, most = t->o.most, cube[] = { 1, n, 4 },
+                  turned[] = { 1, classes, n }, places = n * classes;
+    const int64_t flat[] = { 1, most }, boxes[] = { 1, most, 4 }, one[] = { 1 },
+                  per_class = t->o.per_class < n ? t->o.per_class : n;
     sgs_value *corners = all_corners(t);
     /* nms wants more than the threshold, this operator as much */
-    sgs_value *in[] = { sgs_sp_reshape(p, corners, 3, cube), sgs_sp_reshape(p, sgs_sp_transpose(p, t->scores, (const int64_t[]){ 1, 0 }), 3, turned), sgs_const_ints(p->im->g, &per_class, 1),
-                        sgs_sp_number(p, t->o.overlap), sgs_sp_number(p, nextafterf(t->o.score, -INFINITY)) }, *rows = NULL, *y[2] = { NULL, NULL };
+    sgs_value *in[] = { sgs_sp_reshape(p, corners, 3, cube),
+                        sgs_sp_reshape(p, sgs_sp_transpose(p, t->scores, (const int64_t[]){ 1, 0 }), 3, turned),
+                        sgs_const_ints(p->im->g, &per_class, 1), sgs_sp_number(p, t->o.overlap),
+                        sgs_sp_number(p, nextafterf(t->o.score, -INFINITY)) },
+              *rows = NULL, *y[2] = { NULL, NULL };
     sgs_sp_call_with(p, &(sgs_call){ .op = "NonMaxSuppression", .nin = 5, .nout = 1, .in = in, .y = &rows });
     if (p->status != SGS_OK)
         return;
@@ -221,16 +245,20 @@ static void regular(tail *t)
         sgs_sp_refuse(p, "%lld detections of at most %lld", (long long)most, (long long)list);
         return;
     }
-    sgs_value *class = sgs_sp_reshape(p, sgs_sp_slice(p, rows, 1, 1, 1, 1), 1, &list), *box = sgs_sp_reshape(p, sgs_sp_slice(p, rows, 1, 2, 1, 1), 1, &list);
+    sgs_value *class = sgs_sp_reshape(p, sgs_sp_slice(p, rows, 1, 1, 1, 1), 1, &list),
+              *box = sgs_sp_reshape(p, sgs_sp_slice(p, rows, 1, 2, 1, 1), 1, &list);
     sgs_value *zero = sgs_sp_integer(p, SGS_S32, 0), *none = sgs_sp_two(p, &sgs_op_less, box, zero);
-    sgs_value *place = sgs_sp_two(p, &sgs_op_add, sgs_sp_two(p, &sgs_op_mul, box, sgs_sp_integer(p, SGS_S32, classes)), class);
+    sgs_value *place =
+        sgs_sp_two(p, &sgs_op_add, sgs_sp_two(p, &sgs_op_mul, box, sgs_sp_integer(p, SGS_S32, classes)), class);
     sgs_value *score = pick(p, sgs_sp_reshape(p, t->scores, 1, &places), sgs_sp_choose(p, none, zero, place));
     score = sgs_sp_choose(p, none, sgs_sp_number(p, t->o.score - 1), score);
     sgs_value *top[] = { score, sgs_const_ints(p->im->g, &most, 1) };
     sgs_sp_call_with(p, &(sgs_call){ .op = "TopK", .nin = 2, .nout = 2, .in = top, .y = y });
     if (p->status != SGS_OK)
         return;
-    sgs_value *at = sgs_sp_cast(p, y[1], SGS_S32), *found = sgs_sp_two(p, &sgs_op_greaterequal, y[0], sgs_sp_number(p, t->o.score)), *wide = sgs_sp_unsqueeze(p, found, 1);
+    sgs_value *at = sgs_sp_cast(p, y[1], SGS_S32),
+              *found = sgs_sp_two(p, &sgs_op_greaterequal, y[0], sgs_sp_number(p, t->o.score)),
+              *wide = sgs_sp_unsqueeze(p, found, 1);
     sgs_value *rest = sgs_sp_choose(p, none, zero, box);
     give(t, 0, wide, pick(p, corners, pick(p, rest, at)), 3, boxes);
     give(t, 1, found, sgs_sp_cast(p, pick(p, class, at), SGS_F32), 2, flat);

@@ -1,4 +1,4 @@
-/* What each operator of ONNX may look like, in words: docs/OPERATORS.md is made of this and of the importers' rows. */
+/* What each operator of ONNX, and some of TFLite, may look like, in words: docs/OPERATORS.md is made of this and of the importers' rows. */
 #include "ops/op.h"
 
 /* In alphabetical order; tests/unit/test_operators.c holds it against the importers. */
@@ -188,6 +188,35 @@ const sgs_limit sgs_limits[] = {
     { "com.microsoft.QuickGelu", SGS_IN_FIXED, NULL },
     { "com.microsoft.SkipLayerNormalization", SGS_IN_FIXED, "without means and deviations" },
     { "com.microsoft.SkipSimplifiedLayerNormalization", SGS_IN_FIXED, "without means and deviations" },
+    { NULL, SGS_FOLDED, NULL },
+};
+
+const sgs_limit sgs_tfl_limits[] = {
+    { "BATCH_TO_SPACE_ND", SGS_IN_FIXED, "constant blocks" },
+    { "BIDIRECTIONAL_SEQUENCE_LSTM", SGS_IN_FIXED, "every run starts with the state of the file; no auxiliary input" },
+    { "BROADCAST_TO", SGS_IN_FIXED, "constant shape" },
+    { "CONV_2D", SGS_IN_FIXED, "fixed: constant weights" },
+    { "DEPTHWISE_CONV_2D", SGS_IN_FIXED, "fixed: constant weights" },
+    { "FAKE_QUANT", SGS_IN_FIXED, "2 to 16 bits" },
+    { "FILL", SGS_IN_FIXED, "constant shape" },
+    { "FULLY_CONNECTED", SGS_IN_FIXED, "weights in plain order" },
+    { "GATHER", SGS_IN_FIXED, "batch_dims 0" },
+    { "LSTM", SGS_IN_FIXED, "the state before is an input or that of the file" },
+    { "PAD", SGS_IN_FIXED, "constant paddings" },
+    { "PADV2", SGS_IN_FIXED, "constant paddings" },
+    { "RANGE", SGS_FOLDED, NULL },
+    { "RANK", SGS_FOLDED, NULL },
+    { "RESHAPE", SGS_IN_FIXED, "constant shape" },
+    { "SHAPE", SGS_FOLDED, NULL },
+    { "SPACE_TO_BATCH_ND", SGS_IN_FIXED, "constant blocks" },
+    { "STRIDED_SLICE", SGS_IN_FIXED, "constant places" },
+    { "SVDF", SGS_IN_FIXED, "every run starts with the state of the file" },
+    { "TILE", SGS_IN_FIXED, "constant counts" },
+    { "TOPK_V2", SGS_IN_FIXED, "constant k" },
+    { "UNIDIRECTIONAL_SEQUENCE_LSTM", SGS_IN_FIXED, "every run starts with the state of the file; at most 4096 steps" },
+    { "UNIDIRECTIONAL_SEQUENCE_RNN", SGS_IN_FIXED, "every run starts with the state of the file; at most 4096 steps" },
+    { "ZEROS_LIKE", SGS_FOLDED, NULL },
+    { "custom:TFLite_Detection_PostProcess", SGS_IN_FIXED, "at most 100 detections; fixed: not use_regular_nms" },
     { NULL, SGS_FOLDED, NULL },
 };
 /* clang-format on */

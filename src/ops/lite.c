@@ -170,20 +170,28 @@ static sgs_status from_floor_div(sgs_import *im, const sgs_source_node *s, sgs_d
     return p->status;
 }
 
-/* The angle of the point (x, y): that of y / x, turned by half a circle left of the vertical axis. */
+static sgs_value *less_from(sgs_spell *p, float from, sgs_value *x)
+{
+    return sgs_sp_two(p, &sgs_op_sub, sgs_sp_number(p, from), x);
+}
+
+/* The angle of the point (x, y): that of the first eighth of the circle, where the quotient is at most 1, mirrored
+ * three times. */
 static sgs_status from_atan2(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     SPELL(p, im, s, d);
     sgs_value *in[2];
     if (!inputs(p, in, 2))
         return p->status;
-    sgs_value *y = in[0], *x = in[1], *zero = sgs_sp_number(p, 0);
-    sgs_value *angle = sgs_sp_one(p, &sgs_op_atan, two(p, "Div", y, x), NULL);
-    sgs_value *half =
-        sgs_sp_choose(p, two(p, "Less", y, zero), sgs_sp_number(p, (float)-M_PI), sgs_sp_number(p, (float)M_PI));
-    angle = two(p, "Add", angle, sgs_sp_choose(p, two(p, "Less", x, zero), half, zero));
-    sgs_value *at_zero = two(p, "And", two(p, "Equal", x, zero), two(p, "Equal", y, zero));
-    sgs_sp_out(p, 0, sgs_sp_choose(p, at_zero, zero, angle));
+    sgs_value *y = sgs_sp_one(p, &sgs_op_abs, in[0], NULL), *x = sgs_sp_one(p, &sgs_op_abs, in[1], NULL),
+              *zero = sgs_sp_number(p, 0);
+    sgs_value *most =
+        sgs_sp_one(p, &sgs_op_clip, sgs_sp_two(p, &sgs_op_max, x, y), &(sgs_act_attr){ 1e-30f, INFINITY });
+    sgs_value *angle =
+        sgs_sp_one(p, &sgs_op_atan, sgs_sp_two(p, &sgs_op_div, sgs_sp_two(p, &sgs_op_min, x, y), most), NULL);
+    angle = sgs_sp_choose(p, sgs_sp_two(p, &sgs_op_greater, y, x), less_from(p, (float)M_PI_2, angle), angle);
+    angle = sgs_sp_choose(p, two(p, "Less", in[1], zero), less_from(p, (float)M_PI, angle), angle);
+    sgs_sp_out(p, 0, sgs_sp_choose(p, two(p, "Less", in[0], zero), less_from(p, 0, angle), angle));
     return p->status;
 }
 

@@ -132,6 +132,7 @@ typedef struct sgs_limit {        /* of one operator of ONNX; for users */
     const char *limits;           /* "fixed: " before what holds in fixed point alone; NULL: none */
 } sgs_limit;
 extern const sgs_limit sgs_limits[]; /* by name; NULL ends */
+extern const sgs_limit sgs_tfl_limits[]; /* of TFLite's operators, where there is something to say */
 
 /* Attribute structs and rows that passes build by hand. */
 

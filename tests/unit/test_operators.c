@@ -6,6 +6,7 @@
 
 #include "base/base.h"
 #include "ops/op.h"
+#include "ops/tflite.h"
 #include "runtime/kernels.h"
 
 static const char *root;
@@ -141,6 +142,34 @@ static void check_limits(void)
                 lacks("operator of ONNX", r->op, "a line in src/ops/limits.c");
 }
 
+static bool is_read_from_tflite(const char *op)
+{
+    for (const sgs_family *const *f = sgs_families; *f; f++)
+        for (const sgs_from *r = (*f)->tflite; r && r->op; r++)
+            if (!strcmp(r->op, op))
+                return true;
+    return false;
+}
+
+/* One importer for each operator, a number in the schema, limits of what is read. */
+static void check_tflite(void)
+{
+    for (const sgs_limit *l = sgs_tfl_limits; l->op; l++)
+        if (!is_read_from_tflite(l->op))
+            lacks("limit", l->op, "an importer");
+    for (const sgs_family *const *f = sgs_families; *f; f++)
+        for (const sgs_from *r = (*f)->tflite; r && r->op; r++) {
+            int rows = 0;
+            for (const sgs_family *const *g = sgs_families; *g; g++)
+                for (const sgs_from *s = (*g)->tflite; s && s->op; s++)
+                    rows += !strcmp(s->op, r->op);
+            if (rows != 1)
+                lacks("operator of TFLite", r->op, "an importer alone");
+            if (strncmp(r->op, "custom:", 7) && !sgs_tfl_by_name(r->op))
+                lacks("operator of TFLite", r->op, "its number in src/ops/tflite.c");
+        }
+}
+
 int main(int argc, char **argv)
 {
     if (argc != 2)
@@ -150,6 +179,7 @@ int main(int argc, char **argv)
     check_families(texts.p ? texts.p : "");
     check_kernels();
     check_limits();
+    check_tflite();
     sgs_buf_free(&texts);
     return missing != 0;
 }
