@@ -227,10 +227,25 @@ void sgs_value_drop_name(sgs_value *v, const char *name)
 
 void sgs_value_swallow(sgs_graph *g, sgs_value *by, sgs_value *gone)
 {
-    append(g, &by->swallowed, &by->nswallowed, gone->name, gone->nname);
-    append(g, &by->swallowed, &by->nswallowed, gone->swallowed, gone->nswallowed);
-    gone->name = gone->swallowed = NULL;
-    gone->nname = gone->nswallowed = 0;
+    sgs_value_swallow_all(g, by, &gone, 1);
+}
+
+void sgs_value_swallow_all(sgs_graph *g, sgs_value *by, sgs_value *const *gone, int n)
+{
+    int64_t count = 0;
+    int at = 0;
+    for (int i = 0; i < n; i++)
+        count += (int64_t)gone[i]->nname + gone[i]->nswallowed;
+    const char **all = SGS_NEW_N(g->arena, const char *, count + 1);
+    for (int i = 0; i < n; i++) {
+        for (int k = 0; k < gone[i]->nname; k++)
+            all[at++] = gone[i]->name[k];
+        for (int k = 0; k < gone[i]->nswallowed; k++)
+            all[at++] = gone[i]->swallowed[k];
+        gone[i]->name = gone[i]->swallowed = NULL;
+        gone[i]->nname = gone[i]->nswallowed = 0;
+    }
+    append(g, &by->swallowed, &by->nswallowed, all, at);
 }
 
 const char *sgs_value_label(sgs_graph *g, const sgs_value *v)

@@ -96,6 +96,7 @@ void sgs_value_name(sgs_graph *g, sgs_value *v, const char *name); /* adds a nam
 void sgs_value_drop_name(sgs_value *v, const char *name);
 void sgs_value_take_names(sgs_graph *g, sgs_value *to, sgs_value *from); /* `to` is the same tensor: moves all names, swallowed ones too */
 void sgs_value_swallow(sgs_graph *g, sgs_value *by, sgs_value *gone); /* `gone` ends inside by's producer: its names become swallowed ones */
+void sgs_value_swallow_all(sgs_graph *g, sgs_value *by, sgs_value *const *gone, int n); /* the last one that ended there first */
 bool sgs_value_has_name(const sgs_value *v, const char *name);
 /* The name to show: the main name, else "%id" in arena memory. */
 const char *sgs_value_label(sgs_graph *g, const sgs_value *v);

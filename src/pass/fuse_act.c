@@ -70,13 +70,28 @@ static bool clip_into_conv(sgs_rewriter *r, sgs_node *n)
     return true;
 }
 
+/* A run of clips at once: what each of a thousand would cost alone, users and names found anew, grows with its length. */
 static bool clip_into_clip(sgs_rewriter *r, sgs_node *n)
 {
     sgs_node *first = is_clip(n) ? n->in[0]->def : NULL;
-    if (!is_clip(first) || !sgs_used_only_by(r, n->in[0], n))
+    int run = 0;
+    if (!is_clip(first))
         return false;
-    *(sgs_act_attr *)first->attr = both(*(const sgs_act_attr *)first->attr, *(const sgs_act_attr *)n->attr);
-    end_in(r, first, n);
+    for (const sgs_node *k = n; is_clip(k) && sgs_used_only_by(r, k->in[0], k); k = sgs_only_user_of(r, k->out[0]))
+        run++;
+    if (!run)
+        return false;
+    sgs_value **gone = SGS_NEW_N(r->g->arena, sgs_value *, run), *y = NULL;
+    for (int i = run - 1; i >= 0; i--) {
+        sgs_node *next = sgs_only_user_of(r, n->out[0]);
+        *(sgs_act_attr *)first->attr = both(*(const sgs_act_attr *)first->attr, *(const sgs_act_attr *)n->attr);
+        gone[i] = n->in[0];
+        y = n->out[0];
+        sgs_node_remove(r->g, n);
+        n = next;
+    }
+    sgs_value_swallow_all(r->g, y, gone, run);
+    sgs_node_set_out(r->g, first, 1, &y);
     return true;
 }
 

@@ -119,6 +119,11 @@ bool sgs_used_only_by(sgs_rewriter *r, const sgs_value *v, const sgs_node *n)
     return sgs_only_user(users(r), v) == n;
 }
 
+sgs_node *sgs_only_user_of(sgs_rewriter *r, const sgs_value *v)
+{
+    return sgs_only_user(users(r), v);
+}
+
 bool sgs_only_weighed(sgs_rewriter *r, const sgs_value *v)
 {
     return sgs_feeds_softmax(users(r), v);

@@ -23,6 +23,8 @@ bool sgs_remove_dead(sgs_graph *g);
 
 /* ---- questions ------------------------------------------------------------------------------- */
 
+/* The one user of a value; NULL: there are others, or none. */
+sgs_node *sgs_only_user_of(sgs_rewriter *r, const sgs_value *v);
 /* v is used by n alone, once, and is no output of the graph. */
 bool sgs_used_only_by(sgs_rewriter *r, const sgs_value *v, const sgs_node *n);
 /* One use: one input slot of one node, or one output of the graph. */
