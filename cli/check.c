@@ -6,7 +6,7 @@ typedef struct args {
 } args;
 
 static const cli_option options[] = {
-    CLI_MODEL(args, "the model: NAME.onnx, NAME.prototxt or NAME.tflite"),
+    CLI_MODEL(args, "the model: NAME.onnx, NAME.prototxt, NAME.tflite or NAME.pb"),
     CLI_WEIGHTS(args, false),
     CLI_INI(args, false),
     CLI_SHAPES(args),

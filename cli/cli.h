@@ -42,6 +42,8 @@ int cli_parse(const cli_syntax *s, int argc, char **argv, void *args);
 /* clang-format off */
 #define CLI_MODEL(X, what) \
     { "-m --model --model_file", CLI_TEXT, offsetof(X, model), "FILE", true, NULL, what }
+#define CLI_GRAPHDEF(X) \
+    { "-m --graph_def_file --model_file", CLI_TEXT, offsetof(X, model), "FILE", true, NULL, "the frozen graph, NAME.pb" }
 #define CLI_INI(X, must) \
     { "--input_config", CLI_TEXT, offsetof(X, input_config), "FILE", must, NULL, "input_config.ini" }
 #define CLI_WEIGHTS(X, must) \
@@ -60,6 +62,9 @@ int cli_parse(const cli_syntax *s, int argc, char **argv, void *args);
 #define CLI_SHAPES(X) \
     { "--input_shapes", CLI_TEXT, offsetof(X, input_shapes), "1,3,224,224[:...]", false, "the model's", \
       "shapes in the model's own layout and order" }
+#define CLI_INI_SHAPES(X, must) \
+    { "--input_shapes", CLI_TEXT, offsetof(X, input_shapes), "1,224,224,3[:...]", must, NULL, \
+      "shapes of the ini's inputs, in its order" }
 #define CLI_GRAPH(X) \
     { "--skip_simplify", CLI_FLAG, offsetof(X, skip_simplify), NULL, false, NULL, "only what correctness needs" }, \
     { "--verify", CLI_FLAG, offsetof(X, verify), NULL, false, NULL, "check the graph after every pass" }, \

@@ -20,14 +20,14 @@ typedef struct args {
 
 /* What follows the model's own files, for every platform. */
 /* clang-format off */
-#define EVERY_STAGE \
+#define EVERY_STAGE(shapes) \
     CLI_INI(args, true), \
     CLI_SAMPLES(args), \
     CLI_OUTPUT(args, true, NULL, "the image, NAME.img"), \
     CLI_SOC(args), \
     { "--export_models", CLI_FLAG, offsetof(args, export_models), NULL, false, NULL, \
       "keep NAME_float.sim and NAME_fixed.sim beside the image" }, \
-    CLI_SHAPES(args), \
+    shapes, \
     CLI_ARRAYS(args), \
     CLI_GRAPH(args), \
     { "--quant_level", CLI_TEXT, offsetof(args, quant_level), "L1|L2", false, "L2", \
@@ -48,10 +48,12 @@ typedef struct args {
     { 0 }
 /* clang-format on */
 
-static const cli_option onnx[] = { CLI_MODEL(args, "the ONNX model"), CLI_NO_WEIGHTS, EVERY_STAGE };
+static const cli_option onnx[] = { CLI_MODEL(args, "the ONNX model"), CLI_NO_WEIGHTS, EVERY_STAGE(CLI_SHAPES(args)) };
 static const cli_option caffe[] = { CLI_MODEL(args, "the network, NAME.prototxt"), CLI_WEIGHTS(args, true),
-                                    EVERY_STAGE };
-static const cli_option tflite[] = { CLI_MODEL(args, "the TFLite model"), CLI_NO_WEIGHTS, CLI_LITE(args), EVERY_STAGE };
+                                    EVERY_STAGE(CLI_SHAPES(args)) };
+static const cli_option tflite[] = { CLI_MODEL(args, "the TFLite model"), CLI_NO_WEIGHTS, CLI_LITE(args),
+                                     EVERY_STAGE(CLI_SHAPES(args)) };
+static const cli_option graphdef[] = { CLI_GRAPHDEF(args), CLI_NO_WEIGHTS, EVERY_STAGE(CLI_INI_SHAPES(args, true)) };
 static const cli_syntax syntax[] = {
     [SGS_ONNX] = { "sgs convert onnx", "SGS_converter.py onnx", "An ONNX model and pictures become an image.", onnx,
                    false },
@@ -59,6 +61,8 @@ static const cli_syntax syntax[] = {
                     caffe, false },
     [SGS_TFLITE] = { "sgs convert tflite", "SGS_converter.py tflite", "A TFLite model and pictures become an image.",
                      tflite, false },
+    [SGS_TENSORFLOW] = { "sgs convert tensorflow_graphdef", "SGS_converter.py tensorflow_graphdef",
+                         "A frozen TensorFlow graph and pictures become an image.", graphdef, false },
 };
 
 typedef struct files {

@@ -11,26 +11,31 @@ typedef struct args {
 
 /* What follows the model's own files, for every platform. */
 /* clang-format off */
-#define STAGE_1 \
+#define STAGE_1(shapes) \
     CLI_INI(args, true), \
     CLI_OUTPUT(args, true, NULL, "the float model, NAME.sim"), \
     CLI_SOC(args), \
-    CLI_SHAPES(args), \
+    shapes, \
     CLI_ARRAYS(args), \
     CLI_GRAPH(args), \
     { 0 }
 /* clang-format on */
 
-static const cli_option onnx[] = { CLI_MODEL(args, "the ONNX model"), CLI_NO_WEIGHTS, STAGE_1 };
-static const cli_option caffe[] = { CLI_MODEL(args, "the network, NAME.prototxt"), CLI_WEIGHTS(args, true), STAGE_1 };
-static const cli_option tflite[] = { CLI_MODEL(args, "the TFLite model"), CLI_NO_WEIGHTS, CLI_LITE(args), STAGE_1 };
+static const cli_option onnx[] = { CLI_MODEL(args, "the ONNX model"), CLI_NO_WEIGHTS, STAGE_1(CLI_SHAPES(args)) };
+static const cli_option caffe[] = { CLI_MODEL(args, "the network, NAME.prototxt"), CLI_WEIGHTS(args, true),
+                                    STAGE_1(CLI_SHAPES(args)) };
+static const cli_option tflite[] = { CLI_MODEL(args, "the TFLite model"), CLI_NO_WEIGHTS, CLI_LITE(args),
+                                     STAGE_1(CLI_SHAPES(args)) };
+static const cli_option graphdef[] = { CLI_GRAPHDEF(args), CLI_NO_WEIGHTS, STAGE_1(CLI_INI_SHAPES(args, true)) };
 static const cli_syntax syntax[] = {
     [SGS_ONNX] = { "sgs convert-tool onnx", "ConvertTool.py onnx", "An ONNX model becomes a float model (.sim).", onnx,
                    false },
     [SGS_CAFFE] = { "sgs convert-tool caffe", "ConvertTool.py caffe", "A Caffe network becomes a float model (.sim).",
                     caffe, false },
-    [SGS_TFLITE] = { "sgs convert-tool tflite", "ConvertTool.py tflite",
-                     "A TFLite model becomes a float model (.sim).", tflite, false },
+    [SGS_TFLITE] = { "sgs convert-tool tflite", "ConvertTool.py tflite", "A TFLite model becomes a float model (.sim).",
+                     tflite, false },
+    [SGS_TENSORFLOW] = { "sgs convert-tool tensorflow_graphdef", "ConvertTool.py tensorflow_graphdef",
+                         "A frozen TensorFlow graph becomes a float model (.sim).", graphdef, false },
 };
 
 int cli_convert_tool(int argc, char **argv)

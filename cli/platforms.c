@@ -15,7 +15,7 @@ static const struct platform {
     { "onnx", true, SGS_ONNX, "an ONNX model", { ".onnx" } },
     { "caffe", false, SGS_CAFFE, "a Caffe network, NAME.prototxt", { ".prototxt", ".caffemodel" } },
     { "tflite", true, SGS_TFLITE, "a TFLite model", { ".tflite" } },
-    { "tensorflow_graphdef", false, SGS_ONNX, "", { ".pb" } },
+    { "tensorflow_graphdef", true, SGS_TENSORFLOW, "a frozen GraphDef, NAME.pb", { ".pb" } },
     { "tensorflow_savemodel", false, SGS_ONNX, "", { NULL } },
     { "keras", false, SGS_ONNX, "", { ".h5" } },
 };

@@ -29,7 +29,7 @@ static void show_machine(const sgs_log *log)
 sgs_status sgs_show_info(const sgs_log *log)
 {
     sgs_log_line(log, "OpenIPU " SGS_VERSION ", image format %" PRIu32, ipu_runtime_version());
-    sgs_log_line(log, "frameworks: onnx, tflite");
+    sgs_log_line(log, "frameworks: onnx, tflite, tensorflow_graphdef");
     sgs_log_line(log, "targets for --soc_version (left out: %s):", sgs_targets[0].name);
     sgs_log_line(log, "  %-12s %-28s %s", "name", "runs on", "own kernels for");
     for (const sgs_target *t = sgs_targets; t->name; t++)
@@ -87,6 +87,28 @@ static void show_tflite(const sgs_log *log)
     }
 }
 
+/* Of TensorFlow, by name. */
+static void show_tensorflow(const sgs_log *log)
+{
+    const char *name[512];
+    size_t n = 0;
+    sgs_buf b = { 0 };
+    for (const sgs_family *const *f = sgs_families; *f; f++)
+        for (const sgs_from *r = (*f)->tensorflow; r && r->op && n < sizeof name / sizeof *name; r++)
+            if (r->since >= 0)
+                name[n++] = r->op;
+    qsort(name, n, sizeof *name, by_name);
+    for (size_t i = 0; i < n; i++)
+        sgs_buf_printf(&b, "%s%s", i ? ", " : "", name[i]);
+    sgs_log_line(log, "%s", "");
+    sgs_log_line(log, "# Operators of TensorFlow");
+    sgs_log_line(log, "%s", "");
+    sgs_log_line(log, "In a frozen GraphDef: Const, Placeholder, calls of functions, Switch and Merge whose predicate is known, and");
+    sgs_log_line(log, "%s", "");
+    sgs_log_line(log, "%s.", b.p);
+    sgs_buf_free(&b);
+}
+
 sgs_status sgs_show_operators(const sgs_log *log)
 {
     sgs_log_line(log, "# Operators of ONNX");
@@ -102,6 +124,7 @@ sgs_status sgs_show_operators(const sgs_log *log)
     for (const sgs_limit *l = sgs_limits; l->op; l++)
         sgs_log_line(log, "| %s | %d | %s | %s | %s |", l->op, since(l->op), in_float[l->reach], in_fixed[l->reach], l->limits ? l->limits : "");
     show_tflite(log);
+    show_tensorflow(log);
     return SGS_OK;
 }
 

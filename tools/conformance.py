@@ -195,6 +195,25 @@ def step_of(t):
     return (float(q["scales"][0]), int(q["zero_points"][0])) if len(q["scales"]) == 1 and np.dtype(t["dtype"]).kind in "iu" else None
 
 
+class GraphJob:
+    """A TensorFlow graph on the case's data, each input with its shape."""
+
+    def __init__(self, case, folder, number, data, work):
+        self.case, self.prefix = case, work / f"{number}"
+        inputs, self.want = data
+        model = pathlib.Path(f"{self.prefix}.pb")
+        model.write_bytes((folder / "model.pb").read_bytes())
+        self.inputs, self.outputs = [ours(x) for x in inputs.values()], list(self.want)
+        fields = [str(model), str(self.prefix), str(len(inputs))]
+        for k, (name, x) in enumerate(zip(inputs, self.inputs)):
+            x.tofile(f"{self.prefix}.in{k}")
+            fields += [f"{name}={','.join(map(str, x.shape))}", f"{self.prefix}.in{k}"]
+        self.line = "\t".join(fields + self.outputs)
+
+    def read(self, k, kind, x):
+        return kind, x
+
+
 # ---- judging ----
 
 def differs(got, want, case):
@@ -225,7 +244,7 @@ def judge(job, ended):
     if text.startswith("error"):
         head, _, rest = text.partition("\n")
         words = head.split()
-        rest = re.sub(r"(/\S+/)?\d+\.onnx: ", "", rest.removeprefix("error: ")).strip().replace("\n", " | ")
+        rest = re.sub(r"(/\S+/)?\d+\.(onnx|pb): ", "", rest.removeprefix("error: ")).strip().replace("\n", " | ")
         return f"{words[-1] if len(words) > 2 else 'error'} ({words[1]}): {rest}"
     for k, line in enumerate(text.splitlines()):
         kind, dims = line.split(" ")
@@ -263,7 +282,8 @@ def prepare(case, folder, work, jobs):
             case = dict(case, atol="1") if case["format"] == "tflite" else case
             jobs += [LiteJob(case, folder, len(jobs) + i, data, work, keep) for i, data in enumerate(sets)]
         else:
-            jobs += [Job(case, folder, len(jobs) + i, data, work) for i, data in enumerate(sets)]
+            kind = GraphJob if case["format"] == "tf" else Job
+            jobs += [kind(case, folder, len(jobs) + i, data, work) for i, data in enumerate(sets)]
     except Skip as e:
         return str(e)
     return ""
@@ -364,7 +384,7 @@ def fixed_results(jobs, tool, seconds, processes):
 
 def run_suite(suite, tool, seconds=10, processes=2, only="", fixed=None, wanted=lambda case: True):
     """[(case, "passed"|"failed"|"skipped", reason)]; fixed: the tool for that stage."""
-    index = [c for c in read_index(suite) if c["format"].split("/")[0] in ("onnx", "tflite") and re.search(only, c["case"]) and wanted(c)]
+    index = [c for c in read_index(suite) if c["format"].split("/")[0] in ("onnx", "tflite", "tf") and re.search(only, c["case"]) and wanted(c)]
     with tempfile.TemporaryDirectory(prefix="conformance.") as tmp:
         work = pathlib.Path(tmp)
         unpack(suite / "cases.tar.gz", work / "cases")

@@ -50,7 +50,7 @@ typedef struct sgs_log {
 
 /* ---- stage 1: model -> float ---------------------------------------------------------------------------------- */
 
-typedef enum sgs_platform { SGS_ONNX = 0, SGS_CAFFE, SGS_TFLITE } sgs_platform;
+typedef enum sgs_platform { SGS_ONNX = 0, SGS_CAFFE, SGS_TFLITE, SGS_TENSORFLOW } sgs_platform;
 
 typedef struct sgs_convert_options {
     sgs_platform platform;
@@ -59,7 +59,8 @@ typedef struct sgs_convert_options {
     const char *input_config;
     const char *input_arrays, *output_arrays; /* "a,b": inputs and outputs said once more, as the ini has them; or NULL */
     const char *output_file;      /* must end in .sim */
-    const char *input_shapes;     /* "1,3,224,224:1,10" in the model's own layout and order; a scalar's is empty; or NULL */
+    const char *input_shapes;     /* "1,3,224,224:1,10" in the model's own layout and order; a scalar's is empty; or NULL.
+                                   * TensorFlow: in the order of the ini's inputs */
     bool skip_simplify;           /* only what correctness needs: no fusions or clean-ups beyond it */
     const char *signature;        /* of TFLite: which of the model's signatures; NULL: that of the first subgraph */
     bool keep_quant;              /* of TFLite: a quantized model keeps its own scales */

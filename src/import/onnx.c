@@ -56,7 +56,7 @@ static sgs_status parse_shapes(sgs_onnx *o, const sgs_onnx_info *const *in, int 
         return SGS_E_USAGE;
     }
     for (int i = 0; i < n; i++, p++)
-        if (!parse_shape(&p, in[i]->rank == 0, &out[i]) || (*p != ':' && *p)) {
+        if (!parse_shape(&p, in[i]->rank == 0 || (in[i]->rank < 0 && o->frontend->shapes_by_ini), &out[i]) || (*p != ':' && *p)) {
             sgs_fail(d, SGS_E_USAGE, "--input_shapes %s: expected sizes of 1 or more such as 1,3,224,224:1,10", o->opt->input_shapes);
             return SGS_E_USAGE;
         }
@@ -233,6 +233,11 @@ static bool made_inside(const sgs_onnx *o, const char *name)
     return false;
 }
 
+static bool by_ini(const sgs_onnx *o)
+{
+    return o->frontend->shapes_by_ini && o->opt->ninput;
+}
+
 /* Type and shape of a tensor inside the model: what its maker gives it, else what the file says of it.  NULL: neither. */
 static const sgs_onnx_info *inner_info(sgs_onnx *o, const char *name)
 {
@@ -241,6 +246,8 @@ static const sgs_onnx_info *inner_info(sgs_onnx *o, const char *name)
                                    .signature = o->opt->signature, .keep_quant = o->opt->keep_quant, .memory_limit = o->opt->memory_limit };
     sgs_graph *g;
     sgs_log_line(o->opt->log, "the model is cut at '%s', which becomes an input", name);
+    if (by_ini(o) && o->opt->input_shapes)
+        return find_info(o->inner, o->ninner, name);
     if (sgs_onnx_import(&g, o->file, &opt, NULL) != SGS_OK)
         return find_info(o->inner, o->ninner, name);
     const sgs_value *v = g->out[0];
@@ -259,13 +266,25 @@ typedef struct plan {
     int noutput;
 } plan;
 
+/* --input_shapes where it goes by the ini's inputs; a name that is none of the model's is complained of later. */
+static sgs_status ini_shapes(sgs_onnx *o, plan *p, shape *shapes, sgs_diag *d)
+{
+    for (int i = 0; i < p->ninput; i++)
+        if (!p->input[i])
+            return SGS_OK;
+    SGS_TRY(parse_shapes(o, p->input, p->ninput, shapes, d));
+    for (int i = 0; i < p->ninput; i++)
+        p->given[i] = &shapes[i];
+    return SGS_OK;
+}
+
 static sgs_status plan_inputs(sgs_onnx *o, plan *p, sgs_diag *d)
 {
     const sgs_onnx_options *opt = o->opt;
     const sgs_onnx_info **own = sgs_alloc_n(o->a, (size_t)o->nin + 1, sizeof *own);
     int nown = real_inputs(o, own);
-    shape *shapes = sgs_alloc_n(o->a, (size_t)nown + 1, sizeof *shapes);
-    if (opt->input_shapes)
+    shape *shapes = sgs_alloc_n(o->a, (size_t)nown + (size_t)opt->ninput + 1, sizeof *shapes);
+    if (opt->input_shapes && !by_ini(o))
         SGS_TRY(parse_shapes(o, own, nown, shapes, d));
     p->ninput = opt->ninput ? opt->ninput : nown;
     p->input = sgs_alloc_n(o->a, (size_t)p->ninput + 1, sizeof *p->input);
@@ -275,12 +294,12 @@ static sgs_status plan_inputs(sgs_onnx *o, plan *p, sgs_diag *d)
         for (int k = 0; k < nown; k++)
             if (!strcmp(own[k]->name, name)) {
                 p->input[i] = own[k];
-                p->given[i] = opt->input_shapes ? &shapes[k] : NULL;
+                p->given[i] = opt->input_shapes && !by_ini(o) ? &shapes[k] : NULL;
             }
         if (!p->input[i] && made_inside(o, name))
             p->input[i] = inner_info(o, name);
     }
-    return SGS_OK;
+    return opt->input_shapes && by_ini(o) ? ini_shapes(o, p, shapes, d) : SGS_OK;
 }
 
 static const char *input_name(const sgs_onnx *o, const plan *p, int i)
@@ -319,8 +338,8 @@ static sgs_status make_inputs(sgs_onnx *o, plan *p, sgs_map *stop, sgs_diag *d)
     for (int i = 0; i < p->ninput; i++) {
         const bool nchw = o->opt->ninput && o->opt->input_nchw && o->opt->input_nchw[i];
         const int channels = o->opt->ninput && o->opt->input_channels ? o->opt->input_channels[i] : 0;
-        const bool last = channels ? picture_is_last(&s[i], channels) : o->channels_last && find_info(o->in, o->nin, p->input[i]->name);
-        SGS_TRY(make_input(o, p->input[i], &s[i], (layouts){ !last, nchw }, d));
+        const bool first = channels ? !picture_is_last(&s[i], channels) : !(o->channels_last && find_info(o->in, o->nin, p->input[i]->name));
+        SGS_TRY(make_input(o, p->input[i], &s[i], (layouts){ first && !o->frontend->channels_last, nchw }, d));
         sgs_map_set(stop, p->input[i]->name, g->in[i]);
     }
     return SGS_OK;
@@ -475,7 +494,7 @@ static sgs_status make_outputs(sgs_onnx *o, const plan *p, sgs_diag *d)
             return fail_sequence(o, p->output[i], d);
         sgs_source_node here = { .op = "output", .domain = "", .name = "", .nout = 1, .out = &p->output[i] };
         const bool nchw = o->opt->noutput && o->opt->output_nchw && o->opt->output_nchw[i];
-        const bool own_nchw = !(o->channels_last && find_info(o->out, o->nout, p->output[i]));
+        const bool own_nchw = !o->frontend->channels_last && !(o->channels_last && find_info(o->out, o->nout, p->output[i]));
         if (v->rank == 4 && nchw != own_nchw)
             SGS_TRY((nchw ? sgs_emit_nchw : sgs_emit_nhwc)(&o->im, &here, v, &v, d));
         SGS_TRY(own_value(o, &here, &v, d));
@@ -600,6 +619,20 @@ static void survey_cut(sgs_onnx *o, const sgs_onnx_order *order, const plan *p, 
     s->cut_out = out.name, s->ncut_out = out.n;
 }
 
+/* The file says nothing of a shape that the user does. */
+static void show_given(sgs_onnx *o, plan *p)
+{
+    for (int i = 0; i < p->ninput; i++) {
+        sgs_onnx_info *info = SGS_NEW(o->a, sgs_onnx_info);
+        if (!p->given[i] || p->input[i]->rank >= 0)
+            continue;
+        *info = *p->input[i];
+        info->rank = p->given[i]->rank;
+        memcpy(info->dim, p->given[i]->dim, sizeof info->dim);
+        p->input[i] = info;
+    }
+}
+
 static sgs_status survey(sgs_onnx *o, const sgs_onnx_order *order, plan *p, sgs_map *stop, sgs_onnx_survey *s, sgs_diag *d)
 {
     sgs_diag why = { 0 };
@@ -611,6 +644,7 @@ static sgs_status survey(sgs_onnx *o, const sgs_onnx_order *order, plan *p, sgs_
         *d = why;
         return inputs;
     }
+    show_given(o, p);
     s->channels_last = o->channels_last;
     s->weightless = o->im.weightless;
     SGS_TRY(survey_nodes(o, order, s, d));

@@ -27,8 +27,7 @@ static sgs_status string(sgs_onnx *o, const sgs_field *f, const char *what, cons
     return SGS_OK;
 }
 
-/* Room for one more element, zeroed, at the end of the list whose pointer lies at `list`, which doubles; NULL: no memory. */
-static void *push(sgs_arena *a, void *list, int *n, size_t size)
+void *sgs_onnx_push(sgs_arena *a, void *list, int *n, size_t size)
 {
     char *p;
     memcpy(&p, list, sizeof p);
@@ -84,7 +83,7 @@ static sgs_status attr_field(sgs_onnx *o, void *into, const sgs_field *f, int de
     case ATTR_TYPE: l->type = (int64_t)f->value; return sgs_proto_want(f, SGS_WIRE_VARINT, "attribute type", d);
     case ATTR_STRINGS:
         SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "attribute strings", d));
-        s = push(o->a, &l->strings, &l->nstrings, sizeof *s);
+        s = sgs_onnx_push(o->a, &l->strings, &l->nstrings, sizeof *s);
         if (!s)
             return no_room("strings", d);
         *s = f->bytes;
@@ -119,7 +118,7 @@ static sgs_src_kind attr_kind(const attr_lists *l)
 
 static sgs_status read_attr(sgs_onnx *o, const sgs_src_attr **list, int *n, sgs_span msg, int depth, sgs_diag *d)
 {
-    sgs_src_attr *a = push(o->a, list, n, sizeof *a);
+    sgs_src_attr *a = sgs_onnx_push(o->a, list, n, sizeof *a);
     if (!a)
         return no_room("attributes", d);
     attr_lists l = { .a = a };
@@ -145,8 +144,8 @@ static sgs_status node_field(sgs_onnx *o, void *into, const sgs_field *f, int de
     sgs_source_node *n = into;
     const char **name;
     switch (f->number) {
-    case NODE_INPUT: name = push(o->a, &n->in, &n->nin, sizeof *name); return name ? string(o, f, "node input", name, d) : no_room("inputs", d);
-    case NODE_OUTPUT: name = push(o->a, &n->out, &n->nout, sizeof *name); return name ? string(o, f, "node output", name, d) : no_room("outputs", d);
+    case NODE_INPUT: name = sgs_onnx_push(o->a, &n->in, &n->nin, sizeof *name); return name ? string(o, f, "node input", name, d) : no_room("inputs", d);
+    case NODE_OUTPUT: name = sgs_onnx_push(o->a, &n->out, &n->nout, sizeof *name); return name ? string(o, f, "node output", name, d) : no_room("outputs", d);
     case NODE_NAME: return string(o, f, "node name", &n->name, d);
     case NODE_OP: return string(o, f, "op_type", &n->op, d);
     case NODE_ATTR: SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "attribute", d)); return read_attr(o, &n->attr, &n->nattr, f->bytes, depth + 1, d);
@@ -226,7 +225,7 @@ static sgs_status info_field(sgs_onnx *o, void *into, const sgs_field *f, int de
 static sgs_status read_info(sgs_onnx *o, sgs_onnx_info **list, int *n, const sgs_field *f, int depth, sgs_diag *d)
 {
     SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "graph input or output", d));
-    sgs_onnx_info *v = push(o->a, list, n, sizeof *v);
+    sgs_onnx_info *v = sgs_onnx_push(o->a, list, n, sizeof *v);
     if (!v)
         return no_room("values", d);
     *v = (sgs_onnx_info){ .name = "", .type = -1, .rank = -1 };
@@ -236,7 +235,7 @@ static sgs_status read_info(sgs_onnx *o, sgs_onnx_info **list, int *n, const sgs
 static sgs_status read_init(sgs_onnx *o, const sgs_field *f, sgs_diag *d)
 {
     SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "initializer", d));
-    sgs_onnx_init *i = push(o->a, &o->init, &o->ninit, sizeof *i);
+    sgs_onnx_init *i = sgs_onnx_push(o->a, &o->init, &o->ninit, sizeof *i);
     if (!i)
         return no_room("initializers", d);
     return sgs_onnx_tensor(o, f->bytes, &i->name, &i->value, d);
@@ -245,7 +244,7 @@ static sgs_status read_init(sgs_onnx *o, const sgs_field *f, sgs_diag *d)
 static sgs_status read_node(sgs_onnx *o, const sgs_field *f, int depth, sgs_diag *d)
 {
     SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "node", d));
-    sgs_source_node *n = push(o->a, &o->node, &o->nnode, sizeof *n);
+    sgs_source_node *n = sgs_onnx_push(o->a, &o->node, &o->nnode, sizeof *n);
     if (!n)
         return no_room("nodes", d);
     *n = (sgs_source_node){ .op = "", .domain = "", .name = "" };
@@ -327,7 +326,7 @@ static sgs_status add_captured(sgs_onnx *o, sgs_source_node *n, const sgs_src_bo
         for (int k = 0; k < count; k++) {
             if (!names[k][0] || sgs_map_get(&own, names[k]))
                 continue;
-            const char **in = push(o->a, &n->in, &n->nin, sizeof *in);
+            const char **in = sgs_onnx_push(o->a, &n->in, &n->nin, sizeof *in);
             if (!in)
                 return no_room("inputs", d);
             *in = names[k];
@@ -416,7 +415,7 @@ typedef struct function_parts {
 
 static sgs_status function_name(sgs_onnx *o, const sgs_field *f, const char *what, const char ***list, int *n, sgs_diag *d)
 {
-    const char **name = push(o->a, list, n, sizeof *name);
+    const char **name = sgs_onnx_push(o->a, list, n, sizeof *name);
     return name ? string(o, f, what, name, d) : no_room(what, d);
 }
 
@@ -471,7 +470,7 @@ static sgs_status model_field(sgs_onnx *o, void *into, const sgs_field *f, int d
     case MODEL_OPSET: return read_opset(o, f, depth, &o->opset, d);
     case MODEL_FUNCTION:
         SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "function", d));
-        function = push(o->a, &m->function, &m->nfunction, sizeof *function);
+        function = sgs_onnx_push(o->a, &m->function, &m->nfunction, sizeof *function);
         if (!function)
             return no_room("functions", d);
         *function = f->bytes;

@@ -23,8 +23,9 @@ struct sgs_frontend {
     /* Builds a node by the importer that was found for it, and what the framework does around it; NULL: the importer alone. */
     sgs_status (*build)(sgs_onnx *o, const sgs_source_node *n, sgs_from_fn fn, sgs_diag *d);
     bool channels_last;                                  /* its 4-D inputs and outputs are N,H,W,C */
+    bool shapes_by_ini;                                  /* --input_shapes goes by the ini's inputs, not by the model's own */
 };
-extern const sgs_frontend sgs_frontend_onnx, sgs_frontend_tflite;
+extern const sgs_frontend sgs_frontend_onnx, sgs_frontend_tflite, sgs_frontend_tensorflow;
 
 struct sgs_onnx {
     const sgs_frontend *frontend;
@@ -47,6 +48,8 @@ struct sgs_onnx {
     bool channels_last;          /* 4-D inputs and outputs of the model itself are N,H,W,C */
 };
 
+/* Room for one more element, zeroed, at the end of the list whose pointer lies at `list`, which doubles; NULL: no memory. */
+void *sgs_onnx_push(sgs_arena *a, void *list, int *n, size_t size);
 /* Half precision, by its bits. */
 float sgs_onnx_half(uint16_t h);
 /* The type of 16-bit integers, which the graph holds in 32; NULL of all others. */

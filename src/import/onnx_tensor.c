@@ -23,22 +23,6 @@ typedef struct tensor {
 
 /* ---- reading the message ------------------------------------------------------------------------------------------------ */
 
-static sgs_status read_double(tensor *t, const sgs_field *f, sgs_diag *d)
-{
-    sgs_span s = f->bytes;
-    sgs_field one = *f;
-    if (f->wire == SGS_WIRE_64) {
-        one.wire = SGS_WIRE_VARINT;
-        return sgs_proto_ints(t->o->a, &one, &t->doubles, d);
-    }
-    SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "double_data", d));
-    for (one.wire = SGS_WIRE_VARINT; s.n >= 8; s.p += 8, s.n -= 8) {
-        memcpy(&one.value, s.p, 8);
-        SGS_TRY(sgs_proto_ints(t->o->a, &one, &t->doubles, d));
-    }
-    return s.n ? sgs_fail(d, SGS_E_FORMAT, "double_data is no multiple of 8 bytes long") : SGS_OK;
-}
-
 static sgs_status read_external(tensor *t, sgs_span msg, sgs_diag *d)
 {
     char *key = NULL, *value = NULL, *end;
@@ -85,7 +69,7 @@ static sgs_status read_field(tensor *t, const sgs_field *f, sgs_diag *d)
         t->raw = f->bytes;
         t->has_raw = true;
         return SGS_OK;
-    case TENSOR_DOUBLES: return read_double(t, f, d);
+    case TENSOR_DOUBLES: return sgs_proto_doubles(t->o->a, f, &t->doubles, d);
     case TENSOR_EXTERNAL: SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "external_data", d)); return read_external(t, f->bytes, d);
     case TENSOR_LOCATION: t->external = f->value == 1; return SGS_OK;
     default: return SGS_OK;

@@ -146,6 +146,21 @@ sgs_status sgs_proto_floats(sgs_arena *a, const sgs_field *f, sgs_floats *out, s
     return SGS_OK;
 }
 
+sgs_status sgs_proto_doubles(sgs_arena *a, const sgs_field *f, sgs_ints *out, sgs_diag *d)
+{
+    sgs_span s = f->bytes;
+    sgs_field one = *f;
+    one.wire = SGS_WIRE_VARINT;
+    if (f->wire == SGS_WIRE_64)
+        return sgs_proto_ints(a, &one, out, d);
+    SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "double_data", d));
+    for (; s.n >= 8; s.p += 8, s.n -= 8) {
+        memcpy(&one.value, s.p, 8);
+        SGS_TRY(sgs_proto_ints(a, &one, out, d));
+    }
+    return s.n ? sgs_fail(d, SGS_E_FORMAT, "double_data is no multiple of 8 bytes long") : SGS_OK;
+}
+
 sgs_status sgs_proto_want(const sgs_field *f, sgs_wire wire, const char *name, sgs_diag *d)
 {
     if (f->wire == wire)

@@ -30,6 +30,8 @@ typedef struct sgs_floats {
 } sgs_floats;
 sgs_status sgs_proto_ints(sgs_arena *a, const sgs_field *f, sgs_ints *out, sgs_diag *d);
 sgs_status sgs_proto_floats(sgs_arena *a, const sgs_field *f, sgs_floats *out, sgs_diag *d);
+/* Doubles as their bits. */
+sgs_status sgs_proto_doubles(sgs_arena *a, const sgs_field *f, sgs_ints *out, sgs_diag *d);
 
 /* The wire type a field must have, or an error that names the field. */
 sgs_status sgs_proto_want(const sgs_field *f, sgs_wire wire, const char *name, sgs_diag *d);

@@ -3,8 +3,8 @@
 
 #include "compile/lower.h"
 #include "ops/integer.h"
+#include "ops/tensorflow.h"
 #include "ops/tflite.h"
-#include "ops/util.h"
 
 typedef struct argmax_attr {
     int64_t axis;
@@ -163,6 +163,21 @@ static sgs_status argmax_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     return sgs_lower_along(l, &r.head, n, (int)a->axis, 2, d);
 }
 
+/* ---- from TensorFlow ---- */
+
+static sgs_status from_tf_argmax(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0);
+    argmax_attr a = { 0 };
+    a.axis = x ? sgs_tf_axis(p, 1, x->rank) : 0;
+    if (p->status != SGS_OK)
+        return p->status;
+    x = sgs_sp_one(p, !strcmp(s->op, "ArgMax") ? &sgs_op_argmax : &sgs_op_argmin, x, &a);
+    sgs_sp_out(p, 0, sgs_sp_squeeze(p, x, (int)a.axis));
+    return p->status;
+}
+
 /* ---- rows -------------------------------------------------------------------------------------------------------- */
 
 #define ROW(op)                                                                                                        \
@@ -192,4 +207,9 @@ static const sgs_from onnx[] = { { "ArgMax", from_onnx_argmax, 1 },
 static const sgs_from tflite[] = { { "ARG_MAX", argmax_from_tflite, 0 },
                                    { "ARG_MIN", argmax_from_tflite, 0 },
                                    { NULL, NULL, 0 } };
-const sgs_family sgs_family_argmax = { "argmax", ops, onnx, tflite };
+static const sgs_from tensorflow[] = {
+    { "ArgMax", from_tf_argmax, 0 },
+    { "ArgMin", from_tf_argmax, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_argmax = { "argmax", ops, onnx, tflite, tensorflow };

@@ -9,6 +9,7 @@
 #include "compile/lower.h"
 #include "ops/integer.h"
 #include "ops/nest.h"
+#include "ops/tensorflow.h"
 #include "ops/tflite.h"
 
 static const struct arith {
@@ -370,6 +371,70 @@ static sgs_status arith_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     return sgs_nest_emit(l, n, &r.head, (const sgs_value *const[]){ y, a, b }, 3, d);
 }
 
+/* ---- from TensorFlow ---- */
+
+/* Its names of two operands' operators, each pair of which is broadcast. */
+static sgs_status from_tf_two(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    static const struct {
+        const char *name;
+        const sgs_op *op;
+    } of[] = { { "AddV2", &sgs_op_add },     { "BiasAddV1", &sgs_op_add }, { "RealDiv", &sgs_op_div },
+               { "TruncateDiv", &sgs_op_div }, { "Maximum", &sgs_op_max },   { "Minimum", &sgs_op_min } };
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++)
+        if (!strcmp(of[i].name, s->op))
+            return sgs_from_onnx_arith(im, s, of[i].op, d);
+    return from_onnx_two(im, s, d);
+}
+
+static sgs_status from_tf_addn(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *y;
+    SGS_TRY(emit_chain(im, s, &sgs_op_add, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
+static sgs_status from_tf_biasadd(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0), *b = sgs_sp_in(p, 1);
+    const bool first = sgs_tf_first(p);
+    if (p->status == SGS_OK && (b->rank != 1 || x->rank < 2 || b->dim[0] != x->dim[first ? 1 : x->rank - 1]))
+        sgs_sp_fail(p, "expected a bias with one number a channel");
+    for (int i = 2; p->status == SGS_OK && first && i < x->rank; i++)
+        b = sgs_sp_unsqueeze(p, b, i - 1);
+    if (p->status == SGS_OK)
+        sgs_sp_out(p, 0, sgs_sp_two(p, &sgs_op_add, x, b));
+    return p->status;
+}
+
+/* Integers: (a - a mod b) / b, of which nothing is left to round. */
+static sgs_status from_tf_floordiv(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *a = sgs_sp_in(p, 0), *b = sgs_sp_in(p, 1);
+    if (p->status != SGS_OK)
+        return p->status;
+    if (a->type == SGS_F32)
+        sgs_sp_out(p, 0, sgs_sp_one(p, &sgs_op_floor, sgs_sp_two(p, &sgs_op_div, a, b), NULL));
+    else
+        sgs_sp_out(p, 0, sgs_sp_two(p, &sgs_op_div, sgs_sp_two(p, &sgs_op_sub, a, sgs_sp_two(p, &sgs_op_mod, a, b)), b));
+    return p->status;
+}
+
+static sgs_status from_tf_square(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0);
+    if (x && strcmp(s->op, "Square")) { /* SquaredDifference */
+        sgs_value *b = sgs_sp_in(p, 1);
+        x = b ? sgs_sp_two(p, &sgs_op_sub, x, b) : x;
+    }
+    if (p->status == SGS_OK)
+        sgs_sp_out(p, 0, sgs_sp_two(p, &sgs_op_mul, x, x));
+    return p->status;
+}
+
 /* ---- rows
  * --------------------------------------------------------------------------------------------------------------- */
 
@@ -424,4 +489,22 @@ static const sgs_from tflite[] = {
     { "DIV", sgs_from_tflite_arith, 0 },
     { NULL, NULL, 0 }, /* MINIMUM and MAXIMUM: clamp.c */
 };
-const sgs_family sgs_family_arith = { "arith", ops, onnx, tflite };
+static const sgs_from tensorflow[] = {
+    { "Add", from_tf_two, 0 },
+    { "AddV2", from_tf_two, 0 },
+    { "Sub", from_tf_two, 0 },
+    { "Mul", from_tf_two, 0 },
+    { "Div", from_tf_two, 0 },
+    { "RealDiv", from_tf_two, 0 },
+    { "TruncateDiv", from_tf_two, 0 },
+    { "Maximum", from_tf_two, 0 },
+    { "Minimum", from_tf_two, 0 },
+    { "AddN", from_tf_addn, 0 },
+    { "BiasAdd", from_tf_biasadd, 0 },
+    { "BiasAddV1", from_tf_two, 0 },
+    { "FloorDiv", from_tf_floordiv, 0 },
+    { "Square", from_tf_square, 0 },
+    { "SquaredDifference", from_tf_square, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_arith = { "arith", ops, onnx, tflite, tensorflow };

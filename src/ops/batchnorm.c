@@ -2,7 +2,7 @@
  * before, or becomes a 1x1 depthwise convolution. */
 #include <math.h>
 
-#include "ops/spell.h"
+#include "ops/tensorflow.h"
 
 static const sgs_attr bn_attrs[] = { SGS_ATTR_F(sgs_bn_attr, epsilon), SGS_ATTR_END };
 
@@ -116,6 +116,40 @@ static sgs_status from_onnx_batchnorm(sgs_import *im, const sgs_source_node *s, 
     return sgs_src_out(im, s, 0, y, d);
 }
 
+/* ---- from TensorFlow ---- */
+
+/* By the moments of the batch, where the graph says that it is being trained. */
+static sgs_value *by_moments(sgs_spell *p, sgs_value *const in[5], float epsilon)
+{
+    const sgs_reduce_attr all = { .n = 3, .axis = { 0, 1, 2 } };
+    sgs_value *x = sgs_sp_two(p, &sgs_op_sub, in[0], sgs_sp_one(p, &sgs_op_reduce_mean, in[0], &all));
+    sgs_value *var = sgs_sp_one(p, &sgs_op_reduce_mean, sgs_sp_two(p, &sgs_op_mul, x, x), &all);
+    x = sgs_sp_two(p, &sgs_op_div, x, sgs_sp_one(p, &sgs_op_sqrt, sgs_sp_by(p, &sgs_op_add, var, epsilon), NULL));
+    return sgs_sp_two(p, &sgs_op_add, sgs_sp_two(p, &sgs_op_mul, x, in[1]), in[2]);
+}
+
+static sgs_status from_tf_fusedbatchnorm(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *in[5], *y = NULL;
+    for (int i = 0; i < 5; i++)
+        in[i] = sgs_sp_in(p, i);
+    const sgs_bn_attr a = { sgs_sp_float(p, "epsilon", 1e-4f) };
+    const bool training = sgs_sp_int(p, "is_training", 1) != 0, first = sgs_tf_first(p);
+    if (p->status != SGS_OK)
+        return p->status;
+    in[0] = sgs_tf_last(p, in[0], first);
+    if (p->status == SGS_OK && !training)
+        p->status = positive_variance(im, s, in[4], a.epsilon, d);
+    if (p->status == SGS_OK && training)
+        y = by_moments(p, in, a.epsilon);
+    else if (p->status == SGS_OK)
+        p->status = sgs_emit(im, s, &sgs_op_batchnorm, 5, in, &a, &y, d);
+    if (p->status == SGS_OK)
+        sgs_sp_out(p, 0, sgs_tf_back(p, y, first));
+    return p->status;
+}
+
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
 
 const sgs_op sgs_op_batchnorm = {
@@ -125,4 +159,10 @@ const sgs_op sgs_op_batchnorm = {
 
 static const sgs_op *const ops[] = { &sgs_op_batchnorm, NULL };
 static const sgs_from onnx[] = { { "BatchNormalization", from_onnx_batchnorm, 1 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_batchnorm = { "batchnorm", ops, onnx, NULL };
+static const sgs_from tensorflow[] = {
+    { "FusedBatchNorm", from_tf_fusedbatchnorm, 0 },
+    { "FusedBatchNormV2", from_tf_fusedbatchnorm, 0 },
+    { "FusedBatchNormV3", from_tf_fusedbatchnorm, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_batchnorm = { "batchnorm", ops, onnx, NULL, tensorflow };

@@ -3,7 +3,7 @@
 
 #include "compile/lower.h"
 #include "ops/nest.h"
-#include "ops/spell.h"
+#include "ops/tensorflow.h"
 #include "ops/tflite.h"
 
 #define MOST 65536 /* block */
@@ -115,6 +115,22 @@ static sgs_status from_onnx_spacetodepth(sgs_import *im, const sgs_source_node *
     return p->status == SGS_OK ? emit_blocks(p, &sgs_op_space_to_depth, x, &a) : p->status;
 }
 
+/* ---- from TensorFlow ---- */
+
+static sgs_status from_tf_blocks(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const bool first = sgs_tf_first(p), opens = !strcmp(s->op, "DepthToSpace");
+    sgs_value *x = sgs_sp_in(p, 0);
+    const sgs_blocks_attr a = { .block = sgs_sp_int(p, "block_size", 0) };
+    if (p->status != SGS_OK)
+        return p->status;
+    x = sgs_tf_last(p, x, first);
+    x = sgs_sp_one(p, opens ? &sgs_op_depth_to_space : &sgs_op_space_to_depth, x, &a);
+    sgs_sp_out(p, 0, sgs_tf_back(p, x, first));
+    return p->status;
+}
+
 /* ---- .sim ---- */
 
 static sgs_status blocks_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag *d)
@@ -198,4 +214,9 @@ static const sgs_from onnx[] = { { "DepthToSpace", from_onnx_depthtospace, 1 },
 static const sgs_from tflite[] = { { "DEPTH_TO_SPACE", blocks_from_tflite, 0 },
                                    { "SPACE_TO_DEPTH", blocks_from_tflite, 0 },
                                    { NULL, NULL, 0 } };
-const sgs_family sgs_family_blocks = { "blocks", ops, onnx, tflite };
+static const sgs_from tensorflow[] = {
+    { "DepthToSpace", from_tf_blocks, 0 },
+    { "SpaceToDepth", from_tf_blocks, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_blocks = { "blocks", ops, onnx, tflite, tensorflow };

@@ -4,7 +4,7 @@
 #include "compile/lower.h"
 #include "ops/arith.h"
 #include "ops/integer.h"
-#include "ops/spell.h"
+#include "ops/tensorflow.h"
 #include "ops/tflite.h"
 
 static const sgs_attr clip_attrs[] = { SGS_ATTR_F(sgs_act_attr, lo), SGS_ATTR_F(sgs_act_attr, hi), SGS_ATTR_END };
@@ -193,6 +193,13 @@ static sgs_status clip_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     return sgs_lower_emit(l, &r.head, n, 0, d);
 }
 
+/* ---- from TensorFlow ---- */
+
+static sgs_status from_tf_relu6(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    return emit_clip(im, s, 0.0f, 6.0f, d);
+}
+
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
 
 const sgs_op sgs_op_clip = {
@@ -207,4 +214,10 @@ static const sgs_from tflite[] = {
     { "RELU", relu_from_tflite, 0 },       { "RELU6", relu6_from_tflite, 0 }, { "RELU_N1_TO_1", relu1_from_tflite, 0 },
     { "MAXIMUM", maximum_from_tflite, 0 }, { "MINIMUM", minimum_from_tflite, 0 }, { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_clamp = { "clamp", ops, onnx, tflite };
+static const sgs_from tensorflow[] = {
+    { "Relu", from_onnx_relu, 0 },
+    { "Relu6", from_tf_relu6, 0 },
+    { "ClipByValue", from_onnx_clip, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_clamp = { "clamp", ops, onnx, tflite, tensorflow };

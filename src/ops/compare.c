@@ -7,7 +7,7 @@
 #include "ops/arith.h"
 #include "ops/integer.h"
 #include "ops/nest.h"
-#include "ops/spell.h"
+#include "ops/tensorflow.h"
 
 static const struct compare {
     const sgs_op *op;
@@ -294,6 +294,45 @@ static sgs_status where_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     return sgs_nest_emit(l, n, &r.head, (const sgs_value *const[]){ y, n->in[0], a, b }, 4, d);
 }
 
+/* ---- from TensorFlow ---- */
+
+static sgs_status from_tf_compare(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    static const struct {
+        const char *name;
+        const sgs_op *op;
+    } of[] = { { "Equal", &sgs_op_equal },          { "Less", &sgs_op_less },
+               { "Greater", &sgs_op_greater },      { "LessEqual", &sgs_op_lessequal },
+               { "GreaterEqual", &sgs_op_greaterequal }, { "LogicalAnd", &sgs_op_and },
+               { "LogicalOr", &sgs_op_or } };
+    size_t i = 0;
+    while (strcmp(of[i].name, s->op))
+        i++;
+    return sgs_from_onnx_arith(im, s, of[i].op, d);
+}
+
+static sgs_status from_tf_notequal(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *in[] = { sgs_sp_in(p, 0), sgs_sp_in(p, 1) };
+    if (p->status == SGS_OK)
+        sgs_sp_out(p, 0, sgs_sp_one(p, &sgs_op_not, sgs_sp_call(p, "Equal", 2, in), NULL));
+    return p->status;
+}
+
+/* The older Select takes one truth value for each first index. */
+static sgs_status from_tf_select(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *c = sgs_sp_in(p, 0), *a = sgs_sp_in(p, 1), *b = sgs_sp_in(p, 2);
+    if (p->status == SGS_OK && !strcmp(s->op, "Select") && c->rank == 1)
+        for (int i = 1; i < a->rank; i++)
+            c = sgs_sp_unsqueeze(p, c, i);
+    if (p->status == SGS_OK)
+        sgs_sp_out(p, 0, sgs_sp_choose(p, c, a, b));
+    return p->status;
+}
+
 /* ---- rows ---- */
 
 #define ROW(op, inputs, rule, evaluation, fixed, lowered)                                                                              \
@@ -354,4 +393,20 @@ static const sgs_from onnx[] = {
     { "IsInf", from_onnx_isinf, 10 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_compare = { "compare", ops, onnx, NULL };
+static const sgs_from tensorflow[] = {
+    { "Equal", from_tf_compare, 0 },
+    { "Less", from_tf_compare, 0 },
+    { "Greater", from_tf_compare, 0 },
+    { "LessEqual", from_tf_compare, 0 },
+    { "GreaterEqual", from_tf_compare, 0 },
+    { "LogicalAnd", from_tf_compare, 0 },
+    { "LogicalOr", from_tf_compare, 0 },
+    { "NotEqual", from_tf_notequal, 0 },
+    { "LogicalNot", from_onnx_not, 0 },
+    { "Select", from_tf_select, 0 },
+    { "SelectV2", from_tf_select, 0 },
+    { "IsNan", from_onnx_isnan, 0 },
+    { "IsInf", from_onnx_isinf, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_compare = { "compare", ops, onnx, NULL, tensorflow };

@@ -3,8 +3,8 @@
 
 #include "compile/lower.h"
 #include "ops/arith.h"
+#include "ops/tensorflow.h"
 #include "ops/tflite.h"
-#include "ops/util.h"
 
 static const sgs_attr concat_attrs[] = { SGS_ATTR_I(sgs_axis_attr, axis), SGS_ATTR_END };
 
@@ -116,6 +116,33 @@ static sgs_status concat_from_tflite(sgs_import *im, const sgs_source_node *s, s
     return from_onnx_concat(im, s, d);
 }
 
+/* ---- from TensorFlow ---- */
+
+/* The axis is the last input, of Concat the first; Pack gives each tensor an axis of its own. */
+static sgs_status from_tf_concat(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const bool pack = !strcmp(s->op, "Pack"), front = !strcmp(s->op, "Concat");
+    const int n = s->nin - !pack, from = front ? 1 : 0;
+    if (n < 1)
+        return sgs_src_fail(im, s, d, "expected inputs, found none");
+    sgs_value **in = SGS_NEW_N(im->g->arena, sgs_value *, n), *y;
+    for (int i = 0; i < n; i++)
+        in[i] = sgs_sp_in(p, from + i);
+    if (p->status != SGS_OK)
+        return p->status;
+    const int axis = pack ? (int)sgs_sp_axis(p, "axis", 0, in[0]->rank + 1) : sgs_tf_axis(p, front ? 0 : n, in[0]->rank);
+    const sgs_axis_attr a = { axis };
+    for (int i = 0; i < n && pack && p->status == SGS_OK; i++)
+        in[i] = sgs_sp_unsqueeze(p, in[i], axis);
+    SGS_TRY(p->status);
+    SGS_TRY(sgs_emit(im, s, &sgs_op_concat, n, in, &a, &y, d)); /* which says whether all fit */
+    const int some = im->as_is ? n : without_empty(in, n);
+    if (some < n)
+        SGS_TRY(sgs_emit(im, s, &sgs_op_concat, some, in, &a, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
 
 const sgs_op sgs_op_concat = {
@@ -127,4 +154,10 @@ const sgs_op sgs_op_concat = {
 static const sgs_op *const ops[] = { &sgs_op_concat, NULL };
 static const sgs_from onnx[] = { { "Concat", from_onnx_concat, 1 }, { NULL, NULL, 0 } };
 static const sgs_from tflite[] = { { "CONCATENATION", concat_from_tflite, 0 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_concat = { "concat", ops, onnx, tflite };
+static const sgs_from tensorflow[] = {
+    { "ConcatV2", from_tf_concat, 0 },
+    { "Concat", from_tf_concat, 0 },
+    { "Pack", from_tf_concat, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_concat = { "concat", ops, onnx, tflite, tensorflow };

@@ -4,8 +4,8 @@
 
 #include "compile/lower.h"
 #include "ops/dnnl.h"
+#include "ops/tensorflow.h"
 #include "ops/tflite.h"
-#include "ops/util.h"
 
 static const sgs_attr conv_attrs[] = {
     SGS_ATTR_V(sgs_conv_attr, stride, 2), SGS_ATTR_V(sgs_conv_attr, dilation, 2), SGS_ATTR_V(sgs_conv_attr, pad, 4),
@@ -202,6 +202,35 @@ static sgs_status conv_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     return SGS_OK;
 }
 
+/* ---- from TensorFlow ---- */
+
+static sgs_status from_tf_conv(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0), *w = sgs_sp_in(p, 1), *y;
+    const bool first = sgs_tf_first(p);
+    if (p->status == SGS_OK && (x->rank != 4 || w->rank != 4))
+        sgs_sp_fail(p, "expected input and weights of 4 dimensions, found %d and %d", x->rank, w->rank);
+    if (p->status != SGS_OK)
+        return p->status;
+    x = sgs_tf_last(p, x, first);
+    sgs_window2d win = { .kernel = { w->dim[0], w->dim[1] } };
+    sgs_tf_window(p, x->dim + 1, first, &win);
+    const int64_t ci = w->dim[2], co = w->dim[3], groups = ci > 0 ? x->dim[3] / ci : 0;
+    if (p->status == SGS_OK && (groups < 1 || x->dim[3] % ci || co % groups))
+        sgs_sp_fail(p, "weights for %lld input channels and %lld outputs do not fit %lld channels", (long long)ci, (long long)co, (long long)x->dim[3]);
+    const bool depthwise = groups > 1 && ci == 1 && co == groups;
+    w = sgs_sp_transpose(p, w, depthwise ? (const int64_t[]){ 2, 0, 1, 3 } : (const int64_t[]){ 3, 0, 1, 2 });
+    SGS_TRY(p->status);
+    sgs_conv_attr a = { .groups = depthwise ? 1 : groups };
+    memcpy(a.stride, win.stride, sizeof a.stride);
+    memcpy(a.dilation, win.dilation, sizeof a.dilation);
+    memcpy(a.pad, win.pad, sizeof a.pad);
+    SGS_TRY(sgs_emit(im, s, depthwise ? &sgs_op_depthwise : &sgs_op_conv, 3, (sgs_value *[]){ x, w, zeros(im->g, co) }, &a, &y, d));
+    sgs_sp_out(p, 0, sgs_tf_back(p, y, first));
+    return p->status;
+}
+
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
 
 const sgs_op sgs_op_conv = {
@@ -214,4 +243,8 @@ const sgs_op sgs_op_conv = {
 static const sgs_op *const ops[] = { &sgs_op_conv, NULL };
 static const sgs_from onnx[] = { { "Conv", from_onnx_conv, 1 }, { NULL, NULL, 0 } };
 static const sgs_from tflite[] = { { "CONV_2D", conv_from_tflite, 0 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_conv = { "conv", ops, onnx, tflite };
+static const sgs_from tensorflow[] = {
+    { "Conv2D", from_tf_conv, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_conv = { "conv", ops, onnx, tflite, tensorflow };

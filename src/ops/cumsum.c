@@ -112,7 +112,7 @@ static sgs_status from_onnx_cum(sgs_import *im, const sgs_source_node *s, sgs_di
     a.reverse = sgs_sp_int(p, "reverse", 0) != 0;
     if (p->status != SGS_OK)
         return p->status;
-    sgs_sp_out(p, 0, sgs_sp_one(p, !strcmp(s->op, "CumSum") ? &sgs_op_cumsum : &sgs_op_cumprod, x, &a));
+    sgs_sp_out(p, 0, sgs_sp_one(p, strstr(s->op, "rod") ? &sgs_op_cumprod : &sgs_op_cumsum, x, &a));
     return p->status;
 }
 
@@ -165,4 +165,9 @@ ROW(cumprod, SGS_Q_NONE, NULL, NULL, "");
 
 static const sgs_op *const ops[] = { &sgs_op_cumsum, &sgs_op_cumprod, NULL };
 static const sgs_from onnx[] = { { "CumSum", from_onnx_cum, 11 }, { "CumProd", from_onnx_cum, 26 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_cumsum = { "cumsum", ops, onnx, NULL };
+static const sgs_from tensorflow[] = {
+    { "Cumsum", from_onnx_cum, 0 },
+    { "Cumprod", from_onnx_cum, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_cumsum = { "cumsum", ops, onnx, NULL, tensorflow };

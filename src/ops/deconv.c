@@ -5,8 +5,8 @@
 
 #include "compile/lower.h"
 #include "ops/dnnl.h"
+#include "ops/tensorflow.h"
 #include "ops/tflite.h"
-#include "ops/util.h"
 
 static const sgs_attr deconv_attrs[] = {
     { "stride", SGS_ATTR_INTS, offsetof(sgs_deconv_attr, conv.stride), 2, SGS_ALL, NULL },
@@ -531,6 +531,59 @@ static sgs_status deconv_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     return SGS_OK;
 }
 
+/* ---- from TensorFlow ---- */
+
+/* The size of one axis of the result is given: that of what a convolution with these attributes would make x of. */
+static void settle_size(sgs_spell *p, int i, int64_t have, int64_t size, const sgs_window2d *w, sgs_deconv_attr *a)
+{
+    const char *axis = i ? "width" : "height";
+    int64_t natural, count = 0;
+    if (p->status == SGS_OK)
+        p->status = reach(have, w->kernel[i], w->stride[i], w->dilation[i], axis, &natural, p->d);
+    if (p->status == SGS_OK && (size < 1 || size >= MOST))
+        sgs_sp_fail(p, "%s: expected a size of 1 to 2147483647, found %lld", axis, (long long)size);
+    if (p->status == SGS_OK)
+        p->status = sgs_window(size, w->kernel[i], w->stride[i], w->dilation[i], w->pad[i] + w->pad[2 + i], &count, axis, p->d);
+    if (p->status == SGS_OK && count != have)
+        sgs_sp_fail(p, "%s: a convolution makes %lld of %lld, the input has %lld", axis, (long long)count, (long long)size, (long long)have);
+    if (p->status != SGS_OK)
+        return;
+    const int64_t rest = size + w->pad[i] - natural;
+    a->conv.pad[i] = w->pad[i];
+    a->conv.pad[2 + i] = rest < 0 ? -rest : 0;
+    a->extra[i] = rest > 0 ? rest : 0;
+}
+
+static sgs_status from_tf_deconv(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    int64_t size[4] = { 0 };
+    const int n = sgs_tf_ints(p, 0, size, 4);
+    sgs_value *w = sgs_sp_in(p, 1), *x = sgs_sp_in(p, 2), *y;
+    const bool first = sgs_tf_first(p);
+    if (p->status == SGS_OK && (x->rank != 4 || w->rank != 4 || (n != 4 && n != 2)))
+        sgs_sp_fail(p, "expected a size of 4 numbers, input and weights of 4 dimensions, found %d, %d and %d", n, x->rank, w->rank);
+    if (p->status != SGS_OK)
+        return p->status;
+    x = sgs_tf_last(p, x, first);
+    const int64_t *out = n == 2 ? size : size + (first ? 2 : 1), co = w->dim[2];
+    sgs_window2d win = { .kernel = { w->dim[0], w->dim[1] } };
+    sgs_tf_window(p, out, first, &win);
+    if (p->status == SGS_OK && w->dim[3] != x->dim[3])
+        sgs_sp_fail(p, "weights for %lld channels do not fit %lld", (long long)w->dim[3], (long long)x->dim[3]);
+    sgs_deconv_attr a = { .conv = { .groups = 1 } };
+    memcpy(a.conv.stride, win.stride, sizeof win.stride);
+    memcpy(a.conv.dilation, win.dilation, sizeof win.dilation);
+    for (int i = 0; i < 2; i++)
+        settle_size(p, i, x->dim[1 + i], out[i], &win, &a);
+    w = sgs_sp_transpose(p, w, (const int64_t[]){ 2, 0, 1, 3 });
+    SGS_TRY(p->status);
+    sgs_value *bias = sgs_const_new(im->g, SGS_F32, 1, &co, NULL, true);
+    SGS_TRY(sgs_emit(im, s, &sgs_op_deconv, 3, (sgs_value *[]){ x, w, bias }, &a, &y, d));
+    sgs_sp_out(p, 0, sgs_tf_back(p, y, first));
+    return p->status;
+}
+
 /* ---- row
  * ---------------------------------------------------------------------------------------------------------------- */
 
@@ -554,4 +607,8 @@ const sgs_op sgs_op_deconv = {
 static const sgs_op *const ops[] = { &sgs_op_deconv, NULL };
 static const sgs_from onnx[] = { { "ConvTranspose", from_onnx_convtranspose, 1 }, { NULL, NULL, 0 } };
 static const sgs_from tflite[] = { { "TRANSPOSE_CONV", deconv_from_tflite, 0 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_deconv = { "deconv", ops, onnx, tflite };
+static const sgs_from tensorflow[] = {
+    { "Conv2DBackpropInput", from_tf_deconv, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_deconv = { "deconv", ops, onnx, tflite, tensorflow };

@@ -3,8 +3,8 @@
 #include "compile/lower.h"
 #include <string.h>
 #include "ops/dnnl.h"
+#include "ops/tensorflow.h"
 #include "ops/tflite.h"
-#include "ops/util.h"
 
 static const sgs_attr depthwise_attrs[] = {
     SGS_ATTR_V(sgs_conv_attr, stride, 2), SGS_ATTR_V(sgs_conv_attr, dilation, 2),       SGS_ATTR_V(sgs_conv_attr, pad, 4),
@@ -118,6 +118,39 @@ static sgs_status depthwise_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *
     return sgs_lower_emit(l, &r.head, n, sgs_value_count(s.y) * taps, d);
 }
 
+/* ---- from TensorFlow ---- */
+
+/* [kh][kw][c][m]: m outputs for each channel; more than one are a convolution in groups. */
+static sgs_status from_tf_depthwise(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0), *w = sgs_sp_in(p, 1), *y;
+    const bool first = sgs_tf_first(p);
+    if (p->status == SGS_OK && (x->rank != 4 || w->rank != 4))
+        sgs_sp_fail(p, "expected input and weights of 4 dimensions, found %d and %d", x->rank, w->rank);
+    if (p->status != SGS_OK)
+        return p->status;
+    x = sgs_tf_last(p, x, first);
+    const int64_t kh = w->dim[0], kw = w->dim[1], c = w->dim[2], co = c * w->dim[3];
+    sgs_window2d win = { .kernel = { kh, kw } };
+    sgs_tf_window(p, x->dim + 1, first, &win);
+    if (p->status == SGS_OK && c != x->dim[3])
+        sgs_sp_fail(p, "weights for %lld channels do not fit %lld", (long long)c, (long long)x->dim[3]);
+    const bool plain = co == c;
+    w = sgs_sp_reshape(p, w, 4, (const int64_t[]){ 1, kh, kw, co });
+    if (!plain)
+        w = sgs_sp_transpose(p, w, (const int64_t[]){ 3, 1, 2, 0 });
+    SGS_TRY(p->status);
+    sgs_conv_attr a = { .groups = plain ? 1 : c };
+    memcpy(a.stride, win.stride, sizeof a.stride);
+    memcpy(a.dilation, win.dilation, sizeof a.dilation);
+    memcpy(a.pad, win.pad, sizeof a.pad);
+    sgs_value *bias = sgs_const_new(im->g, SGS_F32, 1, &co, NULL, true);
+    SGS_TRY(sgs_emit(im, s, plain ? &sgs_op_depthwise : &sgs_op_conv, 3, (sgs_value *[]){ x, w, bias }, &a, &y, d));
+    sgs_sp_out(p, 0, sgs_tf_back(p, y, first));
+    return p->status;
+}
+
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
 
 const sgs_op sgs_op_depthwise = {
@@ -129,4 +162,8 @@ const sgs_op sgs_op_depthwise = {
 
 static const sgs_op *const ops[] = { &sgs_op_depthwise, NULL };
 static const sgs_from tflite[] = { { "DEPTHWISE_CONV_2D", depthwise_from_tflite, 0 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_depthwise = { "depthwise", ops, NULL, tflite }; /* ONNX: Conv, in conv.c */
+static const sgs_from tensorflow[] = {
+    { "DepthwiseConv2dNative", from_tf_depthwise, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_depthwise = { "depthwise", ops, NULL, tflite, tensorflow }; /* ONNX: Conv, in conv.c */

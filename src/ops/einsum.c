@@ -367,4 +367,8 @@ static sgs_status from_onnx_einsum(sgs_import *im, const sgs_source_node *s, sgs
 
 static const sgs_op *const ops[] = { NULL };
 static const sgs_from onnx[] = { { "Einsum", from_onnx_einsum, 12 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_einsum = { "einsum", ops, onnx, NULL };
+static const sgs_from tensorflow[] = {
+    { "Einsum", from_onnx_einsum, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_einsum = { "einsum", ops, onnx, NULL, tensorflow };

@@ -200,4 +200,9 @@ const sgs_op sgs_op_expand = {
 static const sgs_op *const ops[] = { &sgs_op_expand, NULL };
 static const sgs_from onnx[] = { { "Expand", from_onnx_expand, 8 }, { "Tile", from_onnx_tile, 6 }, { NULL, NULL, 0 } };
 static const sgs_from tflite[] = { { "TILE", expand_from_tflite, 0 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_expand = { "expand", ops, onnx, tflite };
+static const sgs_from tensorflow[] = {
+    { "Tile", from_onnx_tile, 0 },
+    { "BroadcastTo", from_onnx_expand, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_expand = { "expand", ops, onnx, tflite, tensorflow };

@@ -5,7 +5,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "ops/util.h"
+#include "ops/tensorflow.h"
 #include "quant/quantize.h"
 
 /* ---- attributes, shapes ---- */
@@ -116,6 +116,46 @@ static sgs_status dynamic_quant(struct sgs_quantizer *q, sgs_node *n, sgs_diag *
     return SGS_OK;
 }
 
+/* ---- from TensorFlow ---- */
+
+/* The grid of a range: its ends move so that 0 is on it. */
+static void grid_of(sgs_spell *p, float lo, float hi, sgs_fake_quant_attr *a)
+{
+    const int64_t bits = sgs_sp_int(p, "num_bits", 8), narrow = sgs_sp_int(p, "narrow_range", 0);
+    if (p->status == SGS_OK && (bits < 2 || bits > 16))
+        sgs_sp_fail(p, "num_bits must lie in 2..16, found %lld", (long long)bits);
+    if (p->status == SGS_OK && !(lo <= 0 && hi >= 0 && lo < hi && hi - lo < INFINITY))
+        sgs_sp_fail(p, "expected min <= 0 <= max and min < max, found %g and %g", (double)lo, (double)hi);
+    if (p->status != SGS_OK)
+        return;
+    a->least = narrow != 0;
+    a->most = ((int64_t)1 << bits) - 1;
+    a->scale = (hi - lo) / (float)(a->most - a->least);
+    const float zero = (float)a->least - lo / a->scale;
+    a->zero = zero < (float)a->least ? a->least : zero > (float)a->most ? a->most : (int64_t)roundf(zero);
+}
+
+static float bound_of(sgs_spell *p, int slot)
+{
+    const sgs_value *v = sgs_sp_in(p, slot);
+    if (v && (!v->data || v->type != SGS_F32 || sgs_value_count(v) != 1))
+        sgs_sp_refuse(p, "input %d: expected one constant number", slot);
+    return p->status == SGS_OK ? *(const float *)v->data : 0;
+}
+
+static sgs_status from_tf_fakequant(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const bool args = !strcmp(s->op, "FakeQuantWithMinMaxArgs");
+    sgs_value *x = sgs_sp_in(p, 0);
+    const float lo = args ? sgs_sp_float(p, "min", -6) : bound_of(p, 1), hi = args ? sgs_sp_float(p, "max", 6) : bound_of(p, 2);
+    sgs_fake_quant_attr a = { 0 };
+    grid_of(p, lo, hi, &a);
+    if (p->status == SGS_OK)
+        sgs_sp_out(p, 0, sgs_sp_one(p, &sgs_op_fake_quant, x, &a));
+    return p->status;
+}
+
 /* ---- rows ---- */
 
 const sgs_op sgs_op_fake_quant = {
@@ -152,4 +192,9 @@ const sgs_op sgs_op_fake_quant_dynamic = {
 };
 
 static const sgs_op *const ops[] = { &sgs_op_fake_quant, &sgs_op_fake_quant_dynamic, NULL };
-const sgs_family sgs_family_fakequant = { "fakequant", ops, NULL, NULL };
+static const sgs_from tensorflow[] = {
+    { "FakeQuantWithMinMaxVars", from_tf_fakequant, 0 },
+    { "FakeQuantWithMinMaxArgs", from_tf_fakequant, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_fakequant = { "fakequant", ops, NULL, NULL, tensorflow };

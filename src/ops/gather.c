@@ -3,8 +3,8 @@
 
 #include "compile/lower.h"
 #include "ops/nest.h"
+#include "ops/tensorflow.h"
 #include "ops/tflite.h"
-#include "ops/util.h"
 
 static const sgs_attr gather_attrs[] = { SGS_ATTR_I(sgs_axis_attr, axis), SGS_ATTR_END };
 
@@ -296,6 +296,27 @@ static sgs_status gather_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     return SGS_OK;
 }
 
+/* ---- from TensorFlow ---- */
+
+static sgs_status from_tf_gather(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *in[2] = { sgs_sp_in(p, 0), sgs_sp_in(p, 1) }, *y;
+    sgs_axis_attr a = { 0 };
+    int64_t start = 0, step = 1;
+    if (p->status == SGS_OK && s->nin > 2)
+        a.axis = sgs_tf_axis(p, 2, in[0]->rank);
+    if (p->status == SGS_OK && sgs_sp_int(p, "batch_dims", 0))
+        sgs_sp_refuse(p, "batch_dims other than 0 is not supported");
+    if (p->status == SGS_OK && !in[0]->rank)
+        sgs_sp_fail(p, "expected a tensor with dimensions, found a scalar");
+    SGS_TRY(p->status);
+    if ((in[1]->type == SGS_S64 || in[1]->type == SGS_S32) && regular(in[1], in[0]->dim[a.axis], &start, &step))
+        return as_slice(im, s, in, a.axis, start, step, d);
+    SGS_TRY(sgs_emit(im, s, &sgs_op_gather, 2, in, &a, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
 
 const sgs_op sgs_op_gather = {
@@ -306,4 +327,9 @@ const sgs_op sgs_op_gather = {
 static const sgs_op *const ops[] = { &sgs_op_gather, NULL };
 static const sgs_from onnx[] = { { "Gather", from_onnx_gather, 1 }, { NULL, NULL, 0 } };
 static const sgs_from tflite[] = { { "GATHER", gather_from_tflite, 0 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_gather = { "gather", ops, onnx, tflite };
+static const sgs_from tensorflow[] = {
+    { "Gather", from_tf_gather, 0 },
+    { "GatherV2", from_tf_gather, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_gather = { "gather", ops, onnx, tflite, tensorflow };

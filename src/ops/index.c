@@ -552,6 +552,17 @@ static sgs_status index_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     return scatter ? scatter_lower(l, n, d) : n->op == &sgs_op_gather_nd ? points_lower(l, n, d) : elements_lower(l, n, d);
 }
 
+/* ---- from TensorFlow ---- */
+
+static sgs_status from_tf_gathernd(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *in[] = { sgs_sp_in(p, 0), sgs_sp_in(p, 1) };
+    if (p->status == SGS_OK)
+        sgs_sp_out(p, 0, sgs_sp_own(p, sgs_sp_call(p, "GatherND", 2, in)));
+    return p->status;
+}
+
 /* ---- rows ---- */
 
 #define ROW(op, inputs, rule, evaluation)                                                                              \
@@ -582,4 +593,8 @@ static const sgs_from onnx[] = {
     { "GatherElements", from_onnx_index, 11 },  { "GatherND", from_onnx_index, 11 },  { "Scatter", from_onnx_index, 9 },
     { "ScatterElements", from_onnx_index, 11 }, { "ScatterND", from_onnx_index, 11 }, { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_index = { "index", ops, onnx, NULL };
+static const sgs_from tensorflow[] = {
+    { "GatherNd", from_tf_gathernd, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_index = { "index", ops, onnx, NULL, tensorflow };

@@ -5,6 +5,7 @@
 
 #include "compile/lower.h"
 #include "ops/arith.h"
+#include "ops/spell.h"
 #include "ops/tflite.h"
 #include "quant/quantize.h"
 
@@ -400,6 +401,33 @@ static sgs_status lut_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     return sgs_lower_emit(l, &r.head, n, 0, d);
 }
 
+/* ---- from TensorFlow ---- */
+
+static sgs_status from_tf_rsqrt(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    return emit_one(im, s, &sgs_op_rsqrt, (sgs_lut_attr){ 0 }, d);
+}
+
+static sgs_status from_tf_inv(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    return emit_one(im, s, &sgs_op_reciprocal, (sgs_lut_attr){ 0 }, d);
+}
+
+/* log(1 + x) and exp(x) - 1 */
+static sgs_status from_tf_near_zero(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const sgs_lut_attr none = { 0 };
+    sgs_value *x = sgs_sp_in(p, 0);
+    if (!x)
+        return p->status;
+    if (!strcmp(s->op, "Log1p"))
+        sgs_sp_out(p, 0, sgs_sp_one(p, &sgs_op_log, sgs_sp_by(p, &sgs_op_add, x, 1), &none));
+    else
+        sgs_sp_out(p, 0, sgs_sp_by(p, &sgs_op_sub, sgs_sp_one(p, &sgs_op_exp, x, &none), 1));
+    return p->status;
+}
+
 /* ---- rows
  * --------------------------------------------------------------------------------------------------------------- */
 
@@ -471,4 +499,34 @@ static const sgs_from tflite[] = {
     { "COS", from_tflite_function, 0 },      { "POW", pow_from_tflite, 0 },
     { "SQUARE", square_from_tflite, 0 },     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_lut = { "lut", ops, onnx, tflite };
+static const sgs_from tensorflow[] = {
+    { "Sigmoid", from_onnx_function, 0 },
+    { "Tanh", from_onnx_function, 0 },
+    { "Elu", from_onnx_function, 0 },
+    { "Selu", from_onnx_function, 0 },
+    { "Softplus", from_onnx_function, 0 },
+    { "Softsign", from_onnx_function, 0 },
+    { "Erf", from_onnx_function, 0 },
+    { "Exp", from_onnx_function, 0 },
+    { "Log", from_onnx_function, 0 },
+    { "Sqrt", from_onnx_function, 0 },
+    { "Reciprocal", from_onnx_function, 0 },
+    { "Sin", from_onnx_function, 0 },
+    { "Cos", from_onnx_function, 0 },
+    { "Tan", from_onnx_function, 0 },
+    { "Asin", from_onnx_function, 0 },
+    { "Acos", from_onnx_function, 0 },
+    { "Atan", from_onnx_function, 0 },
+    { "Sinh", from_onnx_function, 0 },
+    { "Cosh", from_onnx_function, 0 },
+    { "Asinh", from_onnx_function, 0 },
+    { "Acosh", from_onnx_function, 0 },
+    { "Atanh", from_onnx_function, 0 },
+    { "Rsqrt", from_tf_rsqrt, 0 },
+    { "Inv", from_tf_inv, 0 },
+    { "Pow", from_onnx_pow, 0 },
+    { "Log1p", from_tf_near_zero, 0 },
+    { "Expm1", from_tf_near_zero, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_lut = { "lut", ops, onnx, tflite, tensorflow };

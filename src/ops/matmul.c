@@ -3,6 +3,7 @@
 
 #include "compile/lower.h"
 #include "ops/nest.h"
+#include "ops/spell.h"
 #include "ops/tflite.h"
 #include "ops/util.h"
 
@@ -270,6 +271,34 @@ static sgs_status matmul_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     return SGS_OK;
 }
 
+/* ---- from TensorFlow ---- */
+
+/* Transposed before they are multiplied, where it says so; rows of weights stay rows. */
+static sgs_status from_tf_matmul(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const bool batch = strcmp(s->op, "MatMul") != 0;
+    const sgs_conv_attr plain = { 0 };
+    sgs_value *in[2] = { sgs_sp_in(p, 0), sgs_sp_in(p, 1) }, *y;
+    const bool turn[2] = { sgs_sp_int(p, batch ? "adj_x" : "transpose_a", 0) != 0, sgs_sp_int(p, batch ? "adj_y" : "transpose_b", 0) != 0 };
+    if (p->status != SGS_OK)
+        return p->status;
+    const bool rows = turn[1] && in[1]->data && in[1]->type == SGS_F32 && in[1]->rank == 2 && in[0]->rank == 2;
+    for (int i = 0; i < 2; i++) {
+        const int rank = in[i]->rank;
+        int64_t perm[SGS_MAX_RANK];
+        if (rank < 2 || (!batch && rank != 2))
+            return sgs_src_fail(im, s, d, "expected matrices, of 2 dimensions, found %d", rank);
+        for (int k = 0; k < rank; k++)
+            perm[k] = k < rank - 2 ? k : 2 * rank - 3 - k;
+        if (turn[i] && !(i && rows))
+            in[i] = sgs_sp_transpose(p, in[i], perm);
+    }
+    SGS_TRY(p->status);
+    SGS_TRY(sgs_emit(im, s, rows ? &sgs_op_fc : &sgs_op_matmul, 2, in, rows ? &plain : NULL, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
 
 const sgs_op sgs_op_matmul = { .name = "matmul",
@@ -289,4 +318,11 @@ const sgs_op sgs_op_matmul = { .name = "matmul",
 static const sgs_op *const ops[] = { &sgs_op_matmul, NULL };
 static const sgs_from onnx[] = { { "MatMul", from_onnx_matmul, 1 }, { "Gemm", from_onnx_gemm, 7 }, { NULL, NULL, 0 } };
 static const sgs_from tflite[] = { { "BATCH_MATMUL", matmul_from_tflite, 0 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_matmul = { "matmul", ops, onnx, tflite };
+static const sgs_from tensorflow[] = {
+    { "MatMul", from_tf_matmul, 0 },
+    { "BatchMatMul", from_tf_matmul, 0 },
+    { "BatchMatMulV2", from_tf_matmul, 0 },
+    { "BatchMatMulV3", from_tf_matmul, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_matmul = { "matmul", ops, onnx, tflite, tensorflow };

@@ -7,6 +7,7 @@
 #include "ops/arith.h"
 #include "ops/integer.h"
 #include "ops/nest.h"
+#include "ops/spell.h"
 #include "ops/util.h"
 
 /* ---- shapes ---- */
@@ -133,6 +134,23 @@ static sgs_status mod_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     return sgs_nest_emit(l, n, &r.head, v, 3, d);
 }
 
+/* ---- from TensorFlow ---- */
+
+/* FloorMod takes the divisor's sign, Mod the dividend's. */
+static sgs_status from_tf_mod(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *a = sgs_sp_in(p, 0), *b = sgs_sp_in(p, 1);
+    const bool floor = !strcmp(s->op, "FloorMod");
+    if (p->status != SGS_OK)
+        return p->status;
+    if (floor && a->type == SGS_F32)
+        sgs_sp_out(p, 0, sgs_sp_two(p, &sgs_op_sub, a, sgs_sp_two(p, &sgs_op_mul, b, sgs_sp_one(p, &sgs_op_floor, sgs_sp_two(p, &sgs_op_div, a, b), NULL))));
+    else
+        sgs_sp_out(p, 0, sgs_sp_two(p, floor ? &sgs_op_mod : &sgs_op_fmod, a, b));
+    return p->status;
+}
+
 /* ---- rows ---- */
 
 #define ROW(op)                                                                                                        \
@@ -154,4 +172,10 @@ ROW(fmod);
 
 static const sgs_op *const ops[] = { &sgs_op_mod, &sgs_op_fmod, NULL };
 static const sgs_from onnx[] = { { "Mod", from_onnx_mod, 10 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_mod = { "mod", ops, onnx, NULL };
+static const sgs_from tensorflow[] = {
+    { "FloorMod", from_tf_mod, 0 },
+    { "Mod", from_tf_mod, 0 },
+    { "TruncateMod", from_tf_mod, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_mod = { "mod", ops, onnx, NULL, tensorflow };

@@ -3,7 +3,7 @@
  * MeanVarianceNormalization, LpNormalization, LRN. */
 #include <string.h>
 
-#include "ops/util.h"
+#include "ops/tensorflow.h"
 
 /* ---- building blocks --------------------------------------------------------------------------------------------- */
 
@@ -288,6 +288,28 @@ static sgs_status from_onnx_lrn(sgs_import *im, const sgs_source_node *s, sgs_di
     return sgs_src_out(im, s, 0, y, d);
 }
 
+/* ---- from TensorFlow ---- */
+
+/* x / (bias + alpha * sum(x * x))^beta over depth_radius channels on both sides. */
+static sgs_status from_tf_lrn(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0), *v;
+    const int64_t radius = sgs_sp_int(p, "depth_radius", 5);
+    const float bias = sgs_sp_float(p, "bias", 1), alpha = sgs_sp_float(p, "alpha", 1), beta = sgs_sp_float(p, "beta", 0.5f);
+    if (p->status == SGS_OK && (x->rank != 4 || radius < 0 || radius > 65535 || sgs_value_count(x) < 1))
+        sgs_sp_fail(p, "expected an input of 4 dimensions and a depth_radius of 0 to 65535, found %d and %lld", x->rank, (long long)radius);
+    if (p->status != SGS_OK)
+        return p->status;
+    const int64_t pixels = x->dim[0] * x->dim[1] * x->dim[2], c = x->dim[3], size = 2 * radius + 1;
+    const sgs_pool_attr a = { .kernel = { 1, size }, .stride = { 1, 1 }, .pad = { 0, radius, 0, radius }, .count_pad = radius > 0 };
+    v = sgs_sp_reshape(p, sgs_sp_two(p, &sgs_op_mul, x, x), 4, (const int64_t[]){ 1, pixels, c, 1 });
+    v = sgs_sp_reshape(p, sgs_sp_one(p, &sgs_op_avgpool, v, &a), 4, x->dim);
+    v = sgs_sp_by(p, &sgs_op_add, sgs_sp_by(p, &sgs_op_mul, v, alpha * (float)size), bias);
+    sgs_sp_out(p, 0, sgs_sp_two(p, &sgs_op_mul, x, sgs_sp_one(p, &sgs_op_pow, v, &(sgs_lut_attr){ -beta, 0 })));
+    return p->status;
+}
+
 static const sgs_op *const ops[] = { NULL };
 static const sgs_from onnx[] = {
     { "LayerNormalization", from_onnx_layernorm, 17 },
@@ -299,4 +321,8 @@ static const sgs_from onnx[] = {
     { "LRN", from_onnx_lrn, 1 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_norm = { "norm", ops, onnx, NULL };
+static const sgs_from tensorflow[] = {
+    { "LRN", from_tf_lrn, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_norm = { "norm", ops, onnx, NULL, tensorflow };

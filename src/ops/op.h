@@ -109,7 +109,7 @@ typedef sgs_status (*sgs_from_fn)(struct sgs_import *im, const struct sgs_source
 typedef struct sgs_from {
     const char *op;               /* "Conv"; TFLite: builtin name; NULL ends */
     sgs_from_fn fn;
-    int since;                    /* lowest opset this row understands; 0 any */
+    int since;                    /* lowest opset this row understands; 0 any, -1: it only says why the operator is refused */
 } sgs_from;
 
 typedef struct sgs_family {
@@ -117,6 +117,7 @@ typedef struct sgs_family {
     const sgs_op *const *ops;     /* NULL-terminated */
     const sgs_from *onnx;         /* may be NULL */
     const sgs_from *tflite;       /* may be NULL */
+    const sgs_from *tensorflow;   /* may be NULL */
 } sgs_family;
 extern const sgs_family *const sgs_families[]; /* NULL-terminated */
 

@@ -3,9 +3,8 @@
 #include <string.h>
 
 #include "compile/lower.h"
-#include "ops/spell.h"
+#include "ops/tensorflow.h"
 #include "ops/tflite.h"
-#include "ops/util.h"
 
 static const char *const mode_names[] = { "constant", "reflect", "edge", "wrap", NULL };
 static const sgs_attr pad_attrs[] = {
@@ -518,6 +517,34 @@ static sgs_status pad_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     return a->mode == SGS_PAD_CONSTANT ? lower_frame(l, n, d) : lower_picked(l, n, d);
 }
 
+/* ---- from TensorFlow ---- */
+
+static sgs_status from_tf_pad(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    static const char *const modes[] = { "REFLECT", "SYMMETRIC", NULL };
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0);
+    const sgs_value *v = sgs_src_opt(im, s, 2);
+    sgs_pad_attr a = { .n = x ? x->rank : 0 };
+    int64_t mode = 0;
+    if (x)
+        sgs_tf_pairs(p, 1, x->rank, a.before, a.after);
+    for (int i = 0; i < a.n && p->status == SGS_OK; i++)
+        if (a.before[i] < 0 || a.after[i] < 0)
+            sgs_sp_fail(p, "paddings must be 0 or more, found %lld and %lld", (long long)a.before[i], (long long)a.after[i]);
+    if (p->status == SGS_OK && !strcmp(s->op, "MirrorPad")) {
+        a.mode = SGS_PAD_REFLECT;
+        p->status = sgs_src_choice(im, s, "mode", modes, &mode, d);
+    }
+    if (p->status == SGS_OK && mode)
+        return repeat_border(im, s, x, &a, d);
+    if (p->status == SGS_OK && v && !padding_value(v, &a.value))
+        sgs_sp_fail(p, "the padding value: expected one constant number");
+    if (p->status == SGS_OK)
+        sgs_sp_out(p, 0, sgs_sp_one(p, &sgs_op_pad, x, &a));
+    return p->status;
+}
+
 /* ---- row ---- */
 
 const sgs_op sgs_op_pad = {
@@ -542,4 +569,10 @@ static const sgs_from tflite[] = { { "PAD", pad_from_tflite, 0 },
                                    { "PADV2", pad_from_tflite, 0 },
                                    { "MIRROR_PAD", pad_from_tflite, 0 },
                                    { NULL, NULL, 0 } };
-const sgs_family sgs_family_pad = { "pad", ops, onnx, tflite };
+static const sgs_from tensorflow[] = {
+    { "Pad", from_tf_pad, 0 },
+    { "PadV2", from_tf_pad, 0 },
+    { "MirrorPad", from_tf_pad, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_pad = { "pad", ops, onnx, tflite, tensorflow };

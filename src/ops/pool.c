@@ -5,8 +5,8 @@
 
 #include "compile/lower.h"
 #include "ops/dnnl.h"
+#include "ops/tensorflow.h"
 #include "ops/tflite.h"
-#include "ops/util.h"
 
 static const sgs_attr pool_attrs[] = {
     SGS_ATTR_V(sgs_pool_attr, kernel, 2), SGS_ATTR_V(sgs_pool_attr, stride, 2), SGS_ATTR_V(sgs_pool_attr, pad, 4),
@@ -328,6 +328,38 @@ static sgs_status pool_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     return dilation_of(a, 0) > 1 || dilation_of(a, 1) > 1 ? emit_phases(l, n, &r, d) : sgs_lower_emit(l, &r.head, n, 0, d);
 }
 
+/* ---- from TensorFlow ---- */
+
+/* Where there is one window, strides say nothing: frameworks write one as they like. */
+static void settle_strides(const sgs_value *x, sgs_pool_attr *a)
+{
+    for (int i = 0; i < 2; i++)
+        if (x->dim[1 + i] + a->pad[i] + a->pad[2 + i] < a->kernel[i] + a->stride[i])
+            a->stride[i] = 1;
+}
+
+/* Padding does not count. */
+static sgs_status from_tf_pool(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0);
+    const bool first = sgs_tf_first(p);
+    sgs_window2d w = { 0 };
+    sgs_pool_attr a = { 0 };
+    if (p->status != SGS_OK)
+        return p->status;
+    x = sgs_tf_last(p, x, first);
+    sgs_tf_pair(p, "ksize", true, first, w.kernel);
+    sgs_tf_window(p, x->dim + 1, first, &w);
+    memcpy(a.kernel, w.kernel, sizeof a.kernel);
+    memcpy(a.stride, w.stride, sizeof a.stride);
+    memcpy(a.pad, w.pad, sizeof a.pad);
+    SGS_TRY(p->status);
+    settle_strides(x, &a);
+    sgs_sp_out(p, 0, sgs_tf_back(p, sgs_sp_one(p, !strcmp(s->op, "MaxPool") ? &sgs_op_maxpool : &sgs_op_avgpool, x, &a), first));
+    return p->status;
+}
+
 /* ---- rows --------------------------------------------------------------------------------------------------------------- */
 
 const sgs_op sgs_op_maxpool = {
@@ -347,4 +379,9 @@ static const sgs_from onnx[] = {
     { "GlobalMaxPool", from_onnx_globalmax, 1 }, { "GlobalAveragePool", from_onnx_globalavg, 1 }, { NULL, NULL, 0 },
 };
 static const sgs_from tflite[] = { { "MAX_POOL_2D", maxpool_from_tflite, 0 }, { "AVERAGE_POOL_2D", avgpool_from_tflite, 0 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_pool = { "pool", ops, onnx, tflite };
+static const sgs_from tensorflow[] = {
+    { "MaxPool", from_tf_pool, 0 },
+    { "AvgPool", from_tf_pool, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_pool = { "pool", ops, onnx, tflite, tensorflow };

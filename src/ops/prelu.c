@@ -348,6 +348,15 @@ static sgs_status prelu_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     return sgs_lower_emit(l, &r.head, n, 0, d);
 }
 
+/* ---- from TensorFlow ---- */
+
+static sgs_status from_tf_leakyrelu(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_alpha_attr a = { 0.2f };
+    SGS_TRY(sgs_src_float(s, "alpha", &a.alpha, d));
+    return emit_line(im, s, &sgs_op_leakyrelu, &a, d);
+}
+
 /* ---- rows
  * --------------------------------------------------------------------------------------------------------------- */
 
@@ -396,4 +405,10 @@ static const sgs_from tflite[] = {
     { "NEG", from_tflite_neg, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_prelu = { "prelu", ops, onnx, tflite };
+static const sgs_from tensorflow[] = {
+    { "LeakyRelu", from_tf_leakyrelu, 0 },
+    { "Abs", from_onnx_abs, 0 },
+    { "Neg", from_onnx_neg, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_prelu = { "prelu", ops, onnx, tflite, tensorflow };

@@ -1,7 +1,8 @@
 /* ONNX's quantized operators, spelled out on whole numbers in f32: exact where sums stay below 2^24. */
+#include <math.h>
 #include <string.h>
 
-#include "ops/spell.h"
+#include "ops/tensorflow.h"
 
 /* ---- scales along an axis ---- */
 
@@ -446,6 +447,57 @@ static sgs_status from_dynamicquantizematmul(sgs_import *im, const sgs_source_no
     return p->status;
 }
 
+/* ---- from TensorFlow ---- */
+
+static float tf_bound(sgs_spell *p, int slot)
+{
+    const sgs_value *v = sgs_sp_in(p, slot);
+    if (v && (!v->data || v->type != SGS_F32 || sgs_value_count(v) != 1))
+        sgs_sp_refuse(p, "input %d: expected one constant number", slot);
+    return p->status == SGS_OK ? *(const float *)v->data : 0;
+}
+
+/* y = (x + shift) * scale + least */
+typedef struct dequantizing {
+    float shift, scale, least;
+} dequantizing;
+
+static dequantizing dequantizing_of(sgs_spell *p, sgs_type t, float lo, float hi)
+{
+    enum { MIN_COMBINED, MIN_FIRST, SCALED };
+    static const char *const modes[] = { "MIN_COMBINED", "MIN_FIRST", "SCALED", NULL };
+    const bool sign = t == SGS_S8 || t == SGS_S16;
+    const float steps = t == SGS_S8 || t == SGS_U8 ? 255.0f : 65535.0f, half = (steps + 1) / 2, scale = (hi - lo) / steps;
+    int64_t mode = MIN_COMBINED;
+    if (p->status == SGS_OK)
+        p->status = sgs_src_choice(p->im, p->s, "mode", modes, &mode, p->d);
+    if (mode == SCALED) {
+        const float least = sgs_sp_int(p, "narrow_range", 0) ? 1 - half : -half;
+        return (dequantizing){ 0, sign ? fmaxf(lo / least, hi / (half - 1)) : hi / steps, 0 };
+    }
+    return (dequantizing){ sign ? half : 0, scale, mode == MIN_FIRST && scale > 0 ? roundf(lo / scale) * scale : lo };
+}
+
+static sgs_status from_tf_dequantize(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0);
+    const float lo = tf_bound(p, 1), hi = tf_bound(p, 2);
+    if (p->status != SGS_OK)
+        return p->status;
+    const sgs_type t = sgs_src_type(im, x);
+    if ((t != SGS_U8 && t != SGS_S8 && t != SGS_U16 && t != SGS_S16) || sgs_sp_int(p, "axis", -1) != -1)
+        sgs_sp_refuse(p, "expected integers of 8 or 16 bits with one range, found %s", sgs_type_word(t));
+    const dequantizing q = dequantizing_of(p, t, lo, hi);
+    if (p->status != SGS_OK)
+        return p->status;
+    x = sgs_sp_cast(p, x, SGS_F32);
+    x = q.shift != 0 ? sgs_sp_by(p, &sgs_op_add, x, q.shift) : x;
+    x = sgs_sp_by(p, &sgs_op_mul, x, q.scale);
+    sgs_sp_out(p, 0, q.least != 0 ? sgs_sp_by(p, &sgs_op_add, x, q.least) : x);
+    return p->status;
+}
+
 /* ---- rows ---- */
 
 static const sgs_op *const ops[] = { NULL };
@@ -472,4 +524,8 @@ static const sgs_from onnx[] = {
     { "com.microsoft.DynamicQuantizeMatMul", from_dynamicquantizematmul, 1 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_qdq = { "qdq", ops, onnx, NULL };
+static const sgs_from tensorflow[] = {
+    { "Dequantize", from_tf_dequantize, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_qdq = { "qdq", ops, onnx, NULL, tensorflow };

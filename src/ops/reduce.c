@@ -7,9 +7,8 @@
 #include "compile/lower.h"
 #include "ops/integer.h"
 #include "ops/nest.h"
-#include "ops/spell.h"
+#include "ops/tensorflow.h"
 #include "ops/tflite.h"
-#include "ops/util.h"
 
 static const sgs_attr reduce_attrs[] = { SGS_ATTR_VN(sgs_reduce_attr, axis, SGS_MAX_RANK, n), SGS_ATTR_END };
 
@@ -370,6 +369,50 @@ static sgs_status from_onnx_reduce(sgs_import *im, const sgs_source_node *s, sgs
     return sgs_src_out(im, s, 0, y, d);
 }
 
+/* ---- from TensorFlow ---- */
+
+/* Truth values are reduced as integers. */
+static sgs_status from_tf_reduce(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    static const struct {
+        const char *name;
+        const sgs_op *op;
+    } of[] = { { "Mean", &sgs_op_reduce_mean }, { "Sum", &sgs_op_reduce_sum }, { "Max", &sgs_op_reduce_max }, { "Min", &sgs_op_reduce_min },
+               { "Prod", &sgs_op_reduce_prod }, { "All", &sgs_op_reduce_min }, { "Any", &sgs_op_reduce_max } };
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0), *y;
+    int64_t axis[SGS_MAX_RANK];
+    bool gathered[SGS_MAX_RANK] = { false };
+    sgs_reduce_attr a = { 0 };
+    const int n = sgs_tf_ints(p, 1, axis, SGS_MAX_RANK);
+    const bool keep = sgs_sp_int(p, "keep_dims", sgs_sp_int(p, "keepdims", 0)) != 0;
+    size_t row = 0;
+    while (strcmp(of[row].name, s->op))
+        row++;
+    for (int i = 0; i < n && p->status == SGS_OK; i++) {
+        p->status = sgs_src_axis(im, s, &axis[i], x->rank, d);
+        if (p->status == SGS_OK)
+            gathered[axis[i]] = true;
+    }
+    if (p->status != SGS_OK)
+        return p->status;
+    for (int i = 0; i < x->rank; i++)
+        if (gathered[i])
+            a.axis[a.n++] = i;
+    const sgs_type t = x->type;
+    y = x = t == SGS_BOOL ? sgs_sp_cast(p, x, SGS_S32) : x;
+    SGS_TRY(p->status);
+    if (of[row].op == &sgs_op_reduce_prod && x->type == SGS_F32 && !x->data && sgs_value_count(x))
+        SGS_TRY(spelled_product(im, s, x, &a, &y, d));
+    else if (a.n)
+        SGS_TRY(sgs_emit(im, s, of[row].op, 1, &x, &a, &y, d));
+    else
+        SGS_TRY(sgs_emit_same(im, s, x, &y, d));
+    if (!keep && a.n)
+        SGS_TRY(without_axes(im, s, &a, &y, d));
+    return sgs_src_out(im, s, 0, sgs_sp_cast(p, y, t), d);
+}
+
 /* ---- .sim -------------------------------------------------------------------------------------------------------- */
 
 static const char *const builtin[] = { "SUM", "MEAN", "REDUCE_MAX", "REDUCE_MIN", "REDUCE_PROD" };
@@ -570,4 +613,14 @@ static const sgs_from tflite[] = {
     { "REDUCE_MAX", reduce_from_tflite, 0 },  { "REDUCE_MIN", reduce_from_tflite, 0 },
     { "REDUCE_PROD", reduce_from_tflite, 0 }, { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_reduce = { "reduce", ops, onnx, tflite };
+static const sgs_from tensorflow[] = {
+    { "Mean", from_tf_reduce, 0 },
+    { "Sum", from_tf_reduce, 0 },
+    { "Max", from_tf_reduce, 0 },
+    { "Min", from_tf_reduce, 0 },
+    { "Prod", from_tf_reduce, 0 },
+    { "All", from_tf_reduce, 0 },
+    { "Any", from_tf_reduce, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_reduce = { "reduce", ops, onnx, tflite, tensorflow };

@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "compile/lower.h"
+#include "ops/tensorflow.h"
 #include "ops/tflite.h"
-#include "ops/util.h"
 
 static const sgs_attr reshape_attrs[] = { SGS_ATTR_VN(sgs_shape_attr, dim, SGS_MAX_RANK, n), SGS_ATTR_END };
 
@@ -229,6 +229,64 @@ static sgs_status reshape_from_tflite(sgs_import *im, const sgs_source_node *s, 
     return emit_reshape(im, s, x, &a, d);
 }
 
+/* ---- from TensorFlow ---- */
+
+static sgs_status from_tf_reshape(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0);
+    sgs_shape_attr a = { 0 };
+    a.n = sgs_tf_ints(p, 1, a.dim, SGS_MAX_RANK);
+    SGS_TRY(p->status);
+    SGS_TRY(resolve(im, s, x, 1, &a, d));
+    return emit_reshape(im, s, x, &a, d);
+}
+
+static sgs_status from_tf_squeeze(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x;
+    int64_t axis[SGS_MAX_RANK];
+    bool drop[SGS_MAX_RANK] = { false };
+    sgs_shape_attr a = { 0 };
+    int n = 0;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(sgs_src_ints(s, sgs_src_find(s, "axis") ? "axis" : "squeeze_dims", axis, SGS_MAX_RANK, -1, &n, d));
+    SGS_TRY(mark(im, s, axis, n, x->rank, drop, d));
+    for (int i = 0; i < x->rank; i++) {
+        if (drop[i] && x->dim[i] != 1)
+            return sgs_src_fail(im, s, d, "axis %d has %lld elements; only axes of one can be squeezed", i, (long long)x->dim[i]);
+        if (!(drop[i] || (!n && x->dim[i] == 1)))
+            a.dim[a.n++] = x->dim[i];
+    }
+    return emit_reshape(im, s, x, &a, d);
+}
+
+static sgs_status from_tf_expanddims(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0);
+    const int axis = x ? sgs_tf_axis(p, 1, x->rank + 1) : 0;
+    if (p->status == SGS_OK)
+        sgs_sp_out(p, 0, sgs_sp_unsqueeze(p, x, axis));
+    return p->status;
+}
+
+/* A constant stays the constant that it is. */
+static sgs_status from_tf_identity(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    for (int i = 0; i < s->nout; i++) {
+        sgs_value *x, *y;
+        if (!s->out[i][0])
+            continue;
+        SGS_TRY(sgs_src_in(im, s, !strcmp(s->op, "IdentityN") ? i : 0, &x, d));
+        y = x;
+        if (!x->data)
+            SGS_TRY(sgs_emit_same(im, s, x, &y, d));
+        SGS_TRY(sgs_src_out(im, s, i, y, d));
+    }
+    return SGS_OK;
+}
+
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
 
 const sgs_op sgs_op_reshape = {
@@ -243,4 +301,18 @@ static const sgs_from onnx[] = {
     { "Unsqueeze", from_onnx_unsqueeze, 1 }, { "Identity", from_onnx_identity, 1 }, { NULL, NULL, 0 },
 };
 static const sgs_from tflite[] = { { "RESHAPE", reshape_from_tflite, 0 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_reshape = { "reshape", ops, onnx, tflite };
+static const sgs_from tensorflow[] = {
+    { "Reshape", from_tf_reshape, 0 },
+    { "Squeeze", from_tf_squeeze, 0 },
+    { "ExpandDims", from_tf_expanddims, 0 },
+    { "Identity", from_tf_identity, 0 },
+    { "IdentityN", from_tf_identity, 0 },
+    { "StopGradient", from_tf_identity, 0 },
+    { "PreventGradient", from_tf_identity, 0 },
+    { "PlaceholderWithDefault", from_tf_identity, 0 },
+    { "Snapshot", from_tf_identity, 0 },
+    { "CheckNumerics", from_tf_identity, 0 },
+    { "EnsureShape", from_tf_identity, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_reshape = { "reshape", ops, onnx, tflite, tensorflow };

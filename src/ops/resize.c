@@ -6,8 +6,8 @@
 
 #include "compile/lower.h"
 #include "ops/resample.h"
+#include "ops/tensorflow.h"
 #include "ops/tflite.h"
-#include "ops/util.h"
 
 enum { MAX_TAPS = 4 };
 
@@ -619,6 +619,25 @@ static sgs_status resize_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     return sgs_lower_emit(l, &r.head, n, sgs_value_count(y) * ay.taps * ax.taps, d);
 }
 
+/* ---- from TensorFlow ---- */
+
+static sgs_status from_tf_resize(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0);
+    sgs_resize_attr a = { 0 };
+    const bool nearest = !strcmp(s->op, "ResizeNearestNeighbor");
+    const int n = sgs_tf_ints(p, 1, a.size, 2);
+    const bool corners = sgs_sp_int(p, "align_corners", 0) != 0, half = sgs_sp_int(p, "half_pixel_centers", 0) != 0;
+    if (p->status == SGS_OK && (n != 2 || x->rank != 4 || a.size[0] < 1 || a.size[1] < 1))
+        sgs_sp_fail(p, "expected a picture of 4 dimensions and a size of two numbers of 1 or more");
+    a.coord = corners ? SGS_COORD_ALIGN_CORNERS : !half ? SGS_COORD_ASYMMETRIC : nearest ? SGS_COORD_TF_HALF_PIXEL_FOR_NN : SGS_COORD_HALF_PIXEL;
+    a.round = !nearest ? 0 : corners ? SGS_ROUND_PREFER_CEIL : SGS_ROUND_FLOOR;
+    if (p->status == SGS_OK)
+        sgs_sp_out(p, 0, sgs_sp_one(p, nearest ? &sgs_op_resize_nearest : &sgs_op_resize, x, &a));
+    return p->status;
+}
+
 /* ---- rows ---- */
 
 const sgs_op sgs_op_resize_nearest = {
@@ -658,4 +677,9 @@ static const sgs_from onnx[] = { { "Resize", from_onnx_resize, 10 },
 static const sgs_from tflite[] = { { "RESIZE_NEAREST_NEIGHBOR", nearest_from_tflite, 0 },
                                    { "RESIZE_BILINEAR", bilinear_from_tflite, 0 },
                                    { NULL, NULL, 0 } };
-const sgs_family sgs_family_resize = { "resize", ops, onnx, tflite };
+static const sgs_from tensorflow[] = {
+    { "ResizeBilinear", from_tf_resize, 0 },
+    { "ResizeNearestNeighbor", from_tf_resize, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_resize = { "resize", ops, onnx, tflite, tensorflow };

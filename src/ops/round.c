@@ -111,6 +111,14 @@ static sgs_status round_from(sgs_import *im, const sgs_source_node *s, sgs_diag 
     return sgs_src_out(im, s, 0, y, d);
 }
 
+static sgs_status from_tf_rint(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_value *x, *y;
+    SGS_TRY(sgs_src_in(im, s, 0, &x, d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_round, 1, &x, NULL, &y, d));
+    return sgs_src_out(im, s, 0, y, d);
+}
+
 static sgs_status round_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag *d)
 {
     (void)d;
@@ -187,4 +195,12 @@ static const sgs_from tflite[] = { { "FLOOR", round_from, 0 },
                                    { "ROUND", round_from, 0 },
                                    { "SIGN", round_from, 0 },
                                    { NULL, NULL, 0 } };
-const sgs_family sgs_family_round = { "round", ops, onnx, tflite };
+static const sgs_from tensorflow[] = {
+    { "Floor", round_from, 0 },
+    { "Ceil", round_from, 0 },
+    { "Round", round_from, 0 },
+    { "Rint", from_tf_rint, 0 },
+    { "Sign", round_from, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_round = { "round", ops, onnx, tflite, tensorflow };

@@ -5,7 +5,7 @@
 #include "compile/lower.h"
 #include "ops/integer.h"
 #include "ops/nest.h"
-#include "ops/util.h"
+#include "ops/tensorflow.h"
 
 static const char *const type_names[] = { "f32", "f64", "s64", "s32", "s16", "s8", "u8", "bool", NULL }; /* in sgs_type's order */
 static const sgs_attr cast_attrs[] = { SGS_ATTR_E(sgs_cast_attr, type, type_names), SGS_ATTR_END };
@@ -327,6 +327,98 @@ static sgs_status cast_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     return sgs_lower_emit(l, &r.head, n, 0, d);
 }
 
+/* ---- from TensorFlow ---- */
+
+enum { TF_INT32 = 3 };
+
+static sgs_status from_tf_shape(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const sgs_type t = sgs_tf_type_of(p, "out_type", TF_INT32);
+    for (int i = 0; i < s->nout && p->status == SGS_OK; i++) {
+        const sgs_value *x = sgs_sp_wants(p, i) ? sgs_sp_in(p, i) : NULL;
+        if (x)
+            sgs_sp_out(p, i, sgs_tf_const(p, t, 1, x->dim, x->rank));
+    }
+    return p->status;
+}
+
+static sgs_status from_tf_count(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const sgs_value *x = sgs_sp_in(p, 0);
+    const sgs_type t = sgs_tf_type_of(p, "out_type", TF_INT32);
+    const int64_t n = !x ? 0 : !strcmp(s->op, "Rank") ? x->rank : sgs_value_count(x);
+    if (p->status == SGS_OK)
+        sgs_sp_out(p, 0, sgs_sp_integer(p, t == SGS_S64 ? SGS_S64 : SGS_S32, n));
+    return p->status;
+}
+
+static sgs_status from_tf_cast(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0);
+    if (x && !sgs_src_find(s, "DstT"))
+        sgs_sp_fail(p, "DstT is missing");
+    const sgs_type t = sgs_tf_type_of(p, "DstT", TF_INT32);
+    return p->status == SGS_OK ? emit_cast(im, s, x, t, d) : p->status;
+}
+
+/* One number everywhere. */
+static sgs_value *filled(sgs_spell *p, int rank, const int64_t *dim, const sgs_value *one)
+{
+    void *data;
+    const size_t each = (size_t)sgs_type_bytes(one->type);
+    sgs_value *v = sgs_sp_const(p, one->type, rank, dim, &data);
+    const int64_t count = v ? sgs_value_count(v) : 0;
+    for (int64_t i = 0; i < count; i++)
+        memcpy((char *)data + (size_t)i * each, one->data, each);
+    return v;
+}
+
+static sgs_status from_tf_fill(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    int64_t dim[SGS_MAX_RANK];
+    const int n = sgs_tf_ints(p, 0, dim, SGS_MAX_RANK);
+    sgs_value *one = sgs_sp_in(p, 1), *y = NULL;
+    if (p->status == SGS_OK && sgs_value_count(one) != 1)
+        sgs_sp_fail(p, "expected one number, found %lld", (long long)sgs_value_count(one));
+    if (p->status == SGS_OK && one->data) {
+        y = filled(p, n, dim, one);
+    } else if (p->status == SGS_OK) {
+        for (int i = one->rank; i < n; i++)
+            one = sgs_sp_unsqueeze(p, one, 0);
+        y = sgs_sp_own(p, sgs_sp_expand(p, one, dim));
+    }
+    if (p->status == SGS_OK)
+        sgs_sp_out(p, 0, y);
+    return p->status;
+}
+
+static sgs_status from_tf_like(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const sgs_value *x = sgs_sp_in(p, 0);
+    const int one = !strcmp(s->op, "OnesLike");
+    if (!x)
+        return p->status;
+    sgs_value *v = filled(p, x->rank, x->dim, x->type == SGS_F32 ? sgs_sp_number(p, (float)one) : sgs_sp_integer(p, x->type, one));
+    if (p->status == SGS_OK)
+        sgs_sp_out(p, 0, v);
+    return p->status;
+}
+
+static sgs_status from_tf_const(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    return sgs_src_refuse(im, s, d, "expected a value of numbers, found %s", sgs_src_find(s, "value") ? "another" : "none");
+}
+
+static sgs_status from_tf_variable(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    return sgs_src_refuse(im, s, d, "the graph is not frozen: it has variables, whose numbers lie in other files");
+}
+
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
 
 const sgs_op sgs_op_cast = {
@@ -342,4 +434,21 @@ static const sgs_from onnx[] = {
     { "CastLike", from_onnx_castlike, 15 }, { "Range", from_onnx_range, 11 },
     { "NonZero", from_onnx_nonzero, 9 }, { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_shape = { "shape", ops, onnx, NULL };
+static const sgs_from tensorflow[] = {
+    { "Shape", from_tf_shape, 0 },
+    { "ShapeN", from_tf_shape, 0 },
+    { "Rank", from_tf_count, 0 },
+    { "Size", from_tf_count, 0 },
+    { "Cast", from_tf_cast, 0 },
+    { "Range", from_onnx_range, 0 },
+    { "Fill", from_tf_fill, 0 },
+    { "ZerosLike", from_tf_like, 0 },
+    { "OnesLike", from_tf_like, 0 },
+    { "Const", from_tf_const, -1 },
+    { "Variable", from_tf_variable, -1 },
+    { "VariableV2", from_tf_variable, -1 },
+    { "VarHandleOp", from_tf_variable, -1 },
+    { "ReadVariableOp", from_tf_variable, -1 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_shape = { "shape", ops, onnx, NULL, tensorflow };

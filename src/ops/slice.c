@@ -3,8 +3,8 @@
 
 #include "compile/lower.h"
 #include "ops/nest.h"
+#include "ops/tensorflow.h"
 #include "ops/tflite.h"
-#include "ops/util.h"
 
 #define SGS_MAX_SPLIT 256 /* parts of one Split */
 
@@ -359,6 +359,99 @@ static bool slice_permute(const sgs_node *n, const int64_t *perm, int rank, void
     return true;
 }
 
+/* ---- from TensorFlow ---- */
+
+static sgs_status from_tf_slice(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0);
+    int64_t begin[SGS_MAX_RANK], size[SGS_MAX_RANK];
+    const int n = sgs_tf_ints(p, 1, begin, SGS_MAX_RANK), m = sgs_tf_ints(p, 2, size, SGS_MAX_RANK);
+    if (p->status == SGS_OK && (n != x->rank || m != n))
+        sgs_sp_fail(p, "expected %d beginnings and sizes, one for each dimension, found %d and %d", x->rank, n, m);
+    if (p->status != SGS_OK)
+        return p->status;
+    sgs_slice_attr a = sgs_slice_all(x);
+    for (int i = 0; i < n && p->status == SGS_OK; i++) {
+        if (begin[i] < 0 || begin[i] > x->dim[i] || size[i] < -1 || size[i] > x->dim[i] - begin[i])
+            sgs_sp_fail(p, "axis %d of %lld elements has no %lld from %lld on", i, (long long)x->dim[i], (long long)size[i], (long long)begin[i]);
+        a.start[i] = begin[i];
+        a.size[i] = size[i] < 0 ? x->dim[i] - begin[i] : size[i];
+    }
+    if (p->status == SGS_OK)
+        sgs_sp_out(p, 0, sgs_sp_one(p, &sgs_op_slice, x, &a));
+    return p->status;
+}
+
+/* One of them may be -1: the rest. */
+static void part_lengths(sgs_spell *p, int64_t length, int64_t n, int64_t *size)
+{
+    int64_t total = 0;
+    int rest = -1;
+    const int given = sgs_tf_ints(p, 1, size, SGS_MAX_SPLIT);
+    if (p->status == SGS_OK && given != n)
+        sgs_sp_fail(p, "%lld outputs, but split lists %d sizes", (long long)n, given);
+    for (int i = 0; i < n && p->status == SGS_OK; i++) {
+        if (size[i] < -1 || size[i] > length || (size[i] == -1 && rest >= 0))
+            sgs_sp_fail(p, "part %d cannot have %lld of %lld elements", i, (long long)size[i], (long long)length);
+        rest = size[i] < 0 ? i : rest;
+        total += size[i] < 0 ? 0 : size[i];
+    }
+    if (p->status == SGS_OK && rest >= 0)
+        size[rest] = length - total;
+    if (p->status == SGS_OK && (total > length || (rest < 0 && total != length)))
+        sgs_sp_fail(p, "the parts add up to %lld, the axis has %lld", (long long)total, (long long)length);
+}
+
+/* Split has the axis first and equal parts, SplitV sizes of which one may be -1; Unpack takes the axis away. */
+static sgs_status from_tf_split(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const bool unpack = !strcmp(s->op, "Unpack"), sizes = !strcmp(s->op, "SplitV");
+    sgs_value *x = sgs_sp_in(p, unpack || sizes ? 0 : 1);
+    const int axis = !x ? 0 : unpack ? (int)sgs_sp_axis(p, "axis", 0, x->rank) : sgs_tf_axis(p, sizes ? 2 : 0, x->rank);
+    int64_t n = unpack && p->status == SGS_OK ? x->dim[axis] : 0, size[SGS_MAX_SPLIT], start = 0;
+    if (!unpack)
+        n = sgs_sp_int(p, "num_split", s->nout);
+    if (p->status == SGS_OK && (n < 1 || n > SGS_MAX_SPLIT || s->nout > n))
+        sgs_sp_fail(p, "expected 1 to %d parts, as many as there are outputs or more, found %lld parts and %d outputs", SGS_MAX_SPLIT, (long long)n, s->nout);
+    if (p->status != SGS_OK)
+        return p->status;
+    if (sizes)
+        part_lengths(p, x->dim[axis], n, size);
+    else if (x->dim[axis] % n)
+        sgs_sp_fail(p, "%lld elements cannot be split into %lld equal parts", (long long)x->dim[axis], (long long)n);
+    for (int64_t i = 0; i < n && p->status == SGS_OK; i++) {
+        const int64_t each = sizes ? size[i] : x->dim[axis] / n;
+        sgs_value *y = sgs_sp_wants(p, (int)i) ? sgs_sp_slice(p, x, axis, start, each, 1) : NULL;
+        if (y)
+            sgs_sp_out(p, (int)i, unpack ? sgs_sp_squeeze(p, y, axis) : y);
+        start += each;
+    }
+    return p->status;
+}
+
+static sgs_status from_tf_reverse(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0);
+    int64_t axis[SGS_MAX_RANK];
+    const int n = sgs_tf_ints(p, 1, axis, SGS_MAX_RANK);
+    if (p->status != SGS_OK)
+        return p->status;
+    sgs_slice_attr a = sgs_slice_all(x);
+    for (int i = 0; i < n && p->status == SGS_OK; i++) {
+        p->status = sgs_src_axis(im, s, &axis[i], x->rank, d);
+        if (p->status != SGS_OK || !x->dim[axis[i]])
+            continue;
+        a.start[axis[i]] = x->dim[axis[i]] - 1;
+        a.step[axis[i]] = -1;
+    }
+    if (p->status == SGS_OK)
+        sgs_sp_out(p, 0, sgs_sp_one(p, &sgs_op_slice, x, &a));
+    return p->status;
+}
+
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
 
 const sgs_op sgs_op_slice = {
@@ -370,4 +463,13 @@ const sgs_op sgs_op_slice = {
 static const sgs_op *const ops[] = { &sgs_op_slice, NULL };
 static const sgs_from onnx[] = { { "Slice", from_onnx_slice, 1 }, { "Split", from_onnx_split, 2 }, { NULL, NULL, 0 } };
 static const sgs_from tflite[] = { { "SLICE", slice_from_tflite, 0 }, { "STRIDED_SLICE", strided_from_tflite, 0 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_slice = { "slice", ops, onnx, tflite };
+static const sgs_from tensorflow[] = {
+    { "Slice", from_tf_slice, 0 },
+    { "StridedSlice", strided_from_tflite, 0 },
+    { "Split", from_tf_split, 0 },
+    { "SplitV", from_tf_split, 0 },
+    { "Unpack", from_tf_split, 0 },
+    { "ReverseV2", from_tf_reverse, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_slice = { "slice", ops, onnx, tflite, tensorflow };

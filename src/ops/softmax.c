@@ -204,4 +204,9 @@ const sgs_op sgs_op_softmax = {
 static const sgs_op *const ops[] = { &sgs_op_softmax, NULL };
 static const sgs_from onnx[] = { { "Softmax", from_onnx_softmax, 1 }, { "LogSoftmax", from_onnx_softmax, 1 }, { NULL, NULL, 0 } };
 static const sgs_from tflite[] = { { "SOFTMAX", softmax_from_tflite, 0 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_softmax = { "softmax", ops, onnx, tflite };
+static const sgs_from tensorflow[] = {
+    { "Softmax", from_onnx_softmax, 0 },
+    { "LogSoftmax", from_onnx_softmax, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_softmax = { "softmax", ops, onnx, tflite, tensorflow };

@@ -2,7 +2,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "ops/spell.h"
+#include "ops/tensorflow.h"
 
 /* ---- indices against a count ---- */
 
@@ -185,6 +185,26 @@ static sgs_status from_onnx_globallppool(sgs_import *im, const sgs_source_node *
     return p->status;
 }
 
+/* ---- from TensorFlow ---- */
+
+/* An index outside of the depth meets none. */
+static sgs_status from_tf_onehot(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0), *on = sgs_sp_in(p, 2), *off = sgs_sp_in(p, 3);
+    const int64_t n = sgs_tf_int(p, 1);
+    const int axis = x ? (int)sgs_sp_axis(p, "axis", -1, x->rank + 1) : 0;
+    if (p->status == SGS_OK && (n < 1 || n > INT32_MAX))
+        sgs_sp_fail(p, "depth must lie in 1..2147483647, found %lld", (long long)n);
+    if (p->status != SGS_OK)
+        return p->status;
+    x = sgs_sp_unsqueeze(p, sgs_sp_cast(p, x, SGS_S32), axis);
+    sgs_value *count = p->status == SGS_OK ? count_along(p, SGS_S32, x->rank, axis, n) : NULL;
+    if (count)
+        sgs_sp_out(p, 0, sgs_sp_choose(p, sgs_sp_two(p, &sgs_op_equal, x, count), on, off));
+    return p->status;
+}
+
 /* ---- rows ---- */
 
 static const sgs_op *const ops[] = { NULL };
@@ -197,4 +217,8 @@ static const sgs_from onnx[] = {
     { "GlobalLpPool", from_onnx_globallppool, 2 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_spelled = { "spelled", ops, onnx, NULL };
+static const sgs_from tensorflow[] = {
+    { "OneHot", from_tf_onehot, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_spelled = { "spelled", ops, onnx, NULL, tensorflow };

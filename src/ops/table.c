@@ -17,6 +17,7 @@
     X(control) \
     X(conv) \
     X(cumsum) \
+    X(deal) \
     X(deconv) \
     X(depthwise) \
     X(detection) \

@@ -188,4 +188,9 @@ ROW(topk_index, SGS_Q_S16, sgs_number_unfixed);
 
 static const sgs_op *const ops[] = { &sgs_op_topk, &sgs_op_topk_index, NULL };
 static const sgs_from onnx[] = { { "TopK", from_onnx_topk, 1 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_topk = { "topk", ops, onnx, NULL };
+static const sgs_from tensorflow[] = {
+    { "TopKV2", from_onnx_topk, 0 },
+    { "TopK", from_onnx_topk, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_topk = { "topk", ops, onnx, NULL, tensorflow };

@@ -3,8 +3,8 @@
 
 #include "compile/lower.h"
 #include "ops/nest.h"
+#include "ops/tensorflow.h"
 #include "ops/tflite.h"
-#include "ops/util.h"
 
 static const sgs_attr transpose_attrs[] = { SGS_ATTR_VN(sgs_perm_attr, perm, SGS_MAX_RANK, n), SGS_ATTR_END };
 
@@ -94,6 +94,23 @@ static sgs_status transpose_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *
     return sgs_lower_seen(l, n, 0, walk, d);
 }
 
+/* ---- from TensorFlow ---- */
+
+static sgs_status from_tf_transpose(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *x = sgs_sp_in(p, 0);
+    int64_t perm[SGS_MAX_RANK];
+    const int n = sgs_tf_ints(p, 1, perm, SGS_MAX_RANK);
+    if (p->status == SGS_OK && n != x->rank)
+        sgs_sp_fail(p, "perm: expected %d axes, found %d", x->rank, n);
+    for (int i = 0; i < n && p->status == SGS_OK; i++)
+        p->status = sgs_src_axis(im, s, &perm[i], x->rank, d);
+    if (p->status == SGS_OK)
+        sgs_sp_out(p, 0, sgs_sp_transpose(p, x, perm));
+    return p->status;
+}
+
 /* ---- row ---------------------------------------------------------------------------------------------------------------- */
 
 const sgs_op sgs_op_transpose = {
@@ -105,4 +122,8 @@ const sgs_op sgs_op_transpose = {
 static const sgs_op *const ops[] = { &sgs_op_transpose, NULL };
 static const sgs_from onnx[] = { { "Transpose", from_onnx_transpose, 1 }, { NULL, NULL, 0 } };
 static const sgs_from tflite[] = { { "TRANSPOSE", transpose_from_tflite, 0 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_transpose = { "transpose", ops, onnx, tflite };
+static const sgs_from tensorflow[] = {
+    { "Transpose", from_tf_transpose, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_transpose = { "transpose", ops, onnx, tflite, tensorflow };

@@ -4,7 +4,8 @@
  *
  * A job is a line of fields separated by tabs: MODEL.onnx, PREFIX, the number of inputs, their names and files (raw,
  * little-endian), the outputs' names.  Of a MODEL.tflite inputs and outputs are the model's own, in its order; behind
- * "keep:" it keeps its own scales.  A case goes the way of every float model: import, passes, .sim written and read
+ * "keep:" it keeps its own scales; of a MODEL.pb an input's name is NAME=SHAPE.  A case goes the way of every float
+ * model: import, passes, .sim written and read
  * again, the float simulator's session.  PREFIX.txt says how it ended: a line "TYPE DIMS" for each output, whose
  * elements lie in PREFIX.I.bin, or "error STAGE" and the message.  Standard output has a line for each job: its prefix,
  * then "done", "signal N" or "timeout". */
@@ -16,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "import/onnx_read.h"
+#include "../ops/model_file.h"
 #include "import/sim.h"
 #include "ops/util.h"
 #include "pass/pass.h"
@@ -26,7 +27,8 @@
 
 typedef struct job {
     const char *model, *prefix;
-    const char *input[MOST], *file[MOST], *output[MOST];
+    char *input[MOST];
+    const char *file[MOST], *output[MOST];
     int nin, nout;
 } job;
 
@@ -60,26 +62,46 @@ static bool parse(char *line, job *j)
     return !j->nin || j->file[j->nin - 1];
 }
 
+/* TensorFlow's graphs get the shapes that follow their inputs' names. */
+static void take_shapes(job *j, sgs_onnx_options *o, char *shapes, size_t n)
+{
+    static const bool last[MOST] = { false };
+    const size_t len = strlen(j->model);
+    if (len < 3 || strcmp(j->model + len - 3, ".pb"))
+        return;
+    shapes[0] = 0;
+    for (int i = 0; i < j->nin; i++) {
+        char *shape = strchr(j->input[i], '=');
+        snprintf(shapes + strlen(shapes), n - strlen(shapes), "%s%s", i ? ":" : "", shape ? shape + 1 : "");
+        if (shape)
+            *shape = 0;
+    }
+    o->input_shapes = shapes;
+    o->input_nchw = o->output_nchw = last;
+}
+
 /* ---- one case ---------------------------------------------------------------------------------------------------- */
 
 /* The graph as the float simulator gets it. */
-static sgs_status make(const job *j, sgs_buf *sim, sgs_graph **g, const char **stage, sgs_diag *d)
+static sgs_status make(job *j, sgs_buf *sim, sgs_graph **g, const char **stage, sgs_diag *d)
 {
     static const bool as_it_is[MOST] = { [0 ... MOST - 1] = true };
+    static char shapes[4096];
     const bool keep = !strncmp(j->model, "keep:", 5);
     const char *path = keep ? j->model + 5 : j->model, *dot = strrchr(path, '.');
     const bool lite = dot && !strcmp(dot, ".tflite");
-    const sgs_onnx_options o = { .frontend = lite ? &sgs_frontend_tflite : &sgs_frontend_onnx,
-                                 .keep_quant = keep,
-                                 .input_name = j->input,
-                                 .ninput = lite ? 0 : j->nin,
-                                 .input_nchw = as_it_is,
-                                 .output_name = j->output,
-                                 .noutput = lite ? 0 : j->nout,
-                                 .output_nchw = as_it_is };
+    sgs_onnx_options o = { .keep_quant = keep,
+                           .input_name = (const char *const *)j->input,
+                           .ninput = lite ? 0 : j->nin,
+                           .input_nchw = as_it_is,
+                           .output_name = j->output,
+                           .noutput = lite ? 0 : j->nout,
+                           .output_nchw = as_it_is };
+    take_shapes(j, &o, shapes, sizeof shapes);
     const sgs_pass_options p = { .verify = true };
     sgs_graph *made;
     *stage = "import";
+    SGS_TRY(model_file(path, &o, d));
     SGS_TRY(sgs_onnx_import(&made, path, &o, d));
     sgs_status s = sgs_graph_verify(made, d);
     if (s == SGS_OK) {
@@ -137,7 +159,7 @@ static sgs_status run(sgs_graph *g, const job *j, FILE *text, sgs_diag *d)
     return st;
 }
 
-static int work(const job *j)
+static int work(job *j)
 {
     sgs_buf sim = { 0 };
     sgs_graph *g = NULL;
@@ -169,7 +191,7 @@ static int work(const job *j)
 
 /* ---- a process each ---------------------------------------------------------------------------------------------- */
 
-static int apart(const job *j, unsigned seconds)
+static int apart(job *j, unsigned seconds)
 {
     int status = 0;
     fflush(stdout);

@@ -11,7 +11,7 @@ sys.path.insert(0, str(ROOT / "tools"))
 import conformance  # noqa: E402
 
 SUITES = ROOT.parent / "shared" / "conformance"
-NAMES = ["onnx_node", "onnx_node_old", "onnx_pytorch", "onnx_light", "onnx2c", "tract_onnx", "tflite_ref", "tflm_seanet"]
+NAMES = ["onnx_node", "onnx_node_old", "onnx_pytorch", "onnx_light", "onnx2c", "tract_onnx", "tflite_ref", "tflm_seanet", "opencv_tf", "tf_real"]
 TOOL = os.environ.get("CONFORMANCE_TOOL", str(ROOT / "build/tests/conformance/conformance_tool"))
 FIXED_TOOL = os.environ.get("FIXED_TOOL", str(ROOT / "build/tests/ops/fixed_tool"))
 SECONDS = 10 * int(os.environ.get("MESON_TEST_TIMEOUT_MULTIPLIER", "1"))

@@ -11,8 +11,8 @@
 #include <string.h>
 
 #include "config/config.h"
-#include "import/onnx_read.h"
 #include "import/sim.h"
+#include "model_file.h"
 #include "ops/util.h"
 #include "pass/pass.h"
 #include "quant/quantize.h"
@@ -51,8 +51,9 @@ static sgs_status load_text(sgs_graph **g, const char *path, sgs_diag *d)
 
 static sgs_status load(work *w, const char *path, sgs_diag *d)
 {
-    const sgs_onnx_options onnx = { .frontend = ends_in(path, ".tflite") ? &sgs_frontend_tflite : NULL, .keep_quant = w->keep };
+    sgs_onnx_options onnx = { .keep_quant = w->keep };
     const sgs_pass_options passes = { .verify = true };
+    SGS_TRY(model_file(path, &onnx, d));
     SGS_TRY(ends_in(path, ".ir") ? load_text(&w->g, path, d) : sgs_onnx_import(&w->g, path, &onnx, d));
     SGS_TRY(sgs_run_passes(w->g, &passes, d));
     return sgs_spell_out(w->g, d);

@@ -5,6 +5,7 @@
  * --memory: the import may take no more.  --input, --output: what input_config.ini would name.
  * --nchw: 4-D inputs and outputs keep the model's order (with --input, --output).
  * --keep, --signature: of MODEL.tflite, as --keep_quant and --signature.
+ * --whole: the text form with every element of the constants.
  * --passes runs the pass pipeline.  --run gives one file per graph input, raw little-endian; output i goes to PREFIX.i.bin, a line "name type
  * dims" each to standard output.  --try runs on zeros and prints nothing.  Exit status 1 and one message when something is wrong.
  *
@@ -15,7 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "import/onnx_read.h"
+#include "model_file.h"
 #include "ops/util.h"
 #include "pass/pass.h"
 #include "sim/session.h"
@@ -26,7 +27,7 @@ typedef struct options {
     sgs_onnx_options import;
     const char *model, *prefix;
     const char *input[MOST], *output[MOST];
-    bool nchw[MOST], passes, text, attempt;
+    bool nchw[MOST], passes, text, whole, attempt;
     char **in;
     int nin;
 } options;
@@ -80,10 +81,10 @@ static sgs_status run(sgs_graph *g, const options *o, sgs_diag *d)
     return st;
 }
 
-static void print(sgs_graph *g)
+static void print(sgs_graph *g, bool whole)
 {
     sgs_buf b = { 0 };
-    sgs_print_options po = { .max_elements = 8 };
+    sgs_print_options po = { .max_elements = whole ? 0 : 8 };
     sgs_graph_print_with(g, &po, &b);
     fputs(b.p, stdout);
     sgs_buf_free(&b);
@@ -97,6 +98,8 @@ static bool parse(int argc, char **argv, options *o)
             *(a[2] == 'p' ? &o->passes : a[2] == 'n' ? &o->nchw[0] : a[3] == 'e' ? &o->text : &o->attempt) = true;
         } else if (!strcmp(a, "--keep")) {
             o->import.keep_quant = true;
+        } else if (!strcmp(a, "--whole")) {
+            o->whole = o->text = true;
         } else if (!strcmp(a, "--run")) {
             for (o->in = argv + i + 1, o->nin = 0; i + 1 < argc && strncmp(argv[i + 1], "--", 2); i++)
                 o->nin++;
@@ -123,25 +126,19 @@ static bool parse(int argc, char **argv, options *o)
     return o->model && (o->nin < 0 || o->prefix);
 }
 
-static const sgs_frontend *frontend_of(const char *path)
-{
-    const char *dot = strrchr(path, '.');
-    return dot && !strcmp(dot, ".tflite") ? &sgs_frontend_tflite : &sgs_frontend_onnx;
-}
-
 static sgs_status work(const options *o, sgs_diag *d)
 {
     sgs_graph *g;
     const sgs_pass_options p = { .verify = true };
     sgs_onnx_options import = o->import;
-    import.frontend = frontend_of(o->model);
+    SGS_TRY(model_file(o->model, &import, d));
     sgs_status s = sgs_onnx_import(&g, o->model, &import, d);
     if (s == SGS_OK)
         s = sgs_graph_verify(g, d);
     if (s == SGS_OK && o->passes)
         s = sgs_run_passes(g, &p, d);
     if (s == SGS_OK && o->text)
-        print(g);
+        print(g, o->whole);
     if (s == SGS_OK && (o->nin >= 0 || o->attempt))
         s = run(g, o, d);
     sgs_graph_free(g);

@@ -1,0 +1,42 @@
+/* Field numbers of TensorFlow's messages, as far as we read them.  They are the format: they never change. */
+#ifndef SGS_TF_SCHEMA_H
+#define SGS_TF_SCHEMA_H
+
+enum { GRAPHDEF_NODE = 1, GRAPHDEF_LIBRARY = 2 };
+enum { NODEDEF_NAME = 1, NODEDEF_OP = 2, NODEDEF_INPUT = 3, NODEDEF_ATTR = 5 };
+enum { MAP_KEY = 1, MAP_VALUE = 2 };
+enum {
+    ATTRVALUE_LIST = 1,
+    ATTRVALUE_S = 2,
+    ATTRVALUE_I = 3,
+    ATTRVALUE_F = 4,
+    ATTRVALUE_B = 5,
+    ATTRVALUE_TYPE = 6,
+    ATTRVALUE_SHAPE = 7,
+    ATTRVALUE_TENSOR = 8,
+    ATTRVALUE_PLACEHOLDER = 9,
+    ATTRVALUE_FUNC = 10
+};
+enum { LIST_S = 2, LIST_I = 3, LIST_F = 4, LIST_B = 5, LIST_TYPE = 6 };
+enum { FUNC_NAME = 1 };
+enum { SHAPEPROTO_DIM = 2, SHAPEPROTO_UNKNOWN = 3 };
+enum { SHAPEDIM_SIZE = 1 };
+enum {
+    TENSORPROTO_DTYPE = 1,
+    TENSORPROTO_SHAPE = 2,
+    TENSORPROTO_CONTENT = 4,
+    TENSORPROTO_FLOATS = 5,
+    TENSORPROTO_DOUBLES = 6,
+    TENSORPROTO_INTS = 7,
+    TENSORPROTO_INT64S = 10,
+    TENSORPROTO_BOOLS = 11,
+    TENSORPROTO_HALVES = 13,
+    TENSORPROTO_UINT32S = 16,
+    TENSORPROTO_UINT64S = 17
+};
+enum { LIBRARY_FUNCTION = 1 };
+enum { FUNCTION_SIGNATURE = 1, FUNCTION_NODE = 3, FUNCTION_RET = 4 };
+enum { SIGNATURE_NAME = 1, SIGNATURE_INPUT = 2, SIGNATURE_OUTPUT = 3 };
+enum { ARG_NAME = 1 };
+
+#endif
