@@ -385,6 +385,36 @@ typedef struct ipu_nms {
     ipu_ref y, boxes, scores, order;
     int32_t most, centre, overlap, score;
 } ipu_nms;
+/* IPU_ROIPOOL_S16: y[i][h][w] is the largest pixel of bin h, w of box i of x, S16; box [1][1][y.n][5]: picture, x0, y0, x1, y1.  mult, shift: pixels a step of
+ * its coordinates; picture_mult, picture_shift: of its first number.  ARITHMETIC.md 22. */
+#define IPU_ROI_SHIFT 30
+#define IPU_ROI_BINS 4096    /* along an axis, at most */
+typedef struct ipu_roipool {
+    ipu_rec head;            /* nref 3 */
+    ipu_ref y, x, box;
+    int32_t mult, shift, picture_mult, picture_shift;
+    float m;
+    ipu_out out;
+} ipu_roipool;
+
+/* IPU_SUPPRESS: y[n][class][0][i] is the score of box i where it stays in its class, else IPU_GONE.  score [1][n][i][class], box [n][i][0 or class][x0, y0, x1, y1],
+ * all S16.  overlap, eta in 2^-IPU_OVERLAP_BITS; what scores no more than `least` goes; background: a class that is none.  ARITHMETIC.md 23. */
+#define IPU_OVERLAP_BITS 16
+#define IPU_GONE INT16_MIN
+typedef struct ipu_suppress {
+    ipu_rec head;            /* nref 3 */
+    ipu_ref y, score, box;
+    int32_t least, most, background, overlap, eta;
+} ipu_suppress;
+
+/* IPU_DETECT: rows y[0][0][i] = picture, class, score, x0, y0, x1, y1 of what IPU_SUPPRESS left, y.w / score.n of each picture at most, then rows of -1.
+ * one: steps of y in 1.  ARITHMETIC.md 23. */
+typedef struct ipu_detect {
+    ipu_rec head;            /* nref 3 */
+    ipu_ref y, score, box;
+    float one, m_score, m_box;
+    ipu_out out;
+} ipu_detect;
 
 /* One line an operation: kind, family (its file, its check), C kernel.  Everything that lists operations includes this. */
 #define IPU_KINDS(X)                                   \
@@ -433,7 +463,10 @@ typedef struct ipu_nms {
     X(IPU_REDUCE_SUM_S32, reduce, ipu_reduce_sum_s32_c) \
     X(IPU_MAXPOOL_INDEX, peaks, ipu_maxpool_index_c)   \
     X(IPU_MOD_S16, mod, ipu_mod_s16_c)                 \
-    X(IPU_NMS, nms, ipu_nms_c)
+    X(IPU_NMS, nms, ipu_nms_c)                         \
+    X(IPU_ROIPOOL_S16, roipool, ipu_roipool_s16_c)     \
+    X(IPU_SUPPRESS, suppress, ipu_suppress_c)          \
+    X(IPU_DETECT, detect, ipu_detect_c)
 
 /* Operands of a family's record (struct ipu_<family>).  Operand 0 is written, IPU_CONV_Y2 too; no other ever is. */
 enum {
@@ -467,6 +500,9 @@ enum {
     IPU_NREF_peaks = 2,
     IPU_NREF_mod = 3,
     IPU_NREF_nms = 4,
+    IPU_NREF_roipool = 3,
+    IPU_NREF_suppress = 3,
+    IPU_NREF_detect = 3,
     IPU_MAX_REF = 8,
     IPU_CONV_ADD = 6,        /* operand numbers of ipu_conv */
     IPU_CONV_Y2 = 7,
@@ -494,5 +530,6 @@ _Static_assert(sizeof(ipu_topk) == 92 && sizeof(ipu_take) == 128 && sizeof(ipu_g
 _Static_assert(sizeof(ipu_integer) == 132 && sizeof(ipu_convert) == 104 && sizeof(ipu_scatter) == 188 && sizeof(ipu_cumsum) == 116, "image layout");
 _Static_assert(sizeof(ipu_layernorm) == 188, "image layout");
 _Static_assert(sizeof(ipu_peaks) == 124 && sizeof(ipu_mod) == 156 && sizeof(ipu_nms) == 184, "image layout");
+_Static_assert(sizeof(ipu_roipool) == 160 && sizeof(ipu_suppress) == 148 && sizeof(ipu_detect) == 152, "image layout");
 
 #endif

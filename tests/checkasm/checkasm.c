@@ -474,6 +474,9 @@ static const ca_test ca_tests[] = {
     { IPU_MAXPOOL_INDEX, ca_peaks, ca_peaks_bench },
     { IPU_MOD_S16, ca_mod, ca_mod_bench },
     { IPU_NMS, ca_nms, ca_nms_bench },
+    { IPU_ROIPOOL_S16, ca_roipool, ca_roipool_bench },
+    { IPU_SUPPRESS, ca_suppress, ca_suppress_bench },
+    { IPU_DETECT, ca_detect, ca_detect_bench },
 };
 
 static const char *const ca_names[IPU_KIND_COUNT] = {

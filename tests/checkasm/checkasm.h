@@ -53,6 +53,9 @@ typedef struct ca {
         ipu_peaks peaks;
         ipu_mod mod;
         ipu_nms nms;
+        ipu_roipool roipool;
+        ipu_suppress suppress;
+        ipu_detect detect;
     } rec;
     ca_operand operand[CA_OPERANDS];
     const ipu_kernels *kernels;
@@ -148,6 +151,12 @@ void ca_mod(ca *t, ipu_kind kind);
 void ca_mod_bench(ca *t, ipu_kind kind);
 void ca_nms(ca *t, ipu_kind kind);
 void ca_nms_bench(ca *t, ipu_kind kind);
+void ca_roipool(ca *t, ipu_kind kind);
+void ca_roipool_bench(ca *t, ipu_kind kind);
+void ca_suppress(ca *t, ipu_kind kind);
+void ca_suppress_bench(ca *t, ipu_kind kind);
+void ca_detect(ca *t, ipu_kind kind);
+void ca_detect_bench(ca *t, ipu_kind kind);
 void ca_matmul(ca *t, ipu_kind kind);
 void ca_matmul_bench(ca *t, ipu_kind kind);
 
