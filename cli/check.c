@@ -7,7 +7,7 @@ typedef struct args {
 
 static const cli_option options[] = {
     CLI_MODEL(args, "the model: NAME.onnx, NAME.prototxt, NAME.tflite or NAME.pb"),
-    CLI_WEIGHTS(args, false),
+    CLI_WEIGHTS(args),
     CLI_INI(args, false),
     CLI_SHAPES(args),
     { "--signature", CLI_TEXT, offsetof(args, signature), "NAME", false, "that of the first subgraph",

@@ -46,8 +46,9 @@ int cli_parse(const cli_syntax *s, int argc, char **argv, void *args);
     { "-m --graph_def_file --model_file", CLI_TEXT, offsetof(X, model), "FILE", true, NULL, "the frozen graph, NAME.pb" }
 #define CLI_INI(X, must) \
     { "--input_config", CLI_TEXT, offsetof(X, input_config), "FILE", must, NULL, "input_config.ini" }
-#define CLI_WEIGHTS(X, must) \
-    { "--weight_file", CLI_TEXT, offsetof(X, weight_file), "FILE", must, NULL, "the weights, NAME.caffemodel" }
+#define CLI_WEIGHTS(X) \
+    { "--weight_file", CLI_TEXT, offsetof(X, weight_file), "FILE", false, NULL, \
+      "the weights, NAME.caffemodel: needed where a layer has any" }
 #define CLI_NO_WEIGHTS { "--weight_file", CLI_REFUSED, 0, NULL, false, NULL, "belongs to the platform caffe" }
 #define CLI_LITE(X) \
     { "--signature", CLI_TEXT, offsetof(X, signature), "NAME", false, "that of the first subgraph", \

@@ -22,7 +22,7 @@ typedef struct args {
 /* clang-format on */
 
 static const cli_option onnx[] = { CLI_MODEL(args, "the ONNX model"), CLI_NO_WEIGHTS, STAGE_1(CLI_SHAPES(args)) };
-static const cli_option caffe[] = { CLI_MODEL(args, "the network, NAME.prototxt"), CLI_WEIGHTS(args, true),
+static const cli_option caffe[] = { CLI_MODEL(args, "the network, NAME.prototxt"), CLI_WEIGHTS(args),
                                     STAGE_1(CLI_SHAPES(args)) };
 static const cli_option tflite[] = { CLI_MODEL(args, "the TFLite model"), CLI_NO_WEIGHTS, CLI_LITE(args),
                                      STAGE_1(CLI_SHAPES(args)) };

@@ -13,7 +13,7 @@ static const struct platform {
     const char *suffix[2]; /* of it, and of its second file */
 } platforms[] = {
     { "onnx", true, SGS_ONNX, "an ONNX model", { ".onnx" } },
-    { "caffe", false, SGS_CAFFE, "a Caffe network, NAME.prototxt", { ".prototxt", ".caffemodel" } },
+    { "caffe", true, SGS_CAFFE, "a Caffe network, NAME.prototxt", { ".prototxt", ".caffemodel" } },
     { "tflite", true, SGS_TFLITE, "a TFLite model", { ".tflite" } },
     { "tensorflow_graphdef", true, SGS_TENSORFLOW, "a frozen GraphDef, NAME.pb", { ".pb" } },
     { "tensorflow_savemodel", false, SGS_ONNX, "", { NULL } },

@@ -158,10 +158,14 @@ static int picture_channels(const sgs_onnx_info *v)
     return 0;
 }
 
-static const char *format_of(const sgs_onnx_info *v)
+/* Networks of Caffe were trained on pictures as OpenCV reads them. */
+static const char *format_of(const check *c, const sgs_onnx_info *v)
 {
     const int channels = picture_channels(v);
-    return channels == 3 ? "RGB" : channels ? "GRAY" : v->type == SGS_U8 ? "RAWDATA_U8_NHWC" : "RAWDATA_F32_NHWC";
+    return channels == 3       ? c->o->platform == SGS_CAFFE ? "BGR" : "RGB"
+           : channels          ? "GRAY"
+           : v->type == SGS_U8 ? "RAWDATA_U8_NHWC"
+                               : "RAWDATA_F32_NHWC";
 }
 
 static void show_list(const sgs_log *log, const char *key, const char *const *item, int n, const char *comment)
@@ -194,13 +198,13 @@ static void show_ini(const check *c, const sgs_onnx_info *const *in, int nin, co
         for (int i = 0; i < nin; i++)
             if ((picture_channels(in[i]) > 0) == picture) {
                 name[n] = in[i]->name;
-                format[n++] = format_of(in[i]);
+                format[n++] = format_of(c, in[i]);
                 pictures += picture;
             }
     for (int i = 0; i < nin + nout; i++)
         yes[i] = "TRUE";
     for (int i = 0; i < pictures; i++) {
-        mean[i] = strcmp(format[i], "RGB") ? "0" : "0:0:0";
+        mean[i] = strcmp(format[i], "GRAY") ? "0:0:0" : "0";
         std[i] = "1";
     }
     sgs_log_line(log, "an input_config.ini to start from:");

@@ -29,7 +29,7 @@ static void show_machine(const sgs_log *log)
 sgs_status sgs_show_info(const sgs_log *log)
 {
     sgs_log_line(log, "OpenIPU " SGS_VERSION ", image format %" PRIu32, ipu_runtime_version());
-    sgs_log_line(log, "frameworks: onnx, tflite, tensorflow_graphdef");
+    sgs_log_line(log, "frameworks: onnx, caffe, tflite, tensorflow_graphdef");
     sgs_log_line(log, "targets for --soc_version (left out: %s):", sgs_targets[0].name);
     sgs_log_line(log, "  %-12s %-28s %s", "name", "runs on", "own kernels for");
     for (const sgs_target *t = sgs_targets; t->name; t++)
@@ -62,6 +62,20 @@ static const sgs_limit *tflite_limit(const char *op)
         if (!strcmp(l->op, op))
             return l;
     return &none;
+}
+
+static void show_caffe(const sgs_log *log)
+{
+    sgs_log_line(log, "%s", "");
+    sgs_log_line(log, "# Layers of Caffe");
+    sgs_log_line(log, "%s", "");
+    sgs_log_line(log, "Layers of the older kinds (V0, V1) are read as these.  Split and Dropout do nothing; Data, Input and their like are the network's inputs;");
+    sgs_log_line(log, "Accuracy, Silence and losses are left out, as are layers that the rules of the phase TEST exclude.");
+    sgs_log_line(log, "%s", "");
+    sgs_log_line(log, "| layer | float | fixed | limits |");
+    sgs_log_line(log, "|---|---|---|---|");
+    for (const sgs_limit *l = sgs_caffe_limits; l->op; l++)
+        sgs_log_line(log, "| %s | %s | %s | %s |", l->op, in_float[l->reach], in_fixed[l->reach], l->limits ? l->limits : "");
 }
 
 /* A line for every importer; what has nothing to be said of it has no limits. */
@@ -115,14 +129,16 @@ sgs_status sgs_show_operators(const sgs_log *log)
     sgs_log_line(log, "%s", "");
     sgs_log_line(log, "Made by `sgs info --operators`.  `sgs check MODEL` says it of a model's own nodes.");
     sgs_log_line(log, "%s", "");
-    sgs_log_line(log, "- *opset*: the lowest whose form of the operator is understood; newer ones are.");
     sgs_log_line(log, "- *folded*: computed when the model is read, from constants and shapes; so is every other operator on constants.");
     sgs_log_line(log, "- Tensors have static shapes of up to 8 dimensions.  float16, uint16 and uint32 are computed in wider types.");
+    sgs_log_line(log, "%s", "");
+    sgs_log_line(log, "*opset*: the lowest whose form of the operator is understood; newer ones are.");
     sgs_log_line(log, "%s", "");
     sgs_log_line(log, "| operator | opset | float | fixed | limits |");
     sgs_log_line(log, "|---|--:|---|---|---|");
     for (const sgs_limit *l = sgs_limits; l->op; l++)
         sgs_log_line(log, "| %s | %d | %s | %s | %s |", l->op, since(l->op), in_float[l->reach], in_fixed[l->reach], l->limits ? l->limits : "");
+    show_caffe(log);
     show_tflite(log);
     show_tensorflow(log);
     return SGS_OK;

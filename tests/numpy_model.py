@@ -1004,7 +1004,79 @@ def sign(node, x):
     return store(np.sign(x).astype(F32) * f32(1 / one(node.outputs[0].scale)), node.outputs[0])
 
 
-OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, deconv, depth_to_space, depthwise, dequantize, div, expand, fc, gather, gather_elements, gather_nd, gridsample, matmul, maxpool, maxpool_index, mul, nms, pad, quantize, reshape, resize, resize_nearest, scatter_elements, scatter_nd, softmax, space_to_depth, topk, transpose, unpool)}
+# ---- [22] the largest pixels of boxes ---------------------------------------------------------------------------------------------
+
+
+def whole_numbers(v, q):
+    """P(q) of an array of integers."""
+    k = next((k for k in range(30, -1, -1) if np.rint(v * 2.0**k) <= 2**31 - 1), 0)
+    m = int(min(np.rint(v * 2.0**k), 2**31 - 1))
+    return [(1 if n >= 0 else -1) * ((abs(n) * m + (1 << k >> 1)) >> k) for n in np.asarray(q, S64).tolist()]
+
+
+def bin_pixels(first, last, i, n, size):
+    length = max(last - first + 1, 1)
+    return slice(*(int(np.clip(v, 0, size)) for v in (i * length // n + first, -(-(i + 1) * length // n) + first)))
+
+
+def roipool(node, x, boxes):
+    v, b, y = node.inputs[0], node.inputs[1], node.outputs[0]
+    best = np.zeros((len(boxes), *y.dims[1:]), S64)
+    for i, box in enumerate(boxes):
+        picture = int(np.clip(whole_numbers(one(b.scale), box[:1])[0], 0, len(x) - 1))
+        x0, y0, x1, y1 = whole_numbers(one(b.scale) * F64(F32(node.attr["scale"])), box[1:])
+        for r in range(y.dims[1]):
+            for c in range(y.dims[2]):
+                pixels = x[picture, bin_pixels(y0, y1, r, y.dims[1], x.shape[1]), bin_pixels(x0, x1, c, y.dims[2], x.shape[2])]
+                if pixels.size:
+                    best[i, r, c] = pixels.max((0, 1))
+    return requant(best, f32(one(v.scale) / one(y.scale)), y)
+
+
+# ---- [23] boxes that overlap no better one too much -------------------------------------------------------------------------------
+
+
+def covers(a, b, most):
+    w, h = min(a[2], b[2]) - max(a[0], b[0]), min(a[3], b[3]) - max(a[1], b[1])
+    both = (a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - w * h
+    return w > 0 and h > 0 and w * h * 2**16 > most * both
+
+
+def those_that_stay(attr, scale, boxes, scores):
+    """[(score, box)] of one class."""
+    least = min(max(np.floor(F64(F32(attr.get("score", 0))) / scale), -32768), 32767)
+    most = int(min(np.rint(max(F64(F32(attr.get("overlap", 0))), 0) * 2**16), 2**17))
+    eta = int(np.rint(F64(F32(attr.get("eta", 0) or 1)) * 2**16))
+    order = sorted((-q, i) for i, q in enumerate(scores) if q > least)[:attr["most"]]
+    stay = []
+    for q, i in order:
+        if any(covers(boxes[i], boxes[k], most) for _, k in stay):
+            continue
+        stay.append((-q, i))
+        if most > 2**15:
+            most = (most * eta + 2**15) >> 16
+    return stay
+
+
+def detect(node, boxes, scores):
+    b, s, y, attr = node.inputs[0], node.inputs[1], node.outputs[0], node.attr
+    boxes, scores, rows = boxes.astype(S64).tolist(), scores.astype(S64), []
+    for n in range(len(boxes)):
+        found = []
+        for c in range(scores.shape[2]):
+            of_class = [box[c if len(box) > 1 else 0] for box in boxes[n]]
+            if c != attr.get("background", 0):
+                found += [(-q, c, i, of_class[i]) for q, i in those_that_stay(attr, one(s.scale), of_class, scores[n, :, c].tolist())]
+        for q, c, i, box in sorted(sorted(found)[:attr["keep"]], key=lambda f: (f[1], f[0], f[2])):
+            rows.append((n, c, -q, *box))
+    rows += [(-1, -1, None, None, None, None, None)] * (y.dims[2] - len(rows))
+    unit = f32(1 / one(y.scale))
+    m = [unit, unit, f32(one(s.scale) / one(y.scale))] + [f32(one(b.scale) / one(y.scale))] * 4
+    out = [[requant(np.array(-1 if v is None else v), unit if v is None else k, y) for v, k in zip(row, m)] for row in rows]
+    return np.array(out, np.int16).reshape(y.dims)
+
+
+OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, deconv, depth_to_space, depthwise, dequantize, detect, div, expand, fc, gather, gather_elements, gather_nd, gridsample, matmul, maxpool, maxpool_index, mul, nms, pad, quantize, reshape, resize, resize_nearest, roipool, scatter_elements, scatter_nd, softmax, space_to_depth, topk, transpose, unpool)}
 OPS.update(cumsum=cumsum, topk_index=best, min=minimum, max=maximum, sub=sub, slice=slices)
 OPS.update({name: lut for name in LUTS}, prelu=prelu, leakyrelu=leakyrelu, thresholdedrelu=thresholdedrelu, abs=absolute, neg=neg)
 OPS.update(reduce_sum=summed(False), reduce_mean=summed(True), reduce_max=extreme(np.max), reduce_min=extreme(np.min),

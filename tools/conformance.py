@@ -14,6 +14,7 @@ import argparse
 import concurrent.futures
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -29,6 +30,10 @@ TYPES = {"f32": np.float32, "f64": np.float64, "s64": np.int64, "s32": np.int32,
 INPUT = {"int64": np.int32, "int16": np.int32, "uint16": np.int32, "uint32": np.int32, "float16": np.float32, "float64": np.float32}
 STANDS_FOR = {"int64": {"s32"}, "int16": {"s32"}, "uint16": {"s32"}, "uint32": {"s32", "s64"}, "float16": {"f32"}, "float64": {"f32"}}
 NAMES = {"f32": "float32", "f64": "float64", "s64": "int64", "s32": "int32", "s16": "int16", "s8": "int8", "u8": "uint8", "bool": "bool", "u16": "uint16", "f16": "float16"}
+
+
+class Shape(tuple):
+    """All that is wanted of a tensor."""
 
 
 class Skip(Exception):
@@ -67,6 +72,9 @@ def numbered(folder, stem):
 def data_sets(folder):
     """[(inputs, outputs)] of a case, each {name: array}; for protobuf files the number stands for the name."""
     table = folder / "case.tsv"
+    if (folder / "shapes.tsv").exists():
+        rows = [line.split("\t") for line in (folder / "shapes.tsv").read_text(encoding="utf-8").splitlines() if line]
+        return [({}, {name: Shape(int(n) for n in dims.split(",")) for name, dims in rows})]
     if table.exists():
         rows = [line.split("\t") for line in table.read_text(encoding="utf-8").splitlines()]
         return [tuple({r[1]: np.load(folder / r[2]) for r in rows if r[0] == kind} for kind in ("input", "output"))]
@@ -154,8 +162,36 @@ class Job:
     def read(self, k, kind, x):
         return kind, x
 
+    def reshaped(self, want, got):
+        return want
 
-class LiteJob:
+
+class CaffeJob(Job):
+    """A Caffe network on the case's data; without data its blobs' shapes alone are judged."""
+
+    def __init__(self, case, folder, number, data, work):
+        self.case, self.prefix = case, work / f"{number}"
+        inputs, self.want = data
+        self.model, self.kept = [f"{self.prefix}.prototxt"], False
+        shutil.copy(folder / "net.prototxt", self.model[0])
+        if (folder / "net.caffemodel").exists():
+            shutil.copy(folder / "net.caffemodel", f"{self.prefix}.caffemodel")
+        fields = [self.model[0], str(self.prefix), str(len(inputs))]
+        for k, (name, x) in enumerate(inputs.items()):
+            path = f"{self.prefix}.in{k}"
+            ours(x).tofile(path)
+            fields += [name, path]
+        self.inputs = [ours(x) for x in inputs.values()]
+        given = set(re.findall(r'^input: *"([^"]*)"', (folder / "net.prototxt").read_text(), re.M)) | set(re.findall(r'type: *"Input"\s*top: *"([^"]*)"', (folder / "net.prototxt").read_text()))
+        self.outputs = [o for o in self.want if o not in given]
+        self.line = "\t".join(fields + self.outputs)
+
+    def reshaped(self, want, got):
+        """Dimensions of 1 at the ends do not count; older Caffe gives what is left of an inner product as rows of one matrix."""
+        return want.reshape(got.shape) if want.size == got.size and squeezed(want.shape) in (squeezed(got.shape), (got.size // got.shape[-1], got.shape[-1])) else want
+
+
+class LiteJob(Job):
     """A TFLite case, whose inputs and outputs stand in the model's order.  Quantized ones are real numbers for us."""
 
     def __init__(self, case, folder, number, data, work, keep):
@@ -216,6 +252,17 @@ class GraphJob:
 
 # ---- judging ----
 
+
+def squeezed(shape):
+    """Without dimensions of 1 at either end."""
+    shape = list(shape)
+    while shape and shape[0] == 1:
+        shape.pop(0)
+    while shape and shape[-1] == 1:
+        shape.pop()
+    return tuple(shape)
+
+
 def differs(got, want, case):
     """Why an output is not what is wanted; "" when it is.  Also whether it needed the wider tolerance."""
     kind, got = got
@@ -244,13 +291,18 @@ def judge(job, ended):
     if text.startswith("error"):
         head, _, rest = text.partition("\n")
         words = head.split()
-        rest = re.sub(r"(/\S+/)?\d+\.(onnx|pb): ", "", rest.removeprefix("error: ")).strip().replace("\n", " | ")
+        rest = re.sub(r"(/\S+/)?\d+\.(onnx|prototxt|pb): ", "", rest.removeprefix("error: ")).strip().replace("\n", " | ")
         return f"{words[-1] if len(words) > 2 else 'error'} ({words[1]}): {rest}"
     for k, line in enumerate(text.splitlines()):
         kind, dims = line.split(" ")
+        want = job.want[job.outputs[k]]
+        if isinstance(want, Shape):
+            if list(want) != [int(n) for n in re.findall(r"\d+", dims)]:
+                return f"wrong shape: {dims} for {list(want)} ('{job.outputs[k]}')"
+            continue
         x = np.fromfile(f"{job.prefix}.{k}.bin", TYPES[kind]).reshape([int(n) for n in re.findall(r"\d+", dims)])
         kind, x = job.read(k, kind, x)
-        why = differs((kind, x), job.want[job.outputs[k]], job.case)
+        why = differs((kind, x), job.reshaped(want, x), job.case)
         if why:
             return f"{why} ('{job.outputs[k]}')"
     return ""
@@ -282,7 +334,7 @@ def prepare(case, folder, work, jobs):
             case = dict(case, atol="1") if case["format"] == "tflite" else case
             jobs += [LiteJob(case, folder, len(jobs) + i, data, work, keep) for i, data in enumerate(sets)]
         else:
-            kind = GraphJob if case["format"] == "tf" else Job
+            kind = {"caffe": CaffeJob, "tf": GraphJob}.get(case["format"], Job)
             jobs += [kind(case, folder, len(jobs) + i, data, work) for i, data in enumerate(sets)]
     except Skip as e:
         return str(e)
@@ -299,7 +351,7 @@ def unpack(archive, folder):
 # ---- fixed point ----
 
 def message(text):
-    return re.sub(r"(/\S+/)?\d+\.onnx: ", "", text.strip().removeprefix("error: ")).replace("\n", " | ")
+    return re.sub(r"(/\S+/)?\d+\.(onnx|prototxt): ", "", text.strip().removeprefix("error: ")).replace("\n", " | ")
 
 
 def loudness(want, got):
@@ -384,7 +436,7 @@ def fixed_results(jobs, tool, seconds, processes):
 
 def run_suite(suite, tool, seconds=10, processes=2, only="", fixed=None, wanted=lambda case: True):
     """[(case, "passed"|"failed"|"skipped", reason)]; fixed: the tool for that stage."""
-    index = [c for c in read_index(suite) if c["format"].split("/")[0] in ("onnx", "tflite", "tf") and re.search(only, c["case"]) and wanted(c)]
+    index = [c for c in read_index(suite) if c["format"].split("/")[0] in ("onnx", "caffe", "tflite", "tf") and re.search(only, c["case"]) and wanted(c)]
     with tempfile.TemporaryDirectory(prefix="conformance.") as tmp:
         work = pathlib.Path(tmp)
         unpack(suite / "cases.tar.gz", work / "cases")

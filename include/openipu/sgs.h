@@ -55,7 +55,7 @@ typedef enum sgs_platform { SGS_ONNX = 0, SGS_CAFFE, SGS_TFLITE, SGS_TENSORFLOW 
 typedef struct sgs_convert_options {
     sgs_platform platform;
     const char *model_file;       /* of Caffe the prototxt */
-    const char *weight_file;      /* of Caffe the caffemodel, which it needs; else NULL */
+    const char *weight_file;      /* of Caffe the caffemodel; NULL where there is none */
     const char *input_config;
     const char *input_arrays, *output_arrays; /* "a,b": inputs and outputs said once more, as the ini has them; or NULL */
     const char *output_file;      /* must end in .sim */
@@ -274,7 +274,7 @@ sgs_status sgs_calibrator_write(sgs_calibrator *c, const sgs_calibrator_options 
 
 /* The tool version, targets and this machine's CPU features as text lines through log. */
 sgs_status sgs_show_info(const sgs_log *log);
-/* The operators of ONNX with their opsets and limits, a Markdown table, as text lines through log: docs/OPERATORS.md. */
+/* The operators of ONNX and the layers of Caffe with their limits, Markdown tables, as text lines through log: docs/OPERATORS.md. */
 sgs_status sgs_show_operators(const sgs_log *log);
 /* Whether we compile for that chip; NULL is the generic one. */
 sgs_status sgs_check_soc_version(const char *soc_version, sgs_diag *d);

@@ -242,7 +242,7 @@ static bool by_ini(const sgs_onnx *o)
 static const sgs_onnx_info *inner_info(sgs_onnx *o, const char *name)
 {
     static const bool as_it_is = true;
-    const sgs_onnx_options opt = { .frontend = o->frontend, .weight_file = o->opt->weight_file, .input_shapes = o->opt->input_shapes, .output_name = &name, .noutput = 1, .output_nchw = &as_it_is,
+    const sgs_onnx_options opt = { .frontend = o->frontend, .weight_file = o->opt->weight_file, .shapes_alone = true, .input_shapes = o->opt->input_shapes, .output_name = &name, .noutput = 1, .output_nchw = &as_it_is,
                                    .signature = o->opt->signature, .keep_quant = o->opt->keep_quant, .memory_limit = o->opt->memory_limit };
     sgs_graph *g;
     sgs_log_line(o->opt->log, "the model is cut at '%s', which becomes an input", name);
@@ -401,7 +401,7 @@ static sgs_status build_node(sgs_onnx *o, const sgs_source_node *n, sgs_diag *d)
         return sgs_src_build(&o->im, n, d);
     const sgs_status s = o->frontend->build(o, n, own, d);
     if (s != SGS_OK)
-        sgs_fail_at(d, o->file, 0, sgs_src_label(n));
+        sgs_fail_at(d, o->file, n->line, sgs_src_label(n));
     return s;
 }
 
@@ -646,8 +646,8 @@ static sgs_status survey(sgs_onnx *o, const sgs_onnx_order *order, plan *p, sgs_
     }
     show_given(o, p);
     s->channels_last = o->channels_last;
-    s->weightless = o->im.weightless;
     SGS_TRY(survey_nodes(o, order, s, d));
+    s->weightless = o->im.made_up;
     if (s->nrefused)
         survey_cut(o, order, p, s);
     if (s->nrefused || s->unshaped)
@@ -657,6 +657,15 @@ static sgs_status survey(sgs_onnx *o, const sgs_onnx_order *order, plan *p, sgs_
 }
 
 /* ---- the whole ------------------------------------------------------------------------------------------------------------------------- */
+
+static sgs_status have_weights(const sgs_onnx *o, sgs_diag *d)
+{
+    if (!o->im.made_up || o->opt->shapes_alone)
+        return SGS_OK;
+    sgs_fail(d, SGS_E_USAGE, "the network has weights, and the file that holds them is not given");
+    sgs_hint(d, "--weight_file NAME.caffemodel");
+    return sgs_fail_at(d, o->file, 0, NULL);
+}
 
 static sgs_status import(sgs_onnx *o, sgs_span model, sgs_onnx_survey *look, sgs_diag *d)
 {
@@ -678,6 +687,7 @@ static sgs_status import(sgs_onnx *o, sgs_span model, sgs_onnx_survey *look, sgs
     SGS_TRY(sgs_onnx_supported(o, &order, &(sgs_onnx_ends){ names, p.ninput, p.output, p.noutput }, d));
     SGS_TRY(make_inputs(o, &p, &stop, d));
     SGS_TRY(build_nodes(o, &order, &p, d));
+    SGS_TRY(have_weights(o, d));
     SGS_TRY(make_outputs(o, &p, d));
     return check_constants(o, d);
 }

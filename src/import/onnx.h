@@ -20,7 +20,9 @@ sgs_status sgs_frontend_of(sgs_platform platform, const sgs_frontend **f, sgs_di
 
 typedef struct sgs_onnx_options {
     const sgs_frontend *frontend;      /* NULL: ONNX */
-    const char *weight_file;           /* where the model's weights are a file of their own; NULL: its shapes are looked at alone */
+    const char *weight_file;           /* where the model's weights are a file of their own */
+    const sgs_span *weights;           /* its bytes, which must outlive the graph; NULL: the file is opened */
+    bool shapes_alone;                 /* sgs_onnx_import: a graph of such a model without its weights will do */
     const char *input_shapes;          /* --input_shapes, or NULL */
     const char *const *input_name;     /* the ini's inputs and outputs: order of the graph, and where it is cut; n 0: the model's own */
     int ninput;

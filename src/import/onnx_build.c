@@ -132,6 +132,9 @@ static bool taken(const levels *l, int i)
 static int level_of(const levels *l, const char *tensor)
 {
     const int *at = sgs_map_get(&l->maker, tensor);
+    const sgs_value *v = sgs_map_get(&l->o->im.scope.values, tensor);
+    if (v && v->data) /* what was computed from shapes alone is no end of a part */
+        return CONSTANT;
     return sgs_map_get(&l->input, tensor) ? 0 : at ? *at : CONSTANT;
 }
 
@@ -178,7 +181,7 @@ static void list_ends(const levels *l, sgs_onnx_names *in, sgs_onnx_names *out)
             bool inside = sgs_map_get(&own, s->in[k]) != NULL;
             if (taken(l, i) && !inside && level_of(l, s->in[k]) != CONSTANT)
                 add_name(in, s->in[k]);
-            if (!taken(l, i) && inside)
+            if (!taken(l, i) && inside && level_of(l, s->in[k]) != CONSTANT)
                 add_name(out, s->in[k]);
         }
     }

@@ -212,4 +212,4 @@ static const sgs_from tensorflow[] = {
     { "ArgMin", from_tf_argmax, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_argmax = { "argmax", ops, onnx, tflite, tensorflow };
+const sgs_family sgs_family_argmax = { "argmax", ops, .onnx = onnx, .tflite = tflite, .tensorflow = tensorflow };

@@ -507,4 +507,4 @@ static const sgs_from tensorflow[] = {
     { "SquaredDifference", from_tf_square, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_arith = { "arith", ops, onnx, tflite, tensorflow };
+const sgs_family sgs_family_arith = { "arith", ops, .onnx = onnx, .tflite = tflite, .tensorflow = tensorflow };

@@ -262,4 +262,4 @@ static const sgs_op *const ops[] = { NULL };
 static const sgs_from onnx[] = { { "Attention", from_onnx_attention, 23 },
                                  { "RotaryEmbedding", from_onnx_rotary, 23 },
                                  { NULL, NULL, 0 } };
-const sgs_family sgs_family_attention = { "attention", ops, onnx, NULL, NULL };
+const sgs_family sgs_family_attention = { "attention", ops, .onnx = onnx };

@@ -165,4 +165,4 @@ static const sgs_from tensorflow[] = {
     { "FusedBatchNormV3", from_tf_fusedbatchnorm, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_batchnorm = { "batchnorm", ops, onnx, NULL, tensorflow };
+const sgs_family sgs_family_batchnorm = { "batchnorm", ops, .onnx = onnx, .tensorflow = tensorflow };

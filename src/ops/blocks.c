@@ -219,4 +219,4 @@ static const sgs_from tensorflow[] = {
     { "SpaceToDepth", from_tf_blocks, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_blocks = { "blocks", ops, onnx, tflite, tensorflow };
+const sgs_family sgs_family_blocks = { "blocks", ops, .onnx = onnx, .tflite = tflite, .tensorflow = tensorflow };

@@ -220,4 +220,4 @@ static const sgs_from tensorflow[] = {
     { "ClipByValue", from_onnx_clip, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_clamp = { "clamp", ops, onnx, tflite, tensorflow };
+const sgs_family sgs_family_clamp = { "clamp", ops, .onnx = onnx, .tflite = tflite, .tensorflow = tensorflow };

@@ -409,4 +409,4 @@ static const sgs_from tensorflow[] = {
     { "IsInf", from_onnx_isinf, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_compare = { "compare", ops, onnx, NULL, tensorflow };
+const sgs_family sgs_family_compare = { "compare", ops, .onnx = onnx, .tensorflow = tensorflow };

@@ -160,4 +160,4 @@ static const sgs_from tensorflow[] = {
     { "Pack", from_tf_concat, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_concat = { "concat", ops, onnx, tflite, tensorflow };
+const sgs_family sgs_family_concat = { "concat", ops, .onnx = onnx, .tflite = tflite, .tensorflow = tensorflow };

@@ -205,4 +205,4 @@ static const sgs_from onnx[] = {
     { "SimplifiedLayerNormalization", from_simplifiednorm, 1 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_contrib = { "contrib", ops, onnx, NULL, NULL };
+const sgs_family sgs_family_contrib = { "contrib", ops, .onnx = onnx };

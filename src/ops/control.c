@@ -494,4 +494,4 @@ static const sgs_op *const ops[] = { NULL };
 static const sgs_from onnx[] = {
     { "If", from_onnx_if, 1 }, { "Loop", from_onnx_loop, 1 }, { "Scan", from_onnx_scan, 9 }, { NULL, NULL, 0 }
 };
-const sgs_family sgs_family_control = { "control", ops, onnx, NULL, NULL };
+const sgs_family sgs_family_control = { "control", ops, .onnx = onnx };

@@ -247,4 +247,4 @@ static const sgs_from tensorflow[] = {
     { "Conv2D", from_tf_conv, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_conv = { "conv", ops, onnx, tflite, tensorflow };
+const sgs_family sgs_family_conv = { "conv", ops, .onnx = onnx, .tflite = tflite, .tensorflow = tensorflow };

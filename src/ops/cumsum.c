@@ -170,4 +170,4 @@ static const sgs_from tensorflow[] = {
     { "Cumprod", from_onnx_cum, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_cumsum = { "cumsum", ops, onnx, NULL, tensorflow };
+const sgs_family sgs_family_cumsum = { "cumsum", ops, .onnx = onnx, .tensorflow = tensorflow };

@@ -281,4 +281,4 @@ static const sgs_from tensorflow[] = {
     { "BatchToSpace", from_tf_batchtospace, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_deal = { "deal", ops, NULL, NULL, tensorflow };
+const sgs_family sgs_family_deal = { "deal", ops, .tensorflow = tensorflow };

@@ -611,4 +611,4 @@ static const sgs_from tensorflow[] = {
     { "Conv2DBackpropInput", from_tf_deconv, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_deconv = { "deconv", ops, onnx, tflite, tensorflow };
+const sgs_family sgs_family_deconv = { "deconv", ops, .onnx = onnx, .tflite = tflite, .tensorflow = tensorflow };

@@ -166,4 +166,4 @@ static const sgs_from tensorflow[] = {
     { "DepthwiseConv2dNative", from_tf_depthwise, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_depthwise = { "depthwise", ops, NULL, tflite, tensorflow }; /* ONNX: Conv, in conv.c */
+const sgs_family sgs_family_depthwise = { "depthwise", ops, .tflite = tflite, .tensorflow = tensorflow }; /* ONNX: Conv, in conv.c */

@@ -292,4 +292,4 @@ static sgs_status from_post_process(sgs_import *im, const sgs_source_node *s, sg
 
 static const sgs_op *const ops[] = { NULL };
 static const sgs_from tflite[] = { { "custom:TFLite_Detection_PostProcess", from_post_process, 0 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_detection = { "detection", ops, NULL, tflite, NULL };
+const sgs_family sgs_family_detection = { "detection", ops, .tflite = tflite };

@@ -150,4 +150,4 @@ static sgs_status from_onnx_dropout(sgs_import *im, const sgs_source_node *s, sg
 
 static const sgs_op *const ops[] = { NULL };
 static const sgs_from onnx[] = { { "Dropout", from_onnx_dropout, 1 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_dropout = { "dropout", ops, onnx, NULL, NULL };
+const sgs_family sgs_family_dropout = { "dropout", ops, .onnx = onnx };

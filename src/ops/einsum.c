@@ -371,4 +371,4 @@ static const sgs_from tensorflow[] = {
     { "Einsum", from_onnx_einsum, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_einsum = { "einsum", ops, onnx, NULL, tensorflow };
+const sgs_family sgs_family_einsum = { "einsum", ops, .onnx = onnx, .tensorflow = tensorflow };

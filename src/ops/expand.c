@@ -205,4 +205,4 @@ static const sgs_from tensorflow[] = {
     { "BroadcastTo", from_onnx_expand, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_expand = { "expand", ops, onnx, tflite, tensorflow };
+const sgs_family sgs_family_expand = { "expand", ops, .onnx = onnx, .tflite = tflite, .tensorflow = tensorflow };

@@ -197,4 +197,4 @@ static const sgs_from tensorflow[] = {
     { "FakeQuantWithMinMaxArgs", from_tf_fakequant, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_fakequant = { "fakequant", ops, NULL, NULL, tensorflow };
+const sgs_family sgs_family_fakequant = { "fakequant", ops, .tensorflow = tensorflow };

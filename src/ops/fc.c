@@ -100,4 +100,4 @@ const sgs_op sgs_op_fc = {
 
 static const sgs_op *const ops[] = { &sgs_op_fc, NULL };
 static const sgs_from tflite[] = { { "FULLY_CONNECTED", fc_from_tflite, 0 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_fc = { "fc", ops, NULL, tflite, NULL };
+const sgs_family sgs_family_fc = { "fc", ops, .tflite = tflite };

@@ -332,4 +332,4 @@ static const sgs_from tensorflow[] = {
     { "GatherV2", from_tf_gather, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_gather = { "gather", ops, onnx, tflite, tensorflow };
+const sgs_family sgs_family_gather = { "gather", ops, .onnx = onnx, .tflite = tflite, .tensorflow = tensorflow };

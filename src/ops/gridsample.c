@@ -279,4 +279,4 @@ const sgs_op sgs_op_gridsample = {
 
 static const sgs_op *const ops[] = { &sgs_op_gridsample, NULL };
 static const sgs_from onnx[] = { { "GridSample", from_onnx_gridsample, 16 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_gridsample = { "gridsample", ops, onnx, NULL, NULL };
+const sgs_family sgs_family_gridsample = { "gridsample", ops, .onnx = onnx };

@@ -597,4 +597,4 @@ static const sgs_from tensorflow[] = {
     { "GatherNd", from_tf_gathernd, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_index = { "index", ops, onnx, NULL, tensorflow };
+const sgs_family sgs_family_index = { "index", ops, .onnx = onnx, .tensorflow = tensorflow };

@@ -215,4 +215,4 @@ ROW(layernorm);
 ROW(rmsnorm);
 
 static const sgs_op *const ops[] = { &sgs_op_layernorm, &sgs_op_rmsnorm, NULL };
-const sgs_family sgs_family_layernorm = { "layernorm", ops, NULL, NULL, NULL };
+const sgs_family sgs_family_layernorm = { .name = "layernorm", .ops = ops };

@@ -1,4 +1,4 @@
-/* What each operator of ONNX, and some of TFLite, may look like, in words: docs/OPERATORS.md is made of this and of the importers' rows. */
+/* What each operator of ONNX, some of TFLite and each layer of Caffe may look like, in words: docs/OPERATORS.md is made of this and of the importers' rows. */
 #include "ops/op.h"
 
 /* In alphabetical order; tests/unit/test_operators.c holds it against the importers. */
@@ -217,6 +217,62 @@ const sgs_limit sgs_tfl_limits[] = {
     { "UNIDIRECTIONAL_SEQUENCE_RNN", SGS_IN_FIXED, "every run starts with the state of the file; at most 4096 steps" },
     { "ZEROS_LIKE", SGS_FOLDED, NULL },
     { "custom:TFLite_Detection_PostProcess", SGS_IN_FIXED, "at most 100 detections; fixed: not use_regular_nms" },
+    { NULL, SGS_FOLDED, NULL },
+};
+
+/* Layers of Caffe; those that are left out when a network is read, losses and Dropout in training for one, are not among them. */
+const sgs_limit sgs_caffe_limits[] = {
+    { "AbsVal", SGS_IN_FIXED, NULL },
+    { "ArgMax", SGS_IN_FIXED, "top_k 1; fixed: along one of the last four axes" },
+    { "Axpy", SGS_IN_FIXED, NULL },
+    { "BNLL", SGS_IN_FIXED, NULL },
+    { "BatchNorm", SGS_IN_FIXED, "statistics of training" },
+    { "Bias", SGS_IN_FIXED, NULL },
+    { "CReLU", SGS_IN_FIXED, NULL },
+    { "Clip", SGS_IN_FIXED, NULL },
+    { "Concat", SGS_IN_FIXED, NULL },
+    { "ContinuationIndicator", SGS_FOLDED, NULL },
+    { "Convolution", SGS_IN_FIXED, "2-D" },
+    { "ConvolutionDepthwise", SGS_IN_FIXED, "2-D" },
+    { "Crop", SGS_IN_FIXED, NULL },
+    { "Deconvolution", SGS_IN_FIXED, "2-D" },
+    { "DepthwiseConvolution", SGS_IN_FIXED, "2-D" },
+    { "DetectionOutput", SGS_IN_FIXED, "rows that are not filled are -1" },
+    { "Dropout", SGS_IN_FIXED, NULL },
+    { "ELU", SGS_IN_FIXED, NULL },
+    { "Eltwise", SGS_IN_FIXED, NULL },
+    { "Embed", SGS_IN_FIXED, NULL },
+    { "Exp", SGS_IN_FIXED, NULL },
+    { "Flatten", SGS_IN_FIXED, NULL },
+    { "InnerProduct", SGS_IN_FIXED, NULL },
+    { "Interp", SGS_IN_FIXED, "pictures" },
+    { "LRN", SGS_IN_FIXED, "pictures" },
+    { "Log", SGS_IN_FIXED, NULL },
+    { "MVN", SGS_IN_FIXED, NULL },
+    { "Mish", SGS_IN_FIXED, NULL },
+    { "Normalize", SGS_IN_FIXED, NULL },
+    { "PReLU", SGS_IN_FIXED, NULL },
+    { "Permute", SGS_IN_FIXED, NULL },
+    { "Pooling", SGS_IN_FIXED, "2-D; MAX and AVE, one top" },
+    { "Power", SGS_IN_FIXED, NULL },
+    { "PriorBox", SGS_FOLDED, NULL },
+    { "ROIPooling", SGS_IN_FIXED, NULL },
+    { "ReLU", SGS_IN_FIXED, NULL },
+    { "ReLU6", SGS_IN_FIXED, NULL },
+    { "Reduction", SGS_IN_FIXED, NULL },
+    { "Reshape", SGS_IN_FIXED, NULL },
+    { "Reverse", SGS_IN_FIXED, NULL },
+    { "Scale", SGS_IN_FIXED, NULL },
+    { "ShuffleChannel", SGS_IN_FIXED, "pictures" },
+    { "Sigmoid", SGS_IN_FIXED, NULL },
+    { "Slice", SGS_IN_FIXED, NULL },
+    { "Softmax", SGS_IN_FIXED, NULL },
+    { "Split", SGS_IN_FIXED, NULL },
+    { "Swish", SGS_IN_FIXED, NULL },
+    { "TanH", SGS_IN_FIXED, NULL },
+    { "Threshold", SGS_IN_FIXED, NULL },
+    { "Tile", SGS_IN_FIXED, NULL },
+    { "Upsample", SGS_IN_FIXED, "one bottom; whole factors" },
     { NULL, SGS_FOLDED, NULL },
 };
 /* clang-format on */

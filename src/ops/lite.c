@@ -365,4 +365,4 @@ static const sgs_from tflite[] = {
     { "TOPK_V2", from_topk, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_lite = { "lite", ops, NULL, tflite, NULL };
+const sgs_family sgs_family_lite = { "lite", ops, .tflite = tflite };

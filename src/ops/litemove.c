@@ -414,4 +414,4 @@ static const sgs_from tflite[] = {
     { "SCATTER_ND", from_scatter_nd, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_litemove = { "litemove", ops, NULL, tflite, NULL };
+const sgs_family sgs_family_litemove = { "litemove", ops, .tflite = tflite };

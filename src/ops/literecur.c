@@ -486,4 +486,4 @@ static const sgs_from tflite[] = {
     { "SVDF", from_svdf, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_literecur = { "literecur", ops, NULL, tflite, NULL };
+const sgs_family sgs_family_literecur = { "literecur", ops, .tflite = tflite };

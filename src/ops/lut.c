@@ -529,4 +529,4 @@ static const sgs_from tensorflow[] = {
     { "Expm1", from_tf_near_zero, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_lut = { "lut", ops, onnx, tflite, tensorflow };
+const sgs_family sgs_family_lut = { "lut", ops, .onnx = onnx, .tflite = tflite, .tensorflow = tensorflow };

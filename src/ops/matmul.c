@@ -325,4 +325,4 @@ static const sgs_from tensorflow[] = {
     { "BatchMatMulV3", from_tf_matmul, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_matmul = { "matmul", ops, onnx, tflite, tensorflow };
+const sgs_family sgs_family_matmul = { "matmul", ops, .onnx = onnx, .tflite = tflite, .tensorflow = tensorflow };

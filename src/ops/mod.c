@@ -178,4 +178,4 @@ static const sgs_from tensorflow[] = {
     { "TruncateMod", from_tf_mod, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_mod = { "mod", ops, onnx, NULL, tensorflow };
+const sgs_family sgs_family_mod = { "mod", ops, .onnx = onnx, .tensorflow = tensorflow };

@@ -193,4 +193,4 @@ const sgs_op sgs_op_nms = {
 
 static const sgs_op *const ops[] = { &sgs_op_nms, NULL };
 static const sgs_from onnx[] = { { "NonMaxSuppression", from_onnx_nms, 10 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_nms = { "nms", ops, onnx, NULL, NULL };
+const sgs_family sgs_family_nms = { "nms", ops, .onnx = onnx };

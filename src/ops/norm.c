@@ -325,4 +325,4 @@ static const sgs_from tensorflow[] = {
     { "LRN", from_tf_lrn, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_norm = { "norm", ops, onnx, NULL, tensorflow };
+const sgs_family sgs_family_norm = { "norm", ops, .onnx = onnx, .tensorflow = tensorflow };

@@ -118,6 +118,7 @@ typedef struct sgs_family {
     const sgs_from *onnx;         /* may be NULL */
     const sgs_from *tflite;       /* may be NULL */
     const sgs_from *tensorflow;   /* may be NULL */
+    const sgs_from *caffe;        /* may be NULL */
 } sgs_family;
 extern const sgs_family *const sgs_families[]; /* NULL-terminated */
 
@@ -127,13 +128,14 @@ typedef enum sgs_reach {
     SGS_IN_FIXED,
 } sgs_reach;
 
-typedef struct sgs_limit {        /* of one operator of ONNX; for users */
+typedef struct sgs_limit {        /* of one operator of a framework; for users */
     const char *op;
     sgs_reach reach;
     const char *limits;           /* "fixed: " before what holds in fixed point alone; NULL: none */
 } sgs_limit;
 extern const sgs_limit sgs_limits[]; /* by name; NULL ends */
 extern const sgs_limit sgs_tfl_limits[]; /* of TFLite's operators, where there is something to say */
+extern const sgs_limit sgs_caffe_limits[]; /* of Caffe's layers, by name */
 
 /* Attribute structs and rows that passes build by hand. */
 
@@ -266,7 +268,7 @@ int64_t sgs_norm_count(const sgs_value *x, int64_t axis);
 extern const sgs_op sgs_op_quantize, sgs_op_dequantize;                 /* quantize.c */
 extern const sgs_op sgs_op_fake_quant, sgs_op_fake_quant_dynamic;       /* fakequant.c */
 extern const sgs_op sgs_op_slice, sgs_op_expand, sgs_op_gather;         /* slice.c, expand.c, gather.c */
-extern const sgs_op sgs_op_gridsample, sgs_op_roialign, sgs_op_nms, sgs_op_topk, sgs_op_topk_index, sgs_op_mod, sgs_op_fmod, sgs_op_cumsum, sgs_op_cumprod; /* each in its file */
+extern const sgs_op sgs_op_gridsample, sgs_op_roialign, sgs_op_nms, sgs_op_detect, sgs_op_roipool, sgs_op_topk, sgs_op_topk_index, sgs_op_mod, sgs_op_fmod, sgs_op_cumsum, sgs_op_cumprod; /* each in its file */
 extern const sgs_op sgs_op_equal, sgs_op_less, sgs_op_greater, sgs_op_lessequal, sgs_op_greaterequal, sgs_op_and, sgs_op_or, sgs_op_xor, sgs_op_not,
     sgs_op_where; /* compare.c */
 extern const sgs_op sgs_op_gather_elements, sgs_op_scatter_elements, sgs_op_gather_nd, sgs_op_scatter_nd; /* index.c */

@@ -575,4 +575,4 @@ static const sgs_from tensorflow[] = {
     { "MirrorPad", from_tf_pad, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_pad = { "pad", ops, onnx, tflite, tensorflow };
+const sgs_family sgs_family_pad = { "pad", ops, .onnx = onnx, .tflite = tflite, .tensorflow = tensorflow };

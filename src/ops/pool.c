@@ -384,4 +384,4 @@ static const sgs_from tensorflow[] = {
     { "AvgPool", from_tf_pool, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_pool = { "pool", ops, onnx, tflite, tensorflow };
+const sgs_family sgs_family_pool = { "pool", ops, .onnx = onnx, .tflite = tflite, .tensorflow = tensorflow };

@@ -411,4 +411,4 @@ static const sgs_from tensorflow[] = {
     { "Neg", from_onnx_neg, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_prelu = { "prelu", ops, onnx, tflite, tensorflow };
+const sgs_family sgs_family_prelu = { "prelu", ops, .onnx = onnx, .tflite = tflite, .tensorflow = tensorflow };

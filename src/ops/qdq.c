@@ -528,4 +528,4 @@ static const sgs_from tensorflow[] = {
     { "Dequantize", from_tf_dequantize, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_qdq = { "qdq", ops, onnx, NULL, tensorflow };
+const sgs_family sgs_family_qdq = { "qdq", ops, .onnx = onnx, .tensorflow = tensorflow };

@@ -143,4 +143,4 @@ const sgs_op sgs_op_dequantize = { .name = "dequantize", .family = "quantize", .
 
 static const sgs_op *const ops[] = { &sgs_op_quantize, &sgs_op_dequantize, NULL };
 static const sgs_from tflite[] = { { "QUANTIZE", quantize_from_tflite, 0 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_quantize = { "quantize", ops, NULL, tflite, NULL };
+const sgs_family sgs_family_quantize = { "quantize", ops, .tflite = tflite };

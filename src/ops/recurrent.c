@@ -887,4 +887,4 @@ static const sgs_from onnx[] = { { "RNN", from_onnx_recurrent, 1 },
                                  { "GRU", from_onnx_recurrent, 1 },
                                  { "LSTM", from_onnx_recurrent, 1 },
                                  { NULL, NULL, 0 } };
-const sgs_family sgs_family_recurrent = { "recurrent", ops, onnx, NULL, NULL };
+const sgs_family sgs_family_recurrent = { "recurrent", ops, .onnx = onnx };

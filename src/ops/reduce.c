@@ -623,4 +623,4 @@ static const sgs_from tensorflow[] = {
     { "Any", from_tf_reduce, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_reduce = { "reduce", ops, onnx, tflite, tensorflow };
+const sgs_family sgs_family_reduce = { "reduce", ops, .onnx = onnx, .tflite = tflite, .tensorflow = tensorflow };

@@ -315,4 +315,4 @@ static const sgs_from tensorflow[] = {
     { "EnsureShape", from_tf_identity, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_reshape = { "reshape", ops, onnx, tflite, tensorflow };
+const sgs_family sgs_family_reshape = { "reshape", ops, .onnx = onnx, .tflite = tflite, .tensorflow = tensorflow };

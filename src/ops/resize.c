@@ -682,4 +682,4 @@ static const sgs_from tensorflow[] = {
     { "ResizeNearestNeighbor", from_tf_resize, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_resize = { "resize", ops, onnx, tflite, tensorflow };
+const sgs_family sgs_family_resize = { "resize", ops, .onnx = onnx, .tflite = tflite, .tensorflow = tensorflow };

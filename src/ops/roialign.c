@@ -171,4 +171,4 @@ const sgs_op sgs_op_roialign = {
 
 static const sgs_op *const ops[] = { &sgs_op_roialign, NULL };
 static const sgs_from onnx[] = { { "RoiAlign", from_onnx_roialign, 10 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_roialign = { "roialign", ops, onnx, NULL, NULL };
+const sgs_family sgs_family_roialign = { "roialign", ops, .onnx = onnx };

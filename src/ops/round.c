@@ -203,4 +203,4 @@ static const sgs_from tensorflow[] = {
     { "Sign", round_from, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_round = { "round", ops, onnx, tflite, tensorflow };
+const sgs_family sgs_family_round = { "round", ops, .onnx = onnx, .tflite = tflite, .tensorflow = tensorflow };

@@ -248,4 +248,4 @@ static const sgs_from onnx[] = {
     { "SequenceMap", from_onnx_sequencemap, 17 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_sequence = { "sequence", ops, onnx, NULL, NULL };
+const sgs_family sgs_family_sequence = { "sequence", ops, .onnx = onnx };

@@ -451,4 +451,4 @@ static const sgs_from tensorflow[] = {
     { "ReadVariableOp", from_tf_variable, -1 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_shape = { "shape", ops, onnx, NULL, tensorflow };
+const sgs_family sgs_family_shape = { "shape", ops, .onnx = onnx, .tensorflow = tensorflow };

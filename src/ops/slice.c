@@ -472,4 +472,4 @@ static const sgs_from tensorflow[] = {
     { "ReverseV2", from_tf_reverse, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_slice = { "slice", ops, onnx, tflite, tensorflow };
+const sgs_family sgs_family_slice = { "slice", ops, .onnx = onnx, .tflite = tflite, .tensorflow = tensorflow };

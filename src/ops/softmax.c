@@ -209,4 +209,4 @@ static const sgs_from tensorflow[] = {
     { "LogSoftmax", from_onnx_softmax, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_softmax = { "softmax", ops, onnx, tflite, tensorflow };
+const sgs_family sgs_family_softmax = { "softmax", ops, .onnx = onnx, .tflite = tflite, .tensorflow = tensorflow };

@@ -109,7 +109,7 @@ SGS_PRINTF(5, 0) static sgs_status fail_node(sgs_import *im, const sgs_source_no
     char text[1200];
     vsnprintf(text, sizeof text, fmt, ap);
     sgs_fail(d, code, "%s: %s", s->op, text);
-    sgs_fail_at(d, im->g->file, 0, label(im, s));
+    sgs_fail_at(d, im->g->file, s->line, label(im, s));
     return code;
 }
 
@@ -230,7 +230,7 @@ sgs_status sgs_src_build(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
         return sgs_src_fail(im, s, d, "input '%s' does not exist", absent);
     const sgs_status st = fn(im, s, d);
     if (st != SGS_OK)
-        sgs_fail_at(d, im->g->file, 0, sgs_src_label(s));
+        sgs_fail_at(d, im->g->file, s->line, sgs_src_label(s));
     return st;
 }
 
@@ -360,9 +360,10 @@ sgs_status sgs_emit(sgs_import *im, const sgs_source_node *s, const sgs_op *op, 
     if (st != SGS_OK) {
         if (d) {
             d->layer[0] = 0; /* the user's name, not that of a node of ours */
+            d->line = s->line;
             name_operator(s, d);
         }
-        sgs_fail_at(d, im->g->file, 0, label(im, s));
+        sgs_fail_at(d, im->g->file, s->line, label(im, s));
     }
     return st;
 }

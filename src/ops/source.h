@@ -27,6 +27,8 @@ typedef struct sgs_source_node {
     const char *name;             /* may be "" */
     const char *overload;         /* of a function called so; "" almost always, or NULL */
     int opset;
+    int line;                     /* of the file, where it is a text; else 0 */
+    int nparam;                   /* so many of the last inputs are the node's own learned arrays, where a file keeps them so */
     int nin, nout, nattr;
     int ncaptured;                /* of the inputs, the last ones: what the node's bodies take from around it */
     const char *const *in;        /* "" = absent */
@@ -88,7 +90,8 @@ typedef struct sgs_import {
     bool by_number;               /* source names are the reader's numbers, not names to keep or show */
     bool unnamed;                 /* what is built has no names of its own in the graph */
     bool as_is;                   /* nodes of constants stay nodes */
-    bool weightless;              /* the model's weights were not given: values that nothing makes stand for them */
+    bool weightless;              /* no file of the model's weights was given: values that nothing makes stand for them */
+    bool made_up;                 /* some do */
     bool joined;                  /* the source node before this one is part of the same node of ours (.sim files) */
     sgs_node *before;             /* where nodes go; NULL: to the end */
     const char *framework;        /* "ONNX" */

@@ -221,4 +221,4 @@ static const sgs_from tensorflow[] = {
     { "OneHot", from_tf_onehot, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_spelled = { "spelled", ops, onnx, NULL, tensorflow };
+const sgs_family sgs_family_spelled = { "spelled", ops, .onnx = onnx, .tensorflow = tensorflow };

@@ -10,6 +10,9 @@
     X(attention) \
     X(batchnorm) \
     X(blocks) \
+    X(caffe_arith) \
+    X(caffe_move) \
+    X(caffe_window) \
     X(clamp) \
     X(compare) \
     X(concat) \
@@ -21,6 +24,7 @@
     X(deconv) \
     X(depthwise) \
     X(detection) \
+    X(detect) \
     X(dropout) \
     X(einsum) \
     X(expand) \
@@ -48,6 +52,7 @@
     X(reshape) \
     X(resize) \
     X(roialign) \
+    X(roipool) \
     X(round) \
     X(sequence) \
     X(shape) \

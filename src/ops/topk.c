@@ -193,4 +193,4 @@ static const sgs_from tensorflow[] = {
     { "TopK", from_onnx_topk, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_topk = { "topk", ops, onnx, NULL, tensorflow };
+const sgs_family sgs_family_topk = { "topk", ops, .onnx = onnx, .tensorflow = tensorflow };

@@ -126,4 +126,4 @@ static const sgs_from tensorflow[] = {
     { "Transpose", from_tf_transpose, 0 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_transpose = { "transpose", ops, onnx, tflite, tensorflow };
+const sgs_family sgs_family_transpose = { "transpose", ops, .onnx = onnx, .tflite = tflite, .tensorflow = tensorflow };

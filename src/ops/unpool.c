@@ -247,4 +247,4 @@ const sgs_op sgs_op_unpool = {
 
 static const sgs_op *const ops[] = { &sgs_op_maxpool_index, &sgs_op_unpool, NULL };
 static const sgs_from onnx[] = { { "MaxUnpool", from_onnx_unpool, 9 }, { NULL, NULL, 0 } };
-const sgs_family sgs_family_unpool = { "unpool", ops, onnx, NULL, NULL };
+const sgs_family sgs_family_unpool = { "unpool", ops, .onnx = onnx };

@@ -87,7 +87,13 @@ SIZES = "n_buf runs any size up to that number; for a list of sizes write --batc
      "  write --soc_version CHIP (runs everywhere), or one of x86-64, aarch64, riscv64, cortex-m3, cortex-m4, cortex-m7, cortex-m33, cortex-m55\n"),
     # converter
     (("convert", "onnx", "-m", "model.prototxt", *NETWORK, "-o", "x.img"), 2, "model.prototxt: expected an ONNX model, found a name that ends in .prototxt\n"
-     "  the platform for it is caffe, which comes with a later version\n"),
+     "  the platform for it is caffe\n"),
+    (("convert", "onnx", "-m", "model.h5", *NETWORK, "-o", "x.img"), 2, "model.h5: expected an ONNX model, found a name that ends in .h5\n"
+     "  the platform for it is keras, which comes with a later version\n"),
+    (("convert", "caffe", "-m", "model.onnx", *NETWORK, "-o", "x.img"), 2, "model.onnx: expected a Caffe network, NAME.prototxt, found a name that ends in .onnx\n"
+     "  the platform for it is onnx\n"),
+    (("convert-tool", "caffe", "-m", "model.caffemodel", *NETWORK[:2], "-o", "x.sim"), 2,
+     "model.caffemodel: expected a Caffe network, NAME.prototxt, found a name that ends in .caffemodel\n  it goes with --weight_file\n"),
     (("convert", "onnx", "-m", "model.onnx", *NETWORK, "-o", "x" * 5000), 2, "--output_file: the path is too long\n"),
     (("convert", "onnx", "-m", "none.onnx", *NETWORK, "-o", "x.img"), 1, "none.onnx: cannot open: No such file or directory\n"),
     (("convert", "onnx", "-m", "model.onnx", "--input_config", "none.ini", *NETWORK[2:], "-o", "x.img"), 1, "none.ini: cannot open: No such file or directory\n"),

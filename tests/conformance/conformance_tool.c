@@ -4,8 +4,8 @@
  *
  * A job is a line of fields separated by tabs: MODEL.onnx, PREFIX, the number of inputs, their names and files (raw,
  * little-endian), the outputs' names.  Of a MODEL.tflite inputs and outputs are the model's own, in its order; behind
- * "keep:" it keeps its own scales; of a MODEL.pb an input's name is NAME=SHAPE.  A case goes the way of every float
- * model: import, passes, .sim written and read
+ * "keep:" it keeps its own scales; of a MODEL.pb an input's name is NAME=SHAPE.  A Caffe network, MODEL.prototxt, with
+ * no inputs named gives shapes alone.  A case goes the way of every float model: import, passes, .sim written and read
  * again, the float simulator's session.  PREFIX.txt says how it ended: a line "TYPE DIMS" for each output, whose
  * elements lie in PREFIX.I.bin, or "error STAGE" and the message.  Standard output has a line for each job: its prefix,
  * then "done", "signal N" or "timeout". */
@@ -23,7 +23,7 @@
 #include "pass/pass.h"
 #include "sim/session.h"
 
-#define MOST 64
+#define MOST 256
 
 typedef struct job {
     const char *model, *prefix;
@@ -62,6 +62,8 @@ static bool parse(char *line, job *j)
     return !j->nin || j->file[j->nin - 1];
 }
 
+/* ---- shapes ------------------------------------------------------------------------------------------------------ */
+
 /* TensorFlow's graphs get the shapes that follow their inputs' names. */
 static void take_shapes(job *j, sgs_onnx_options *o, char *shapes, size_t n)
 {
@@ -80,13 +82,31 @@ static void take_shapes(job *j, sgs_onnx_options *o, char *shapes, size_t n)
     o->input_nchw = o->output_nchw = last;
 }
 
+static sgs_status shapes(const job *j, FILE *text, sgs_diag *d)
+{
+    static const bool as_it_is[MOST] = { [0 ... MOST - 1] = true };
+    sgs_onnx_options o = {
+        .output_name = (const char *const *)j->output, .noutput = j->nout, .output_nchw = as_it_is, .shapes_alone = true
+    };
+    sgs_graph *g;
+    SGS_TRY(model_file(j->model, &o, d));
+    SGS_TRY(sgs_onnx_import(&g, j->model, &o, d));
+    for (int i = 0; i < g->nout; i++) {
+        char dims[128];
+        fprintf(text, "%s %s\n", sgs_type_name(g->out[i]->type),
+                sgs_dims_text(dims, sizeof dims, g->out[i]->rank, g->out[i]->dim));
+    }
+    sgs_graph_free(g);
+    return SGS_OK;
+}
+
 /* ---- one case ---------------------------------------------------------------------------------------------------- */
 
 /* The graph as the float simulator gets it. */
 static sgs_status make(job *j, sgs_buf *sim, sgs_graph **g, const char **stage, sgs_diag *d)
 {
     static const bool as_it_is[MOST] = { [0 ... MOST - 1] = true };
-    static char shapes[4096];
+    static char shape_text[4096];
     const bool keep = !strncmp(j->model, "keep:", 5);
     const char *path = keep ? j->model + 5 : j->model, *dot = strrchr(path, '.');
     const bool lite = dot && !strcmp(dot, ".tflite");
@@ -97,7 +117,7 @@ static sgs_status make(job *j, sgs_buf *sim, sgs_graph **g, const char **stage, 
                            .output_name = j->output,
                            .noutput = lite ? 0 : j->nout,
                            .output_nchw = as_it_is };
-    take_shapes(j, &o, shapes, sizeof shapes);
+    take_shapes(j, &o, shape_text, sizeof shape_text);
     const sgs_pass_options p = { .verify = true };
     sgs_graph *made;
     *stage = "import";
@@ -170,8 +190,9 @@ static int work(job *j)
     FILE *text = fopen(path, "w");
     if (!text)
         return 1;
-    sgs_status s = make(j, &sim, &g, &stage, &d);
-    if (s == SGS_OK) {
+    const bool run_it = j->nin > 0 || strcmp(j->model + strlen(j->model) - 1, "t"); /* a prototxt */
+    sgs_status s = run_it ? make(j, &sim, &g, &stage, &d) : shapes(j, text, &d);
+    if (s == SGS_OK && run_it) {
         stage = "run";
         s = run(g, j, text, &d);
         sgs_graph_free(g);

@@ -11,7 +11,8 @@ sys.path.insert(0, str(ROOT / "tools"))
 import conformance  # noqa: E402
 
 SUITES = ROOT.parent / "shared" / "conformance"
-NAMES = ["onnx_node", "onnx_node_old", "onnx_pytorch", "onnx_light", "onnx2c", "tract_onnx", "tflite_ref", "tflm_seanet", "opencv_tf", "tf_real"]
+NAMES = ["onnx_node", "onnx_node_old", "onnx_pytorch", "onnx_light", "onnx2c", "tract_onnx", "opencv_caffe", "caffe_real", "caffe_shapes", "tflite_ref", "tflm_seanet",
+         "opencv_tf", "tf_real"]
 TOOL = os.environ.get("CONFORMANCE_TOOL", str(ROOT / "build/tests/conformance/conformance_tool"))
 FIXED_TOOL = os.environ.get("FIXED_TOOL", str(ROOT / "build/tests/ops/fixed_tool"))
 SECONDS = 10 * int(os.environ.get("MESON_TEST_TIMEOUT_MULTIPLIER", "1"))
@@ -24,7 +25,7 @@ def test_suite(name):
         pytest.skip("the suites are not here")
     if name.startswith("tfl"):
         pytest.importorskip("ai_edge_litert")
-    results = conformance.run_suite(SUITES / name, TOOL, SECONDS * (10 if name == "onnx_light" else 1))  # whole networks
+    results = conformance.run_suite(SUITES / name, TOOL, SECONDS * (10 if name in ("onnx_light", "caffe_real") else 1))  # whole networks
     assert len(results) > 4
     lost = [f"{c['case']}: {why}" for c, how, why in results if c["class"] == "core" and how != "passed" and f"{name}/{c['case']}" not in KNOWN]
     assert not lost, f"{len(lost)} core cases that passed:\n" + "\n".join(lost)

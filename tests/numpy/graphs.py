@@ -547,6 +547,27 @@ def make_gridsample(g):
     g.emit("gridsample", y, [x.number, grid.number], joined(g.pick("", "filter=nearest", "filter=cubic"), g.pick("", "outside=border", "outside=reflection"), g.pick("", "corners=1")))
 
 
+def make_roipool(g):
+    x = g.find(("s16",), rank=4) if g.chance(0.3) else g.input("s16", [g.int(1, 2), g.int(1, 9), g.int(1, 9), g.int(1, 9)])
+    scale = g.pick(1, 0.5, 0.0625)
+    boxes = g.tensor("s16", [g.int(1, 4), 5], [g.pick(0.5, 3, 40) * max(x.dims[1:3]) / scale / 32767])
+    g.inputs.append(boxes)
+    y = g.tensor("s16", [boxes.dims[0], g.int(1, 4), g.int(1, 4), x.dims[3]], [x.scale[0] * g.pick(0.4, 1)])
+    g.emit("roipool", y, [x.number, boxes.number], "size=[%d, %d], scale=%g" % (*y.dims[1:3], scale))
+
+
+def make_detect(g):
+    n, boxes, classes = g.int(1, 2), g.int(1, 9), g.int(1, 3)
+    box = g.tensor("s16", [n, boxes, g.pick(1, classes), 4], [g.pick(1, 1.5) / 32767])
+    score = g.tensor("s16", [n, boxes, classes], [1 / 32767])
+    g.inputs += [box, score]
+    most = g.int(1, boxes)
+    keep = g.int(1, most * classes)
+    y = g.tensor("s16", [1, 1, n * keep, 7], [g.pick(classes, 1) / 32767])
+    g.emit("detect", y, [box.number, score.number], "most=%d, keep=%d, background=%d, overlap=%g, score=%g, eta=%g" % (
+        most, keep, g.pick(-1, 0, 1), g.pick(0, 0.1, 0.7), g.pick(0, 0.1, -2), g.pick(0, 1, 0.5)))
+
+
 def make_quantize(g):
     if g.chance(0.2):
         x = g.tensor("f32", [g.int(1, 4) for _ in range(g.int(1, 4))], [g.size()])

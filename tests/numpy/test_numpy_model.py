@@ -13,7 +13,7 @@ import numpy_model
 from support import ROOT, SGS, SHARED, Fixed, multipliers, random_input, run, same, tool
 
 SEEDS = range(60)
-ROUNDS = 3  # graphs at least that have an operator
+ROUNDS = 4  # graphs at least that have an operator
 KNOWN = set(tool("ops").split())  # of the operator table
 graphs.keep(KNOWN)
 

@@ -3,10 +3,11 @@
  *   fixed_tool [--wide] [--keep] MODEL.onnx|MODEL.tflite|MODEL.ir PREFIX IN.bin...
  *
  * --wide: convolutions are 16 bit.  --keep: MODEL.tflite keeps its own scales.
- * Every input is raw float, or raw integers of the model's own type, which the board takes in 16 bits where that has 8; IN.bin holds one or more samples of it.  The ranges are those of the samples.  Leaves
- * PREFIX_fixed.sim and PREFIX.img, what the float model gives in PREFIX.float.I.bin and the fixed-point one in
- * PREFIX.fixed.I.bin, all samples of output I one behind the other, and prints a line "NAME TYPE [dims]" for each.  The
- * fixed simulator and the image must agree in every byte.  Exit status 1 and one message when something is wrong. */
+ * Every input is raw float, or raw integers of the model's own type, which the board takes in 16 bits where that has 8;
+ * IN.bin holds one or more samples of it.  The ranges are those of the samples.  Leaves PREFIX_fixed.sim and
+ * PREFIX.img, what the float model gives in PREFIX.float.I.bin and the fixed-point one in PREFIX.fixed.I.bin, all
+ * samples of output I one behind the other, and prints a line "NAME TYPE [dims]" for each.  The fixed simulator and the
+ * image must agree in every byte.  Exit status 1 and one message when something is wrong. */
 #include <stdio.h>
 #include <string.h>
 
@@ -28,7 +29,7 @@ typedef struct work {
     int nin, samples;
     bool wide, keep;
     sgs_type *in_type, *out_type; /* of the float model */
-    sgs_buf *expected, *found; /* by output */
+    sgs_buf *expected, *found;    /* by output */
     sgs_simulator *fixed, *offline;
 } work;
 
@@ -223,7 +224,8 @@ static sgs_status save(work *w, sgs_diag *d)
         const size_t count = w->expected[i].n / (size_t)sgs_type_bytes(w->out_type[i]);
         const sgs_type t = w->out_type[i] == SGS_F32 ? SGS_F32 : v->type;
         const void *expected = as_type(w->arena, w->expected[i].p, count, w->out_type[i], t);
-        SGS_TRY(sgs_file_write(sgs_format(w->arena, "%s.float.%d.bin", w->prefix, i), expected, count * (size_t)sgs_type_bytes(t), d));
+        SGS_TRY(sgs_file_write(sgs_format(w->arena, "%s.float.%d.bin", w->prefix, i), expected,
+                               count * (size_t)sgs_type_bytes(t), d));
         SGS_TRY(sgs_file_write(sgs_format(w->arena, "%s.fixed.%d.bin", w->prefix, i), w->found[i].p, w->found[i].n, d));
         printf("%s %s %s\n", sgs_value_label(w->g, v), sgs_type_name(v->type),
                sgs_dims_text(dims, sizeof dims, v->rank, v->dim));

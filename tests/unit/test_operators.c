@@ -111,35 +111,40 @@ static void check_kernels(void)
     }
 }
 
-static bool has_importer(const char *op)
+static const sgs_from *rows_of(const sgs_family *f, bool caffe)
+{
+    return caffe ? f->caffe : f->onnx;
+}
+
+static bool has_importer(const char *op, bool caffe)
 {
     for (const sgs_family *const *f = sgs_families; *f; f++)
-        for (const sgs_from *r = (*f)->onnx; r && r->op; r++)
+        for (const sgs_from *r = rows_of(*f, caffe); r && r->op; r++)
             if (!strcmp(r->op, op))
                 return true;
     return false;
 }
 
-static bool has_limit(const char *op)
+static bool has_limit(const char *op, const sgs_limit *limits)
 {
-    for (const sgs_limit *l = sgs_limits; l->op; l++)
+    for (const sgs_limit *l = limits; l->op; l++)
         if (!strcmp(l->op, op))
             return true;
     return false;
 }
 
-static void check_limits(void)
+static void check_limits(const sgs_limit *limits, bool caffe)
 {
-    for (const sgs_limit *l = sgs_limits; l->op; l++) {
-        if (!has_importer(l->op))
+    for (const sgs_limit *l = limits; l->op; l++) {
+        if (!has_importer(l->op, caffe))
             lacks("limit", l->op, "an importer");
-        if (l > sgs_limits && strcmp(l[-1].op, l->op) >= 0)
+        if (l > limits && strcmp(l[-1].op, l->op) >= 0)
             lacks("limit", l->op, "its place in the order");
     }
     for (const sgs_family *const *f = sgs_families; *f; f++)
-        for (const sgs_from *r = (*f)->onnx; r && r->op; r++)
-            if (!has_limit(r->op))
-                lacks("operator of ONNX", r->op, "a line in src/ops/limits.c");
+        for (const sgs_from *r = rows_of(*f, caffe); r && r->op; r++)
+            if (!has_limit(r->op, limits))
+                lacks(caffe ? "layer of Caffe" : "operator of ONNX", r->op, "a line in src/ops/limits.c");
 }
 
 static bool is_read_from_tflite(const char *op)
@@ -178,7 +183,8 @@ int main(int argc, char **argv)
     sgs_buf texts = read_texts();
     check_families(texts.p ? texts.p : "");
     check_kernels();
-    check_limits();
+    check_limits(sgs_limits, false);
+    check_limits(sgs_caffe_limits, true);
     check_tflite();
     sgs_buf_free(&texts);
     return missing != 0;

@@ -1,0 +1,9 @@
+/* A Caffe network: prototxt and caffemodel. */
+#ifndef SGS_CAFFE_IMPORT_H
+#define SGS_CAFFE_IMPORT_H
+
+#include "import/onnx_read.h"
+
+extern const sgs_frontend sgs_frontend_caffe;
+
+#endif
