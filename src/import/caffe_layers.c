@@ -173,7 +173,7 @@ static const struct v0_type {
     { "padding", "padding", "padding" },
 };
 
-/* What a field of the old kind is called now; NULL: as it was. */
+/* What a field of the old kind is called now. */
 static const char *v0_field(const char *name)
 {
     return !strcmp(name, "biasterm") ? "bias_term" : !strcmp(name, "kernelsize") ? "kernel_size" : name;
