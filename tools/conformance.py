@@ -231,7 +231,7 @@ def step_of(t):
     return (float(q["scales"][0]), int(q["zero_points"][0])) if len(q["scales"]) == 1 and np.dtype(t["dtype"]).kind in "iu" else None
 
 
-class GraphJob:
+class GraphJob(Job):
     """A TensorFlow graph on the case's data, each input with its shape."""
 
     def __init__(self, case, folder, number, data, work):
