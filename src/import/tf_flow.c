@@ -6,24 +6,24 @@
 #include "import/tf_read.h"
 #include "ops/tensorflow.h"
 
-static bool is(const tf_node *n, const char *op)
+static bool is(const sgs_tf_node *n, const char *op)
 {
     return !strcmp(n->s.op, op);
 }
 
-static bool is_switch(const tf_node *n)
+static bool is_switch(const sgs_tf_node *n)
 {
     return is(n, "Switch") || is(n, "RefSwitch");
 }
 
-static bool is_merge(const tf_node *n)
+static bool is_merge(const sgs_tf_node *n)
 {
     return is(n, "Merge") || is(n, "RefMerge");
 }
 
 /* ---- flags ---- */
 
-static bool is_input(const tf_graph *g, const char *name)
+static bool is_input(const sgs_tf_graph *g, const char *name)
 {
     const size_t n = strlen(name);
     for (int i = 0; i < g->o->opt->ninput; i++) {
@@ -34,14 +34,14 @@ static bool is_input(const tf_graph *g, const char *name)
     return false;
 }
 
-static bool is_flag(const tf_node *n)
+static bool is_flag(const sgs_tf_node *n)
 {
     const sgs_src_attr *type = sgs_src_find(&n->s, "dtype"), *shape = sgs_src_find(&n->s, "shape");
     return is(n, "Placeholder") && type && type->kind == SGS_SRC_INT && sgs_tf_type(type->i) == SGS_BOOL &&
            (!shape || shape->kind != SGS_SRC_INTS || !shape->n);
 }
 
-static void make_false(tf_graph *g, tf_node *n)
+static void make_false(sgs_tf_graph *g, sgs_tf_node *n)
 {
     static const uint8_t no = 0;
     sgs_src_attr *value = SGS_NEW(g->o->a, sgs_src_attr);
@@ -54,7 +54,7 @@ static void make_false(tf_graph *g, tf_node *n)
     n->s.nattr = 1;
 }
 
-static void set_flags(tf_graph *g)
+static void set_flags(sgs_tf_graph *g)
 {
     for (int i = 0; i < g->n; i++) {
         if (is_flag(&g->node[i]) && !is_input(g, g->node[i].s.name))
@@ -69,7 +69,7 @@ static void set_flags(tf_graph *g)
 
 enum { UNKNOWN = -1, NOT_ASKED = 0, ASKED = 1, KNOWN = 2 };
 
-static int constant_truth(const tf_node *n)
+static int constant_truth(const sgs_tf_node *n)
 {
     const sgs_src_attr *v = sgs_src_find(&n->s, "value");
     const bool one = v && v->kind == SGS_SRC_TENSOR && v->tensor->type == SGS_BOOL && sgs_value_count(v->tensor) == 1;
@@ -77,7 +77,7 @@ static int constant_truth(const tf_node *n)
 }
 
 /* How many of its inputs a truth value is made of. */
-static int operands(const tf_graph *g, const tf_node *n)
+static int operands(const sgs_tf_graph *g, const sgs_tf_node *n)
 {
     const bool passes = is(n, "Identity") || is(n, "StopGradient") || is_switch(n) || is(n, "LogicalNot") ||
                         (is(n, "PlaceholderWithDefault") && !is_input(g, n->s.name));
@@ -85,12 +85,12 @@ static int operands(const tf_graph *g, const tf_node *n)
     return count <= n->nin ? count : 0;
 }
 
-static const tf_node *operand(const tf_graph *g, const tf_node *n, int i)
+static const sgs_tf_node *operand(const sgs_tf_graph *g, const sgs_tf_node *n, int i)
 {
     return n->in[i].node < 0 || n->in[i].port == TF_CONTROL ? NULL : &g->node[n->in[i].node];
 }
 
-static int combined(const tf_graph *g, const tf_node *n)
+static int combined(const sgs_tf_graph *g, const sgs_tf_node *n)
 {
     const int count = operands(g, n), decisive = is(n, "LogicalOr");
     int v[2] = { UNKNOWN, UNKNOWN };
@@ -106,7 +106,7 @@ static int combined(const tf_graph *g, const tf_node *n)
 }
 
 /* Each node is asked once; the stack has room for all of them. */
-static int truth_of(tf_graph *g, int *stack, const tf_input *in)
+static int truth_of(sgs_tf_graph *g, int *stack, const sgs_tf_input *in)
 {
     int depth = 0;
     if (in->node < 0 || in->port == TF_CONTROL)
@@ -116,7 +116,7 @@ static int truth_of(tf_graph *g, int *stack, const tf_input *in)
         stack[depth++] = in->node;
     }
     while (depth) {
-        tf_node *n = &g->node[stack[depth - 1]];
+        sgs_tf_node *n = &g->node[stack[depth - 1]];
         const int before = depth;
         for (int i = 0; i < operands(g, n); i++)
             if (operand(g, n, i) && operand(g, n, i)->asking == NOT_ASKED) {
@@ -141,7 +141,7 @@ typedef struct uses { /* who takes what: of node i the entries first[i] .. first
     int *stack, depth;
 } uses;
 
-static sgs_status find_uses(tf_graph *g, uses *u, sgs_diag *d)
+static sgs_status find_uses(sgs_tf_graph *g, uses *u, sgs_diag *d)
 {
     size_t edges = 0;
     for (int i = 0; i < g->n; i++)
@@ -162,7 +162,7 @@ static sgs_status find_uses(tf_graph *g, uses *u, sgs_diag *d)
         u->first[i] += u->first[i - 1];
     for (int i = 0; i < g->n; i++)
         for (int k = 0; k < g->node[i].nin; k++) {
-            const tf_input *in = &g->node[i].in[k];
+            const sgs_tf_input *in = &g->node[i].in[k];
             u->waiting[i] += in->port != TF_CONTROL;
             if (in->node < 0)
                 continue;
@@ -173,9 +173,9 @@ static sgs_status find_uses(tf_graph *g, uses *u, sgs_diag *d)
     return SGS_OK;
 }
 
-static void lose(tf_graph *g, uses *u, int i, int port)
+static void lose(sgs_tf_graph *g, uses *u, int i, int port)
 {
-    tf_node *n = &g->node[i];
+    sgs_tf_node *n = &g->node[i];
     if (n->dead || (is_merge(n) && port == TF_CONTROL) || (is_merge(n) && --u->waiting[i] > 0))
         return;
     n->dead = true;
@@ -185,17 +185,17 @@ static void lose(tf_graph *g, uses *u, int i, int port)
 enum { BEHIND_ALL = -2 };
 
 /* Everything behind one output of a node, or behind all that have not been lost yet. */
-static void lose_behind(tf_graph *g, uses *u, int i, int port)
+static void lose_behind(sgs_tf_graph *g, uses *u, int i, int port)
 {
     for (int k = u->first[i]; k < u->first[i + 1]; k++)
         if (port == BEHIND_ALL ? g->node[i].live < 0 || u->port[k] != !g->node[i].live : u->port[k] == port)
             lose(g, u, u->user[k], u->port[k]);
 }
 
-static void decide_switches(tf_graph *g, uses *u)
+static void decide_switches(sgs_tf_graph *g, uses *u)
 {
     for (int i = 0; i < g->n; i++) {
-        tf_node *n = &g->node[i];
+        sgs_tf_node *n = &g->node[i];
         const int truth = is_switch(n) && n->nin >= 2 ? truth_of(g, u->stack, &n->in[1]) : UNKNOWN;
         if (truth == UNKNOWN || n->dead)
             continue;
@@ -206,14 +206,14 @@ static void decide_switches(tf_graph *g, uses *u)
     }
 }
 
-static bool comes(const tf_graph *g, const tf_input *in)
+static bool comes(const sgs_tf_graph *g, const sgs_tf_input *in)
 {
-    const tf_node *from = in->node < 0 ? NULL : &g->node[in->node];
+    const sgs_tf_node *from = in->node < 0 ? NULL : &g->node[in->node];
     return in->port != TF_CONTROL && from && !from->dead && (from->live < 0 || from->live == in->port);
 }
 
 /* Inputs, and whatever else has no inputs (or none that exist) and is no constant. */
-static bool is_source(const tf_graph *g, const tf_node *n)
+static bool is_source(const sgs_tf_graph *g, const sgs_tf_node *n)
 {
     for (int k = 0; k < n->nin; k++)
         if (n->in[k].port != TF_CONTROL && n->in[k].node >= 0)
@@ -221,7 +221,7 @@ static bool is_source(const tf_graph *g, const tf_node *n)
     return !is(n, "Const") && !is(n, "NoOp");
 }
 
-static void find_fed(tf_graph *g, uses *u)
+static void find_fed(sgs_tf_graph *g, uses *u)
 {
     for (int i = 0; i < g->n; i++) {
         if (g->node[i].fed || g->node[i].dead || !is_source(g, &g->node[i]))
@@ -230,7 +230,7 @@ static void find_fed(tf_graph *g, uses *u)
         for (u->stack[u->depth++] = i; u->depth;) {
             const int at = u->stack[--u->depth];
             for (int k = u->first[at]; k < u->first[at + 1]; k++) {
-                tf_node *user = &g->node[u->user[k]];
+                sgs_tf_node *user = &g->node[u->user[k]];
                 const bool predicate = is_switch(user) && user->in[0].node != at; /* which branch, not what is in it */
                 if (user->fed || user->dead || u->port[k] == TF_CONTROL || predicate)
                     continue;
@@ -242,10 +242,10 @@ static void find_fed(tf_graph *g, uses *u)
 }
 
 /* What was decided is no control flow any more. */
-static void pass_on(tf_graph *g)
+static void pass_on(sgs_tf_graph *g)
 {
     for (int i = 0; i < g->n; i++) {
-        tf_node *n = &g->node[i];
+        sgs_tf_node *n = &g->node[i];
         int one = -1, some = 0, data = 0;
         for (int k = 0; k < n->nin && is_merge(n) && !n->dead; k++) {
             data += n->in[k].port != TF_CONTROL;
@@ -262,7 +262,7 @@ static void pass_on(tf_graph *g)
         n->s.op = "Identity";
     }
     for (int i = 0; i < g->n; i++) {
-        tf_node *n = &g->node[i];
+        sgs_tf_node *n = &g->node[i];
         if ((is_switch(n) || is(n, "Enter")) && n->live < 0 && !n->fed && n->nin) {
             n->s.op = "Identity"; /* a constant is the same in every branch and in every turn */
             n->nin = 1;
@@ -277,7 +277,7 @@ static void pass_on(tf_graph *g)
     }
 }
 
-sgs_status tf_decide(tf_graph *g, sgs_diag *d)
+sgs_status sgs_tf_decide(sgs_tf_graph *g, sgs_diag *d)
 {
     uses u = { 0 };
     set_flags(g);

@@ -37,7 +37,7 @@ static sgs_status read_arg(sgs_onnx *o, const sgs_field *arg, const char ***list
     }
 }
 
-static sgs_status read_signature(sgs_onnx *o, const sgs_field *signature, tf_function *fn, sgs_diag *d)
+static sgs_status read_signature(sgs_onnx *o, const sgs_field *signature, sgs_tf_function *fn, sgs_diag *d)
 {
     sgs_span msg = signature->bytes;
     sgs_field f;
@@ -57,7 +57,7 @@ static sgs_status read_signature(sgs_onnx *o, const sgs_field *signature, tf_fun
     }
 }
 
-static sgs_status read_ret(sgs_onnx *o, const sgs_field *entry, tf_function *fn, sgs_diag *d)
+static sgs_status read_ret(sgs_onnx *o, const sgs_field *entry, sgs_tf_function *fn, sgs_diag *d)
 {
     sgs_span msg = entry->bytes;
     sgs_field f;
@@ -75,9 +75,9 @@ static sgs_status read_ret(sgs_onnx *o, const sgs_field *entry, tf_function *fn,
     return n == fn->nret ? SGS_OK : sgs_fail(d, SGS_E_FORMAT, "a function's result has no name or no tensor");
 }
 
-sgs_status tf_read_function(sgs_onnx *o, sgs_span msg, tf_function **list, int *n, sgs_diag *d)
+sgs_status sgs_tf_read_function(sgs_onnx *o, sgs_span msg, sgs_tf_function **list, int *n, sgs_diag *d)
 {
-    tf_function *fn = sgs_onnx_push(o->a, list, n, sizeof *fn);
+    sgs_tf_function *fn = sgs_onnx_push(o->a, list, n, sizeof *fn);
     sgs_field f;
     if (!fn)
         return no_room(d);
@@ -92,14 +92,14 @@ sgs_status tf_read_function(sgs_onnx *o, sgs_span msg, tf_function **list, int *
             SGS_TRY(read_ret(o, &f, fn, d));
         else if (f.number == FUNCTION_NODE) {
             SGS_TRY(sgs_proto_want(&f, SGS_WIRE_BYTES, "node", d));
-            SGS_TRY(tf_read_node(o, f.bytes, &fn->node, &fn->nnode, d));
+            SGS_TRY(sgs_tf_read_node(o, f.bytes, &fn->node, &fn->nnode, d));
         }
     }
 }
 
 /* ---- calls ---- */
 
-static const tf_function *find_function(const tf_graph *g, const char *name, size_t n)
+static const sgs_tf_function *find_function(const sgs_tf_graph *g, const char *name, size_t n)
 {
     for (int i = 0; i < g->nfunction; i++)
         if (strlen(g->function[i].name) == n && !memcmp(g->function[i].name, name, n))
@@ -107,7 +107,7 @@ static const tf_function *find_function(const tf_graph *g, const char *name, siz
     return NULL;
 }
 
-static const tf_function *called(const tf_graph *g, const tf_node *n)
+static const sgs_tf_function *called(const sgs_tf_graph *g, const sgs_tf_node *n)
 {
     const sgs_src_attr *f = sgs_src_find(&n->s, "f");
     if (!strcmp(n->s.op, "PartitionedCall") || !strcmp(n->s.op, "StatefulPartitionedCall"))
@@ -116,7 +116,7 @@ static const tf_function *called(const tf_graph *g, const tf_node *n)
 }
 
 /* Where a named output of an operator begins among all: "node:values:0". */
-static int first_port(const tf_function *fn, const char *node, size_t nnode, const char *out, size_t nout)
+static int first_port(const sgs_tf_function *fn, const char *node, size_t nnode, const char *out, size_t nout)
 {
     static const char *const named[][3] = { { "TopKV2", "values", "indices" },
                                             { "Switch", "output_false", "output_true" },
@@ -130,7 +130,7 @@ static int first_port(const tf_function *fn, const char *node, size_t nnode, con
 }
 
 /* A tensor of the function's as the graph around the call names it. */
-static const char *outside(tf_graph *g, const tf_function *fn, const tf_node *call, const char *text)
+static const char *outside(sgs_tf_graph *g, const sgs_tf_function *fn, const sgs_tf_node *call, const char *text)
 {
     const bool control = text[0] == '^';
     const char *colon = strchr(text, ':'), *last = strrchr(text, ':');
@@ -147,7 +147,7 @@ static const char *outside(tf_graph *g, const tf_function *fn, const tf_node *ca
 }
 
 /* Attributes that the call gives. */
-static const sgs_src_attr *bound(tf_graph *g, const tf_node *call, const sgs_source_node *s)
+static const sgs_src_attr *bound(sgs_tf_graph *g, const sgs_tf_node *call, const sgs_source_node *s)
 {
     sgs_src_attr *list = sgs_alloc_n(g->o->a, (size_t)s->nattr + 1, sizeof *list);
     for (int i = 0; i < s->nattr; i++) {
@@ -162,9 +162,10 @@ static const sgs_src_attr *bound(tf_graph *g, const tf_node *call, const sgs_sou
     return list;
 }
 
-static sgs_status copy_node(tf_graph *g, const tf_function *fn, const tf_node *call, const tf_node *from, sgs_diag *d)
+static sgs_status copy_node(sgs_tf_graph *g, const sgs_tf_function *fn, const sgs_tf_node *call,
+                            const sgs_tf_node *from, sgs_diag *d)
 {
-    tf_node *n = sgs_onnx_push(g->o->a, &g->node, &g->n, sizeof *n);
+    sgs_tf_node *n = sgs_onnx_push(g->o->a, &g->node, &g->n, sizeof *n);
     if (!n)
         return no_room(d);
     *n = *from;
@@ -172,26 +173,27 @@ static sgs_status copy_node(tf_graph *g, const tf_function *fn, const tf_node *c
     n->s.attr = bound(g, call, &from->s);
     n->in = sgs_alloc_n(g->o->a, (size_t)from->nin + 1, sizeof *n->in);
     for (int i = 0; i < from->nin; i++)
-        n->in[i] = (tf_input){ .text = outside(g, fn, call, from->in[i].text), .node = -1 };
-    return tf_add_name(g, g->n - 1, d);
+        n->in[i] = (sgs_tf_input){ .text = outside(g, fn, call, from->in[i].text), .node = -1 };
+    return sgs_tf_add_name(g, g->n - 1, d);
 }
 
-static sgs_status result(tf_graph *g, const tf_function *fn, const tf_node *call, int i, tf_input *to, sgs_diag *d)
+static sgs_status result(sgs_tf_graph *g, const sgs_tf_function *fn, const sgs_tf_node *call, int i, sgs_tf_input *to,
+                         sgs_diag *d)
 {
     for (int k = 0; k < fn->nret; k++)
         if (!strcmp(fn->ret_name[k], fn->out[i])) {
-            *to = (tf_input){ .text = outside(g, fn, call, fn->ret_from[k]), .node = -1 };
+            *to = (sgs_tf_input){ .text = outside(g, fn, call, fn->ret_from[k]), .node = -1 };
             return SGS_OK;
         }
     return sgs_fail(d, SGS_E_MODEL, "function '%s' does not say which tensor is its output '%s'", fn->name, fn->out[i]);
 }
 
-static sgs_status expand(tf_graph *g, int i, const tf_function *fn, sgs_diag *d)
+static sgs_status expand(sgs_tf_graph *g, int i, const sgs_tf_function *fn, sgs_diag *d)
 {
-    const tf_node call = g->node[i]; /* the list moves */
+    const sgs_tf_node call = g->node[i]; /* the list moves */
     for (int k = 0; k < fn->nnode; k++)
         SGS_TRY(copy_node(g, fn, &call, &fn->node[k], d));
-    tf_input *in = sgs_alloc_n(g->o->a, (size_t)fn->nout + 1, sizeof *in);
+    sgs_tf_input *in = sgs_alloc_n(g->o->a, (size_t)fn->nout + 1, sizeof *in);
     for (int k = 0; k < fn->nout; k++)
         SGS_TRY(result(g, fn, &call, k, &in[k], d));
     g->node[i].s.op = "IdentityN";
@@ -200,12 +202,12 @@ static sgs_status expand(tf_graph *g, int i, const tf_function *fn, sgs_diag *d)
     return SGS_OK;
 }
 
-sgs_status tf_inline(tf_graph *g, sgs_diag *d)
+sgs_status sgs_tf_inline(sgs_tf_graph *g, sgs_diag *d)
 {
     enum { MOST_CALLS = 4096 };
     int calls = 0;
     for (int i = 0; i < g->n; i++) {
-        const tf_function *fn = called(g, &g->node[i]);
+        const sgs_tf_function *fn = called(g, &g->node[i]);
         if (!fn)
             continue;
         if (++calls > MOST_CALLS)

@@ -144,7 +144,7 @@ static sgs_status value_field(sgs_onnx *o, void *into, const sgs_field *f, sgs_d
         return sgs_proto_want(f, SGS_WIRE_BYTES, "placeholder", d);
     case ATTRVALUE_TENSOR:
         SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "attribute tensor", d));
-        SGS_TRY(tf_tensor(o, f->bytes, &a->tensor, &a->i, d));
+        SGS_TRY(sgs_tf_tensor(o, f->bytes, &a->tensor, &a->i, d));
         a->kind = a->tensor ? SGS_SRC_TENSOR : SGS_SRC_OTHER;
         return SGS_OK;
     default:
@@ -180,8 +180,8 @@ static sgs_status read_attr(sgs_onnx *o, sgs_source_node *s, const sgs_field *f,
 
 static sgs_status node_field(sgs_onnx *o, void *into, const sgs_field *f, sgs_diag *d)
 {
-    tf_node *n = into;
-    tf_input *in;
+    sgs_tf_node *n = into;
+    sgs_tf_input *in;
     switch (f->number) {
     case NODEDEF_NAME:
         return string(o, f, "node name", &n->s.name, d);
@@ -198,55 +198,55 @@ static sgs_status node_field(sgs_onnx *o, void *into, const sgs_field *f, sgs_di
     }
 }
 
-sgs_status tf_read_node(sgs_onnx *o, sgs_span msg, tf_node **list, int *n, sgs_diag *d)
+sgs_status sgs_tf_read_node(sgs_onnx *o, sgs_span msg, sgs_tf_node **list, int *n, sgs_diag *d)
 {
-    tf_node *node;
+    sgs_tf_node *node;
     SGS_TRY(add(o, list, n, sizeof *node, &node, d));
-    *node = (tf_node){ .s = { .op = "", .domain = "", .name = "" }, .live = -1 };
+    *node = (sgs_tf_node){ .s = { .op = "", .domain = "", .name = "" }, .live = -1 };
     const sgs_status s = each(o, msg, node_field, node, d);
     return s == SGS_OK ? s : sgs_fail_at(d, o->file, 0, node->s.name);
 }
 
 static sgs_status library_field(sgs_onnx *o, void *into, const sgs_field *f, sgs_diag *d)
 {
-    tf_graph *g = into;
+    sgs_tf_graph *g = into;
     if (f->number != LIBRARY_FUNCTION)
         return SGS_OK;
     SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "function", d));
-    return tf_read_function(o, f->bytes, &g->function, &g->nfunction, d);
+    return sgs_tf_read_function(o, f->bytes, &g->function, &g->nfunction, d);
 }
 
 static sgs_status graph_field(sgs_onnx *o, void *into, const sgs_field *f, sgs_diag *d)
 {
-    tf_graph *g = into;
+    sgs_tf_graph *g = into;
     if (f->number == GRAPHDEF_LIBRARY)
         return within(o, f, library_field, g, d);
     if (f->number != GRAPHDEF_NODE)
         return SGS_OK;
     SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "node", d));
-    return tf_read_node(o, f->bytes, &g->node, &g->n, d);
+    return sgs_tf_read_node(o, f->bytes, &g->node, &g->n, d);
 }
 
 /* ---- names ---- */
 
-int tf_find(const tf_graph *g, const char *name)
+int sgs_tf_find(const sgs_tf_graph *g, const char *name)
 {
     return (int)(uintptr_t)sgs_map_get(&g->by_name, name) - 1;
 }
 
-sgs_status tf_add_name(tf_graph *g, int i, sgs_diag *d)
+sgs_status sgs_tf_add_name(sgs_tf_graph *g, int i, sgs_diag *d)
 {
     const char *name = g->node[i].s.name;
     if (!name[0])
         return sgs_fail(d, SGS_E_MODEL, "node %d (%s) has no name", i, g->node[i].s.op);
-    if (tf_find(g, name) >= 0)
+    if (sgs_tf_find(g, name) >= 0)
         return sgs_fail(d, SGS_E_MODEL, "two nodes are named '%s'", name);
     sgs_map_set(&g->by_name, name, (void *)(uintptr_t)(i + 1));
     return SGS_OK;
 }
 
 /* "^x", "x" or "x:3". */
-static sgs_status split_name(tf_graph *g, const char *text, const char **name, int *port, sgs_diag *d)
+static sgs_status split_name(sgs_tf_graph *g, const char *text, const char **name, int *port, sgs_diag *d)
 {
     enum { MOST = 4095 };
     const char *colon = strrchr(text, ':');
@@ -263,41 +263,41 @@ static sgs_status split_name(tf_graph *g, const char *text, const char **name, i
     return SGS_OK;
 }
 
-static void ask(tf_graph *g, int node, int port)
+static void ask(sgs_tf_graph *g, int node, int port)
 {
     if (node >= 0 && port >= g->node[node].nport)
         g->node[node].nport = port + 1;
 }
 
-static sgs_status resolve_inputs(tf_graph *g, sgs_diag *d)
+static sgs_status resolve_inputs(sgs_tf_graph *g, sgs_diag *d)
 {
     for (int i = 0; i < g->n; i++)
         for (int k = 0; k < g->node[i].nin; k++) {
-            tf_input *in = &g->node[i].in[k];
+            sgs_tf_input *in = &g->node[i].in[k];
             const char *name;
             if (split_name(g, in->text, &name, &in->port, d) != SGS_OK)
                 return sgs_fail_at(d, g->o->file, 0, g->node[i].s.name);
-            in->node = tf_find(g, name);
+            in->node = sgs_tf_find(g, name);
             ask(g, in->node, in->port);
         }
     return SGS_OK;
 }
 
 /* The ini names tensors with or without ":0". */
-static void ask_for(tf_graph *g, const char *text)
+static void ask_for(sgs_tf_graph *g, const char *text)
 {
     const char *name;
     int port;
     sgs_diag none;
-    if (split_name(g, text, &name, &port, &none) != SGS_OK || port == TF_CONTROL || tf_find(g, name) < 0)
+    if (split_name(g, text, &name, &port, &none) != SGS_OK || port == TF_CONTROL || sgs_tf_find(g, name) < 0)
         return;
-    ask(g, tf_find(g, name), port);
-    g->node[tf_find(g, name)].asked = true;
+    ask(g, sgs_tf_find(g, name), port);
+    g->node[sgs_tf_find(g, name)].asked = true;
     if (port == 0 && strchr(text, ':'))
         sgs_map_set(&g->spelled, name, g);
 }
 
-static void ask_for_all(tf_graph *g)
+static void ask_for_all(sgs_tf_graph *g)
 {
     const sgs_onnx_options *opt = g->o->opt;
     for (int i = 0; i < opt->ninput; i++)
@@ -307,13 +307,13 @@ static void ask_for_all(tf_graph *g)
 }
 
 /* As the rest of the import knows it. */
-static const char *tensor_name(tf_graph *g, int node, int port)
+static const char *tensor_name(sgs_tf_graph *g, int node, int port)
 {
     const char *name = g->node[node].s.name;
     return port || sgs_map_get(&g->spelled, name) ? sgs_format(g->o->a, "%s:%d", name, port) : name;
 }
 
-static bool listed(tf_graph *g, const char *name)
+static bool listed(sgs_tf_graph *g, const char *name)
 {
     for (int i = 0; i < g->o->opt->ninput; i++)
         if (!strcmp(g->o->opt->input_name[i], name))
@@ -323,7 +323,7 @@ static bool listed(tf_graph *g, const char *name)
 
 /* ---- types ---- */
 
-static bool has_op(const tf_node *n, const char *const *list)
+static bool has_op(const sgs_tf_node *n, const char *const *list)
 {
     for (int i = 0; list[i]; i++)
         if (!strcmp(n->s.op, list[i]))
@@ -332,7 +332,7 @@ static bool has_op(const tf_node *n, const char *const *list)
 }
 
 /* Of a node's outputs; those that say nothing make numbers. */
-static int64_t dtype_of(const tf_node *n)
+static int64_t dtype_of(const sgs_tf_node *n)
 {
     static const char *const truth[] = { "Equal",      "NotEqual",     "Less",       "LessEqual",
                                          "Greater",    "GreaterEqual", "LogicalAnd", "LogicalOr",
@@ -358,7 +358,7 @@ static int64_t onnx_number(int64_t dtype)
     return dtype >= 0 && dtype < (int64_t)sizeof of ? of[dtype] : 0;
 }
 
-static sgs_status add_info(tf_graph *g, sgs_onnx_info **list, int *n, const tf_node *node, const char *name,
+static sgs_status add_info(sgs_tf_graph *g, sgs_onnx_info **list, int *n, const sgs_tf_node *node, const char *name,
                            sgs_diag *d)
 {
     sgs_onnx_info *v;
@@ -381,7 +381,7 @@ static sgs_status add_info(tf_graph *g, sgs_onnx_info **list, int *n, const tf_n
 
 /* ---- what the rest of the import takes ---- */
 
-static sgs_status add_init(tf_graph *g, const char *name, sgs_value *v, int64_t dtype, sgs_diag *d)
+static sgs_status add_init(sgs_tf_graph *g, const char *name, sgs_value *v, int64_t dtype, sgs_diag *d)
 {
     sgs_onnx_init *i;
     SGS_TRY(add(g->o, &g->o->init, &g->o->ninit, sizeof *i, &i, d));
@@ -391,10 +391,10 @@ static sgs_status add_init(tf_graph *g, const char *name, sgs_value *v, int64_t 
     return SGS_OK;
 }
 
-static sgs_status add_node(tf_graph *g, int i, sgs_diag *d)
+static sgs_status add_node(sgs_tf_graph *g, int i, sgs_diag *d)
 {
     enum { OPSET = 1000 }; /* importers of ONNX's operators that serve TensorFlow's: in their newest form */
-    const tf_node *n = &g->node[i];
+    const sgs_tf_node *n = &g->node[i];
     sgs_source_node *s;
     SGS_TRY(add(g->o, &g->o->node, &g->o->nnode, sizeof *s, &s, d));
     *s = n->s;
@@ -414,9 +414,9 @@ static sgs_status add_node(tf_graph *g, int i, sgs_diag *d)
     return SGS_OK;
 }
 
-static sgs_status add_one(tf_graph *g, int i, sgs_diag *d)
+static sgs_status add_one(sgs_tf_graph *g, int i, sgs_diag *d)
 {
-    const tf_node *n = &g->node[i];
+    const sgs_tf_node *n = &g->node[i];
     const char *name = tensor_name(g, i, 0);
     const sgs_src_attr *value = !strcmp(n->s.op, "Const") ? sgs_src_find(&n->s, "value") : NULL;
     if (value && value->kind == SGS_SRC_TENSOR)
@@ -430,7 +430,7 @@ static sgs_status add_one(tf_graph *g, int i, sgs_diag *d)
 }
 
 /* Nodes that no one uses are the outputs, where they make anything of an input. */
-static sgs_status add_outputs(tf_graph *g, sgs_diag *d)
+static sgs_status add_outputs(sgs_tf_graph *g, sgs_diag *d)
 {
     static const char *const ends[] = { "Assert", "Placeholder", NULL };
     bool *used = sgs_alloc_n(g->o->a, (size_t)g->n + 1, sizeof *used);
@@ -446,17 +446,17 @@ static sgs_status add_outputs(tf_graph *g, sgs_diag *d)
 
 /* ---- the whole ---- */
 
-static sgs_status read_graph(tf_graph *g, sgs_span model, sgs_diag *d)
+static sgs_status read_graph(sgs_tf_graph *g, sgs_span model, sgs_diag *d)
 {
     SGS_TRY(each(g->o, model, graph_field, g, d));
     if (!g->n)
         return sgs_fail(d, SGS_E_FORMAT, "the file holds no TensorFlow graph: expected a frozen GraphDef");
     for (int i = 0; i < g->n; i++)
-        SGS_TRY(tf_add_name(g, i, d));
-    SGS_TRY(tf_inline(g, d));
+        SGS_TRY(sgs_tf_add_name(g, i, d));
+    SGS_TRY(sgs_tf_inline(g, d));
     SGS_TRY(resolve_inputs(g, d));
     ask_for_all(g);
-    SGS_TRY(tf_decide(g, d));
+    SGS_TRY(sgs_tf_decide(g, d));
     for (int i = 0; i < g->n; i++)
         if (!g->node[i].dead)
             SGS_TRY(add_one(g, i, d));
@@ -465,7 +465,7 @@ static sgs_status read_graph(tf_graph *g, sgs_span model, sgs_diag *d)
 
 static sgs_status read_model(sgs_onnx *o, sgs_span model, sgs_diag *d)
 {
-    tf_graph g = { .o = o, .by_name = { .a = o->a }, .spelled = { .a = o->a } };
+    sgs_tf_graph g = { .o = o, .by_name = { .a = o->a }, .spelled = { .a = o->a } };
     o->producer = "";
     const sgs_status s = model.n ? read_graph(&g, model, d) : sgs_fail(d, SGS_E_FORMAT, "the file is empty");
     return s == SGS_OK ? s : sgs_fail_at(d, o->file, 0, NULL);

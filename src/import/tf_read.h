@@ -7,14 +7,14 @@
 
 enum { TF_CONTROL = -1 }; /* port of an input that only orders */
 
-typedef struct tf_input {
+typedef struct sgs_tf_input {
     const char *text; /* as the file has it */
     int node, port;   /* node -1: there is none of that name */
-} tf_input;
+} sgs_tf_input;
 
-typedef struct tf_node {
+typedef struct sgs_tf_node {
     sgs_source_node s; /* name, operator, attributes */
-    tf_input *in;
+    sgs_tf_input *in;
     int nin, nport;       /* nport: outputs that someone asks for */
     bool dead;            /* in a branch that is never taken */
     int live;             /* of a switch that is decided: the output that has the data; else -1 */
@@ -22,39 +22,39 @@ typedef struct tf_node {
     bool fed;             /* depends on an input, or on what is none of ours */
     bool branch;          /* was a switch */
     int8_t asking, truth; /* tf_flow.c */
-} tf_node;
+} sgs_tf_node;
 
-typedef struct tf_function {
+typedef struct sgs_tf_function {
     const char *name;
     const char **arg, **out; /* of the signature, in its order */
     const char **ret_name, **ret_from;
     int narg, nout, nret;
-    tf_node *node;
+    sgs_tf_node *node;
     int nnode;
-} tf_function;
+} sgs_tf_function;
 
-typedef struct tf_graph {
+typedef struct sgs_tf_graph {
     sgs_onnx *o;
-    tf_node *node;
+    sgs_tf_node *node;
     int n;
-    tf_function *function;
+    sgs_tf_function *function;
     int nfunction;
     sgs_map by_name; /* name -> 1 + its place, as a pointer */
     sgs_map spelled; /* names that the ini gives a ":0" */
-} tf_graph;
+} sgs_tf_graph;
 
 /* An attribute's tensor; what holds no numbers that we know gives NULL and no error. */
-sgs_status tf_tensor(sgs_onnx *o, sgs_span msg, sgs_value **out, int64_t *dtype, sgs_diag *d);
+sgs_status sgs_tf_tensor(sgs_onnx *o, sgs_span msg, sgs_value **out, int64_t *dtype, sgs_diag *d);
 /* Nodes of one NodeDef appended to a list. */
-sgs_status tf_read_node(sgs_onnx *o, sgs_span msg, tf_node **list, int *n, sgs_diag *d);
-sgs_status tf_read_function(sgs_onnx *o, sgs_span msg, tf_function **list, int *n, sgs_diag *d);
+sgs_status sgs_tf_read_node(sgs_onnx *o, sgs_span msg, sgs_tf_node **list, int *n, sgs_diag *d);
+sgs_status sgs_tf_read_function(sgs_onnx *o, sgs_span msg, sgs_tf_function **list, int *n, sgs_diag *d);
 /* Calls of functions become the functions' nodes, named CALL/NODE. */
-sgs_status tf_inline(tf_graph *g, sgs_diag *d);
+sgs_status sgs_tf_inline(sgs_tf_graph *g, sgs_diag *d);
 /* Marks what lies behind inputs, and what behind decided switches; merges of one live branch become Identity, decided
  * switches too. */
-sgs_status tf_decide(tf_graph *g, sgs_diag *d);
+sgs_status sgs_tf_decide(sgs_tf_graph *g, sgs_diag *d);
 /* The place of a node, -1: there is none. */
-int tf_find(const tf_graph *g, const char *name);
-sgs_status tf_add_name(tf_graph *g, int i, sgs_diag *d);
+int sgs_tf_find(const sgs_tf_graph *g, const char *name);
+sgs_status sgs_tf_add_name(sgs_tf_graph *g, int i, sgs_diag *d);
 
 #endif

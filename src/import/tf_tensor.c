@@ -150,7 +150,7 @@ static sgs_status make(const tensor *t, sgs_type type, sgs_value **out, sgs_diag
     return SGS_OK;
 }
 
-sgs_status tf_tensor(sgs_onnx *o, sgs_span msg, sgs_value **out, int64_t *dtype, sgs_diag *d)
+sgs_status sgs_tf_tensor(sgs_onnx *o, sgs_span msg, sgs_value **out, int64_t *dtype, sgs_diag *d)
 {
     tensor t = { .o = o };
     sgs_field f;

@@ -382,7 +382,7 @@ static sgs_status from_tf_fill(sgs_import *im, const sgs_source_node *s, sgs_dia
     int64_t dim[SGS_MAX_RANK];
     const int n = sgs_tf_ints(p, 0, dim, SGS_MAX_RANK);
     sgs_value *one = sgs_sp_in(p, 1), *y = NULL;
-    if (p->status == SGS_OK && sgs_value_count(one) != 1)
+    if (p->status == SGS_OK && (sgs_value_count(one) != 1 || one->rank > n))
         sgs_sp_fail(p, "expected one number, found %lld", (long long)sgs_value_count(one));
     if (p->status == SGS_OK && one->data) {
         y = filled(p, n, dim, one);
