@@ -3,6 +3,7 @@
 
 #include "compile/lower.h"
 #include "ops/nest.h"
+#include "ops/spell.h"
 #include "ops/tensorflow.h"
 #include "ops/tflite.h"
 
@@ -145,6 +146,44 @@ static sgs_status gather_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_dia
     return sgs_tfl_simple(w, n, "GATHER", o);
 }
 
+/* Each of the first `batch` dimensions has a table of its own: one table of all, indices further by the length of those before. */
+static sgs_status gather_of_rows(sgs_import *im, const sgs_source_node *s, sgs_value *const *in, int batch, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const sgs_value *x = in[0], *index = in[1];
+    int64_t tables = 1, count = sgs_value_count(index), dim[SGS_MAX_RANK], table[SGS_MAX_RANK] = { 0 };
+    int rank = 0;
+    if (index->type != SGS_S32 && index->type != SGS_S64)
+        return sgs_src_fail(im, s, d, "indices: expected int32 or int64, found %s", sgs_type_word(index->type));
+    for (int i = 0; i < batch; i++)
+        tables *= dim[rank++] = x->dim[i];
+    if (!tables || x->rank + index->rank - batch - 1 > SGS_MAX_RANK)
+        return sgs_src_refuse(im, s, d, "batch_dims with nothing in them, or a result of more than %d dimensions", SGS_MAX_RANK);
+    const int64_t rows = x->dim[batch], pairs[] = { tables, count / tables }, column[] = { tables, 1 };
+    for (int i = batch; i < index->rank; i++)
+        dim[rank++] = index->dim[i];
+    table[0] = tables * rows;
+    for (int i = batch + 1; i < x->rank; i++)
+        table[i - batch] = dim[rank++] = x->dim[i];
+    void *data;
+    sgs_value *first = sgs_sp_const(p, index->type, 2, column, &data);
+    for (int64_t i = 0; first && i < tables; i++)
+        if (index->type == SGS_S64)
+            ((int64_t *)data)[i] = i * rows;
+        else
+            ((int32_t *)data)[i] = (int32_t)(i * rows);
+    if (!first)
+        return p->status;
+    sgs_value *places = sgs_sp_two(p, &sgs_op_add, sgs_sp_reshape(p, in[1], 2, pairs), first);
+    sgs_value *list[] = { sgs_sp_reshape(p, in[0], x->rank - batch, table), sgs_sp_reshape(p, places, 1, &count) }, *y = NULL;
+    const sgs_axis_attr a = { 0 };
+    if (p->status == SGS_OK)
+        p->status = sgs_emit(im, s, &sgs_op_gather, 2, list, &a, &y, d);
+    if (p->status == SGS_OK)
+        sgs_sp_out(p, 0, sgs_sp_reshape(p, y, rank, dim));
+    return p->status;
+}
+
 static sgs_status gather_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     sgs_value *in[2], *y;
@@ -154,9 +193,12 @@ static sgs_status gather_from_tflite(sgs_import *im, const sgs_source_node *s, s
         SGS_TRY(sgs_src_in(im, s, i, &in[i], d));
     SGS_TRY(sgs_src_int(s, "axis", &a.axis, d));
     SGS_TRY(sgs_src_int(s, "batch_dims", &batch, d));
-    if (batch)
-        return sgs_src_refuse(im, s, d, "expected batch_dims 0, found %lld", (long long)batch);
     SGS_TRY(sgs_src_axis(im, s, &a.axis, in[0]->rank, d));
+    batch += batch < 0 ? in[1]->rank : 0;
+    if (batch && (batch != a.axis || batch < 0 || batch > in[1]->rank || memcmp(in[0]->dim, in[1]->dim, (size_t)batch * sizeof *in[0]->dim)))
+        return sgs_src_refuse(im, s, d, "expected batch_dims 0 or the axis, with the same first dimensions, found %lld and axis %lld", (long long)batch, (long long)a.axis);
+    if (batch)
+        return gather_of_rows(im, s, in, (int)batch, d);
     SGS_TRY(sgs_emit(im, s, &sgs_op_gather, 2, in, &a, &y, d));
     return sgs_src_out(im, s, 0, y, d);
 }

@@ -200,7 +200,7 @@ const sgs_limit sgs_tfl_limits[] = {
     { "FAKE_QUANT", SGS_IN_FIXED, "2 to 16 bits" },
     { "FILL", SGS_IN_FIXED, "constant shape" },
     { "FULLY_CONNECTED", SGS_IN_FIXED, "weights in plain order" },
-    { "GATHER", SGS_IN_FIXED, "batch_dims 0" },
+    { "GATHER", SGS_IN_FIXED, "batch_dims 0 or the axis" },
     { "LSTM", SGS_IN_FIXED, "the state before is an input or that of the file" },
     { "PAD", SGS_IN_FIXED, "constant paddings" },
     { "PADV2", SGS_IN_FIXED, "constant paddings" },

@@ -71,12 +71,14 @@ class Case:
         outs = m.op(self.kind, operands, [f"y{i}" for i in range(self.outputs)], shape, kind, self.options)
         return m.bytes(inputs, outs)
 
+    def kind_of_data(self):
+        return {np.dtype(np.int32): I32, np.dtype(np.bool_): BOOL}.get(self.feeds[0].dtype, F32)
+
     def result(self, m, operands):
         """Shapes and types, as LiteRT finds them: a first file declares scalars."""
         probe = Model()
         probe.graphs[-1].tensors, probe.buffers = list(m.graphs[-1].tensors), list(m.buffers)
-        kinds = KINDS.get(self.kind, [F32] * self.outputs)
-        kind = [self.feeds[0].dtype == np.int32 and I32 or self.feeds[0].dtype == np.bool_ and BOOL or F32] * self.outputs if self.kind not in KINDS else kinds
+        kind = KINDS[self.kind] if self.kind in KINDS else [self.kind_of_data()] * self.outputs
         outs = probe.op(self.kind, operands, [f"y{i}" for i in range(self.outputs)], [[1]] * self.outputs, kind, self.options)
         i = Interpreter(model_content=probe.bytes(list(range(len(self.feeds))), outs))
         i.allocate_tensors()
@@ -136,6 +138,8 @@ CASES = {
     "embedding lookup": Case("EMBEDDING_LOOKUP", [i32(2, 0, 1)], [numbers(4, 3)]),
     "one hot": Case("ONE_HOT", [i32(2, 0, 4)], [np.int32(5), np.float32(2), np.float32(-1)], {"axis": -1}),
     "scatter": Case("SCATTER_ND", [np.array([[1], [3], [1]], np.int32), numbers(3, 2)], [i32(5, 2)]),
+    "gather, tables": Case("GATHER", [numbers(2, 3, 5, 4), i32(*range(12)).reshape(2, 3, 2) % 5], options={"axis": 2, "batch_dims": 2}),
+    "gather, constant": Case("GATHER", [numbers(2, 5)], [np.array([[4, 0, 1], [2, 2, 3]], np.int32)], {"axis": 1, "batch_dims": -1}),
     "gather nd": Case("GATHER_ND", [numbers(3, 4)], [np.array([[0, 1], [2, 3]], np.int32)]),
     "broadcast to": Case("BROADCAST_TO", [numbers(1, 3)], [i32(2, 3)]),
     "reshape by options": Case("RESHAPE", [numbers(2, 6)], options={"new_shape": [3, -1]}),
