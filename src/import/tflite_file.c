@@ -8,9 +8,7 @@
 /* Numbers of the schema's enumerations. */
 enum { INT4 = 17, LAST_TYPE = 19, CUSTOM = 32 };
 
-/* ---- faults, limits
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- faults, limits ---- */
 
 sgs_status sgs_tfl_damaged(sgs_tfl_file *t, const char *what)
 {
@@ -26,9 +24,7 @@ sgs_status sgs_tfl_spend(sgs_tfl_file *t, uint64_t n, uint64_t each)
     return SGS_OK;
 }
 
-/* ---- tensors
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- tensors ---- */
 
 static int value_type(int64_t tfl)
 {
@@ -150,9 +146,7 @@ sgs_status sgs_tfl_quant(sgs_tfl_file *t, const sgs_tfl_tensor *x, sgs_graph *g,
     return SGS_OK;
 }
 
-/* ---- operators
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- operators ---- */
 
 sgs_status sgs_tfl_code_of(sgs_tfl_file *t, sgs_fb_table op, sgs_tfl_code *out)
 {
@@ -204,9 +198,7 @@ sgs_status sgs_tfl_options(sgs_tfl_file *t, sgs_fb_table op, const sgs_tfl_schem
     return t->f.error ? sgs_tfl_damaged(t, "") : SGS_OK;
 }
 
-/* ---- the whole
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the whole ---- */
 
 bool sgs_tfl_is_model(sgs_span s)
 {

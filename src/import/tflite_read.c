@@ -26,24 +26,24 @@ typedef struct model {
     sgs_onnx *o;
     tensor *tensor;
     int ntensor;
-    sgs_map by_name;       /* -> tensor */
-    int nquantized, ngrid; /* constants of 8 bits or fewer, or half precision; activations */
+    sgs_map by_name; /* -> tensor */
+    int nquantized;  /* constants of 16 bits or fewer, or of half or double precision */
 } model;
 
-/* ---- names
- * ----------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- names ---- */
 
-static void take_name(model *m, int i)
+static sgs_status take_name(model *m, int i)
 {
     tensor *x = &m->tensor[i];
     if (x->name)
-        return;
+        return SGS_OK;
     const char *own = sgs_tfl_tensor_name(&m->t, x->t.table), *name = own;
+    SGS_TRY(sgs_tfl_spend(&m->t, strlen(own), 1));
     for (int k = i; !name[0] || sgs_map_get(&m->by_name, name); k += m->ntensor)
         name = sgs_format(m->o->a, "%s#%d", own, k);
     x->name = name;
     sgs_map_set(&m->by_name, name, x);
+    return SGS_OK;
 }
 
 /* The ends of the model come first: of two tensors with one name users mean the input or output. */
@@ -56,17 +56,15 @@ static sgs_status take_names(model *m)
             if (k < 0 || k >= m->ntensor)
                 return sgs_fail(m->t.d, SGS_E_FORMAT, "damaged file: %s %u is tensor %lld, the file has %d",
                                 slot == 1 ? "input" : "output", i, (long long)k, m->ntensor);
-            take_name(m, (int)k);
+            SGS_TRY(take_name(m, (int)k));
         }
     }
     for (int i = 0; i < m->ntensor; i++)
-        take_name(m, i);
+        SGS_TRY(take_name(m, i));
     return m->t.f.error ? sgs_tfl_damaged(&m->t, "") : SGS_OK;
 }
 
-/* ---- tensors
- * --------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- tensors ---- */
 
 /* Integers with scales are real numbers; 32 and 64 bits have them where they are sums: biases. */
 static bool has_steps(const sgs_tfl_tensor *t)
@@ -132,9 +130,7 @@ static void describe(const tensor *x, bool free_sizes, sgs_onnx_info *info)
         info->dim[i] = free_sizes && x->signature[i] < 0 ? -1 : x->t.dim[i];
 }
 
-/* ---- constants
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- constants ---- */
 
 static int64_t whole(sgs_type t, const void *data, int64_t i)
 {
@@ -273,9 +269,7 @@ static sgs_status read_constants(model *m)
     return SGS_OK;
 }
 
-/* ---- ranges
- * -------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- ranges ---- */
 
 typedef struct extent {
     float lo, hi;
@@ -308,9 +302,7 @@ static extent reach(const tensor *x)
     return (extent){ (float)(a.least - a.zero) * a.scale, (float)(a.most - a.zero) * a.scale };
 }
 
-/* ---- operators
- * ------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- operators ---- */
 
 /* Helpers that ONNX's operators share look at the opset. */
 #define AS_OPSET 18
@@ -326,6 +318,7 @@ static sgs_status read_operands(model *m, sgs_fb_table t, int slot, int *n, cons
             return sgs_fail(m->t.d, SGS_E_FORMAT, "damaged file: an operator refers to tensor %lld, the file has %d",
                             (long long)k, m->ntensor);
         list[i] = k < 0 ? "" : m->tensor[k].name;
+        SGS_TRY(sgs_tfl_spend(&m->t, strlen(list[i]) + 1, 1)); /* looked up by it */
         if (k >= 0 && slot == 2)
             m->tensor[k].made = true;
     }
@@ -393,9 +386,7 @@ static sgs_status read_operators(model *m)
     return SGS_OK;
 }
 
-/* ---- inputs, outputs
- * -------------------------------------------------------------------------------------------------------------------
- */
+/* ---- inputs, outputs ---- */
 
 /* An output that is an input too, or another output, takes a name of its own and a node that changes nothing. */
 static const char *pass_on(model *m, const tensor *x)
@@ -474,9 +465,7 @@ static sgs_status settle_shape(model *m, sgs_source_node *s)
     return SGS_OK;
 }
 
-/* ---- which subgraph
- * ---------------------------------------------------------------------------------------------------------------------
- */
+/* ---- which subgraph ---- */
 
 typedef struct signature {
     const char *key;
@@ -540,9 +529,7 @@ static sgs_status check_buffers(model *m)
     return m->t.f.error ? sgs_tfl_damaged(&m->t, "") : SGS_OK;
 }
 
-/* ---- the whole file
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the whole file ---- */
 
 static void say_quantized(const model *m)
 {
@@ -594,8 +581,7 @@ static sgs_status read_model(sgs_onnx *o, sgs_span file, sgs_diag *d)
     return s == SGS_OK ? s : sgs_fail_at(d, o->file, 0, NULL);
 }
 
-/* ---- building: activations, ranges
- * ------------------------------------------------------------------------------------------------------- */
+/* ---- building: activations, ranges ---- */
 
 static const tensor *find(const sgs_onnx *o, const char *name)
 {
@@ -731,28 +717,32 @@ static const sgs_op *limit_of(const sgs_onnx *o, const sgs_source_node *n, const
     return can.lo < may.lo - step || can.hi > may.hi + step ? &sgs_op_clip : NULL;
 }
 
-/* Operators whose importers take the activation themselves. */
-static const char *const with_activation[] = { "CONV_2D",
-                                               "DEPTHWISE_CONV_2D",
-                                               "FULLY_CONNECTED",
-                                               "TRANSPOSE_CONV",
-                                               "LSTM",
-                                               "UNIDIRECTIONAL_SEQUENCE_LSTM",
-                                               "BIDIRECTIONAL_SEQUENCE_LSTM",
-                                               "RNN",
-                                               "UNIDIRECTIONAL_SEQUENCE_RNN",
-                                               "BIDIRECTIONAL_SEQUENCE_RNN",
-                                               "SVDF",
-                                               NULL };
+/* Operators whose importers take the activation themselves, up to which of the schema's numbers. */
+static const struct taking {
+    const char *op;
+    int most;
+} taking[] = {
+    { "CONV_2D", SGS_TFL_ACT_RELU6 },
+    { "DEPTHWISE_CONV_2D", SGS_TFL_ACT_RELU6 },
+    { "FULLY_CONNECTED", SGS_TFL_ACT_RELU6 },
+    { "TRANSPOSE_CONV", SGS_TFL_ACT_RELU6 },
+    { "LSTM", INT8_MAX },
+    { "UNIDIRECTIONAL_SEQUENCE_LSTM", INT8_MAX },
+    { "BIDIRECTIONAL_SEQUENCE_LSTM", INT8_MAX },
+    { "RNN", INT8_MAX },
+    { "UNIDIRECTIONAL_SEQUENCE_RNN", INT8_MAX },
+    { "SVDF", INT8_MAX },
+};
 
+/* The operator that the node's activation is, where it becomes a node of its own; NULL: there is none. */
 static const char *activation_of(const sgs_source_node *n)
 {
     static const char *const ops[] = { NULL, "RELU", "RELU_N1_TO_1", "RELU6", "TANH" };
     const int act = fused(n);
-    const bool apart =
-        act > 0 && (!is_one_of(n->op, with_activation) || (act > SGS_TFL_ACT_RELU6 && strstr(n->op, "CONV") != NULL) ||
-                    (act > SGS_TFL_ACT_RELU6 && !strcmp(n->op, "FULLY_CONNECTED")));
-    return apart && act < (int)(sizeof ops / sizeof *ops) ? ops[act] : NULL;
+    for (size_t i = 0; i < sizeof taking / sizeof *taking; i++)
+        if (!strcmp(n->op, taking[i].op) && act <= taking[i].most)
+            return NULL;
+    return act > 0 && act < (int)(sizeof ops / sizeof *ops) ? ops[act] : NULL;
 }
 
 /* The node without its activation. */

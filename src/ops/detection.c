@@ -24,9 +24,7 @@ typedef struct tail {
     sgs_value *scores;    /* [boxes][classes], without the background */
 } tail;
 
-/* ---- reading
- * ------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 static double option(sgs_spell *p, const char *key, double absent)
 {
@@ -81,9 +79,7 @@ static void check_inputs(tail *t, const sgs_value *boxes, const sgs_value *score
         sgs_sp_refuse(t->p, "the anchors are known only at run time");
 }
 
-/* ---- boxes
- * --------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- boxes ---- */
 
 /* Column i of [n][4] or [1][n][4]. */
 static sgs_value *column(sgs_spell *p, sgs_value *x, int i)
@@ -117,9 +113,7 @@ static sgs_value *all_corners(tail *t)
     return sgs_sp_concat(t->p, 4, list, 1);
 }
 
-/* ---- choosing
- * ------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- choosing ---- */
 
 static sgs_value *pick(sgs_spell *p, sgs_value *x, sgs_value *index)
 {
@@ -180,9 +174,7 @@ static chosen choose(tail *t, sgs_value *score)
     return (chosen){ sgs_sp_concat(p, (int)t->o.most, box, 0), sgs_sp_concat(p, (int)t->o.most, found, 0) };
 }
 
-/* ---- results
- * --------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- results ---- */
 
 /* x where something was found, else 0; found [most][1], x [most][n]; as [1][most * each(, 4)]. */
 static void give(tail *t, int output, sgs_value *found, sgs_value *x, int rank, const int64_t *dim)
@@ -220,8 +212,7 @@ static void fast(tail *t)
         give_all(t, &c, y[0], y[1]);
 }
 
-/* ---- the regular kind: class by class, then the best of all
- * ------------------------------------------------------------------------------------ */
+/* ---- the regular kind: class by class, then the best of all ---- */
 
 static void regular(tail *t)
 {

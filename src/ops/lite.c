@@ -7,8 +7,7 @@
 
 #define SPELL(p, im, s, d) sgs_spell spell_ = { .im = (im), .s = (s), .d = (d) }, *p = &spell_
 
-/* ---- what ONNX has under another name
- * -------------------------------------------------------------------------------------------------- */
+/* ---- what ONNX has under another name ---- */
 
 static const struct twin {
     const char *tflite, *onnx;
@@ -110,9 +109,7 @@ static sgs_status from_cast(sgs_import *im, const sgs_source_node *s, sgs_diag *
     return p->status;
 }
 
-/* ---- arithmetic
- * --------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- arithmetic ---- */
 
 static sgs_status from_add_n(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
@@ -223,8 +220,7 @@ static sgs_status from_fake_quant(sgs_import *im, const sgs_source_node *s, sgs_
     return p->status;
 }
 
-/* ---- reductions, normalizations
- * ------------------------------------------------------------------------------------------------------------ */
+/* ---- reductions, normalizations ---- */
 
 static sgs_status from_logical_reduction(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
@@ -326,9 +322,7 @@ static sgs_status from_topk(sgs_import *im, const sgs_source_node *s, sgs_diag *
     return p->status;
 }
 
-/* ---- rows
- * -----------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- rows ---- */
 
 static const sgs_op *const ops[] = { NULL };
 static const sgs_from tflite[] = {

@@ -29,9 +29,7 @@ static int axis_in(sgs_spell *p, int i, int rank)
     return p->status == SGS_OK ? (int)v[0] : 0;
 }
 
-/* ---- joining, splitting
- * --------------------------------------------------------------------------------------------------------------------
- */
+/* ---- joining, splitting ---- */
 
 static sgs_status from_pack(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
@@ -114,9 +112,7 @@ static sgs_status from_split_v(sgs_import *im, const sgs_source_node *s, sgs_dia
     return p->status;
 }
 
-/* ---- dimensions
- * -----------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- dimensions ---- */
 
 /* Without a list all dimensions of 1 go. */
 static sgs_status from_squeeze(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
@@ -211,9 +207,7 @@ static sgs_status from_zeros_like(sgs_import *im, const sgs_source_node *s, sgs_
     return p->status;
 }
 
-/* ---- order
- * ----------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- order ---- */
 
 static sgs_status from_reverse(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
@@ -339,9 +333,7 @@ static sgs_status from_batch_to_space(sgs_import *im, const sgs_source_node *s, 
     return p->status;
 }
 
-/* ---- tables
- * ---------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- tables ---- */
 
 static sgs_status from_embedding_lookup(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
@@ -390,9 +382,7 @@ static sgs_status from_scatter_nd(sgs_import *im, const sgs_source_node *s, sgs_
     return p->status;
 }
 
-/* ---- rows
- * -----------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- rows ---- */
 
 static const sgs_op *const ops[] = { NULL };
 static const sgs_from tflite[] = {

@@ -30,9 +30,7 @@ typedef struct places {
     int weights, peepholes, biases, projection, h, c, norms; /* norms -1: none */
 } places;
 
-/* ---- small formulas
- * -----------------------------------------------------------------------------------------------------------------------
- */
+/* ---- small formulas ---- */
 
 static sgs_value *sum(sgs_spell *p, sgs_value *a, sgs_value *b)
 {
@@ -87,9 +85,7 @@ static bool fits(sgs_spell *p, const sgs_value *v, const char *what, int rank, i
     return false;
 }
 
-/* ---- reading
- * ------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- reading ---- */
 
 /* Time first. */
 static sgs_value *sequence(sgs_spell *p, bool time_major)
@@ -166,8 +162,7 @@ static bool read_layer(sgs_spell *p, const places *at, layer *l)
     return p->status == SGS_OK;
 }
 
-/* ---- a layer as ONNX's LSTM
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- a layer as ONNX's LSTM ---- */
 
 static bool is_plain(const layer *l)
 {
@@ -244,8 +239,7 @@ static sgs_value *as_onnx(sgs_spell *p, layer *l)
     return p->status == SGS_OK ? sgs_sp_squeeze(p, y, 1) : l->x;
 }
 
-/* ---- a layer step by step
- * ------------------------------------------------------------------------------------------------------------------ */
+/* ---- a layer step by step ---- */
 
 /* Numbers of a row less their mean, over their deviation. */
 static sgs_value *normalized(sgs_spell *p, sgs_value *x, sgs_value *weights)
@@ -305,9 +299,7 @@ static sgs_value *run(sgs_spell *p, layer *l)
     return is_plain(l) ? as_onnx(p, l) : unrolled(p, l);
 }
 
-/* ---- the operators
- * ---------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- the operators ---- */
 
 static const places one_way = {
     .weights = 1, .peepholes = 9, .biases = 12, .projection = 16, .h = 18, .c = 19, .norms = 20
@@ -472,9 +464,7 @@ static sgs_status from_svdf(sgs_import *im, const sgs_source_node *s, sgs_diag *
     return p->status;
 }
 
-/* ---- rows
- * -----------------------------------------------------------------------------------------------------------------------------------
- */
+/* ---- rows ---- */
 
 static const sgs_op *const ops[] = { NULL };
 static const sgs_from tflite[] = {
