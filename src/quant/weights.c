@@ -202,12 +202,20 @@ static float first_scale(const sgs_qweights *q, int64_t o, double limit, double 
         scale = q->bias && q->bias[o] != 0.0f ? fabs((double)q->bias[o]) / (q->s_x * 0x1p24) : 1 / limit;
     else if (!q->wide)
         scale = byte_scale(q, o, scale, limit, room);
-    const double step = q->wide && most > 0 ? grid_step(room, gather(q, o, room), most, BYTE_STEPS) : 0;
-    if (step > 0)
-        return fmaxf((float)step, LEAST_SCALE);
     if (is_narrow(q))
         scale = fmax(scale, narrow_scale(q, o));
     return fmaxf((float)scale, LEAST_SCALE);
+}
+
+/* 16 bits on the grid that the weights had as bytes, where the sums fit too. */
+static bool keep_grid(sgs_qweights *q, int64_t o, double limit, double *room)
+{
+    const double most = q->wide ? largest(q, o) : 0, step = most > 0 ? grid_step(room, gather(q, o, room), most, BYTE_STEPS) : 0;
+    if (!(step > 0))
+        return false;
+    q->scale[o] = fmaxf((float)step, LEAST_SCALE);
+    const totals s = convert(q, o, q->scale[o], limit);
+    return bias_fits(q, o, q->scale[o], &s);
 }
 
 void sgs_quantize_weights(sgs_qweights *q)
@@ -216,6 +224,8 @@ void sgs_quantize_weights(sgs_qweights *q)
     double *room = sgs_alloc_n(q->arena, (size_t)(q->taps * q->inputs + LANES), sizeof *room);
     q->raised = 0;
     for (int64_t o = 0; o < q->outputs; o++) {
+        if (keep_grid(q, o, limit, room))
+            continue;
         q->scale[o] = first_scale(q, o, limit, room);
         totals s = convert(q, o, q->scale[o], limit);
         bool raised = false;

@@ -85,6 +85,19 @@ def test_weights_of_nine_bits(tmp_path):
     assert b"nine" not in (tmp_path / "q_fixed.sim").read_bytes()
 
 
+@pytest.mark.parametrize("bias", [0, 10 ** 9, 2 * 10 ** 9])
+def test_sums_of_32_bits(bias, tmp_path):
+    """A channel whose bias leaves its sums no room on the weights' own grid takes another: no wrapping, little lost."""
+    m, r = Model(), np.random.default_rng(3)
+    x = m.tensor("x", [1, 250], I16, scale=2.0 ** -15, zero=0)
+    w = m.const("w", r.integers(100, 128, (3, 250)) * r.choice([-1, 1], (3, 250)), I8, scale=[0.01])
+    b = m.const("b", np.array([bias, -bias, 1]), I32, scale=[0.01 * 2.0 ** -15])
+    y = m.op("FULLY_CONNECTED", [x, w, b], "y", [1, 3], I16, scale=700 * 2.0 ** -15, zero=0)
+    v = (r.integers(-32767, 32768, (1, 250)) * 2.0 ** -15).astype(np.float32)
+    (want, got), = both(m.bytes([x], [y]), [v], tmp_path, "--keep")
+    assert np.abs(want - got).max() <= 1.01 * 700 * 2.0 ** -15
+
+
 def test_bias_of_32_bits(tmp_path):
     m, r = Model(), np.random.default_rng(3)
     x = m.tensor("x", [1, 8], I8, scale=0.01, zero=5)
