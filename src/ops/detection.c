@@ -1,6 +1,6 @@
 /* TFLite_Detection_PostProcess: the tail of a detector.  What a network says of each anchor becomes boxes; of those
- * whose best class scores enough the best are taken one by one, and what overlaps one too much goes.  All of it is
- * spelled out in operators that have fixed-point forms; the kind that chooses class by class needs nms. */
+ * whose best class scores enough the best are taken one by one, and what overlaps one too much goes; the regular kind
+ * chooses class by class, with nms.  All of it is spelled out in operators that have fixed-point forms. */
 #include <math.h>
 #include <string.h>
 

@@ -216,7 +216,7 @@ const sgs_limit sgs_tfl_limits[] = {
     { "UNIDIRECTIONAL_SEQUENCE_LSTM", SGS_IN_FIXED, "every run starts with the state of the file; at most 4096 steps" },
     { "UNIDIRECTIONAL_SEQUENCE_RNN", SGS_IN_FIXED, "every run starts with the state of the file; at most 4096 steps" },
     { "ZEROS_LIKE", SGS_FOLDED, NULL },
-    { "custom:TFLite_Detection_PostProcess", SGS_IN_FIXED, "at most 100 detections; fixed: not use_regular_nms" },
+    { "custom:TFLite_Detection_PostProcess", SGS_IN_FIXED, "at most 100 detections" },
     { NULL, SGS_FOLDED, NULL },
 };
 

@@ -439,9 +439,10 @@ def test_detection(options, tmp_path):
             assert not g[0, n:].any()
 
 
-def test_detection_in_fixed_point(tmp_path):
+@pytest.mark.parametrize("options", [{"max_classes_per_detection": 2}, {"use_regular_nms": True}])
+def test_detection_in_fixed_point(options, tmp_path):
     """The same detections as the float model's, boxes and scores to a hundredth; simulator and image agree, or the tool fails."""
-    (tmp_path / "m.tflite").write_bytes(detector(max_classes_per_detection=2))
+    (tmp_path / "m.tflite").write_bytes(detector(**options))
     samples = [seen(seed=s) for s in (1, 2, 3)]
     for k in range(2):
         np.concatenate([s[k] for s in samples]).tofile(tmp_path / f"in.{k}")
