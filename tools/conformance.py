@@ -238,6 +238,7 @@ class GraphJob(Job):
         self.case, self.prefix = case, work / f"{number}"
         inputs, self.want = data
         model = pathlib.Path(f"{self.prefix}.pb")
+        self.model, self.kept = [str(model)], False
         model.write_bytes((folder / "model.pb").read_bytes())
         self.inputs, self.outputs = [ours(x) for x in inputs.values()], list(self.want)
         fields = [str(model), str(self.prefix), str(len(inputs))]
@@ -246,8 +247,8 @@ class GraphJob(Job):
             fields += [f"{name}={','.join(map(str, x.shape))}", f"{self.prefix}.in{k}"]
         self.line = "\t".join(fields + self.outputs)
 
-    def read(self, k, kind, x):
-        return kind, x
+    def last(self, x):
+        return x
 
 
 # ---- judging ----
