@@ -238,7 +238,7 @@ class GraphJob(Job):
         self.case, self.prefix = case, work / f"{number}"
         inputs, self.want = data
         model = pathlib.Path(f"{self.prefix}.pb")
-        self.model, self.kept = [str(model)], False
+        self.model, self.kept = ["--shapes", ":".join(",".join(map(str, x.shape)) for x in inputs.values()), str(model)], False
         model.write_bytes((folder / "model.pb").read_bytes())
         self.inputs, self.outputs = [ours(x) for x in inputs.values()], list(self.want)
         fields = [str(model), str(self.prefix), str(len(inputs))]
@@ -352,7 +352,7 @@ def unpack(archive, folder):
 # ---- fixed point ----
 
 def message(text):
-    return re.sub(r"(/\S+/)?\d+\.(onnx|prototxt): ", "", text.strip().removeprefix("error: ")).replace("\n", " | ")
+    return re.sub(r"(/\S+/)?\d+\.(onnx|prototxt|pb): ", "", text.strip().removeprefix("error: ")).replace("\n", " | ")
 
 
 def loudness(want, got):

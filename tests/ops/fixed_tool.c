@@ -1,8 +1,8 @@
 /* A float model's way to fixed point on data of the test's own, without configuration or scripts.
  *
- *   fixed_tool [--wide] [--keep] MODEL.onnx|MODEL.tflite|MODEL.ir PREFIX IN.bin...
+ *   fixed_tool [--wide] [--keep] [--shapes S] MODEL.onnx|MODEL.tflite|MODEL.ir PREFIX IN.bin...
  *
- * --wide: convolutions are 16 bit.  --keep: MODEL.tflite keeps its own scales.
+ * --wide: convolutions are 16 bit.  --keep: MODEL.tflite keeps its own scales.  --shapes: as --input_shapes.
  * Every input is raw float, or raw integers of the model's own type, which the board takes in 16 bits where that has 8;
  * IN.bin holds one or more samples of it.  The ranges are those of the samples.  Leaves PREFIX_fixed.sim and
  * PREFIX.img, what the float model gives in PREFIX.float.I.bin and the fixed-point one in PREFIX.fixed.I.bin, all
@@ -28,6 +28,7 @@ typedef struct work {
     sgs_file *in;
     int nin, samples;
     bool wide, keep;
+    const char *shapes;
     sgs_type *in_type, *out_type; /* of the float model */
     sgs_buf *expected, *found;    /* by output */
     sgs_simulator *fixed, *offline;
@@ -52,7 +53,7 @@ static sgs_status load_text(sgs_graph **g, const char *path, sgs_diag *d)
 
 static sgs_status load(work *w, const char *path, sgs_diag *d)
 {
-    sgs_onnx_options onnx = { .keep_quant = w->keep };
+    sgs_onnx_options onnx = { .keep_quant = w->keep, .input_shapes = w->shapes };
     const sgs_pass_options passes = { .verify = true };
     SGS_TRY(model_file(path, &onnx, d));
     SGS_TRY(ends_in(path, ".ir") ? load_text(&w->g, path, d) : sgs_onnx_import(&w->g, path, &onnx, d));
@@ -268,11 +269,13 @@ int main(int argc, char **argv)
     argc -= wide, argv += wide;
     const bool keep = argc > 1 && !strcmp(argv[1], "--keep");
     argc -= keep, argv += keep;
+    const char *shapes = argc > 2 && !strcmp(argv[1], "--shapes") ? argv[2] : NULL;
+    argc -= shapes ? 2 : 0, argv += shapes ? 2 : 0;
     if (argc < 3) {
-        fputs("usage: fixed_tool [--wide] [--keep] MODEL.onnx|MODEL.tflite|MODEL.ir PREFIX IN.bin...\n", stderr);
+        fputs("usage: fixed_tool [--wide] [--keep] [--shapes S] MODEL.onnx|MODEL.tflite|MODEL.ir PREFIX IN.bin...\n", stderr);
         return 2;
     }
-    work w = { .prefix = argv[2], .arena = sgs_arena_new(), .nin = argc - 3, .wide = wide, .keep = keep };
+    work w = { .prefix = argv[2], .arena = sgs_arena_new(), .nin = argc - 3, .wide = wide, .keep = keep, .shapes = shapes };
     sgs_status s = run(&w, argv, &d);
     clean(&w);
     if (s == SGS_OK)
