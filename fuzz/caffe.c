@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "import/onnx.h"
+#include "import/model.h"
 #include "pass/pass.h"
 #include "sim/session.h"
 
@@ -39,13 +39,13 @@ static void check(sgs_status s, const sgs_diag *d)
 }
 
 /* What sgs check does of a network without its weights. */
-static void look(sgs_span text, sgs_onnx_options o)
+static void look(sgs_span text, sgs_import_options o)
 {
-    sgs_onnx_survey survey;
+    sgs_survey survey;
     sgs_graph *g;
     sgs_diag d = { 0 };
     o.weight_file = NULL;
-    const sgs_status s = sgs_onnx_look_span(&g, &survey, "fuzz.prototxt", text, &o, &d);
+    const sgs_status s = sgs_model_look_span(&g, &survey, "fuzz.prototxt", text, &o, &d);
     check(s, &d);
     if (s == SGS_OK)
         sgs_graph_free(g);
@@ -56,12 +56,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const uint8_t *end = size ? memchr(data, 0, size) : NULL;
     const sgs_span text = { data, end ? (size_t)(end - data) : size },
                    weights = { end ? end + 1 : data + size, end ? size - text.n - 1 : 0 };
-    sgs_onnx_options o = { .weight_file = "fuzz.caffemodel", .weights = &weights, .memory_limit = (int64_t)64 << 20 };
+    sgs_import_options o = { .weight_file = "fuzz.caffemodel", .weights = &weights, .memory_limit = (int64_t)64 << 20 };
     sgs_graph *g;
     sgs_diag d = { 0 };
     check(sgs_frontend_of(SGS_CAFFE, &o.frontend, &d), &d);
     look(text, o);
-    sgs_status s = sgs_onnx_import_span(&g, "fuzz.prototxt", text, &o, &d);
+    sgs_status s = sgs_model_import_span(&g, "fuzz.prototxt", text, &o, &d);
     check(s, &d);
     if (s != SGS_OK)
         return 0;

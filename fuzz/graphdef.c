@@ -2,7 +2,7 @@
  * passes, and small ones run. */
 #include <stdlib.h>
 
-#include "import/onnx_read.h"
+#include "import/frontend.h"
 #include "pass/pass.h"
 #include "sim/session.h"
 
@@ -31,12 +31,12 @@ static sgs_status run(sgs_graph *g, sgs_diag *d)
     return st;
 }
 
-static void look(sgs_span model, const sgs_onnx_options *o)
+static void look(sgs_span model, const sgs_import_options *o)
 {
-    sgs_onnx_survey survey;
+    sgs_survey survey;
     sgs_graph *g;
     sgs_diag d = { 0 };
-    const sgs_status s = sgs_onnx_look_span(&g, &survey, "fuzz.pb", model, o, &d);
+    const sgs_status s = sgs_model_look_span(&g, &survey, "fuzz.pb", model, o, &d);
     if (s == SGS_OK)
         sgs_graph_free(g);
     else if (s == SGS_E_INTERNAL || !d.text[0])
@@ -45,11 +45,11 @@ static void look(sgs_span model, const sgs_onnx_options *o)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const sgs_onnx_options o = { .frontend = &sgs_frontend_tensorflow, .memory_limit = (int64_t)64 << 20 };
+    const sgs_import_options o = { .frontend = &sgs_frontend_tensorflow, .memory_limit = (int64_t)64 << 20 };
     sgs_graph *g;
     sgs_diag d = { 0 };
     look((sgs_span){ data, size }, &o);
-    sgs_status s = sgs_onnx_import_span(&g, "fuzz.pb", (sgs_span){ data, size }, &o, &d);
+    sgs_status s = sgs_model_import_span(&g, "fuzz.pb", (sgs_span){ data, size }, &o, &d);
     if (s != SGS_OK) {
         if (s == SGS_E_INTERNAL || !d.text[0])
             abort();

@@ -2,6 +2,7 @@
  * surveyed can be written as a part. */
 #include <stdlib.h>
 
+#include "import/model.h"
 #include "import/onnx.h"
 #include "pass/pass.h"
 #include "sim/session.h"
@@ -31,13 +32,13 @@ static sgs_status run(sgs_graph *g, sgs_diag *d)
     return st;
 }
 
-static void write_part(sgs_span model, const sgs_onnx_options *o)
+static void write_part(sgs_span model, const sgs_import_options *o)
 {
-    sgs_onnx_survey survey;
+    sgs_survey survey;
     sgs_graph *g;
     sgs_diag d = { 0 };
     sgs_buf b = { 0 };
-    if (sgs_onnx_look_span(&g, &survey, "/nonexistent/fuzz.onnx", model, o, &d) != SGS_OK)
+    if (sgs_model_look_span(&g, &survey, "/nonexistent/fuzz.onnx", model, o, &d) != SGS_OK)
         return;
     sgs_onnx_part p = { .model = model, .s = &survey };
     if (sgs_onnx_write_part(&p, &b, &d) == SGS_E_INTERNAL)
@@ -48,12 +49,12 @@ static void write_part(sgs_span model, const sgs_onnx_options *o)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const sgs_onnx_options o = { .memory_limit = (int64_t)64 << 20 };
+    const sgs_import_options o = { .memory_limit = (int64_t)64 << 20 };
     sgs_graph *g;
     sgs_diag d = { 0 };
     write_part((sgs_span){ data, size }, &o);
     /* A folder without files: external data is looked for, never found. */
-    sgs_status s = sgs_onnx_import_span(&g, "/nonexistent/fuzz.onnx", (sgs_span){ data, size }, &o, &d);
+    sgs_status s = sgs_model_import_span(&g, "/nonexistent/fuzz.onnx", (sgs_span){ data, size }, &o, &d);
     if (s != SGS_OK) {
         if (s == SGS_E_INTERNAL || !d.text[0])
             abort();

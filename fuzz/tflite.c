@@ -2,7 +2,7 @@
  * run; with the model's own scales too. */
 #include <stdlib.h>
 
-#include "import/onnx_read.h"
+#include "import/frontend.h"
 #include "pass/pass.h"
 #include "sim/session.h"
 
@@ -33,10 +33,10 @@ static sgs_status run(sgs_graph *g, sgs_diag *d)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    const sgs_onnx_options o = { .frontend = &sgs_frontend_tflite, .keep_quant = size & 1, .memory_limit = (int64_t)64 << 20 };
+    const sgs_import_options o = { .frontend = &sgs_frontend_tflite, .keep_quant = size & 1, .memory_limit = (int64_t)64 << 20 };
     sgs_graph *g;
     sgs_diag d = { 0 };
-    sgs_status s = sgs_onnx_import_span(&g, "/nonexistent/fuzz.tflite", (sgs_span){ data, size }, &o, &d);
+    sgs_status s = sgs_model_import_span(&g, "/nonexistent/fuzz.tflite", (sgs_span){ data, size }, &o, &d);
     if (s != SGS_OK) {
         if (s == SGS_E_INTERNAL || !d.text[0])
             abort();

@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "base/map.h"
 #include "config/config.h"
-#include "import/onnx.h"
+#include "import/model.h"
 #include "pass/pass.h"
 #include "quant/quantize.h"
 
@@ -18,7 +18,7 @@ typedef struct row {
 
 typedef struct check {
     const sgs_check_options *o;
-    sgs_onnx_survey s;
+    sgs_survey s;
     sgs_graph *g;
     sgs_map row_of; /* label -> the row of its node */
     row *row;
@@ -28,7 +28,7 @@ typedef struct check {
     sgs_map without; /* their labels */
 } check;
 
-static row *find_row(check *c, const sgs_onnx_report *n)
+static row *find_row(check *c, const sgs_survey_node *n)
 {
     for (int i = 0; i < c->nrow; i++)
         if (!strcmp(c->row[i].op, n->op) && !strcmp(c->row[i].domain, n->domain))
@@ -88,7 +88,7 @@ static void show_rows(check *c)
 
 /* ---- inputs and outputs ---------------------------------------------------------------------------------------- */
 
-static const char *shape_text(sgs_arena *a, const sgs_onnx_info *v)
+static const char *shape_text(sgs_arena *a, const sgs_source_tensor *v)
 {
     sgs_buf b = { 0 };
     if (v->rank < 0)
@@ -106,22 +106,22 @@ static const char *shape_text(sgs_arena *a, const sgs_onnx_info *v)
 }
 
 /* An output as the model itself has it: channels first, unless the model has them last. */
-static sgs_onnx_info own_output(const check *c, int i, bool nchw)
+static sgs_source_tensor own_output(const check *c, int i, bool nchw)
 {
     static const int8_t first[] = { 0, 3, 1, 2 }, last[] = { 0, 2, 3, 1 };
     const sgs_value *v = c->g->out[i];
-    sgs_onnx_info info = { .name = c->s.out[i], .type = (int)v->type, .rank = v->rank };
+    sgs_source_tensor info = { .name = c->s.out[i], .type = (int)v->type, .rank = v->rank };
     for (int k = 0; k < v->rank; k++)
         info.dim[k] = v->dim[v->rank != 4 || nchw != c->s.channels_last ? k : nchw ? last[k] : first[k]];
     return info;
 }
 
-static void show_ends(const check *c, const sgs_onnx_options *o)
+static void show_ends(const check *c, const sgs_import_options *o)
 {
     const sgs_log *log = &c->o->log;
     const bool whole = !c->s.nrefused && !c->s.unshaped;
     for (int i = 0; i < c->s.nin; i++) {
-        const sgs_onnx_info *v = c->s.in[i];
+        const sgs_source_tensor *v = c->s.in[i];
         sgs_log_line(log, "input   %-24s %-6s %s", v->name,
                      v->type < 0 ? "type not supported" : sgs_type_name((sgs_type)v->type), shape_text(c->g->arena, v));
     }
@@ -130,7 +130,7 @@ static void show_ends(const check *c, const sgs_onnx_options *o)
             sgs_log_line(log, "output  %s", c->s.out[i]);
             continue;
         }
-        const sgs_onnx_info v = own_output(c, i, o->noutput && o->output_nchw[i]);
+        const sgs_source_tensor v = own_output(c, i, o->noutput && o->output_nchw[i]);
         sgs_log_line(log, "output  %-24s %-6s %s", v.name, sgs_type_name((sgs_type)v.type),
                      shape_text(c->g->arena, &v));
     }
@@ -148,7 +148,7 @@ static void add_names(sgs_buf *b, const char *const *name, int n)
 }
 
 /* Channels of a picture, channels first or last; 0: no picture. */
-static int picture_channels(const sgs_onnx_info *v)
+static int picture_channels(const sgs_source_tensor *v)
 {
     if (v->rank != 4 || (v->type != SGS_F32 && v->type != SGS_U8))
         return 0;
@@ -159,7 +159,7 @@ static int picture_channels(const sgs_onnx_info *v)
 }
 
 /* Networks of Caffe were trained on pictures as OpenCV reads them. */
-static const char *format_of(const check *c, const sgs_onnx_info *v)
+static const char *format_of(const check *c, const sgs_source_tensor *v)
 {
     const int channels = picture_channels(v);
     return channels == 3       ? c->o->platform == SGS_CAFFE ? "BGR" : "RGB"
@@ -186,7 +186,7 @@ static void show_names(const sgs_log *log, const char *key, const char *const *n
 }
 
 /* Pictures stand first, as raw data takes no mean and std_value. */
-static void show_ini(const check *c, const sgs_onnx_info *const *in, int nin, const char *const *out, int nout)
+static void show_ini(const check *c, const sgs_source_tensor *const *in, int nin, const char *const *out, int nout)
 {
     const sgs_log *log = &c->o->log;
     sgs_arena *a = c->g->arena;
@@ -276,10 +276,10 @@ static void add_option(sgs_buf *b, const char *option, const char *const *name, 
 /* ---- the part that can be taken -------------------------------------------------------------------------------- */
 
 /* Types and shapes of the part's inputs: an import of the part alone. */
-static sgs_status survey_part(const check *c, const sgs_onnx_options *whole, check *part, sgs_diag *d)
+static sgs_status survey_part(const check *c, const sgs_import_options *whole, check *part, sgs_diag *d)
 {
 
-    sgs_onnx_options o = { .frontend = whole->frontend,
+    sgs_import_options o = { .frontend = whole->frontend,
                            .weight_file = whole->weight_file,
                            .signature = whole->signature,
                            .input_shapes = whole->input_shapes,
@@ -289,10 +289,10 @@ static sgs_status survey_part(const check *c, const sgs_onnx_options *whole, che
                            .noutput = c->s.ncut_out };
 
     *part = (check){ .o = c->o };
-    return sgs_onnx_look(&part->g, &part->s, c->o->model_file, &o, d);
+    return sgs_model_look(&part->g, &part->s, c->o->model_file, &o, d);
 }
 
-static void show_extract(const check *c, const sgs_onnx_options *whole)
+static void show_extract(const check *c, const sgs_import_options *whole)
 {
     sgs_buf b = { 0 };
     sgs_buf_printf(&b, "  sgs extract '%s' -o part.onnx", c->o->model_file);
@@ -304,7 +304,7 @@ static void show_extract(const check *c, const sgs_onnx_options *whole)
     sgs_buf_free(&b);
 }
 
-static void show_part(const check *c, const sgs_onnx_options *whole)
+static void show_part(const check *c, const sgs_import_options *whole)
 {
     const sgs_log *log = &c->o->log;
     check part;
@@ -361,13 +361,13 @@ static sgs_status verdict(const check *c, sgs_diag *d)
 }
 
 /* Nodes without fixed-point form are cut off as refused ones are. */
-static sgs_status show_fixed_part(const check *c, const sgs_onnx_options *whole, sgs_diag *d)
+static sgs_status show_fixed_part(const check *c, const sgs_import_options *whole, sgs_diag *d)
 {
-    sgs_onnx_options o = *whole;
+    sgs_import_options o = *whole;
     check part = { .o = c->o };
     o.without = &c->without;
     o.log = NULL; /* it was said */
-    const sgs_status s = sgs_onnx_look(&part.g, &part.s, c->o->model_file, &o, d);
+    const sgs_status s = sgs_model_look(&part.g, &part.s, c->o->model_file, &o, d);
     if (s == SGS_OK && part.s.cut_nodes)
         show_part(&part, whole);
     else if (s == SGS_OK)
@@ -385,9 +385,9 @@ static void show_file(const check *c)
                  c->s.producer[0] ? ", made by " : "", c->s.producer, c->s.nnode);
 }
 
-static sgs_status look(check *c, const sgs_onnx_options *o, sgs_diag *d)
+static sgs_status look(check *c, const sgs_import_options *o, sgs_diag *d)
 {
-    SGS_TRY(sgs_onnx_look(&c->g, &c->s, c->o->model_file, o, d));
+    SGS_TRY(sgs_model_look(&c->g, &c->s, c->o->model_file, o, d));
     fill_rows(c);
     show_file(c);
     show_ends(c, o);
@@ -408,7 +408,7 @@ static sgs_status look(check *c, const sgs_onnx_options *o, sgs_diag *d)
 
 static sgs_status with_config(check *c, const sgs_config *i, sgs_diag *d)
 {
-    sgs_onnx_options o = i ? sgs_onnx_options_from(i) : (sgs_onnx_options){ 0 };
+    sgs_import_options o = i ? sgs_import_options_from(i) : (sgs_import_options){ 0 };
     o.input_shapes = c->o->input_shapes;
     o.weight_file = c->o->weight_file;
     o.signature = c->o->signature;

@@ -6,7 +6,7 @@
 #include "base/log.h"
 #include "compile/target.h"
 #include "config/config.h"
-#include "import/onnx.h"
+#include "import/model.h"
 #include "import/sim.h"
 #include "pass/pass.h"
 
@@ -72,14 +72,14 @@ static sgs_status check_arrays(const sgs_config *c, const char *option, const ch
 
 static sgs_status import(sgs_graph **g, const sgs_convert_options *o, const sgs_config *c, sgs_diag *d)
 {
-    sgs_onnx_options options = sgs_onnx_options_from(c);
+    sgs_import_options options = sgs_import_options_from(c);
     options.input_shapes = o->input_shapes;
     options.log = &o->log;
     options.weight_file = o->weight_file;
     options.signature = o->signature;
     options.keep_quant = o->keep_quant;
     SGS_TRY(sgs_frontend_of(o->platform, &options.frontend, d));
-    return sgs_onnx_import(g, o->model_file, &options, d);
+    return sgs_model_import(g, o->model_file, &options, d);
 }
 
 /* ---- inputs against their formats ------------------------------------------------------------------------------ */

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "import/model.h"
 #include "import/onnx.h"
 
 /* Length of a path's folder, its slash included. */
@@ -16,7 +17,7 @@ static bool same_folder(const char *a, const char *b)
     return folder(a) == folder(b) && !memcmp(a, b, folder(a));
 }
 
-static sgs_status check_part(const sgs_extract_options *o, const sgs_onnx_survey *s, bool external, sgs_diag *d)
+static sgs_status check_part(const sgs_extract_options *o, const sgs_survey *s, bool external, sgs_diag *d)
 {
     for (int i = 0; i < s->nin; i++)
         if (s->in[i]->rank < 0 || s->in[i]->type < 0) {
@@ -35,7 +36,7 @@ static sgs_status check_part(const sgs_extract_options *o, const sgs_onnx_survey
     return SGS_E_USAGE;
 }
 
-static sgs_status write_part(const sgs_extract_options *o, const sgs_graph *g, const sgs_onnx_survey *s, sgs_diag *d)
+static sgs_status write_part(const sgs_extract_options *o, const sgs_graph *g, const sgs_survey *s, sgs_diag *d)
 {
     sgs_file f;
     sgs_buf b = { 0 };
@@ -58,16 +59,16 @@ sgs_status sgs_extract(const sgs_extract_options *o, sgs_diag *d)
     sgs_graph *g = sgs_graph_new("");
     bool *own = SGS_NEW_N(g->arena, bool, o->ninput + o->noutput + 1); /* the model's own layout */
     memset(own, true, (size_t)(o->ninput + o->noutput));
-    const sgs_onnx_options options = { .input_shapes = o->input_shapes,
+    const sgs_import_options options = { .input_shapes = o->input_shapes,
                                        .input_name = o->input,
                                        .ninput = o->ninput,
                                        .input_nchw = own,
                                        .output_name = o->output,
                                        .noutput = o->noutput,
                                        .output_nchw = own };
-    sgs_onnx_survey s;
+    sgs_survey s;
     sgs_graph *looked;
-    sgs_status status = sgs_onnx_look(&looked, &s, o->model_file, &options, d);
+    sgs_status status = sgs_model_look(&looked, &s, o->model_file, &options, d);
     if (status == SGS_OK) {
         status = write_part(o, looked, &s, d);
         sgs_graph_free(looked);

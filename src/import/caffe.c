@@ -1,4 +1,4 @@
-/* prototxt and caffemodel -> sgs_onnx. */
+/* prototxt and caffemodel -> sgs_model. */
 #include "import/caffe.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "import/caffe_weights.h"
 
 typedef struct net {
-    sgs_onnx *o;
+    sgs_model *o;
     const sgs_text_message *text;
     sgs_caffe_layer *layer;
     int nlayer;
@@ -54,9 +54,9 @@ typedef struct shape {
 
 static sgs_status add_input(net *n, const char *name, const shape *s, int line, sgs_diag *d)
 {
-    sgs_onnx *o = n->o;
-    sgs_onnx_info *in = &o->in[o->nin++];
-    *in = (sgs_onnx_info){ .name = name, .type = SGS_F32, .rank = s->rank };
+    sgs_model *o = n->o;
+    sgs_source_tensor *in = &o->in[o->nin++];
+    *in = (sgs_source_tensor){ .name = name, .type = SGS_F32, .rank = s->rank };
     for (int i = 0; i < s->rank; i++) {
         in->dim[i] = s->dim[i];
         if (s->dim[i] >= 1)
@@ -213,7 +213,7 @@ static sgs_status new_version(net *n, const sgs_caffe_layer *l, const char *top,
 /* The layer's learned arrays stand behind its bottoms. */
 static sgs_status add_blobs(net *n, const sgs_caffe_layer *l, sgs_source_node *node, const char **in, sgs_diag *d)
 {
-    sgs_onnx *o = n->o;
+    sgs_model *o = n->o;
     const sgs_caffe_blobs *b = sgs_map_get(&n->weights.layer, l->name);
     for (int i = 0; b && i < b->n; i++) {
         char number[16];
@@ -222,7 +222,7 @@ static sgs_status add_blobs(net *n, const sgs_caffe_layer *l, sgs_source_node *n
         sgs_value *v = sgs_const_new(o->im.g, SGS_F32, b->blob[i]->rank, b->blob[i]->dim, b->blob[i]->data, false);
         if (!v)
             return no_room(d);
-        o->init[o->ninit++] = (sgs_onnx_init){ .name = name, .value = v };
+        o->init[o->ninit++] = (sgs_source_const){ .name = name, .value = v };
         in[node->nin++] = name;
     }
     node->nparam = b ? b->n : 0;
@@ -231,7 +231,7 @@ static sgs_status add_blobs(net *n, const sgs_caffe_layer *l, sgs_source_node *n
 
 static sgs_status add_node(net *n, const sgs_caffe_layer *l, sgs_diag *d)
 {
-    sgs_onnx *o = n->o;
+    sgs_model *o = n->o;
     sgs_source_node *node = &o->node[o->nnode];
     const sgs_caffe_blobs *b = sgs_map_get(&n->weights.layer, l->name);
     const char **in = sgs_try_alloc(o->a, ((size_t)l->nbottom + (b ? (size_t)b->n : 0) + 1) * sizeof *in),
@@ -284,7 +284,7 @@ static sgs_status add_layers(net *n, sgs_diag *d)
 /* What no layer reads, in the file's order. */
 static sgs_status add_outputs(net *n, sgs_diag *d)
 {
-    sgs_onnx *o = n->o;
+    sgs_model *o = n->o;
     int most = 1;
     for (int i = 0; i < o->nnode; i++)
         most += o->node[i].nout;
@@ -294,7 +294,7 @@ static sgs_status add_outputs(net *n, sgs_diag *d)
     for (int i = 0; i < o->nnode; i++)
         for (int k = 0; k < o->node[i].nout; k++)
             if (!sgs_map_get(&n->read, o->node[i].out[k]))
-                o->out[o->nout++] = (sgs_onnx_info){ .name = o->node[i].out[k], .type = -1, .rank = -1 };
+                o->out[o->nout++] = (sgs_source_tensor){ .name = o->node[i].out[k], .type = -1, .rank = -1 };
     return SGS_OK;
 }
 
@@ -302,7 +302,7 @@ static sgs_status add_outputs(net *n, sgs_diag *d)
 
 static sgs_status make_room(net *n, sgs_diag *d)
 {
-    sgs_onnx *o = n->o;
+    sgs_model *o = n->o;
     size_t inputs = (size_t)count_of(n->text, "input") + 1, blobs = 1;
     for (int i = 0; i < n->nlayer; i++) {
         const sgs_caffe_blobs *b = sgs_map_get(&n->weights.layer, n->layer[i].name);
@@ -327,7 +327,7 @@ static sgs_status check_names(const net *n, sgs_diag *d)
     return sgs_fail_at(d, n->o->opt->weight_file, 0, NULL);
 }
 
-static sgs_status read_net(sgs_onnx *o, sgs_span model, sgs_diag *d)
+static sgs_status read_net(sgs_model *o, sgs_span model, sgs_diag *d)
 {
     net n = { .o = o, .version = { .a = o->a }, .taken = { .a = o->a }, .last = { .a = o->a }, .read = { .a = o->a }, .weights = { .layer = { .a = o->a } } };
     sgs_text_message *text;
@@ -349,7 +349,7 @@ static sgs_status read_net(sgs_onnx *o, sgs_span model, sgs_diag *d)
     return add_outputs(&n, d);
 }
 
-static sgs_status read_file(sgs_onnx *o, sgs_span model, sgs_diag *d)
+static sgs_status read_file(sgs_model *o, sgs_span model, sgs_diag *d)
 {
     const sgs_status s = read_net(o, model, d);
     return s == SGS_OK ? s : sgs_fail_at(d, o->file, 0, NULL);

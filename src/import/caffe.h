@@ -2,7 +2,7 @@
 #ifndef SGS_CAFFE_IMPORT_H
 #define SGS_CAFFE_IMPORT_H
 
-#include "import/onnx_read.h"
+#include "import/frontend.h"
 
 extern const sgs_frontend sgs_frontend_caffe;
 

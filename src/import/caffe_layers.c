@@ -44,7 +44,7 @@ static bool any_holds(const sgs_text_message *layer, const char *field, const sg
 }
 
 /* The network's own state may name a level and stages; the phase is TEST. */
-static sgs_status is_there(const sgs_onnx *o, const sgs_text_message *layer, const sgs_text_message *state, bool *there, sgs_diag *d)
+static sgs_status is_there(const sgs_model *o, const sgs_text_message *layer, const sgs_text_message *state, bool *there, sgs_diag *d)
 {
     const sgs_text_value *in = sgs_text_find(layer->first, "include"), *out = sgs_text_find(layer->first, "exclude");
     if (in && out) {
@@ -275,7 +275,7 @@ static sgs_status names_of(sgs_arena *a, const sgs_text_message *m, const char *
     return SGS_OK;
 }
 
-static sgs_status make_layer(sgs_onnx *o, const sgs_text_value *v, sgs_caffe_layer *l, sgs_diag *d)
+static sgs_status make_layer(sgs_model *o, const sgs_text_value *v, sgs_caffe_layer *l, sgs_diag *d)
 {
     const bool old = !strcmp(v->field->name, "layers");
     const sgs_text_value *name = sgs_text_find(v->m->first, "name"), *type = sgs_text_find(v->m->first, "type"),
@@ -296,7 +296,7 @@ static sgs_status make_layer(sgs_onnx *o, const sgs_text_value *v, sgs_caffe_lay
     return SGS_OK;
 }
 
-sgs_status sgs_caffe_layers(sgs_onnx *o, const sgs_text_message *net, sgs_caffe_layer **list, int *n, sgs_diag *d)
+sgs_status sgs_caffe_layers(sgs_model *o, const sgs_text_message *net, sgs_caffe_layer **list, int *n, sgs_diag *d)
 {
     const sgs_text_value *now = sgs_text_find(net->first, "layer"), *old = sgs_text_find(net->first, "layers"),
                          *state = sgs_text_find(net->first, "state");

@@ -2,7 +2,7 @@
 #ifndef SGS_CAFFE_LAYERS_H
 #define SGS_CAFFE_LAYERS_H
 
-#include "import/onnx_read.h"
+#include "import/frontend.h"
 #include "import/prototxt.h"
 
 typedef enum sgs_caffe_role {
@@ -23,6 +23,6 @@ typedef struct sgs_caffe_layer {
 } sgs_caffe_layer;
 
 /* In the file's order. */
-sgs_status sgs_caffe_layers(sgs_onnx *o, const sgs_text_message *net, sgs_caffe_layer **list, int *n, sgs_diag *d);
+sgs_status sgs_caffe_layers(sgs_model *o, const sgs_text_message *net, sgs_caffe_layer **list, int *n, sgs_diag *d);
 
 #endif

@@ -6,7 +6,7 @@
 #include "ops/util.h"
 
 typedef struct reader {
-    sgs_onnx *o;
+    sgs_model *o;
     sgs_caffe_weights *w;
     int cap;
 } reader;
@@ -207,7 +207,7 @@ static sgs_status read_net(reader *r, sgs_span msg, sgs_diag *d)
     }
 }
 
-sgs_status sgs_caffe_read_weights(sgs_onnx *o, const char *path, sgs_caffe_weights *w, sgs_diag *d)
+sgs_status sgs_caffe_read_weights(sgs_model *o, const char *path, sgs_caffe_weights *w, sgs_diag *d)
 {
     sgs_span file = { 0 };
     reader r = { .o = o, .w = w };
@@ -218,7 +218,7 @@ sgs_status sgs_caffe_read_weights(sgs_onnx *o, const char *path, sgs_caffe_weigh
     else
         s = sgs_graph_map(o->im.g, path, &file, d);
     if (s == SGS_OK && !o->opt->memory_limit) {
-        o->fair += SGS_ONNX_GROWTH * file.n;
+        o->fair += SGS_MODEL_GROWTH * file.n;
         sgs_arena_limit(o->a, o->fair);
     }
     if (s == SGS_OK)

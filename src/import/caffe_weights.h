@@ -2,7 +2,7 @@
 #ifndef SGS_CAFFE_WEIGHTS_H
 #define SGS_CAFFE_WEIGHTS_H
 
-#include "import/onnx_read.h"
+#include "import/frontend.h"
 
 typedef struct sgs_caffe_blobs {
     int n, cap;
@@ -16,6 +16,6 @@ typedef struct sgs_caffe_weights {
 } sgs_caffe_weights;
 
 /* Reads the file into constants of o's graph; floats that lie well in it are not copied. */
-sgs_status sgs_caffe_read_weights(sgs_onnx *o, const char *path, sgs_caffe_weights *w, sgs_diag *d);
+sgs_status sgs_caffe_read_weights(sgs_model *o, const char *path, sgs_caffe_weights *w, sgs_diag *d);
 
 #endif

@@ -185,7 +185,7 @@ static bool is_constant(part *k, const sgs_field *f, sgs_diag *d, sgs_status *s)
 
 static bool is_end(const part *k, const char *name)
 {
-    const sgs_onnx_survey *s = k->p->s;
+    const sgs_survey *s = k->p->s;
     for (int i = 0; i < s->nin; i++)
         if (!strcmp(s->in[i]->name, name))
             return true;
@@ -217,7 +217,7 @@ static sgs_status keep_field(part *k, const sgs_field *f, sgs_buf *to, sgs_diag 
     return s;
 }
 
-static void put_end(const part *k, sgs_buf *to, int field, const char *name, const sgs_onnx_info *info)
+static void put_end(const part *k, sgs_buf *to, int field, const char *name, const sgs_source_tensor *info)
 {
     const sgs_span *given = sgs_map_get(&k->described, name);
     if (given)
@@ -228,11 +228,11 @@ static void put_end(const part *k, sgs_buf *to, int field, const char *name, con
 
 static void put_ends(const part *k, sgs_buf *to)
 {
-    const sgs_onnx_survey *s = k->p->s;
+    const sgs_survey *s = k->p->s;
     for (int i = 0; i < s->nin; i++)
         put_end(k, to, GRAPH_INPUT, s->in[i]->name, s->in[i]);
     for (int i = 0; i < s->nout; i++) {
-        sgs_onnx_info info = { .type = SGS_F32, .rank = -1 };
+        sgs_source_tensor info = { .type = SGS_F32, .rank = -1 };
         if (k->p->outputs) {
             info.type = (int)k->p->outputs[i]->type;
             info.rank = k->p->outputs[i]->rank;

@@ -1,13 +1,14 @@
-/* ModelProto -> sgs_onnx. */
+/* ModelProto -> sgs_model. */
 #include <string.h>
 
-#include "import/onnx_build.h"
+#include "import/model_order.h"
+#include "import/onnx.h"
 #include "import/onnx_schema.h"
 
-typedef sgs_status (*field_fn)(sgs_onnx *o, void *into, const sgs_field *f, int depth, sgs_diag *d);
+typedef sgs_status (*field_fn)(sgs_model *o, void *into, const sgs_field *f, int depth, sgs_diag *d);
 
 /* Hands every field of a message to fn. */
-static sgs_status each(sgs_onnx *o, sgs_span msg, field_fn fn, void *into, int depth, sgs_diag *d)
+static sgs_status each(sgs_model *o, sgs_span msg, field_fn fn, void *into, int depth, sgs_diag *d)
 {
     if (depth > SGS_PROTO_DEPTH)
         return sgs_fail(d, SGS_E_FORMAT, "messages are nested deeper than %d", SGS_PROTO_DEPTH);
@@ -20,14 +21,14 @@ static sgs_status each(sgs_onnx *o, sgs_span msg, field_fn fn, void *into, int d
     }
 }
 
-static sgs_status string(sgs_onnx *o, const sgs_field *f, const char *what, const char **out, sgs_diag *d)
+static sgs_status string(sgs_model *o, const sgs_field *f, const char *what, const char **out, sgs_diag *d)
 {
     SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, what, d));
     *out = sgs_proto_string(o->a, f);
     return SGS_OK;
 }
 
-void *sgs_onnx_push(sgs_arena *a, void *list, int *n, size_t size)
+void *sgs_push(sgs_arena *a, void *list, int *n, size_t size)
 {
     char *p;
     memcpy(&p, list, sizeof p);
@@ -61,9 +62,9 @@ typedef struct attr_lists {
     bool seen_i, seen_f, seen_s, seen_t, other;
 } attr_lists;
 
-static sgs_status read_body(sgs_onnx *o, sgs_span graph, int depth, sgs_src_body **out, sgs_diag *d);
+static sgs_status read_body(sgs_model *o, sgs_span graph, int depth, sgs_src_body **out, sgs_diag *d);
 
-static sgs_status attr_field(sgs_onnx *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
+static sgs_status attr_field(sgs_model *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
 {
     attr_lists *l = into;
     const char *name;
@@ -83,7 +84,7 @@ static sgs_status attr_field(sgs_onnx *o, void *into, const sgs_field *f, int de
     case ATTR_TYPE: l->type = (int64_t)f->value; return sgs_proto_want(f, SGS_WIRE_VARINT, "attribute type", d);
     case ATTR_STRINGS:
         SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "attribute strings", d));
-        s = sgs_onnx_push(o->a, &l->strings, &l->nstrings, sizeof *s);
+        s = sgs_push(o->a, &l->strings, &l->nstrings, sizeof *s);
         if (!s)
             return no_room("strings", d);
         *s = f->bytes;
@@ -116,9 +117,9 @@ static sgs_src_kind attr_kind(const attr_lists *l)
            : l->floats.n ? SGS_SRC_FLOATS : l->nstrings ? SGS_SRC_STRINGS : l->seen_f ? SGS_SRC_FLOAT : SGS_SRC_INT;
 }
 
-static sgs_status read_attr(sgs_onnx *o, const sgs_src_attr **list, int *n, sgs_span msg, int depth, sgs_diag *d)
+static sgs_status read_attr(sgs_model *o, const sgs_src_attr **list, int *n, sgs_span msg, int depth, sgs_diag *d)
 {
-    sgs_src_attr *a = sgs_onnx_push(o->a, list, n, sizeof *a);
+    sgs_src_attr *a = sgs_push(o->a, list, n, sizeof *a);
     if (!a)
         return no_room("attributes", d);
     attr_lists l = { .a = a };
@@ -139,13 +140,13 @@ static sgs_status read_attr(sgs_onnx *o, const sgs_src_attr **list, int *n, sgs_
 
 /* ---- nodes ------------------------------------------------------------------------------------------------------------------- */
 
-static sgs_status node_field(sgs_onnx *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
+static sgs_status node_field(sgs_model *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
 {
     sgs_source_node *n = into;
     const char **name;
     switch (f->number) {
-    case NODE_INPUT: name = sgs_onnx_push(o->a, &n->in, &n->nin, sizeof *name); return name ? string(o, f, "node input", name, d) : no_room("inputs", d);
-    case NODE_OUTPUT: name = sgs_onnx_push(o->a, &n->out, &n->nout, sizeof *name); return name ? string(o, f, "node output", name, d) : no_room("outputs", d);
+    case NODE_INPUT: name = sgs_push(o->a, &n->in, &n->nin, sizeof *name); return name ? string(o, f, "node input", name, d) : no_room("inputs", d);
+    case NODE_OUTPUT: name = sgs_push(o->a, &n->out, &n->nout, sizeof *name); return name ? string(o, f, "node output", name, d) : no_room("outputs", d);
     case NODE_NAME: return string(o, f, "node name", &n->name, d);
     case NODE_OP: return string(o, f, "op_type", &n->op, d);
     case NODE_ATTR: SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "attribute", d)); return read_attr(o, &n->attr, &n->nattr, f->bytes, depth + 1, d);
@@ -157,10 +158,10 @@ static sgs_status node_field(sgs_onnx *o, void *into, const sgs_field *f, int de
 
 /* ---- inputs and outputs ---------------------------------------------------------------------------------------------------- */
 
-static sgs_status dim_field(sgs_onnx *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
+static sgs_status dim_field(sgs_model *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
 {
     (void)depth;
-    sgs_onnx_info *v = into;
+    sgs_source_tensor *v = into;
     if (f->number == DIM_PARAM)
         return string(o, f, "dim_param", &v->symbol[v->rank - 1], d);
     if (f->number == DIM_VALUE) {
@@ -170,9 +171,9 @@ static sgs_status dim_field(sgs_onnx *o, void *into, const sgs_field *f, int dep
     return SGS_OK;
 }
 
-static sgs_status shape_field(sgs_onnx *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
+static sgs_status shape_field(sgs_model *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
 {
-    sgs_onnx_info *v = into;
+    sgs_source_tensor *v = into;
     if (f->number != SHAPE_DIM)
         return SGS_OK;
     SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "dim", d));
@@ -182,10 +183,10 @@ static sgs_status shape_field(sgs_onnx *o, void *into, const sgs_field *f, int d
     return each(o, f->bytes, dim_field, v, depth + 1, d);
 }
 
-static sgs_status tensor_type_field(sgs_onnx *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
+static sgs_status tensor_type_field(sgs_model *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
 {
     static const int8_t types[] = { -1, SGS_F32, SGS_U8, SGS_S8, SGS_S32, SGS_S32, SGS_S32, SGS_S64, -1, SGS_BOOL, SGS_F32, SGS_F32, SGS_S64 };
-    sgs_onnx_info *v = into;
+    sgs_source_tensor *v = into;
     if (f->number == TENSOR_TYPE_ELEM) {
         SGS_TRY(sgs_proto_want(f, SGS_WIRE_VARINT, "elem_type", d));
         v->data_type = (int64_t)f->value;
@@ -199,9 +200,9 @@ static sgs_status tensor_type_field(sgs_onnx *o, void *into, const sgs_field *f,
     return SGS_OK;
 }
 
-static sgs_status type_field(sgs_onnx *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
+static sgs_status type_field(sgs_model *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
 {
-    sgs_onnx_info *v = into;
+    sgs_source_tensor *v = into;
     v->no_tensor = v->no_tensor || (f->number != TYPE_TENSOR && f->wire == SGS_WIRE_BYTES && f->number != TYPE_DENOTATION);
     if (f->number != TYPE_TENSOR)
         return SGS_OK;
@@ -209,9 +210,9 @@ static sgs_status type_field(sgs_onnx *o, void *into, const sgs_field *f, int de
     return each(o, f->bytes, tensor_type_field, into, depth + 1, d);
 }
 
-static sgs_status info_field(sgs_onnx *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
+static sgs_status info_field(sgs_model *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
 {
-    sgs_onnx_info *v = into;
+    sgs_source_tensor *v = into;
     if (f->number == INFO_NAME)
         return string(o, f, "name", &v->name, d);
     if (f->number != INFO_TYPE)
@@ -222,36 +223,36 @@ static sgs_status info_field(sgs_onnx *o, void *into, const sgs_field *f, int de
 
 /* ---- graph and model --------------------------------------------------------------------------------------------------------- */
 
-static sgs_status read_info(sgs_onnx *o, sgs_onnx_info **list, int *n, const sgs_field *f, int depth, sgs_diag *d)
+static sgs_status read_info(sgs_model *o, sgs_source_tensor **list, int *n, const sgs_field *f, int depth, sgs_diag *d)
 {
     SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "graph input or output", d));
-    sgs_onnx_info *v = sgs_onnx_push(o->a, list, n, sizeof *v);
+    sgs_source_tensor *v = sgs_push(o->a, list, n, sizeof *v);
     if (!v)
         return no_room("values", d);
-    *v = (sgs_onnx_info){ .name = "", .type = -1, .rank = -1 };
+    *v = (sgs_source_tensor){ .name = "", .type = -1, .rank = -1 };
     return each(o, f->bytes, info_field, v, depth + 1, d);
 }
 
-static sgs_status read_init(sgs_onnx *o, const sgs_field *f, sgs_diag *d)
+static sgs_status read_init(sgs_model *o, const sgs_field *f, sgs_diag *d)
 {
     SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "initializer", d));
-    sgs_onnx_init *i = sgs_onnx_push(o->a, &o->init, &o->ninit, sizeof *i);
+    sgs_source_const *i = sgs_push(o->a, &o->init, &o->ninit, sizeof *i);
     if (!i)
         return no_room("initializers", d);
     return sgs_onnx_tensor(o, f->bytes, &i->name, &i->value, d);
 }
 
-static sgs_status read_node(sgs_onnx *o, const sgs_field *f, int depth, sgs_diag *d)
+static sgs_status read_node(sgs_model *o, const sgs_field *f, int depth, sgs_diag *d)
 {
     SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "node", d));
-    sgs_source_node *n = sgs_onnx_push(o->a, &o->node, &o->nnode, sizeof *n);
+    sgs_source_node *n = sgs_push(o->a, &o->node, &o->nnode, sizeof *n);
     if (!n)
         return no_room("nodes", d);
     *n = (sgs_source_node){ .op = "", .domain = "", .name = "" };
     return each(o, f->bytes, node_field, n, depth + 1, d);
 }
 
-static sgs_status graph_field(sgs_onnx *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
+static sgs_status graph_field(sgs_model *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
 {
     (void)into;
     switch (f->number) {
@@ -266,9 +267,9 @@ static sgs_status graph_field(sgs_onnx *o, void *into, const sgs_field *f, int d
 }
 
 /* Lists of a graph within, or of a function, stand in the place of those of the graph around it meanwhile. */
-static sgs_onnx set_aside(sgs_onnx *o)
+static sgs_model set_aside(sgs_model *o)
 {
-    const sgs_onnx around = *o;
+    const sgs_model around = *o;
     o->in = o->out = o->inner = NULL;
     o->init = NULL;
     o->node = NULL;
@@ -276,13 +277,13 @@ static sgs_onnx set_aside(sgs_onnx *o)
     return around;
 }
 
-static void put_back(sgs_onnx *o, const sgs_onnx *around)
+static void put_back(sgs_model *o, const sgs_model *around)
 {
     o->in = around->in, o->out = around->out, o->inner = around->inner, o->init = around->init, o->node = around->node;
     o->nin = around->nin, o->nout = around->nout, o->ninner = around->ninner, o->ninit = around->ninit, o->nnode = around->nnode;
 }
 
-static const char **names_of(sgs_onnx *o, const sgs_onnx_info *list, int n)
+static const char **names_of(sgs_model *o, const sgs_source_tensor *list, int n)
 {
     const char **names = sgs_alloc_n(o->a, (size_t)n + 1, sizeof *names);
     for (int i = 0; i < n; i++)
@@ -290,9 +291,9 @@ static const char **names_of(sgs_onnx *o, const sgs_onnx_info *list, int n)
     return names;
 }
 
-static sgs_status read_body(sgs_onnx *o, sgs_span graph, int depth, sgs_src_body **out, sgs_diag *d)
+static sgs_status read_body(sgs_model *o, sgs_span graph, int depth, sgs_src_body **out, sgs_diag *d)
 {
-    const sgs_onnx around = set_aside(o);
+    const sgs_model around = set_aside(o);
     sgs_src_body *b = SGS_NEW(o->a, sgs_src_body);
     const sgs_status s = each(o, graph, graph_field, NULL, depth, d);
     *b = (sgs_src_body){ .node = o->node, .nnode = o->nnode, .ninit = o->ninit, .nin = o->nin, .nout = o->nout };
@@ -310,7 +311,7 @@ static sgs_status read_body(sgs_onnx *o, sgs_span graph, int depth, sgs_src_body
 }
 
 /* What the bodies of a node take from around them becomes inputs of the node. */
-static sgs_status add_captured(sgs_onnx *o, sgs_source_node *n, const sgs_src_body *b, sgs_diag *d)
+static sgs_status add_captured(sgs_model *o, sgs_source_node *n, const sgs_src_body *b, sgs_diag *d)
 {
     sgs_map own = { .a = o->a };
     for (int i = 0; i < b->nin; i++)
@@ -326,7 +327,7 @@ static sgs_status add_captured(sgs_onnx *o, sgs_source_node *n, const sgs_src_bo
         for (int k = 0; k < count; k++) {
             if (!names[k][0] || sgs_map_get(&own, names[k]))
                 continue;
-            const char **in = sgs_onnx_push(o->a, &n->in, &n->nin, sizeof *in);
+            const char **in = sgs_push(o->a, &n->in, &n->nin, sizeof *in);
             if (!in)
                 return no_room("inputs", d);
             *in = names[k];
@@ -338,18 +339,18 @@ static sgs_status add_captured(sgs_onnx *o, sgs_source_node *n, const sgs_src_bo
 }
 
 /* The nodes that a body needs, makers first. */
-static sgs_status sort_body(sgs_onnx *o, sgs_src_body *b, sgs_diag *d)
+static sgs_status sort_body(sgs_model *o, sgs_src_body *b, sgs_diag *d)
 {
     sgs_map stop = { .a = o->a };
-    sgs_onnx_order order = { 0 };
+    sgs_model_order order = { 0 };
     for (int i = 0; i < b->nin; i++)
         sgs_map_set(&stop, b->in[i], o);
     for (int i = 0; i < b->ninit; i++)
         sgs_map_set(&stop, b->init_name[i], o);
-    const sgs_onnx around = set_aside(o);
+    const sgs_model around = set_aside(o);
     o->node = b->node;
     o->nnode = b->nnode;
-    const sgs_status s = sgs_onnx_sort(o, &stop, b->out, b->nout, &order, d);
+    const sgs_status s = sgs_model_sort(o, &stop, b->out, b->nout, &order, d);
     put_back(o, &around);
     b->node = sgs_alloc_n(o->a, (size_t)order.n + 1, sizeof *b->node);
     b->nnode = order.n;
@@ -358,7 +359,7 @@ static sgs_status sort_body(sgs_onnx *o, sgs_src_body *b, sgs_diag *d)
     return s;
 }
 
-static sgs_status finish_nodes(sgs_onnx *o, sgs_source_node *node, int n, int64_t opset, sgs_diag *d)
+static sgs_status finish_nodes(sgs_model *o, sgs_source_node *node, int n, int64_t opset, sgs_diag *d)
 {
     for (int i = 0; i < n; i++) {
         node[i].opset = opset > 1000 ? 1000 : (int)opset;
@@ -379,7 +380,7 @@ typedef struct opset_id {
     int64_t version;
 } opset_id;
 
-static sgs_status opset_field(sgs_onnx *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
+static sgs_status opset_field(sgs_model *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
 {
     (void)depth;
     opset_id *id = into;
@@ -393,7 +394,7 @@ static sgs_status opset_field(sgs_onnx *o, void *into, const sgs_field *f, int d
 }
 
 /* ONNX's own operators alone have versions that we tell apart. */
-static sgs_status read_opset(sgs_onnx *o, const sgs_field *f, int depth, int64_t *version, sgs_diag *d)
+static sgs_status read_opset(sgs_model *o, const sgs_field *f, int depth, int64_t *version, sgs_diag *d)
 {
     opset_id id = { "", 0 };
     SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "opset_import", d));
@@ -413,13 +414,13 @@ typedef struct function_parts {
     const sgs_src_attr *attr;
 } function_parts;
 
-static sgs_status function_name(sgs_onnx *o, const sgs_field *f, const char *what, const char ***list, int *n, sgs_diag *d)
+static sgs_status function_name(sgs_model *o, const sgs_field *f, const char *what, const char ***list, int *n, sgs_diag *d)
 {
-    const char **name = sgs_onnx_push(o->a, list, n, sizeof *name);
+    const char **name = sgs_push(o->a, list, n, sizeof *name);
     return name ? string(o, f, what, name, d) : no_room(what, d);
 }
 
-static sgs_status function_field(sgs_onnx *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
+static sgs_status function_field(sgs_model *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
 {
     function_parts *p = into;
     switch (f->number) {
@@ -437,9 +438,9 @@ static sgs_status function_field(sgs_onnx *o, void *into, const sgs_field *f, in
     }
 }
 
-static sgs_status read_function(sgs_onnx *o, sgs_span msg, sgs_src_function *f, sgs_diag *d)
+static sgs_status read_function(sgs_model *o, sgs_span msg, sgs_src_function *f, sgs_diag *d)
 {
-    const sgs_onnx around = set_aside(o);
+    const sgs_model around = set_aside(o);
     function_parts p = { .f = f, .opset = o->opset };
     *f = (sgs_src_function){ .domain = "", .name = "", .overload = "" };
     sgs_status s = each(o, msg, function_field, &p, 1, d);
@@ -460,7 +461,7 @@ typedef struct model_parts {
     bool has_graph;
 } model_parts;
 
-static sgs_status model_field(sgs_onnx *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
+static sgs_status model_field(sgs_model *o, void *into, const sgs_field *f, int depth, sgs_diag *d)
 {
     model_parts *m = into;
     sgs_span *function;
@@ -470,7 +471,7 @@ static sgs_status model_field(sgs_onnx *o, void *into, const sgs_field *f, int d
     case MODEL_OPSET: return read_opset(o, f, depth, &o->opset, d);
     case MODEL_FUNCTION:
         SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "function", d));
-        function = sgs_onnx_push(o->a, &m->function, &m->nfunction, sizeof *function);
+        function = sgs_push(o->a, &m->function, &m->nfunction, sizeof *function);
         if (!function)
             return no_room("functions", d);
         *function = f->bytes;
@@ -479,7 +480,7 @@ static sgs_status model_field(sgs_onnx *o, void *into, const sgs_field *f, int d
     }
 }
 
-static sgs_status read_functions(sgs_onnx *o, const model_parts *m, sgs_diag *d)
+static sgs_status read_functions(sgs_model *o, const model_parts *m, sgs_diag *d)
 {
     sgs_src_function *list = sgs_try_alloc(o->a, ((size_t)m->nfunction + 1) * sizeof *list);
     if (!list)
@@ -491,7 +492,7 @@ static sgs_status read_functions(sgs_onnx *o, const model_parts *m, sgs_diag *d)
     return SGS_OK;
 }
 
-static sgs_status read_model(sgs_onnx *o, sgs_span model, sgs_diag *d)
+static sgs_status read_model(sgs_model *o, sgs_span model, sgs_diag *d)
 {
     model_parts m = { 0 };
     o->producer = "";

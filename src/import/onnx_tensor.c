@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "import/onnx_read.h"
+#include "import/onnx.h"
 #include "import/onnx_schema.h"
 #include "ops/util.h"
 
 typedef struct tensor {
-    sgs_onnx *o;
+    sgs_model *o;
     char *name;
     sgs_ints dims, ints;        /* int32_data, int64_data and uint64_data alike */
     sgs_floats floats;
@@ -106,12 +106,12 @@ static sgs_status inside_folder(const char *folder, const char *path, sgs_diag *
 }
 
 /* A file of weights may be converted like those in the model itself. */
-static void allow_for(sgs_onnx *o, const char *path, size_t bytes)
+static void allow_for(sgs_model *o, const char *path, size_t bytes)
 {
     if (sgs_map_get(&o->files, path) || o->opt->memory_limit)
         return;
     sgs_map_set(&o->files, path, o);
-    o->fair += SGS_ONNX_GROWTH * bytes;
+    o->fair += SGS_MODEL_GROWTH * bytes;
     sgs_arena_limit(o->a, o->fair);
 }
 
@@ -139,7 +139,7 @@ static sgs_status external_bytes(tensor *t, sgs_diag *d)
 /* ---- conversion ----------------------------------------------------------------------------------------------------------- */
 
 /* IEEE binary16, exactly. */
-float sgs_onnx_half(uint16_t h)
+float sgs_half(uint16_t h)
 {
     uint32_t sign = (uint32_t)(h & 0x8000) << 16, e = h >> 10 & 31, m = h & 1023;
     if (e == 31)
@@ -187,7 +187,7 @@ static void convert_one(const tensor *t, void *out, int64_t i)
     uint64_t v = t->has_raw ? raw_bits(t, i) : (uint64_t)typed_bits(t, i);
     switch (t->type) {
     case DATA_FLOAT: ((float *)out)[i] = sgs_bits_f32((uint32_t)v); break;
-    case DATA_FLOAT16: ((float *)out)[i] = sgs_onnx_half((uint16_t)v); break;
+    case DATA_FLOAT16: ((float *)out)[i] = sgs_half((uint16_t)v); break;
     case DATA_DOUBLE: ((float *)out)[i] = (float)sgs_bits_f64(v); break;
     case DATA_UINT8:
     case DATA_INT8: ((uint8_t *)out)[i] = (uint8_t)v; break;
@@ -251,7 +251,7 @@ static sgs_status make(tensor *t, sgs_value **out, sgs_diag *d)
     return SGS_OK;
 }
 
-sgs_status sgs_onnx_tensor(sgs_onnx *o, sgs_span msg, const char **name, sgs_value **out, sgs_diag *d)
+sgs_status sgs_onnx_tensor(sgs_model *o, sgs_span msg, const char **name, sgs_value **out, sgs_diag *d)
 {
     tensor t = { .o = o, .length = -1 };
     sgs_field f;

@@ -12,10 +12,10 @@ static sgs_status no_room(sgs_diag *d)
     return sgs_fail(d, SGS_E_LIMIT, "the nodes exceed the memory limit");
 }
 
-static sgs_status add_string(sgs_onnx *o, const char ***list, int *n, const sgs_field *f, sgs_diag *d)
+static sgs_status add_string(sgs_model *o, const char ***list, int *n, const sgs_field *f, sgs_diag *d)
 {
     SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, "a name", d));
-    const char **s = sgs_onnx_push(o->a, list, n, sizeof *s);
+    const char **s = sgs_push(o->a, list, n, sizeof *s);
     if (!s)
         return no_room(d);
     *s = sgs_proto_string(o->a, f);
@@ -23,7 +23,7 @@ static sgs_status add_string(sgs_onnx *o, const char ***list, int *n, const sgs_
 }
 
 /* The name of an argument. */
-static sgs_status read_arg(sgs_onnx *o, const sgs_field *arg, const char ***list, int *n, sgs_diag *d)
+static sgs_status read_arg(sgs_model *o, const sgs_field *arg, const char ***list, int *n, sgs_diag *d)
 {
     sgs_span msg = arg->bytes;
     sgs_field f;
@@ -37,7 +37,7 @@ static sgs_status read_arg(sgs_onnx *o, const sgs_field *arg, const char ***list
     }
 }
 
-static sgs_status read_signature(sgs_onnx *o, const sgs_field *signature, sgs_tf_function *fn, sgs_diag *d)
+static sgs_status read_signature(sgs_model *o, const sgs_field *signature, sgs_tf_function *fn, sgs_diag *d)
 {
     sgs_span msg = signature->bytes;
     sgs_field f;
@@ -57,7 +57,7 @@ static sgs_status read_signature(sgs_onnx *o, const sgs_field *signature, sgs_tf
     }
 }
 
-static sgs_status read_ret(sgs_onnx *o, const sgs_field *entry, sgs_tf_function *fn, sgs_diag *d)
+static sgs_status read_ret(sgs_model *o, const sgs_field *entry, sgs_tf_function *fn, sgs_diag *d)
 {
     sgs_span msg = entry->bytes;
     sgs_field f;
@@ -75,9 +75,9 @@ static sgs_status read_ret(sgs_onnx *o, const sgs_field *entry, sgs_tf_function 
     return n == fn->nret ? SGS_OK : sgs_fail(d, SGS_E_FORMAT, "a function's result has no name or no tensor");
 }
 
-sgs_status sgs_tf_read_function(sgs_onnx *o, sgs_span msg, sgs_tf_function **list, int *n, sgs_diag *d)
+sgs_status sgs_tf_read_function(sgs_model *o, sgs_span msg, sgs_tf_function **list, int *n, sgs_diag *d)
 {
-    sgs_tf_function *fn = sgs_onnx_push(o->a, list, n, sizeof *fn);
+    sgs_tf_function *fn = sgs_push(o->a, list, n, sizeof *fn);
     sgs_field f;
     if (!fn)
         return no_room(d);
@@ -165,7 +165,7 @@ static const sgs_src_attr *bound(sgs_tf_graph *g, const sgs_tf_node *call, const
 static sgs_status copy_node(sgs_tf_graph *g, const sgs_tf_function *fn, const sgs_tf_node *call,
                             const sgs_tf_node *from, sgs_diag *d)
 {
-    sgs_tf_node *n = sgs_onnx_push(g->o->a, &g->node, &g->n, sizeof *n);
+    sgs_tf_node *n = sgs_push(g->o->a, &g->node, &g->n, sizeof *n);
     if (!n)
         return no_room(d);
     *n = *from;

@@ -1,17 +1,18 @@
-/* GraphDef -> sgs_onnx. */
+/* GraphDef -> sgs_model. */
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/log.h"
+#include "import/onnx.h"
 #include "import/tf_read.h"
 #include "import/tf_schema.h"
 #include "ops/tensorflow.h"
 
 /* ---- messages ---- */
 
-typedef sgs_status (*field_fn)(sgs_onnx *o, void *into, const sgs_field *f, sgs_diag *d);
+typedef sgs_status (*field_fn)(sgs_model *o, void *into, const sgs_field *f, sgs_diag *d);
 
-static sgs_status each(sgs_onnx *o, sgs_span msg, field_fn fn, void *into, sgs_diag *d)
+static sgs_status each(sgs_model *o, sgs_span msg, field_fn fn, void *into, sgs_diag *d)
 {
     sgs_field f;
     for (bool end;;) {
@@ -23,13 +24,13 @@ static sgs_status each(sgs_onnx *o, sgs_span msg, field_fn fn, void *into, sgs_d
 }
 
 /* The same of a message inside a message. */
-static sgs_status within(sgs_onnx *o, const sgs_field *outer, field_fn fn, void *into, sgs_diag *d)
+static sgs_status within(sgs_model *o, const sgs_field *outer, field_fn fn, void *into, sgs_diag *d)
 {
     SGS_TRY(sgs_proto_want(outer, SGS_WIRE_BYTES, "a message", d));
     return each(o, outer->bytes, fn, into, d);
 }
 
-static sgs_status string(sgs_onnx *o, const sgs_field *f, const char *what, const char **out, sgs_diag *d)
+static sgs_status string(sgs_model *o, const sgs_field *f, const char *what, const char **out, sgs_diag *d)
 {
     SGS_TRY(sgs_proto_want(f, SGS_WIRE_BYTES, what, d));
     *out = sgs_proto_string(o->a, f);
@@ -37,9 +38,9 @@ static sgs_status string(sgs_onnx *o, const sgs_field *f, const char *what, cons
 }
 
 /* One more at the end of a list, or an error. */
-static sgs_status add(sgs_onnx *o, void *list, int *n, size_t size, void *out, sgs_diag *d)
+static sgs_status add(sgs_model *o, void *list, int *n, size_t size, void *out, sgs_diag *d)
 {
-    void *p = sgs_onnx_push(o->a, list, n, size);
+    void *p = sgs_push(o->a, list, n, size);
     memcpy(out, &p, sizeof p);
     return p ? SGS_OK : sgs_fail(d, SGS_E_LIMIT, "the nodes exceed the memory limit");
 }
@@ -55,7 +56,7 @@ typedef struct attr_lists {
     bool unknown; /* rank */
 } attr_lists;
 
-static sgs_status dim_field(sgs_onnx *o, void *into, const sgs_field *f, sgs_diag *d)
+static sgs_status dim_field(sgs_model *o, void *into, const sgs_field *f, sgs_diag *d)
 {
     (void)o;
     if (f->number == SHAPEDIM_SIZE) {
@@ -65,7 +66,7 @@ static sgs_status dim_field(sgs_onnx *o, void *into, const sgs_field *f, sgs_dia
     return SGS_OK;
 }
 
-static sgs_status shape_field(sgs_onnx *o, void *into, const sgs_field *f, sgs_diag *d)
+static sgs_status shape_field(sgs_model *o, void *into, const sgs_field *f, sgs_diag *d)
 {
     attr_lists *l = into;
     int64_t size = 0;
@@ -77,7 +78,7 @@ static sgs_status shape_field(sgs_onnx *o, void *into, const sgs_field *f, sgs_d
     return sgs_proto_ints(o->a, &(sgs_field){ .wire = SGS_WIRE_VARINT, .value = (uint64_t)size }, &l->ints, d);
 }
 
-static sgs_status list_field(sgs_onnx *o, void *into, const sgs_field *f, sgs_diag *d)
+static sgs_status list_field(sgs_model *o, void *into, const sgs_field *f, sgs_diag *d)
 {
     attr_lists *l = into;
     sgs_span *s;
@@ -100,7 +101,7 @@ static sgs_status list_field(sgs_onnx *o, void *into, const sgs_field *f, sgs_di
     }
 }
 
-static sgs_status func_field(sgs_onnx *o, void *into, const sgs_field *f, sgs_diag *d)
+static sgs_status func_field(sgs_model *o, void *into, const sgs_field *f, sgs_diag *d)
 {
     (void)o;
     sgs_src_attr *a = into;
@@ -111,7 +112,7 @@ static sgs_status func_field(sgs_onnx *o, void *into, const sgs_field *f, sgs_di
     return sgs_proto_want(f, SGS_WIRE_BYTES, "function name", d);
 }
 
-static sgs_status value_field(sgs_onnx *o, void *into, const sgs_field *f, sgs_diag *d)
+static sgs_status value_field(sgs_model *o, void *into, const sgs_field *f, sgs_diag *d)
 {
     attr_lists *l = into;
     sgs_src_attr *a = l->a;
@@ -152,7 +153,7 @@ static sgs_status value_field(sgs_onnx *o, void *into, const sgs_field *f, sgs_d
     }
 }
 
-static sgs_status entry_field(sgs_onnx *o, void *into, const sgs_field *f, sgs_diag *d)
+static sgs_status entry_field(sgs_model *o, void *into, const sgs_field *f, sgs_diag *d)
 {
     attr_lists *l = into;
     if (f->number == MAP_KEY)
@@ -160,7 +161,7 @@ static sgs_status entry_field(sgs_onnx *o, void *into, const sgs_field *f, sgs_d
     return f->number == MAP_VALUE ? within(o, f, value_field, l, d) : SGS_OK;
 }
 
-static sgs_status read_attr(sgs_onnx *o, sgs_source_node *s, const sgs_field *f, sgs_diag *d)
+static sgs_status read_attr(sgs_model *o, sgs_source_node *s, const sgs_field *f, sgs_diag *d)
 {
     attr_lists l = { 0 };
     SGS_TRY(add(o, &s->attr, &s->nattr, sizeof *l.a, &l.a, d));
@@ -178,7 +179,7 @@ static sgs_status read_attr(sgs_onnx *o, sgs_source_node *s, const sgs_field *f,
 
 /* ---- nodes ---- */
 
-static sgs_status node_field(sgs_onnx *o, void *into, const sgs_field *f, sgs_diag *d)
+static sgs_status node_field(sgs_model *o, void *into, const sgs_field *f, sgs_diag *d)
 {
     sgs_tf_node *n = into;
     sgs_tf_input *in;
@@ -198,7 +199,7 @@ static sgs_status node_field(sgs_onnx *o, void *into, const sgs_field *f, sgs_di
     }
 }
 
-sgs_status sgs_tf_read_node(sgs_onnx *o, sgs_span msg, sgs_tf_node **list, int *n, sgs_diag *d)
+sgs_status sgs_tf_read_node(sgs_model *o, sgs_span msg, sgs_tf_node **list, int *n, sgs_diag *d)
 {
     sgs_tf_node *node;
     SGS_TRY(add(o, list, n, sizeof *node, &node, d));
@@ -207,7 +208,7 @@ sgs_status sgs_tf_read_node(sgs_onnx *o, sgs_span msg, sgs_tf_node **list, int *
     return s == SGS_OK ? s : sgs_fail_at(d, o->file, 0, node->s.name);
 }
 
-static sgs_status library_field(sgs_onnx *o, void *into, const sgs_field *f, sgs_diag *d)
+static sgs_status library_field(sgs_model *o, void *into, const sgs_field *f, sgs_diag *d)
 {
     sgs_tf_graph *g = into;
     if (f->number != LIBRARY_FUNCTION)
@@ -216,7 +217,7 @@ static sgs_status library_field(sgs_onnx *o, void *into, const sgs_field *f, sgs
     return sgs_tf_read_function(o, f->bytes, &g->function, &g->nfunction, d);
 }
 
-static sgs_status graph_field(sgs_onnx *o, void *into, const sgs_field *f, sgs_diag *d)
+static sgs_status graph_field(sgs_model *o, void *into, const sgs_field *f, sgs_diag *d)
 {
     sgs_tf_graph *g = into;
     if (f->number == GRAPHDEF_LIBRARY)
@@ -299,7 +300,7 @@ static void ask_for(sgs_tf_graph *g, const char *text)
 
 static void ask_for_all(sgs_tf_graph *g)
 {
-    const sgs_onnx_options *opt = g->o->opt;
+    const sgs_import_options *opt = g->o->opt;
     for (int i = 0; i < opt->ninput; i++)
         ask_for(g, opt->input_name[i]);
     for (int i = 0; i < opt->noutput; i++)
@@ -358,14 +359,14 @@ static int64_t onnx_number(int64_t dtype)
     return dtype >= 0 && dtype < (int64_t)sizeof of ? of[dtype] : 0;
 }
 
-static sgs_status add_info(sgs_tf_graph *g, sgs_onnx_info **list, int *n, const sgs_tf_node *node, const char *name,
+static sgs_status add_info(sgs_tf_graph *g, sgs_source_tensor **list, int *n, const sgs_tf_node *node, const char *name,
                            sgs_diag *d)
 {
-    sgs_onnx_info *v;
+    sgs_source_tensor *v;
     const int64_t dtype = dtype_of(node);
     const sgs_src_attr *shape = sgs_src_find(&node->s, "shape");
     SGS_TRY(add(g->o, list, n, sizeof *v, &v, d));
-    *v = (sgs_onnx_info){ .name = name,
+    *v = (sgs_source_tensor){ .name = name,
                           .type = sgs_tf_type(dtype),
                           .data_type = onnx_number(dtype),
                           .narrow = sgs_onnx_narrow(onnx_number(dtype)),
@@ -383,9 +384,9 @@ static sgs_status add_info(sgs_tf_graph *g, sgs_onnx_info **list, int *n, const 
 
 static sgs_status add_init(sgs_tf_graph *g, const char *name, sgs_value *v, int64_t dtype, sgs_diag *d)
 {
-    sgs_onnx_init *i;
+    sgs_source_const *i;
     SGS_TRY(add(g->o, &g->o->init, &g->o->ninit, sizeof *i, &i, d));
-    *i = (sgs_onnx_init){ name, v };
+    *i = (sgs_source_const){ name, v };
     if (sgs_onnx_narrow(onnx_number(dtype)))
         sgs_src_set_narrow(&g->o->im, v, sgs_onnx_narrow(onnx_number(dtype)));
     return SGS_OK;
@@ -463,7 +464,7 @@ static sgs_status read_graph(sgs_tf_graph *g, sgs_span model, sgs_diag *d)
     return add_outputs(g, d);
 }
 
-static sgs_status read_model(sgs_onnx *o, sgs_span model, sgs_diag *d)
+static sgs_status read_model(sgs_model *o, sgs_span model, sgs_diag *d)
 {
     sgs_tf_graph g = { .o = o, .by_name = { .a = o->a }, .spelled = { .a = o->a } };
     o->producer = "";

@@ -1,9 +1,9 @@
-/* A GraphDef between its bytes (tf_read.c) and sgs_onnx: calls are replaced by the functions' nodes (tf_function.c),
+/* A GraphDef between its bytes (tf_read.c) and sgs_model: calls are replaced by the functions' nodes (tf_function.c),
  * branches that are never taken go (tf_flow.c). */
 #ifndef SGS_TF_READ_H
 #define SGS_TF_READ_H
 
-#include "import/onnx_read.h"
+#include "import/frontend.h"
 
 enum { TF_CONTROL = -1 }; /* port of an input that only orders */
 
@@ -34,7 +34,7 @@ typedef struct sgs_tf_function {
 } sgs_tf_function;
 
 typedef struct sgs_tf_graph {
-    sgs_onnx *o;
+    sgs_model *o;
     sgs_tf_node *node;
     int n;
     sgs_tf_function *function;
@@ -44,10 +44,10 @@ typedef struct sgs_tf_graph {
 } sgs_tf_graph;
 
 /* An attribute's tensor; what holds no numbers that we know gives NULL and no error. */
-sgs_status sgs_tf_tensor(sgs_onnx *o, sgs_span msg, sgs_value **out, int64_t *dtype, sgs_diag *d);
+sgs_status sgs_tf_tensor(sgs_model *o, sgs_span msg, sgs_value **out, int64_t *dtype, sgs_diag *d);
 /* Nodes of one NodeDef appended to a list. */
-sgs_status sgs_tf_read_node(sgs_onnx *o, sgs_span msg, sgs_tf_node **list, int *n, sgs_diag *d);
-sgs_status sgs_tf_read_function(sgs_onnx *o, sgs_span msg, sgs_tf_function **list, int *n, sgs_diag *d);
+sgs_status sgs_tf_read_node(sgs_model *o, sgs_span msg, sgs_tf_node **list, int *n, sgs_diag *d);
+sgs_status sgs_tf_read_function(sgs_model *o, sgs_span msg, sgs_tf_function **list, int *n, sgs_diag *d);
 /* Calls of functions become the functions' nodes, named CALL/NODE. */
 sgs_status sgs_tf_inline(sgs_tf_graph *g, sgs_diag *d);
 /* Marks what lies behind inputs, and what behind decided switches; merges of one live branch become Identity, decided

@@ -7,7 +7,7 @@
 #include "ops/util.h"
 
 typedef struct tensor {
-    sgs_onnx *o;
+    sgs_model *o;
     int64_t dtype;
     sgs_ints dims, bits; /* numbers, those of double as their bits */
     sgs_floats floats;
@@ -104,7 +104,7 @@ static void convert_one(const tensor *t, sgs_type to, void *out, int64_t i)
     const uint64_t v = bits_at(t, i);
     const bool narrow_sign = t->dtype == INT16 || t->dtype == QINT16;
     if (to == SGS_F32)
-        ((float *)out)[i] = t->dtype == HALF       ? sgs_onnx_half((uint16_t)v)
+        ((float *)out)[i] = t->dtype == HALF       ? sgs_half((uint16_t)v)
                             : t->dtype == DOUBLE   ? (float)sgs_bits_f64(v)
                             : t->dtype == BFLOAT16 ? sgs_bits_f32((uint32_t)v << 16)
                                                    : sgs_bits_f32((uint32_t)v);
@@ -150,7 +150,7 @@ static sgs_status make(const tensor *t, sgs_type type, sgs_value **out, sgs_diag
     return SGS_OK;
 }
 
-sgs_status sgs_tf_tensor(sgs_onnx *o, sgs_span msg, sgs_value **out, int64_t *dtype, sgs_diag *d)
+sgs_status sgs_tf_tensor(sgs_model *o, sgs_span msg, sgs_value **out, int64_t *dtype, sgs_diag *d)
 {
     tensor t = { .o = o };
     sgs_field f;

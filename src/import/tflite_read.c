@@ -1,4 +1,4 @@
-/* A foreign TFLite model -> sgs_onnx.  Tensors are numbers in the file; here each has a name that no other has, its own
+/* A foreign TFLite model -> sgs_model.  Tensors are numbers in the file; here each has a name that no other has, its own
  * where that is free.
  *
  * A quantized tensor is read as the real numbers that it stands for.  Its scale says how far those reach: what its
@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "import/onnx_read.h"
+#include "import/frontend.h"
 #include "import/tflite_file.h"
 #include "openipu/ipu.h"
 #include "ops/util.h"
@@ -23,7 +23,7 @@ typedef struct tensor {
 
 typedef struct model {
     sgs_tfl_file t;
-    sgs_onnx *o;
+    sgs_model *o;
     tensor *tensor;
     int ntensor;
     sgs_map by_name; /* -> tensor */
@@ -118,13 +118,13 @@ static sgs_type graph_type(const tensor *x, const sgs_type **narrow)
     return x->t.type;
 }
 
-static void describe(const tensor *x, bool free_sizes, sgs_onnx_info *info)
+static void describe(const tensor *x, bool free_sizes, sgs_source_tensor *info)
 {
     /* What ONNX calls the types of TFLite, for messages. */
     static const int8_t numbers[] = { 1, 10, 6, 2, 7, 8, 9, 5, 14, 3, 11, 15, 13, 0, 0, 12, 4, 22, 16 };
     const sgs_type *narrow;
     const sgs_type t = graph_type(x, &narrow);
-    *info = (sgs_onnx_info){ .name = x->name, .type = x->t.known ? (int)t : -1, .narrow = narrow, .rank = x->t.rank };
+    *info = (sgs_source_tensor){ .name = x->name, .type = x->t.known ? (int)t : -1, .narrow = narrow, .rank = x->t.rank };
     info->data_type = x->t.number < (int64_t)sizeof numbers ? numbers[x->t.number] : 0;
     for (int i = 0; i < x->t.rank; i++)
         info->dim[i] = free_sizes && x->signature[i] < 0 ? -1 : x->t.dim[i];
@@ -175,7 +175,7 @@ static void convert(const tensor *x, const void *data, void *out)
 {
     for (int64_t i = 0; i < x->t.count; i++)
         if (x->t.type == SGS_F16)
-            ((float *)out)[i] = sgs_onnx_half(((const uint16_t *)data)[i]);
+            ((float *)out)[i] = sgs_half(((const uint16_t *)data)[i]);
         else if (x->t.type == SGS_F64)
             ((float *)out)[i] = (float)((const double *)data)[i];
         else
@@ -248,8 +248,8 @@ static sgs_status make_state(model *m, tensor *x, sgs_value **v)
 
 static sgs_status read_constants(model *m)
 {
-    sgs_onnx *o = m->o;
-    o->init = SGS_NEW_N(o->a, sgs_onnx_init, m->ntensor + o->nnode + 1);
+    sgs_model *o = m->o;
+    o->init = SGS_NEW_N(o->a, sgs_source_const, m->ntensor + o->nnode + 1);
     for (int i = 0; i < m->ntensor; i++) {
         tensor *x = &m->tensor[i];
         sgs_span bytes;
@@ -264,7 +264,7 @@ static sgs_status read_constants(model *m)
         else
             continue;
         x->constant = true;
-        o->init[o->ninit++] = (sgs_onnx_init){ x->name, v };
+        o->init[o->ninit++] = (sgs_source_const){ x->name, v };
     }
     return SGS_OK;
 }
@@ -409,14 +409,14 @@ static const char *pass_on(model *m, const tensor *x)
     return name;
 }
 
-static sgs_status read_ends(model *m, int slot, sgs_onnx_info **list, int *n)
+static sgs_status read_ends(model *m, int slot, sgs_source_tensor **list, int *n)
 {
     const sgs_fb_vector v = sgs_fb_vec(&m->t.f, m->t.subgraph, slot, 4);
     SGS_TRY(sgs_tfl_spend(&m->t, v.n, sizeof **list + sizeof *m->o->node));
-    *list = SGS_NEW_N(m->o->a, sgs_onnx_info, v.n + 1);
+    *list = SGS_NEW_N(m->o->a, sgs_source_tensor, v.n + 1);
     for (uint32_t i = 0; i < v.n; i++) {
         tensor *x = &m->tensor[sgs_fb_vec_int(&m->t.f, v, i, 4)];
-        sgs_onnx_info *info = &(*list)[(*n)++];
+        sgs_source_tensor *info = &(*list)[(*n)++];
         describe(x, m->o->opt->input_shapes != NULL, info);
         if (slot == 2 && (x->input || x->output))
             info->name = pass_on(m, x);
@@ -428,7 +428,7 @@ static sgs_status read_ends(model *m, int slot, sgs_onnx_info **list, int *n)
 
 static sgs_status read_inner(model *m)
 {
-    m->o->inner = SGS_NEW_N(m->o->a, sgs_onnx_info, m->ntensor + 1);
+    m->o->inner = SGS_NEW_N(m->o->a, sgs_source_tensor, m->ntensor + 1);
     for (int i = 0; i < m->ntensor; i++)
         if (m->tensor[i].made)
             describe(&m->tensor[i], false, &m->o->inner[m->o->ninner++]);
@@ -458,7 +458,7 @@ static sgs_status settle_shape(model *m, sgs_source_node *s)
         in[k] = name;
         s->in = in;
         m->o->init[m->o->ninit++] =
-            (sgs_onnx_init){ name, sgs_const_ints(m->o->im.g, y->t.dim + table[i].first, count) };
+            (sgs_source_const){ name, sgs_const_ints(m->o->im.g, y->t.dim + table[i].first, count) };
         sgs_log_line(m->o->opt->log, "%s '%s' has the shape that the file gives it, whatever its input '%s' says",
                      s->op, y->name, x->name);
     }
@@ -570,7 +570,7 @@ static sgs_status read_all(model *m)
     return SGS_OK;
 }
 
-static sgs_status read_model(sgs_onnx *o, sgs_span file, sgs_diag *d)
+static sgs_status read_model(sgs_model *o, sgs_span file, sgs_diag *d)
 {
     model *m = SGS_NEW(o->a, model);
     *m = (model){ .t = { .f = { .data = file }, .a = o->a, .d = d }, .o = o, .by_name = { .a = o->a } };
@@ -583,7 +583,7 @@ static sgs_status read_model(sgs_onnx *o, sgs_span file, sgs_diag *d)
 
 /* ---- building: activations, ranges ---- */
 
-static const tensor *find(const sgs_onnx *o, const char *name)
+static const tensor *find(const sgs_model *o, const char *name)
 {
     return sgs_map_get(&((const model *)o->own)->by_name, name);
 }
@@ -667,7 +667,7 @@ static extent of_activation(const char *op, int act)
 }
 
 /* Between which numbers the operator's results lie, as far as its kind and its inputs say. */
-static extent computed(const sgs_onnx *o, const sgs_source_node *n)
+static extent computed(const sgs_model *o, const sgs_source_node *n)
 {
     extent e = { INFINITY, -INFINITY };
     const extent act = of_activation(n->op, fused(n));
@@ -683,7 +683,7 @@ static extent computed(const sgs_onnx *o, const sgs_source_node *n)
 }
 
 /* What moves numbers of one grid to another tensor of the same leaves them on it. */
-static bool same_grid(const sgs_onnx *o, const sgs_source_node *n, const tensor *y)
+static bool same_grid(const sgs_model *o, const sgs_source_node *n, const tensor *y)
 {
     static const char *const computing[] = { "AVERAGE_POOL_2D", "MEAN", "RESIZE_BILINEAR", NULL };
     if (!is_one_of(n->op, within_inputs) || is_one_of(n->op, computing))
@@ -699,7 +699,7 @@ static bool same_grid(const sgs_onnx *o, const sgs_source_node *n, const tensor 
 }
 
 /* What is to be done to an output: rounded to steps, or cut to a range; NULL: nothing. */
-static const sgs_op *limit_of(const sgs_onnx *o, const sgs_source_node *n, const tensor *y, const void **attr)
+static const sgs_op *limit_of(const sgs_model *o, const sgs_source_node *n, const tensor *y, const void **attr)
 {
     if (!has_grid(y))
         return NULL;
@@ -746,7 +746,7 @@ static const char *activation_of(const sgs_source_node *n)
 }
 
 /* The node without its activation. */
-static const sgs_src_attr *plain_attrs(sgs_onnx *o, const sgs_source_node *n)
+static const sgs_src_attr *plain_attrs(sgs_model *o, const sgs_source_node *n)
 {
     sgs_src_attr *a = SGS_NEW_N(o->a, sgs_src_attr, n->nattr + 1);
     for (int i = 0; i < n->nattr; i++) {
@@ -767,7 +767,7 @@ static sgs_from_fn importer(const char *op)
 }
 
 /* Output k, made under another name, becomes what the model says. */
-static sgs_status finish(sgs_onnx *o, const sgs_source_node *n, int k, const char *made, sgs_diag *d)
+static sgs_status finish(sgs_model *o, const sgs_source_node *n, int k, const char *made, sgs_diag *d)
 {
     const char *act = activation_of(n), *after = sgs_format(o->a, "\1a%d", k);
     const tensor *y = find(o, n->out[k]);
@@ -796,7 +796,7 @@ static sgs_status finish(sgs_onnx *o, const sgs_source_node *n, int k, const cha
     return s;
 }
 
-static sgs_status build_in_steps(sgs_onnx *o, const sgs_source_node *n, sgs_from_fn fn, sgs_diag *d)
+static sgs_status build_in_steps(sgs_model *o, const sgs_source_node *n, sgs_from_fn fn, sgs_diag *d)
 {
     sgs_source_node plain = *n;
     const char **out = SGS_NEW_N(o->a, const char *, n->nout + 1);
@@ -818,7 +818,7 @@ static sgs_status build_in_steps(sgs_onnx *o, const sgs_source_node *n, sgs_from
 }
 
 /* Real numbers from outside lie on the grid too; pixels do by themselves. */
-static sgs_status round_input(sgs_onnx *o, const sgs_source_node *n, const char *name, sgs_diag *d)
+static sgs_status round_input(sgs_model *o, const sgs_source_node *n, const char *name, sgs_diag *d)
 {
     const tensor *x = find(o, name);
     sgs_value *v = x && x->quant ? sgs_map_get(&o->im.scope.values, name) : NULL;
@@ -835,7 +835,7 @@ static sgs_status round_input(sgs_onnx *o, const sgs_source_node *n, const char 
 }
 
 /* The sizes that the file gives a tensor hold as long as nobody asks for others. */
-static sgs_status check_sizes(sgs_onnx *o, const sgs_source_node *n, sgs_diag *d)
+static sgs_status check_sizes(sgs_model *o, const sgs_source_node *n, sgs_diag *d)
 {
     for (int k = 0; k < n->nout && !o->opt->input_shapes; k++) {
         const tensor *y = find(o, n->out[k]);
@@ -851,7 +851,7 @@ static sgs_status check_sizes(sgs_onnx *o, const sgs_source_node *n, sgs_diag *d
     return SGS_OK;
 }
 
-static sgs_status build(sgs_onnx *o, const sgs_source_node *n, sgs_from_fn fn, sgs_diag *d)
+static sgs_status build(sgs_model *o, const sgs_source_node *n, sgs_from_fn fn, sgs_diag *d)
 {
     bool steps = activation_of(n) != NULL;
     const void *attr;

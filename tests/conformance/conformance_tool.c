@@ -65,7 +65,7 @@ static bool parse(char *line, job *j)
 /* ---- shapes ------------------------------------------------------------------------------------------------------ */
 
 /* TensorFlow's graphs get the shapes that follow their inputs' names. */
-static void take_shapes(job *j, sgs_onnx_options *o, char *shapes, size_t n)
+static void take_shapes(job *j, sgs_import_options *o, char *shapes, size_t n)
 {
     static const bool last[MOST] = { false };
     const size_t len = strlen(j->model);
@@ -85,12 +85,12 @@ static void take_shapes(job *j, sgs_onnx_options *o, char *shapes, size_t n)
 static sgs_status shapes(const job *j, FILE *text, sgs_diag *d)
 {
     static const bool as_it_is[MOST] = { [0 ... MOST - 1] = true };
-    sgs_onnx_options o = {
+    sgs_import_options o = {
         .output_name = (const char *const *)j->output, .noutput = j->nout, .output_nchw = as_it_is, .shapes_alone = true
     };
     sgs_graph *g;
     SGS_TRY(model_file(j->model, &o, d));
-    SGS_TRY(sgs_onnx_import(&g, j->model, &o, d));
+    SGS_TRY(sgs_model_import(&g, j->model, &o, d));
     for (int i = 0; i < g->nout; i++) {
         char dims[128];
         fprintf(text, "%s %s\n", sgs_type_name(g->out[i]->type),
@@ -110,7 +110,7 @@ static sgs_status make(job *j, sgs_buf *sim, sgs_graph **g, const char **stage, 
     const bool keep = !strncmp(j->model, "keep:", 5);
     const char *path = keep ? j->model + 5 : j->model, *dot = strrchr(path, '.');
     const bool lite = dot && !strcmp(dot, ".tflite");
-    sgs_onnx_options o = { .keep_quant = keep,
+    sgs_import_options o = { .keep_quant = keep,
                            .input_name = (const char *const *)j->input,
                            .ninput = lite ? 0 : j->nin,
                            .input_nchw = as_it_is,
@@ -122,7 +122,7 @@ static sgs_status make(job *j, sgs_buf *sim, sgs_graph **g, const char **stage, 
     sgs_graph *made;
     *stage = "import";
     SGS_TRY(model_file(path, &o, d));
-    SGS_TRY(sgs_onnx_import(&made, path, &o, d));
+    SGS_TRY(sgs_model_import(&made, path, &o, d));
     sgs_status s = sgs_graph_verify(made, d);
     if (s == SGS_OK) {
         *stage = "passes";

@@ -53,10 +53,10 @@ static sgs_status load_text(sgs_graph **g, const char *path, sgs_diag *d)
 
 static sgs_status load(work *w, const char *path, sgs_diag *d)
 {
-    sgs_onnx_options onnx = { .keep_quant = w->keep, .input_shapes = w->shapes };
+    sgs_import_options onnx = { .keep_quant = w->keep, .input_shapes = w->shapes };
     const sgs_pass_options passes = { .verify = true };
     SGS_TRY(model_file(path, &onnx, d));
-    SGS_TRY(ends_in(path, ".ir") ? load_text(&w->g, path, d) : sgs_onnx_import(&w->g, path, &onnx, d));
+    SGS_TRY(ends_in(path, ".ir") ? load_text(&w->g, path, d) : sgs_model_import(&w->g, path, &onnx, d));
     SGS_TRY(sgs_run_passes(w->g, &passes, d));
     return sgs_spell_out(w->g, d);
 }

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "import/onnx.h"
+#include "import/model.h"
 
-static inline sgs_status model_file(const char *path, sgs_onnx_options *o, sgs_diag *d)
+static inline sgs_status model_file(const char *path, sgs_import_options *o, sgs_diag *d)
 {
     static char weights[4096];
     const char *dot = strrchr(path, '.');

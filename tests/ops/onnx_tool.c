@@ -24,7 +24,7 @@
 #define MOST 32
 
 typedef struct options {
-    sgs_onnx_options import;
+    sgs_import_options import;
     const char *model, *prefix;
     const char *input[MOST], *output[MOST];
     bool nchw[MOST], passes, text, whole, attempt;
@@ -130,9 +130,9 @@ static sgs_status work(const options *o, sgs_diag *d)
 {
     sgs_graph *g;
     const sgs_pass_options p = { .verify = true };
-    sgs_onnx_options import = o->import;
+    sgs_import_options import = o->import;
     SGS_TRY(model_file(o->model, &import, d));
-    sgs_status s = sgs_onnx_import(&g, o->model, &import, d);
+    sgs_status s = sgs_model_import(&g, o->model, &import, d);
     if (s == SGS_OK)
         s = sgs_graph_verify(g, d);
     if (s == SGS_OK && o->passes)

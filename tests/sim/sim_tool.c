@@ -17,7 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "import/onnx.h"
+#include "import/model.h"
 #include "import/sim.h"
 #include "import/sim_names.h"
 #include "ops/op.h"
@@ -61,13 +61,13 @@ static sgs_status load_text(sgs_graph **g, const char *path, sgs_diag *d)
 
 static sgs_status load(sgs_graph **g, const char *path, sgs_diag *d)
 {
-    const sgs_onnx_options onnx = { 0 };
+    const sgs_import_options onnx = { 0 };
     const sgs_pass_options passes = { .verify = true };
     if (ends_in(path, ".ir"))
         return load_text(g, path, d);
     if (!ends_in(path, ".onnx"))
         return sgs_sim_read(g, path, d);
-    const sgs_status s = sgs_onnx_import(g, path, &onnx, d);
+    const sgs_status s = sgs_model_import(g, path, &onnx, d);
     if (s != SGS_OK)
         *g = NULL;
     SGS_TRY(s);

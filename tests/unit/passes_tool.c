@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "import/onnx.h"
+#include "import/model.h"
 #include "interpret.h"
 #include "pass/pass.h"
 
@@ -65,7 +65,7 @@ int main(int argc, char **argv)
     if (argc < 4)
         return 2;
     sgs_pass_options o = { .verify = true, .skip_simplify = argc > 4 };
-    if (sgs_onnx_import(&g, argv[1], NULL, &d) != SGS_OK || sgs_run_passes(g, &o, &d) != SGS_OK ||
+    if (sgs_model_import(&g, argv[1], NULL, &d) != SGS_OK || sgs_run_passes(g, &o, &d) != SGS_OK ||
         sgs_file_open(&in, argv[2], &d) != SGS_OK)
         return fail(&d);
     if (g->nin != 1 || in.data.n != (size_t)sgs_value_bytes(g->in[0]))

@@ -1,5 +1,5 @@
-/* sgs_onnx_import: the file is read, its inputs get static shapes, the needed nodes are sorted and handed to their families. */
-#include "import/onnx.h"
+/* sgs_model_import: the file is read, its inputs get static shapes, the needed nodes are sorted and handed to their families. */
+#include "import/model.h"
 
 #include <errno.h>
 #include <math.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "import/onnx_build.h"
+#include "import/model_order.h"
 #include "ops/util.h"
 
 /* ---- --input_shapes ------------------------------------------------------------------------------------------------------------ */
@@ -40,7 +40,7 @@ typedef struct layouts {
     bool own_nchw, nchw;    /* the model's, the ini's */
 } layouts;
 
-static sgs_status parse_shapes(sgs_onnx *o, const sgs_onnx_info *const *in, int n, shape *out, sgs_diag *d)
+static sgs_status parse_shapes(sgs_model *o, const sgs_source_tensor *const *in, int n, shape *out, sgs_diag *d)
 {
     const char *p = o->opt->input_shapes;
     int count = 0;
@@ -65,7 +65,7 @@ static sgs_status parse_shapes(sgs_onnx *o, const sgs_onnx_info *const *in, int 
 
 /* ---- shapes of the inputs --------------------------------------------------------------------------------------------------------- */
 
-static sgs_status given_fits(sgs_onnx *o, const sgs_onnx_info *in, const shape *given, sgs_diag *d)
+static sgs_status given_fits(sgs_model *o, const sgs_source_tensor *in, const shape *given, sgs_diag *d)
 {
     bool ok = in->rank < 0 || in->rank == given->rank;
     for (int i = 0; i < in->rank && ok; i++)
@@ -79,7 +79,7 @@ static sgs_status given_fits(sgs_onnx *o, const sgs_onnx_info *in, const shape *
 }
 
 /* A free first dimension alone is the batch: one. */
-static sgs_status static_shape(sgs_onnx *o, const sgs_onnx_info *in, const shape *given, shape *out, sgs_diag *d)
+static sgs_status static_shape(sgs_model *o, const sgs_source_tensor *in, const shape *given, shape *out, sgs_diag *d)
 {
     if (in->no_tensor) {
         sgs_fail(d, SGS_E_UNSUPPORTED, "input '%s' is a sequence, a map or an optional: expected a tensor", in->name);
@@ -112,7 +112,7 @@ static sgs_status static_shape(sgs_onnx *o, const sgs_onnx_info *in, const shape
 }
 
 /* An input of the graph: 4-D ones are channel-last unless the ini says otherwise; the rest of the model sees its own order. */
-static sgs_status make_input(sgs_onnx *o, const sgs_onnx_info *in, const shape *s, layouts l, sgs_diag *d)
+static sgs_status make_input(sgs_model *o, const sgs_source_tensor *in, const shape *s, layouts l, sgs_diag *d)
 {
     static const int8_t orders[2][4] = { { 0, 2, 3, 1 }, { 0, 3, 1, 2 } };
     sgs_graph *g = o->im.g;
@@ -144,9 +144,9 @@ static sgs_status make_input(sgs_onnx *o, const sgs_onnx_info *in, const shape *
 }
 
 /* A complaint about a name of the ini stands there. */
-static sgs_status at_names(const sgs_onnx *o, bool output, sgs_diag *d)
+static sgs_status at_names(const sgs_model *o, bool output, sgs_diag *d)
 {
-    const sgs_onnx_options *opt = o->opt;
+    const sgs_import_options *opt = o->opt;
     return opt->ini ? sgs_fail_at(d, opt->ini, output ? opt->outputs_line : opt->inputs_line, NULL) : sgs_fail_at(d, o->file, 0, NULL);
 }
 
@@ -158,7 +158,7 @@ static bool picture_is_last(const shape *s, int channels)
     return channels && s->rank == 4 && s->dim[1] != channels && s->dim[3] == channels;
 }
 
-static void find_layout(sgs_onnx *o, const char *name, const shape *s, int channels)
+static void find_layout(sgs_model *o, const char *name, const shape *s, int channels)
 {
     if (o->channels_last || !picture_is_last(s, channels))
         return;
@@ -168,7 +168,7 @@ static void find_layout(sgs_onnx *o, const char *name, const shape *s, int chann
 
 /* ---- which inputs and outputs -------------------------------------------------------------------------------------------------------- */
 
-static const sgs_onnx_info *find_info(const sgs_onnx_info *list, int n, const char *name)
+static const sgs_source_tensor *find_info(const sgs_source_tensor *list, int n, const char *name)
 {
     for (int i = 0; i < n; i++)
         if (!strcmp(list[i].name, name))
@@ -186,7 +186,7 @@ static const char *longer_name(const char *const *known, int n, const char *name
     return NULL;
 }
 
-static sgs_status unknown_name(sgs_onnx *o, bool output, const char *name, sgs_diag *d)
+static sgs_status unknown_name(sgs_model *o, bool output, const char *name, sgs_diag *d)
 {
     int n = 0, most = o->nin + o->nout;
     for (int i = 0; i < o->nnode; i++)
@@ -215,7 +215,7 @@ static sgs_status unknown_name(sgs_onnx *o, bool output, const char *name, sgs_d
 }
 
 /* Inputs that are no initializers, in the model's order. */
-static int real_inputs(sgs_onnx *o, const sgs_onnx_info **list)
+static int real_inputs(sgs_model *o, const sgs_source_tensor **list)
 {
     int n = 0;
     for (int i = 0; i < o->nin; i++)
@@ -224,7 +224,7 @@ static int real_inputs(sgs_onnx *o, const sgs_onnx_info **list)
     return n;
 }
 
-static bool made_inside(const sgs_onnx *o, const char *name)
+static bool made_inside(const sgs_model *o, const char *name)
 {
     for (int i = 0; i < o->nnode; i++)
         for (int k = 0; k < o->node[i].nout; k++)
@@ -233,33 +233,33 @@ static bool made_inside(const sgs_onnx *o, const char *name)
     return false;
 }
 
-static bool by_ini(const sgs_onnx *o)
+static bool by_ini(const sgs_model *o)
 {
     return o->frontend->shapes_by_ini && o->opt->ninput;
 }
 
 /* Type and shape of a tensor inside the model: what its maker gives it, else what the file says of it.  NULL: neither. */
-static const sgs_onnx_info *inner_info(sgs_onnx *o, const char *name)
+static const sgs_source_tensor *inner_info(sgs_model *o, const char *name)
 {
     static const bool as_it_is = true;
-    const sgs_onnx_options opt = { .frontend = o->frontend, .weight_file = o->opt->weight_file, .shapes_alone = true, .input_shapes = o->opt->input_shapes, .output_name = &name, .noutput = 1, .output_nchw = &as_it_is,
+    const sgs_import_options opt = { .frontend = o->frontend, .weight_file = o->opt->weight_file, .shapes_alone = true, .input_shapes = o->opt->input_shapes, .output_name = &name, .noutput = 1, .output_nchw = &as_it_is,
                                    .signature = o->opt->signature, .keep_quant = o->opt->keep_quant, .memory_limit = o->opt->memory_limit };
     sgs_graph *g;
     sgs_log_line(o->opt->log, "the model is cut at '%s', which becomes an input", name);
     if (by_ini(o) && o->opt->input_shapes)
         return find_info(o->inner, o->ninner, name);
-    if (sgs_onnx_import(&g, o->file, &opt, NULL) != SGS_OK)
+    if (sgs_model_import(&g, o->file, &opt, NULL) != SGS_OK)
         return find_info(o->inner, o->ninner, name);
     const sgs_value *v = g->out[0];
-    sgs_onnx_info *info = SGS_NEW(o->a, sgs_onnx_info);
-    *info = (sgs_onnx_info){ .name = name, .type = (int)v->type, .rank = v->rank };
+    sgs_source_tensor *info = SGS_NEW(o->a, sgs_source_tensor);
+    *info = (sgs_source_tensor){ .name = name, .type = (int)v->type, .rank = v->rank };
     memcpy(info->dim, v->dim, sizeof info->dim);
     sgs_graph_free(g);
     return info;
 }
 
 typedef struct plan {
-    const sgs_onnx_info **input;    /* the graph's, in its order */
+    const sgs_source_tensor **input;    /* the graph's, in its order */
     const shape **given;            /* from --input_shapes, or NULL */
     int ninput;
     const char *const *output;
@@ -267,7 +267,7 @@ typedef struct plan {
 } plan;
 
 /* --input_shapes where it goes by the ini's inputs; a name that is none of the model's is complained of later. */
-static sgs_status ini_shapes(sgs_onnx *o, plan *p, shape *shapes, sgs_diag *d)
+static sgs_status ini_shapes(sgs_model *o, plan *p, shape *shapes, sgs_diag *d)
 {
     for (int i = 0; i < p->ninput; i++)
         if (!p->input[i])
@@ -278,10 +278,10 @@ static sgs_status ini_shapes(sgs_onnx *o, plan *p, shape *shapes, sgs_diag *d)
     return SGS_OK;
 }
 
-static sgs_status plan_inputs(sgs_onnx *o, plan *p, sgs_diag *d)
+static sgs_status plan_inputs(sgs_model *o, plan *p, sgs_diag *d)
 {
-    const sgs_onnx_options *opt = o->opt;
-    const sgs_onnx_info **own = sgs_alloc_n(o->a, (size_t)o->nin + 1, sizeof *own);
+    const sgs_import_options *opt = o->opt;
+    const sgs_source_tensor **own = sgs_alloc_n(o->a, (size_t)o->nin + 1, sizeof *own);
     int nown = real_inputs(o, own);
     shape *shapes = sgs_alloc_n(o->a, (size_t)nown + (size_t)opt->ninput + 1, sizeof *shapes);
     if (opt->input_shapes && !by_ini(o))
@@ -302,12 +302,12 @@ static sgs_status plan_inputs(sgs_onnx *o, plan *p, sgs_diag *d)
     return opt->input_shapes && by_ini(o) ? ini_shapes(o, p, shapes, d) : SGS_OK;
 }
 
-static const char *input_name(const sgs_onnx *o, const plan *p, int i)
+static const char *input_name(const sgs_model *o, const plan *p, int i)
 {
     return o->opt->ninput ? o->opt->input_name[i] : p->input[i]->name;
 }
 
-static sgs_status check_inputs(sgs_onnx *o, const plan *p, sgs_diag *d)
+static sgs_status check_inputs(sgs_model *o, const plan *p, sgs_diag *d)
 {
     for (int i = 0; i < p->ninput; i++) {
         const char *name = input_name(o, p, i);
@@ -323,7 +323,7 @@ static sgs_status check_inputs(sgs_onnx *o, const plan *p, sgs_diag *d)
     return SGS_OK;
 }
 
-static sgs_status make_inputs(sgs_onnx *o, plan *p, sgs_map *stop, sgs_diag *d)
+static sgs_status make_inputs(sgs_model *o, plan *p, sgs_map *stop, sgs_diag *d)
 {
     sgs_graph *g = o->im.g;
     shape *s = SGS_NEW_N(o->a, shape, p->ninput + 1);
@@ -345,7 +345,7 @@ static sgs_status make_inputs(sgs_onnx *o, plan *p, sgs_map *stop, sgs_diag *d)
     return SGS_OK;
 }
 
-static sgs_status check_output(sgs_onnx *o, const plan *p, int i, sgs_diag *d)
+static sgs_status check_output(sgs_model *o, const plan *p, int i, sgs_diag *d)
 {
     const char *name = p->output[i];
     const char *problem = find_info(o->in, o->nin, name) ? "is an input of the model: there is nothing to compute" : NULL;
@@ -363,7 +363,7 @@ static sgs_status check_output(sgs_onnx *o, const plan *p, int i, sgs_diag *d)
     return SGS_OK;
 }
 
-static sgs_status plan_outputs(sgs_onnx *o, plan *p, sgs_diag *d)
+static sgs_status plan_outputs(sgs_model *o, plan *p, sgs_diag *d)
 {
     const char **names = sgs_alloc_n(o->a, (size_t)o->nout + 1, sizeof *names);
     for (int i = 0; i < o->nout; i++)
@@ -381,7 +381,7 @@ static sgs_status plan_outputs(sgs_onnx *o, plan *p, sgs_diag *d)
 
 /* ---- building -------------------------------------------------------------------------------------------------------------------------- */
 
-static sgs_status fail_absent(sgs_onnx *o, const sgs_source_node *n, const char *name, sgs_diag *d)
+static sgs_status fail_absent(sgs_model *o, const sgs_source_node *n, const char *name, sgs_diag *d)
 {
     if (!find_info(o->in, o->nin, name))
         return sgs_src_fail(&o->im, n, d, "input '%s' does not exist", name);
@@ -391,7 +391,7 @@ static sgs_status fail_absent(sgs_onnx *o, const sgs_source_node *n, const char 
     return SGS_E_CONFIG;
 }
 
-static sgs_status build_node(sgs_onnx *o, const sgs_source_node *n, sgs_diag *d)
+static sgs_status build_node(sgs_model *o, const sgs_source_node *n, sgs_diag *d)
 {
     const char *absent = sgs_src_absent(&o->im, n);
     if (absent)
@@ -406,7 +406,7 @@ static sgs_status build_node(sgs_onnx *o, const sgs_source_node *n, sgs_diag *d)
 }
 
 /* For each tensor the last node that asks for it; of an output, none. */
-static void find_last_users(const sgs_onnx_order *order, const plan *p, sgs_map *last)
+static void find_last_users(const sgs_model_order *order, const plan *p, sgs_map *last)
 {
     for (int i = 0; i < order->n; i++)
         for (int k = 0; k < order->node[i]->nin; k++)
@@ -415,7 +415,7 @@ static void find_last_users(const sgs_onnx_order *order, const plan *p, sgs_map 
         sgs_map_set(last, p->output[i], NULL);
 }
 
-static bool is_named(const sgs_onnx *o, const void *data)
+static bool is_named(const sgs_model *o, const void *data)
 {
     for (size_t i = 0; i < o->im.scope.values.cap; i++) {
         const sgs_value *v = o->im.scope.values.slot[i].value;
@@ -428,7 +428,7 @@ static bool is_named(const sgs_onnx *o, const void *data)
 #define LARGE ((int64_t)1 << 16) /* bytes of a constant that are worth a search for others who hold them */
 
 /* Constants that no later node asks for: weights, which lie in the graph in another order now. */
-static void let_go(sgs_onnx *o, const sgs_source_node *n, const sgs_map *last)
+static void let_go(sgs_model *o, const sgs_source_node *n, const sgs_map *last)
 {
     for (int k = 0; k < n->nin && !o->im.scope.lists.n; k++) { /* sequences hold tensors without a name */
         sgs_value *v = sgs_map_get(&o->im.scope.values, n->in[k]);
@@ -440,7 +440,7 @@ static void let_go(sgs_onnx *o, const sgs_source_node *n, const sgs_map *last)
     }
 }
 
-static sgs_status build_nodes(sgs_onnx *o, const sgs_onnx_order *order, const plan *p, sgs_diag *d)
+static sgs_status build_nodes(sgs_model *o, const sgs_model_order *order, const plan *p, sgs_diag *d)
 {
     sgs_map last = { .a = o->a };
     find_last_users(order, p, &last);
@@ -460,7 +460,7 @@ static bool is_output(const sgs_graph *g, const sgs_value *v)
 }
 
 /* A node of its own behind an output that is an input, a constant, or already an output under another name. */
-static sgs_status own_value(sgs_onnx *o, const sgs_source_node *here, sgs_value **v, sgs_diag *d)
+static sgs_status own_value(sgs_model *o, const sgs_source_node *here, sgs_value **v, sgs_diag *d)
 {
     sgs_graph *g = o->im.g;
     if ((*v)->def && !is_output(g, *v))
@@ -476,7 +476,7 @@ static sgs_status own_value(sgs_onnx *o, const sgs_source_node *here, sgs_value 
     return SGS_OK;
 }
 
-static sgs_status fail_sequence(sgs_onnx *o, const char *name, sgs_diag *d)
+static sgs_status fail_sequence(sgs_model *o, const char *name, sgs_diag *d)
 {
     sgs_fail(d, SGS_E_UNSUPPORTED, "output '%s' is a sequence of tensors: expected a tensor", name);
     at_names(o, true, d);
@@ -484,7 +484,7 @@ static sgs_status fail_sequence(sgs_onnx *o, const char *name, sgs_diag *d)
     return SGS_E_UNSUPPORTED;
 }
 
-static sgs_status make_outputs(sgs_onnx *o, const plan *p, sgs_diag *d)
+static sgs_status make_outputs(sgs_model *o, const plan *p, sgs_diag *d)
 {
     sgs_graph *g = o->im.g;
     g->out = SGS_NEW_N(o->a, sgs_value *, p->noutput);
@@ -521,7 +521,7 @@ static bool all_finite(const float *x, int64_t n)
 }
 
 /* Not-a-number anywhere, or infinity in weights, would spread through everything behind it. */
-static sgs_status check_constant(sgs_onnx *o, const sgs_node *n, const sgs_value *v, sgs_diag *d)
+static sgs_status check_constant(sgs_model *o, const sgs_node *n, const sgs_value *v, sgs_diag *d)
 {
     bool weights = n->op->qrule == SGS_Q_CONV || n->op == &sgs_op_batchnorm || n->op == &sgs_op_matmul;
     int64_t count = v->type == SGS_F32 ? sgs_value_count(v) : 0;
@@ -537,7 +537,7 @@ static sgs_status check_constant(sgs_onnx *o, const sgs_node *n, const sgs_value
     return SGS_OK;
 }
 
-static sgs_status check_constants(sgs_onnx *o, sgs_diag *d)
+static sgs_status check_constants(sgs_model *o, sgs_diag *d)
 {
     for (const sgs_node *n = o->im.g->first; n; n = n->next)
         for (int i = 0; i < n->nin; i++)
@@ -546,7 +546,7 @@ static sgs_status check_constants(sgs_onnx *o, sgs_diag *d)
     return SGS_OK;
 }
 
-static sgs_status register_inits(sgs_onnx *o, sgs_map *stop, sgs_diag *d)
+static sgs_status register_inits(sgs_model *o, sgs_map *stop, sgs_diag *d)
 {
     for (int i = 0; i < o->ninit; i++) {
         const char *name = o->init[i].name;
@@ -563,7 +563,7 @@ static sgs_status register_inits(sgs_onnx *o, sgs_map *stop, sgs_diag *d)
 
 /* ---- a survey -------------------------------------------------------------------------------------------------------------------------- */
 
-static void note_refusal(sgs_onnx_survey *s, bool *refused, int i, int node, const char *why)
+static void note_refusal(sgs_survey *s, bool *refused, int i, int node, const char *why)
 {
     s->node[i].why = why;
     s->nrefused++;
@@ -571,14 +571,14 @@ static void note_refusal(sgs_onnx_survey *s, bool *refused, int i, int node, con
 }
 
 /* A fault within a node, in a graph or a function, has a place of its own. */
-static const char *reason(sgs_onnx *o, const char *label, const sgs_diag *why)
+static const char *reason(sgs_model *o, const char *label, const sgs_diag *why)
 {
     const bool within = why->layer[0] && strcmp(why->layer, label);
     return sgs_format(o->a, "%s%s%s%s", within ? "'" : "", within ? why->layer : "", within ? "': " : "", why->text);
 }
 
 /* Every node that can be built is built; of what lies behind a refused one nothing is known. */
-static sgs_status survey_nodes(sgs_onnx *o, const sgs_onnx_order *order, sgs_onnx_survey *s, sgs_diag *d)
+static sgs_status survey_nodes(sgs_model *o, const sgs_model_order *order, sgs_survey *s, sgs_diag *d)
 {
     bool *refused = sgs_alloc_n(o->a, (size_t)o->nnode + 1, sizeof *refused);
     sgs_map lost = { .a = o->a };
@@ -589,7 +589,7 @@ static sgs_status survey_nodes(sgs_onnx *o, const sgs_onnx_order *order, sgs_onn
         const char *absent = sgs_src_absent(&o->im, n);
         bool behind = s->unshaped != NULL;
         sgs_diag why = { 0 };
-        s->node[i] = (sgs_onnx_report){ .op = n->op, .domain = n->domain, .label = sgs_src_label(n), .place = (int)(n - o->node) };
+        s->node[i] = (sgs_survey_node){ .op = n->op, .domain = n->domain, .label = sgs_src_label(n), .place = (int)(n - o->node) };
         for (int k = 0; k < n->nin; k++)
             behind = behind || sgs_map_get(&lost, n->in[k]);
         if (absent && !behind)
@@ -608,22 +608,22 @@ static sgs_status survey_nodes(sgs_onnx *o, const sgs_onnx_order *order, sgs_onn
     return SGS_OK;
 }
 
-static void survey_cut(sgs_onnx *o, const sgs_onnx_order *order, const plan *p, sgs_onnx_survey *s)
+static void survey_cut(sgs_model *o, const sgs_model_order *order, const plan *p, sgs_survey *s)
 {
     const char **names = sgs_alloc_n(o->a, (size_t)p->ninput + 1, sizeof *names);
-    sgs_onnx_names in, out;
+    sgs_model_names in, out;
     for (int i = 0; i < p->ninput; i++)
         names[i] = p->input[i]->name;
-    s->cut_nodes = sgs_onnx_cut(o, order, &(sgs_onnx_ends){ names, p->ninput, p->output, p->noutput }, &in, &out);
+    s->cut_nodes = sgs_model_cut(o, order, &(sgs_model_ends){ names, p->ninput, p->output, p->noutput }, &in, &out);
     s->cut_in = in.name, s->ncut_in = in.n;
     s->cut_out = out.name, s->ncut_out = out.n;
 }
 
 /* The file says nothing of a shape that the user does. */
-static void show_given(sgs_onnx *o, plan *p)
+static void show_given(sgs_model *o, plan *p)
 {
     for (int i = 0; i < p->ninput; i++) {
-        sgs_onnx_info *info = SGS_NEW(o->a, sgs_onnx_info);
+        sgs_source_tensor *info = SGS_NEW(o->a, sgs_source_tensor);
         if (!p->given[i] || p->input[i]->rank >= 0)
             continue;
         *info = *p->input[i];
@@ -633,10 +633,10 @@ static void show_given(sgs_onnx *o, plan *p)
     }
 }
 
-static sgs_status survey(sgs_onnx *o, const sgs_onnx_order *order, plan *p, sgs_map *stop, sgs_onnx_survey *s, sgs_diag *d)
+static sgs_status survey(sgs_model *o, const sgs_model_order *order, plan *p, sgs_map *stop, sgs_survey *s, sgs_diag *d)
 {
     sgs_diag why = { 0 };
-    *s = (sgs_onnx_survey){ .framework = o->frontend->name, .producer = o->producer, .file_nodes = o->nnode, .opset = o->opset, .in = p->input, .nin = p->ninput, .out = p->output, .nout = p->noutput };
+    *s = (sgs_survey){ .framework = o->frontend->name, .producer = o->producer, .file_nodes = o->nnode, .opset = o->opset, .in = p->input, .nin = p->ninput, .out = p->output, .nout = p->noutput };
     const sgs_status inputs = make_inputs(o, p, stop, &why);
     if (inputs == SGS_E_MODEL) {
         s->unshaped = sgs_format(o->a, "%s", why.text);
@@ -658,7 +658,7 @@ static sgs_status survey(sgs_onnx *o, const sgs_onnx_order *order, plan *p, sgs_
 
 /* ---- the whole ------------------------------------------------------------------------------------------------------------------------- */
 
-static sgs_status have_weights(const sgs_onnx *o, sgs_diag *d)
+static sgs_status have_weights(const sgs_model *o, sgs_diag *d)
 {
     if (!o->im.made_up || o->opt->shapes_alone)
         return SGS_OK;
@@ -667,10 +667,10 @@ static sgs_status have_weights(const sgs_onnx *o, sgs_diag *d)
     return sgs_fail_at(d, o->file, 0, NULL);
 }
 
-static sgs_status import(sgs_onnx *o, sgs_span model, sgs_onnx_survey *look, sgs_diag *d)
+static sgs_status import(sgs_model *o, sgs_span model, sgs_survey *look, sgs_diag *d)
 {
     sgs_map stop = { .a = o->a };
-    sgs_onnx_order order;
+    sgs_model_order order;
     plan p = { 0 };
     SGS_TRY(o->frontend->read(o, model, d));
     SGS_TRY(register_inits(o, &stop, d));
@@ -678,13 +678,13 @@ static sgs_status import(sgs_onnx *o, sgs_span model, sgs_onnx_survey *look, sgs
     SGS_TRY(plan_outputs(o, &p, d));
     for (int i = 0; i < p.ninput; i++)
         sgs_map_set(&stop, input_name(o, &p, i), o);
-    SGS_TRY(sgs_onnx_sort(o, &stop, p.output, p.noutput, &order, d));
+    SGS_TRY(sgs_model_sort(o, &stop, p.output, p.noutput, &order, d));
     if (look)
         return survey(o, &order, &p, &stop, look, d);
     const char **names = sgs_alloc_n(o->a, (size_t)p.ninput + 1, sizeof *names);
     for (int i = 0; i < p.ninput; i++)
         names[i] = input_name(o, &p, i);
-    SGS_TRY(sgs_onnx_supported(o, &order, &(sgs_onnx_ends){ names, p.ninput, p.output, p.noutput }, d));
+    SGS_TRY(sgs_model_supported(o, &order, &(sgs_model_ends){ names, p.ninput, p.output, p.noutput }, d));
     SGS_TRY(make_inputs(o, &p, &stop, d));
     SGS_TRY(build_nodes(o, &order, &p, d));
     SGS_TRY(have_weights(o, d));
@@ -693,20 +693,20 @@ static sgs_status import(sgs_onnx *o, sgs_span model, sgs_onnx_survey *look, sgs
 }
 
 /* The model is `given`, or (NULL) the file itself. */
-static sgs_status import_file(sgs_graph **out, const char *path, const sgs_span *given, const sgs_onnx_options *opt, sgs_onnx_survey *look,
+static sgs_status import_file(sgs_graph **out, const char *path, const sgs_span *given, const sgs_import_options *opt, sgs_survey *look,
                               sgs_diag *d)
 {
-    static const sgs_onnx_options none;
+    static const sgs_import_options none;
     *out = NULL;
     sgs_span model = given ? *given : (sgs_span){ 0 };
     sgs_graph *g = sgs_graph_new(path);
-    sgs_onnx *o = SGS_NEW(g->arena, sgs_onnx);
+    sgs_model *o = SGS_NEW(g->arena, sgs_model);
     const sgs_frontend *f = opt && opt->frontend ? opt->frontend : &sgs_frontend_onnx;
-    *o = (sgs_onnx){ .frontend = f, .channels_last = f->channels_last, .im = { .g = g, .framework = f->name, .importers = f->importers, .scope = sgs_src_scope_new(g->arena, NULL), .narrow = { .a = g->arena }, .functions = { .a = g->arena } }, .a = g->arena, .file = g->file, .opt = opt ? opt : &none,
+    *o = (sgs_model){ .frontend = f, .channels_last = f->channels_last, .im = { .g = g, .framework = f->name, .importers = f->importers, .scope = sgs_src_scope_new(g->arena, NULL), .narrow = { .a = g->arena }, .functions = { .a = g->arena } }, .a = g->arena, .file = g->file, .opt = opt ? opt : &none,
                      .files = { .a = g->arena } };
     sgs_status s = given ? SGS_OK : sgs_graph_map(g, path, &model, d);
     if (s == SGS_OK) {
-        o->fair = ((size_t)1 << 29) + SGS_ONNX_GROWTH * model.n;
+        o->fair = ((size_t)1 << 29) + SGS_MODEL_GROWTH * model.n;
         sgs_arena_limit(g->arena, o->opt->memory_limit ? (size_t)o->opt->memory_limit : o->fair);
         s = import(o, model, look, d);
         sgs_arena_limit(g->arena, 0);
@@ -720,22 +720,22 @@ static sgs_status import_file(sgs_graph **out, const char *path, const sgs_span 
     return SGS_OK;
 }
 
-sgs_status sgs_onnx_import(sgs_graph **g, const char *path, const sgs_onnx_options *o, sgs_diag *d)
+sgs_status sgs_model_import(sgs_graph **g, const char *path, const sgs_import_options *o, sgs_diag *d)
 {
     return import_file(g, path, NULL, o, NULL, d);
 }
 
-sgs_status sgs_onnx_import_span(sgs_graph **g, const char *path, sgs_span model, const sgs_onnx_options *o, sgs_diag *d)
+sgs_status sgs_model_import_span(sgs_graph **g, const char *path, sgs_span model, const sgs_import_options *o, sgs_diag *d)
 {
     return import_file(g, path, &model, o, NULL, d);
 }
 
-sgs_status sgs_onnx_look(sgs_graph **g, sgs_onnx_survey *s, const char *path, const sgs_onnx_options *o, sgs_diag *d)
+sgs_status sgs_model_look(sgs_graph **g, sgs_survey *s, const char *path, const sgs_import_options *o, sgs_diag *d)
 {
     return import_file(g, path, NULL, o, s, d);
 }
 
-sgs_status sgs_onnx_look_span(sgs_graph **g, sgs_onnx_survey *s, const char *path, sgs_span model, const sgs_onnx_options *o, sgs_diag *d)
+sgs_status sgs_model_look_span(sgs_graph **g, sgs_survey *s, const char *path, sgs_span model, const sgs_import_options *o, sgs_diag *d)
 {
     return import_file(g, path, &model, o, s, d);
 }

@@ -1,8 +1,8 @@
 /* The ini as the importer wants it. */
 #include "config/config.h"
-#include "import/onnx.h"
+#include "import/model.h"
 
-sgs_onnx_options sgs_onnx_options_from(const sgs_config *c)
+sgs_import_options sgs_import_options_from(const sgs_config *c)
 {
     const char **in = SGS_NEW_N(c->arena, const char *, c->nin), **out = SGS_NEW_N(c->arena, const char *, c->nout);
     bool *in_nchw = SGS_NEW_N(c->arena, bool, c->nin), *out_nchw = SGS_NEW_N(c->arena, bool, c->nout);
@@ -16,7 +16,7 @@ sgs_onnx_options sgs_onnx_options_from(const sgs_config *c)
         out[i] = c->out[i].name;
         out_nchw[i] = c->out[i].nchw;
     }
-    return (sgs_onnx_options){ .input_name = in,
+    return (sgs_import_options){ .input_name = in,
                                .ninput = c->nin,
                                .input_nchw = in_nchw,
                                .input_channels = channels,

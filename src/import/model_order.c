@@ -1,7 +1,7 @@
 /* Which nodes are needed and in what order; which of them we cannot take, and the cut that would help. */
 #include <string.h>
 
-#include "import/onnx_build.h"
+#include "import/model_order.h"
 
 /* ---- the operator table ----------------------------------------------------------------------------------------------------- */
 
@@ -10,7 +10,7 @@ static bool own_domain(const sgs_source_node *n)
     return !n->domain[0] || !strcmp(n->domain, "ai.onnx");
 }
 
-bool sgs_onnx_takes(const sgs_onnx *o, const sgs_source_node *n)
+bool sgs_model_takes(const sgs_model *o, const sgs_source_node *n)
 {
     return sgs_src_importer_of(&o->im, n) && !(o->refused && o->refused[n - o->node]);
 }
@@ -18,14 +18,14 @@ bool sgs_onnx_takes(const sgs_onnx *o, const sgs_source_node *n)
 /* ---- order --------------------------------------------------------------------------------------------------------------------- */
 
 /* A second origin of a tensor is an error. */
-static sgs_status twice(sgs_onnx *o, const char *name, const char *first, const sgs_source_node *n, sgs_diag *d)
+static sgs_status twice(sgs_model *o, const char *name, const char *first, const sgs_source_node *n, sgs_diag *d)
 {
     sgs_fail(d, SGS_E_MODEL, "tensor '%s' is %s, yet %s makes it%s", name, first, n->op, strcmp(first, "made by another node") ? "" : " too");
     return sgs_fail_at(d, o->file, 0, sgs_src_label(n));
 }
 
 /* Who makes each tensor: one node at most, and none makes what is an input or an initializer. */
-static sgs_status index_makers(sgs_onnx *o, sgs_map *maker, sgs_diag *d)
+static sgs_status index_makers(sgs_model *o, sgs_map *maker, sgs_diag *d)
 {
     sgs_map inputs = { .a = o->a };
     for (int i = 0; i < o->nin; i++) {
@@ -49,11 +49,11 @@ static sgs_status index_makers(sgs_onnx *o, sgs_map *maker, sgs_diag *d)
 }
 
 typedef struct visit {
-    sgs_onnx *o;
+    sgs_model *o;
     sgs_map *maker, *stop;
     uint8_t *state;            /* per node: 0 new, 1 open, 2 done */
     int *stack, *slot, depth;
-    sgs_onnx_order *order;
+    sgs_model_order *order;
 } visit;
 
 static sgs_status enter(visit *v, const char *tensor, sgs_diag *d)
@@ -92,7 +92,7 @@ static sgs_status walk(visit *v, const char *tensor, sgs_diag *d)
     return SGS_OK;
 }
 
-sgs_status sgs_onnx_sort(sgs_onnx *o, sgs_map *stop, const char *const *outputs, int n, sgs_onnx_order *order, sgs_diag *d)
+sgs_status sgs_model_sort(sgs_model *o, sgs_map *stop, const char *const *outputs, int n, sgs_model_order *order, sgs_diag *d)
 {
     sgs_map maker = { .a = o->a };
     SGS_TRY(index_makers(o, &maker, d));
@@ -115,9 +115,9 @@ sgs_status sgs_onnx_sort(sgs_onnx *o, sgs_map *stop, const char *const *outputs,
 enum { CONSTANT = -1 };    /* level of what depends on no input */
 
 typedef struct levels {
-    sgs_onnx *o;
-    const sgs_onnx_order *order;
-    const sgs_onnx_ends *ends;
+    sgs_model *o;
+    const sgs_model_order *order;
+    const sgs_model_ends *ends;
     int *level;                /* by place in the order */
     sgs_map maker;             /* tensor -> &level[its node] */
     sgs_map input;             /* the graph's inputs */
@@ -126,7 +126,7 @@ typedef struct levels {
 
 static bool taken(const levels *l, int i)
 {
-    return l->level[i] == l->best && sgs_onnx_takes(l->o, l->order->node[i]);
+    return l->level[i] == l->best && sgs_model_takes(l->o, l->order->node[i]);
 }
 
 static int level_of(const levels *l, const char *tensor)
@@ -149,7 +149,7 @@ static void find_levels(levels *l)
         int at = CONSTANT;
         for (int k = 0; k < s->nin; k++)
             at = level_of(l, s->in[k]) > at ? level_of(l, s->in[k]) : at;
-        bool supported = sgs_onnx_takes(l->o, s);
+        bool supported = sgs_model_takes(l->o, s);
         l->level[i] = supported ? at : (at < 0 ? 0 : at) + 1;
         for (int k = 0; k < s->nout; k++)
             sgs_map_set(&l->maker, s->out[k], &l->level[i]);
@@ -160,7 +160,7 @@ static void find_levels(levels *l)
     }
 }
 
-static void add_name(sgs_onnx_names *l, const char *name)
+static void add_name(sgs_model_names *l, const char *name)
 {
     if (!name[0] || sgs_map_get(&l->seen, name))
         return;
@@ -169,7 +169,7 @@ static void add_name(sgs_onnx_names *l, const char *name)
 }
 
 /* Tensors that enter and leave the best part. */
-static void list_ends(const levels *l, sgs_onnx_names *in, sgs_onnx_names *out)
+static void list_ends(const levels *l, sgs_model_names *in, sgs_model_names *out)
 {
     sgs_map own = { .a = l->o->a };
     for (int i = 0; i < l->order->n; i++)
@@ -190,14 +190,14 @@ static void list_ends(const levels *l, sgs_onnx_names *in, sgs_onnx_names *out)
             add_name(out, l->ends->output[i]);
 }
 
-int sgs_onnx_cut(sgs_onnx *o, const sgs_onnx_order *order, const sgs_onnx_ends *ends, sgs_onnx_names *in, sgs_onnx_names *out)
+int sgs_model_cut(sgs_model *o, const sgs_model_order *order, const sgs_model_ends *ends, sgs_model_names *in, sgs_model_names *out)
 {
     levels l = { .o = o, .order = order, .ends = ends, .maker = { .a = o->a }, .input = { .a = o->a } };
     size_t most = (size_t)ends->noutput + 1;
     for (int i = 0; i < order->n; i++)
         most += (size_t)order->node[i]->nin;
-    *in = (sgs_onnx_names){ .name = sgs_alloc_n(o->a, most, sizeof *in->name), .seen = { .a = o->a } };
-    *out = (sgs_onnx_names){ .name = sgs_alloc_n(o->a, most, sizeof *out->name), .seen = { .a = o->a } };
+    *in = (sgs_model_names){ .name = sgs_alloc_n(o->a, most, sizeof *in->name), .seen = { .a = o->a } };
+    *out = (sgs_model_names){ .name = sgs_alloc_n(o->a, most, sizeof *out->name), .seen = { .a = o->a } };
     find_levels(&l);
     if (l.size)
         list_ends(&l, in, out);
@@ -205,7 +205,7 @@ int sgs_onnx_cut(sgs_onnx *o, const sgs_onnx_order *order, const sgs_onnx_ends *
 }
 
 /* A quoted list for Python. */
-static void add_quoted(sgs_buf *b, const sgs_onnx_names *l)
+static void add_quoted(sgs_buf *b, const sgs_model_names *l)
 {
     for (int i = 0; i < l->n; i++) {
         sgs_buf_printf(b, "%s'", i ? ", " : "");
@@ -216,7 +216,7 @@ static void add_quoted(sgs_buf *b, const sgs_onnx_names *l)
 }
 
 /* As the ini takes them. */
-static const char *listed(sgs_onnx *o, const sgs_onnx_names *l)
+static const char *listed(sgs_model *o, const sgs_model_names *l)
 {
     sgs_buf b = { 0 };
     for (int i = 0; i < l->n && b.n < 200; i++)
@@ -226,11 +226,11 @@ static const char *listed(sgs_onnx *o, const sgs_onnx_names *l)
     return text;
 }
 
-static void hint_cut(sgs_onnx *o, const sgs_onnx_order *order, const sgs_onnx_ends *ends, sgs_diag *d)
+static void hint_cut(sgs_model *o, const sgs_model_order *order, const sgs_model_ends *ends, sgs_diag *d)
 {
-    sgs_onnx_names in, out;
+    sgs_model_names in, out;
     sgs_buf b = { 0 };
-    const int size = sgs_onnx_cut(o, order, ends, &in, &out);
+    const int size = sgs_model_cut(o, order, ends, &in, &out);
     if (!size)
         return;
     sgs_buf_printf(&b, "[");
@@ -253,7 +253,7 @@ static void add_node(sgs_buf *b, const sgs_source_node *n)
     sgs_buf_printf(b, "%s%s%s%s '%s'", b->n ? ", " : "", domain, domain[0] ? "." : "", n->op, sgs_src_label(n));
 }
 
-sgs_status sgs_onnx_supported(sgs_onnx *o, const sgs_onnx_order *order, const sgs_onnx_ends *ends, sgs_diag *d)
+sgs_status sgs_model_supported(sgs_model *o, const sgs_model_order *order, const sgs_model_ends *ends, sgs_diag *d)
 {
     int bad = 0, shown = 0;
     sgs_buf b = { 0 };
