@@ -217,6 +217,38 @@ ipu_ref sgs_lower_temp(sgs_lowering *l, const ipu_ref *like)
     return r;
 }
 
+/* Of the length and both ends: enough to tell arrays apart, little to read. */
+static size_t hash(const uint8_t *data, int64_t bytes)
+{
+    const int64_t ends = 64;
+    uint64_t h = (uint64_t)bytes * 0x9e3779b97f4a7c15u;
+    for (int64_t i = 0; i < bytes; i = i == ends - 1 && bytes > 2 * ends ? bytes - ends : i + 1)
+        h = (h ^ data[i]) * 0x100000001b3u;
+    return (size_t)(h ^ h >> 29);
+}
+
+/* The slot of these bytes, or the free one where they would stand. */
+static int *const_slot(const sgs_lowering *l, const uint8_t *data, int64_t bytes)
+{
+    size_t i = hash(data, bytes) & (l->nconst_at - 1);
+    for (; l->const_at[i]; i = (i + 1) & (l->nconst_at - 1)) {
+        const sgs_const_span *c = &l->consts[l->const_at[i] - 1];
+        if (c->bytes == bytes && !memcmp(l->p->consts.p + c->off, data, (size_t)bytes))
+            break;
+    }
+    return &l->const_at[i];
+}
+
+static void room_for_const(sgs_lowering *l)
+{
+    if (2 * ((size_t)l->nconst + 1) < l->nconst_at)
+        return;
+    l->nconst_at = l->nconst_at ? 2 * l->nconst_at : 64;
+    l->const_at = sgs_alloc_n(l->p->arena, l->nconst_at, sizeof *l->const_at);
+    for (int i = 0; i < l->nconst; i++)
+        *const_slot(l, (const uint8_t *)l->p->consts.p + l->consts[i].off, l->consts[i].bytes) = i + 1;
+}
+
 ipu_ref sgs_lower_const(sgs_lowering *l, ipu_type t, const void *data, int64_t count)
 {
     sgs_program *p = l->p;
@@ -224,11 +256,11 @@ ipu_ref sgs_lower_const(sgs_lowering *l, ipu_type t, const void *data, int64_t c
     int64_t bytes = count * each;
     ipu_ref r = { .space = IPU_CONST, .type = (uint8_t)t, .n = 1, .h = 1, .w = 1, .c = narrow(l, count), .step = each };
     r.img = r.row = r.pix = narrow(l, bytes);
-    for (int i = 0; i < l->nconst; i++) {
-        if (l->consts[i].bytes == bytes && !memcmp(p->consts.p + l->consts[i].off, data, (size_t)bytes)) {
-            r.off = l->consts[i].off;
-            return r;
-        }
+    room_for_const(l);
+    int *slot = const_slot(l, data, bytes);
+    if (*slot) {
+        r.off = l->consts[*slot - 1].off;
+        return r;
     }
     sgs_buf_align(&p->consts, IPU_ALIGN);
     if ((int64_t)p->consts.n + bytes > UINT32_MAX)
@@ -239,6 +271,7 @@ ipu_ref sgs_lower_const(sgs_lowering *l, ipu_type t, const void *data, int64_t c
     sgs_buf_add(&p->consts, data, (size_t)bytes);
     l->consts = grown(p->arena, l->consts, l->nconst, &l->const_cap, sizeof *l->consts);
     l->consts[l->nconst++] = (sgs_const_span){ r.off, bytes };
+    *slot = l->nconst;
     return r;
 }
 

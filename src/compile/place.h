@@ -25,6 +25,8 @@ struct sgs_lowering {
     int record_cap, buffer_cap;
     sgs_const_span *consts;
     int nconst, const_cap;
+    int *const_at; /* of consts, by their bytes: 1 + index, 0: free; open addressing, less than half full */
+    size_t nconst_at;
     bool plain;        /* no views: every value lies in a buffer of its own */
     const char *limit; /* the first size that the image cannot express; reported by sgs_lower_emit */
 };

@@ -250,17 +250,18 @@ static bool same_quant(const sgs_value *a, const sgs_quant *b)
     return a->quant->n == 1 && b->n == 1 && a->quant->scale[0] == b->scale[0] && a->quant->zero[0] == b->zero[0];
 }
 
-/* v in that type and quantization, before node n: an earlier QUANTIZE of the same kind serves again. */
+/* v in that type and quantization: an earlier QUANTIZE of the same kind serves again.  They stand directly behind v. */
 static sgs_value *requantized(sgs_quantizer *q, sgs_value *v, sgs_type t, sgs_quant *quant)
 {
     sgs_graph *g = q->g;
-    for (sgs_node *n = g->first; n; n = n->next)
-        if (n->op == &sgs_op_quantize && n->in[0] == v && n->out[0]->type == t && same_quant(n->out[0], quant))
+    sgs_node *behind = v->def ? v->def->next : g->first;
+    for (const sgs_node *n = behind; n && n->op == &sgs_op_quantize; n = n->next)
+        if (n->in[0] == v && n->out[0]->type == t && same_quant(n->out[0], quant))
             return n->out[0];
     sgs_value *y = sgs_value_like(g, v);
     y->type = t;
     y->quant = quant;
-    sgs_node *n = sgs_node_new(g, v->def ? v->def->next : g->first, &sgs_op_quantize, 1, &v, NULL);
+    sgs_node *n = sgs_node_new(g, behind, &sgs_op_quantize, 1, &v, NULL);
     sgs_node_set_out(g, n, 1, &y);
     return y;
 }
