@@ -487,6 +487,7 @@ static sgs_status fail_sequence(sgs_model *o, const char *name, sgs_diag *d)
 static sgs_status make_outputs(sgs_model *o, const plan *p, sgs_diag *d)
 {
     sgs_graph *g = o->im.g;
+    sgs_users_forget(g); /* they know of no outputs */
     g->out = SGS_NEW_N(o->a, sgs_value *, p->noutput);
     for (int i = 0; i < p->noutput; i++) {
         sgs_value *v = sgs_map_get(&o->im.scope.values, p->output[i]), *named = v;
@@ -679,6 +680,7 @@ static sgs_status import(sgs_model *o, sgs_span model, sgs_survey *look, sgs_dia
     for (int i = 0; i < p.ninput; i++)
         sgs_map_set(&stop, input_name(o, &p, i), o);
     SGS_TRY(sgs_model_sort(o, &stop, p.output, p.noutput, &order, d));
+    sgs_users_keep(o->im.g); /* each folded constant asks for its own */
     if (look)
         return survey(o, &order, &p, &stop, look, d);
     const char **names = sgs_alloc_n(o->a, (size_t)p.ninput + 1, sizeof *names);

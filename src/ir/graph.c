@@ -25,6 +25,7 @@ void sgs_graph_free(sgs_graph *g)
 {
     if (!g)
         return;
+    sgs_users_forget(g);
     sgs_arena *a = g->arena;
     for (struct sgs_mapped *m = g->mapped; m; m = m->next)
         sgs_file_close(&m->file);
@@ -263,99 +264,7 @@ const char *sgs_node_label(sgs_graph *g, const sgs_node *n)
     return sgs_format(g->arena, "%s %%%d", n->op->name, n->nout ? n->out[0]->id : -1);
 }
 
-/* ---- nodes ----------------------------------------------------------------------------------- */
-
-static void link_before(sgs_graph *g, sgs_node *n, sgs_node *before)
-{
-    n->next = before;
-    n->prev = before ? before->prev : g->last;
-    *(n->prev ? &n->prev->next : &g->first) = n;
-    *(before ? &before->prev : &g->last) = n;
-}
-
-sgs_node *sgs_node_new(sgs_graph *g, sgs_node *before, const sgs_op *op, int nin, sgs_value *const *in,
-                       const void *attr)
-{
-    sgs_node *n = SGS_NEW(g->arena, sgs_node);
-    n->op = op;
-    n->nin = nin;
-    n->in = SGS_NEW_N(g->arena, sgs_value *, nin ? nin : 1);
-    if (nin)
-        memcpy(n->in, in, (size_t)nin * sizeof *in);
-    if (op->attr_bytes) {
-        n->attr = sgs_alloc(g->arena, op->attr_bytes);
-        if (attr)
-            memcpy(n->attr, attr, op->attr_bytes);
-    }
-    link_before(g, n, before);
-    return n;
-}
-
-void sgs_node_set_out(sgs_graph *g, sgs_node *n, int nout, sgs_value *const *out)
-{
-    n->nout = nout;
-    n->out = SGS_NEW_N(g->arena, sgs_value *, nout ? nout : 1);
-    for (int i = 0; i < nout; i++) {
-        n->out[i] = out[i];
-        out[i]->def = n;
-    }
-}
-
-void sgs_node_remove(sgs_graph *g, sgs_node *n)
-{
-    *(n->prev ? &n->prev->next : &g->first) = n->next;
-    *(n->next ? &n->next->prev : &g->last) = n->prev;
-    for (int i = 0; i < n->nout; i++)
-        if (n->out[i]->def == n)
-            n->out[i]->def = NULL;
-    n->prev = n->next = NULL;
-}
-
-void sgs_replace_uses(sgs_graph *g, sgs_value *old, sgs_value *now)
-{
-    for (sgs_node *n = g->first; n; n = n->next)
-        for (int i = 0; i < n->nin; i++)
-            if (n->in[i] == old)
-                n->in[i] = now;
-    for (int i = 0; i < g->nout; i++)
-        if (g->out[i] == old)
-            g->out[i] = now;
-}
-
 /* ---- asking ---------------------------------------------------------------------------------- */
-
-sgs_users *sgs_users_of(sgs_graph *g, sgs_arena *a)
-{
-    sgs_users *u = SGS_NEW(a, sgs_users);
-    u->first = SGS_NEW_N(a, int, g->nvalue + 2);
-    u->outputs = SGS_NEW_N(a, int, g->nvalue + 1);
-    for (int i = 0; i < g->nout; i++)
-        u->outputs[g->out[i]->id]++;
-    for (sgs_node *n = g->first; n; n = n->next)
-        for (int i = 0; i < n->nin; i++)
-            if (n->in[i])
-                u->first[n->in[i]->id + 2]++;
-    for (int i = 2; i <= g->nvalue + 1; i++)
-        u->first[i] += u->first[i - 1];
-    u->node = SGS_NEW_N(a, sgs_node *, u->first[g->nvalue + 1] + 1);
-    /* first[id + 1] is the fill mark of id until the loop ends; then it is the start of id + 1. */
-    for (sgs_node *n = g->first; n; n = n->next)
-        for (int i = 0; i < n->nin; i++)
-            if (n->in[i])
-                u->node[u->first[n->in[i]->id + 1]++] = n;
-    return u;
-}
-
-int sgs_user_count(const sgs_users *u, const sgs_value *v)
-{
-    return u->first[v->id + 1] - u->first[v->id] + u->outputs[v->id];
-}
-
-sgs_node *sgs_only_user(const sgs_users *u, const sgs_value *v)
-{
-    bool one = u->outputs[v->id] == 0 && u->first[v->id + 1] - u->first[v->id] == 1;
-    return one ? u->node[u->first[v->id]] : NULL;
-}
 
 typedef bool (*matcher)(const sgs_value *v, const char *name);
 

@@ -1,8 +1,9 @@
 /* The graph: values and nodes in an arena, nodes in topological order.
  *
  * A value has type and dims, never a layout.  The IR's spatial operators (conv, pool, ...) work on N,H,W,C dims; whatever the
- * source framework means is expressed with transposes.  Derived facts (users, lifetimes) are computed when asked for, never
- * stored.  Values and nodes are freed with the whole graph.
+ * source framework means is expressed with transposes.  Derived facts (lifetimes, users) are computed when asked for, not
+ * stored; but while the passes run, the graph keeps its users (sgs_users_keep), and the verifier counts them again.  Values
+ * and nodes are freed with the whole graph.
  *
  * The elements of constants are most of a model.  They lie in files that the graph keeps mapped, or in loose memory of its
  * arena (sgs_const_room); several values may have the same ones, and nobody is their owner: sgs_graph_collect gives back
@@ -55,6 +56,7 @@ struct sgs_node {
     sgs_value **out;
     void *attr;            /* the op's attribute struct (op->attr describes it), arena-owned; NULL when the op has none */
     const char *name;      /* the source node's name, or NULL */
+    struct sgs_use *use;   /* while the graph keeps its users: by slot, how the value there knows of it; else NULL */
     sgs_node *prev, *next;
 };
 
@@ -68,6 +70,7 @@ typedef struct sgs_graph {
     struct sgs_mapped *mapped; /* files that constants point into, closed with the graph */
     struct sgs_meta *meta; /* named metadata carried to .sim; see sgs_meta_set */
     size_t plenty;         /* bytes of constants' elements from which a collection may pay */
+    struct sgs_users *users; /* kept between sgs_users_keep and sgs_users_forget; else NULL */
 } sgs_graph;
 
 sgs_graph *sgs_graph_new(const char *file);
@@ -109,21 +112,44 @@ sgs_quant *sgs_quant_new(sgs_graph *g, int axis, int n);
  * bytes, copied, or NULL for the op's defaults (zero). */
 sgs_node *sgs_node_new(sgs_graph *g, sgs_node *before, const sgs_op *op, int nin, sgs_value *const *in, const void *attr);
 void sgs_node_set_out(sgs_graph *g, sgs_node *n, int nout, sgs_value *const *out);
-void sgs_node_remove(sgs_graph *g, sgs_node *n);                  /* its outputs must be unused */
+void sgs_node_remove(sgs_graph *g, sgs_node *n);                  /* its outputs must be unused; its prev still says where it stood */
+void sgs_node_set_in(sgs_graph *g, sgs_node *n, int i, sgs_value *v); /* input i of n becomes v; NULL: absent */
 /* Every use of `old`, graph outputs included, becomes `now`. */
 void sgs_replace_uses(sgs_graph *g, sgs_value *old, sgs_value *now);
 
 /* ---- asking ---------------------------------------------------------------------------------- */
 
-/* Users of each value by id, computed on the spot.  A node appears once per input slot that uses the value. */
+/* One input slot of a node, in the list of all that use the same value. */
+typedef struct sgs_use {
+    sgs_node *node;
+    struct sgs_use *prev, *next;
+} sgs_use;
+
+/* Users of each value by id.  A node appears once per input slot that uses the value, in no order. */
 typedef struct sgs_users {
-    int *first;            /* users of id v: node[first[v]] .. node[first[v + 1]] */
-    sgs_node **node;
-    int *outputs;          /* by id: how many graph outputs it is */
+    sgs_arena *arena;
+    struct sgs_used {
+        sgs_use *first;
+        int nodes;         /* in that list */
+        int outputs;       /* how many graph outputs it is */
+    } *of;
+    int room;              /* ids that `of` has room for */
+    bool holds;            /* see sgs_users_hold */
+    sgs_node *gone;        /* removed and not yet released, by next */
 } sgs_users;
+/* Counted on the spot; what changes the graph later does not change them. */
 sgs_users *sgs_users_of(sgs_graph *g, sgs_arena *a);
+/* From here on g->users are the users now, whatever changes: then nodes come and go, and get other inputs and outputs, by the functions above
+ * alone.  False: they are kept already, and whoever asked for that will forget them. */
+bool sgs_users_keep(sgs_graph *g);
+void sgs_users_forget(sgs_graph *g);
+void sgs_users_hold(sgs_graph *g, bool on); /* on: what is removed now goes on counting as a user ... */
+void sgs_users_release(sgs_graph *g);       /* ... until here */
+sgs_use *sgs_first_use(const sgs_users *u, const sgs_value *v);
+int sgs_output_count(const sgs_users *u, const sgs_value *v);     /* how many outputs of the graph it is */
 int sgs_user_count(const sgs_users *u, const sgs_value *v);       /* nodes plus graph outputs */
 sgs_node *sgs_only_user(const sgs_users *u, const sgs_value *v);  /* its one user when that is a node, else NULL */
+bool sgs_has_other_user(const sgs_graph *g, const sgs_value *v, const sgs_node *n); /* a node other than n, or an output of the graph; now */
 sgs_value *sgs_find_value(sgs_graph *g, const char *name);        /* by any alias; NULL when absent */
 sgs_value *sgs_find_swallowed(sgs_graph *g, const char *name);    /* the value whose producer holds the tensor of that name, or NULL */
 

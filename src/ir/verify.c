@@ -235,6 +235,41 @@ static sgs_status check_graph(checker *c)
     return check_names(c);
 }
 
+/* ---- the users that the graph keeps ---------------------------------------------------------- */
+
+static bool is_listed(const sgs_users *kept, const sgs_node *n, int i)
+{
+    const sgs_use *use = &n->use[i];
+    return use->node == n && (use->prev ? use->prev->next : sgs_first_use(kept, n->in[i])) == use;
+}
+
+static int length(const sgs_use *use)
+{
+    int n = 0;
+    for (; use; use = use->next)
+        n++;
+    return n;
+}
+
+/* All slots of the graph stand in the lists of their values, and the lists hold no more than these. */
+static sgs_status check_users(checker *c)
+{
+    const sgs_graph *g = c->g;
+    const sgs_users *now = sgs_users_of(c->g, c->arena);
+    for (sgs_node *n = g->first; n; n = n->next)
+        for (int i = 0; i < n->nin; i++)
+            if (n->in[i] && !(n->use && is_listed(g->users, n, i)))
+                return wrong(c, sgs_node_label(c->g, n), "input %d changed behind the back of the users that are kept", i);
+    for (int id = 0; id < g->nvalue; id++) {
+        const sgs_value v = { .id = id };
+        const int kept = sgs_user_count(g->users, &v), listed = length(sgs_first_use(g->users, &v));
+        const int outputs = sgs_output_count(now, &v), all = sgs_user_count(now, &v);
+        if (kept != all || listed + outputs != all || sgs_output_count(g->users, &v) != outputs)
+            return wrong(c, NULL, "%%%d: users %d, of them outputs of the graph %d; kept are %d", id, all, outputs, kept);
+    }
+    return SGS_OK;
+}
+
 sgs_status sgs_graph_verify(sgs_graph *g, sgs_diag *d)
 {
     sgs_arena *a = sgs_arena_new();
@@ -242,6 +277,8 @@ sgs_status sgs_graph_verify(sgs_graph *g, sgs_diag *d)
         abort();
     checker c = { .g = g, .d = d, .arena = a, .known = SGS_NEW_N(a, sgs_value *, g->nvalue + 1) };
     sgs_status s = check_graph(&c);
+    if (s == SGS_OK && g->users)
+        s = check_users(&c);
     sgs_arena_free(a);
     return s;
 }

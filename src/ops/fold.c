@@ -61,16 +61,8 @@ static sgs_status evaluate(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs
 static void move_names(sgs_graph *g, sgs_node *n)
 {
     bool moves = n->op == &sgs_op_transpose || n->op == &sgs_op_reshape;
-    if (!moves || !n->in[0]->nname)
-        return;
-    for (int i = 0; i < g->nout; i++)
-        if (g->out[i] == n->in[0])
-            return;
-    for (const sgs_node *other = g->first; other; other = other->next)
-        for (int i = 0; i < other->nin; i++)
-            if (other != n && other->in[i] == n->in[0])
-                return;
-    sgs_value_take_names(g, n->out[0], n->in[0]);
+    if (moves && n->in[0]->nname && !sgs_has_other_user(g, n->in[0], n))
+        sgs_value_take_names(g, n->out[0], n->in[0]);
 }
 
 sgs_status sgs_fold_node(sgs_graph *g, sgs_node *n, bool *folded, sgs_diag *d)

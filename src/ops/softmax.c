@@ -33,10 +33,11 @@ static bool passes_on(const sgs_users *u, const sgs_node *n, const sgs_value *v)
 
 bool sgs_feeds_softmax(const sgs_users *u, const sgs_value *v)
 {
-    if (u->outputs[v->id] || u->first[v->id] == u->first[v->id + 1])
+    const sgs_use *first = sgs_first_use(u, v);
+    if (!first || sgs_output_count(u, v))
         return false;
-    for (int i = u->first[v->id]; i < u->first[v->id + 1]; i++)
-        if (!passes_on(u, u->node[i], v))
+    for (const sgs_use *use = first; use; use = use->next)
+        if (!passes_on(u, use->node, v))
             return false;
     return true;
 }

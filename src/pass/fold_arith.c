@@ -17,13 +17,12 @@ static bool with_const(const sgs_node *n, const sgs_op *op)
 
 static bool const_last(sgs_rewriter *r, sgs_node *n)
 {
-    (void)r;
     bool turns = n->op == &sgs_op_add || n->op == &sgs_op_mul || n->op == &sgs_op_min || n->op == &sgs_op_max;
     if (!turns || !sgs_is_const_f32(n->in[0]) || n->in[1]->data)
         return false;
     sgs_value *c = n->in[0];
-    n->in[0] = n->in[1];
-    n->in[1] = c;
+    sgs_node_set_in(r->g, n, 0, n->in[1]);
+    sgs_node_set_in(r->g, n, 1, c);
     return true;
 }
 
@@ -104,8 +103,8 @@ static bool join(sgs_rewriter *r, sgs_node *n)
         return r->status != SGS_OK;
     }
     sgs_value_swallow(r->g, n->out[0], first->out[0]);
-    n->in[0] = first->in[0];
-    n->in[1] = c;
+    sgs_node_set_in(r->g, n, 0, first->in[0]);
+    sgs_node_set_in(r->g, n, 1, c);
     return true;
 }
 

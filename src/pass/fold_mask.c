@@ -38,7 +38,7 @@ static bool fold_mask(sgs_rewriter *r, sgs_node *n)
         sgs_value *y = with_an_end(r->g, c);
         if (sgs_used_once(r, c))
             sgs_value_take_names(r->g, y, c);
-        n->in[i] = y;
+        sgs_node_set_in(r->g, n, i, y);
         return true;
     }
     return false;

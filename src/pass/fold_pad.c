@@ -68,7 +68,7 @@ static bool fold_pad(sgs_rewriter *r, sgs_node *n)
     if (sgs_used_only_by(r, pad->out[0], n))
         sgs_value_swallow(r->g, n->out[0], pad->out[0]);
     memcpy(n->attr, &a, n->op->attr_bytes);
-    n->in[0] = pad->in[0];
+    sgs_node_set_in(r->g, n, 0, pad->in[0]);
     return true;
 }
 

@@ -70,7 +70,7 @@ static bool compose(sgs_rewriter *r, sgs_node *n)
     const int64_t *p = axes_of(first);
     for (int i = 0; i < a->n; i++)
         a->perm[i] = p[a->perm[i]];
-    n->in[0] = first->in[0];
+    sgs_node_set_in(r->g, n, 0, first->in[0]);
     return true;
 }
 
@@ -88,12 +88,23 @@ static bool drop_identity(sgs_rewriter *r, sgs_node *n)
     return is_transpose(n) && is_identity(n) && sgs_forward(r, n->out[0], n->in[0]);
 }
 
+/* Someone else transposes the same value by p, before n or behind it. */
+static bool has_twin(sgs_rewriter *r, const sgs_node *n, const perm *p)
+{
+    for (const sgs_use *u = sgs_first_use(r->g->users, n->in[0]); u; u = u->next)
+        if (u->node != n && is_transpose_by(u->node, p))
+            return true;
+    return false;
+}
+
 /* The same value transposed the same way twice. */
 static bool share(sgs_rewriter *r, sgs_node *n)
 {
     if (!is_transpose(n))
         return false;
     perm p = perm_of(n);
+    if (!has_twin(r, n, &p))
+        return false;
     for (sgs_node *other = n->prev; other && other != n->in[0]->def; other = other->prev)
         if (is_transpose_by(other, &p) && other->in[0] == n->in[0])
             return sgs_forward(r, n->out[0], other->out[0]);
@@ -370,14 +381,13 @@ static bool all_transposed_by(sgs_rewriter *r, const sgs_value *v, const perm *q
     bool any = false;
     if (sgs_is_graph_output(r, v))
         return false;
-    for (const sgs_node *n = v->def->next; n; n = n->next)
-        for (int i = 0; i < n->nin; i++) {
-            if (n->in[i] != v)
-                continue;
-            if (!is_transpose_by(n, q))
-                return false;
-            any = true;
-        }
+    for (const sgs_use *u = sgs_first_use(r->g->users, v); u; u = u->next) {
+        if (u->node->out[0]->def != u->node) /* gone */
+            continue;
+        if (!is_transpose_by(u->node, q))
+            return false;
+        any = true;
+    }
     return any;
 }
 
@@ -407,11 +417,10 @@ static bool raise(sgs_rewriter *r, sgs_node *n)
     sgs_value *old = f->out[0], *y = put_untransposed(r, f, &p);
     if (!y)
         return r->status != SGS_OK;
-    for (sgs_node *user = f->next, *next; user; user = next) {
-        next = user->next;
+    for (sgs_node *user = f->next; user && sgs_first_use(r->g->users, old); user = user->next) {
         if (!is_transpose(user) || user->in[0] != old)
             continue;
-        user->in[0] = y;
+        sgs_node_set_in(r->g, user, 0, y);
         for (int i = 0; i < y->rank; i++)
             ((sgs_perm_attr *)user->attr)->perm[i] = i;
         /* What cannot be forwarded, a second output of the graph, stays: a transpose by 0,1,2,... */
@@ -485,8 +494,8 @@ static bool permute_fc(sgs_rewriter *r, sgs_node *n)
     sgs_value *x = sgs_put_reshape(r, n, t->in[0], flat->out[0]->rank, flat->out[0]->dim, NULL);
     if (x)
         x->def->name = flat->name;
-    n->in[0] = x;
-    n->in[1] = w;
+    sgs_node_set_in(r->g, n, 0, x);
+    sgs_node_set_in(r->g, n, 1, w);
     return true;
 }
 

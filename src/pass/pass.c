@@ -110,17 +110,27 @@ static void report_transposes(sgs_graph *g, const sgs_log *log)
     sgs_buf_free(&b);
 }
 
-sgs_status sgs_run_passes(sgs_graph *g, const sgs_pass_options *o, sgs_diag *d)
+static sgs_status run(sgs_graph *g, const sgs_pass_options *o, sgs_diag *d)
 {
     bool changed = true;
-    if (o->dump_after)
-        SGS_TRY(known(o->dump_after, d));
     if (o->verify)
         SGS_TRY(verify(g, "import", d));
     for (int round = 1; changed && round <= MAX_ROUNDS; round++) {
         changed = false;
         SGS_TRY(walk(g, o, round, &changed, d));
     }
-    report_transposes(g, o->log);
     return SGS_OK;
+}
+
+sgs_status sgs_run_passes(sgs_graph *g, const sgs_pass_options *o, sgs_diag *d)
+{
+    if (o->dump_after)
+        SGS_TRY(known(o->dump_after, d));
+    const bool mine = sgs_users_keep(g);
+    sgs_status s = run(g, o, d);
+    if (mine)
+        sgs_users_forget(g);
+    if (s == SGS_OK)
+        report_transposes(g, o->log);
+    return s;
 }

@@ -26,7 +26,7 @@ static bool chain(sgs_rewriter *r, sgs_node *n)
         sgs_hand_names(r->g, first->in[0], first->out[0], perm);
     else if (sgs_used_only_by(r, first->out[0], n))
         sgs_value_swallow(r->g, n->out[0], first->out[0]);
-    n->in[0] = first->in[0];
+    sgs_node_set_in(r->g, n, 0, first->in[0]);
     return true;
 }
 

@@ -5,24 +5,6 @@
 
 /* ---- the loop -------------------------------------------------------------------------------- */
 
-static void forget_users(sgs_rewriter *r)
-{
-    sgs_arena_free(r->scratch);
-    r->scratch = NULL;
-    r->users = NULL;
-}
-
-static const sgs_users *users(sgs_rewriter *r)
-{
-    if (!r->users) {
-        r->scratch = sgs_arena_new();
-        if (!r->scratch)
-            abort();
-        r->users = sgs_users_of(r->g, r->scratch);
-    }
-    return r->users;
-}
-
 static bool is_linked(const sgs_graph *g, const sgs_node *n)
 {
     return n->prev ? n->prev->next == n : g->first == n;
@@ -38,6 +20,14 @@ static int64_t patience(const sgs_graph *g)
     return 1000 + 100 * nodes;
 }
 
+/* `before`, or the last one before it that is still there; NULL: none is. */
+static sgs_node *still_there(const sgs_graph *g, sgs_node *before)
+{
+    while (before && !is_linked(g, before))
+        before = before->prev;
+    return before;
+}
+
 /* One walk over the nodes.  After a change it goes on behind the last node that is surely still there. */
 static bool sweep(sgs_rewriter *r, const sgs_rule *rules)
 {
@@ -48,29 +38,38 @@ static bool sweep(sgs_rewriter *r, const sgs_rule *rules)
         for (const sgs_rule *rule = rules; *rule && !hit; rule++)
             hit = (*rule)(r, n);
         if (hit) {
-            forget_users(r);
+            sgs_users_release(r->g);
             sgs_graph_collect(r->g);
             changed = true;
             if (r->patience-- == 0)
                 r->status =
                     sgs_fail(r->d, SGS_E_INTERNAL, "the rewriting does not settle (at %s)", sgs_node_label(r->g, n));
         }
-        if (!hit || is_linked(r->g, n))
+        if (hit && !is_linked(r->g, n)) {
+            before = still_there(r->g, before);
+            n = before ? before->next : r->g->first;
+        } else {
             n = n->next;
-        else
-            n = before && is_linked(r->g, before) ? before->next : r->g->first;
+        }
     }
     return changed;
 }
 
+/* What the dead nodes of one walk used becomes free with the next change, or for the next pass: a pass does not go on
+ * for that alone, so the factor of a normalization may wait for fuse-norm and need not go into weights. */
 sgs_status sgs_rewrite(sgs_graph *g, const sgs_rule *rules, bool *changed, sgs_diag *d)
 {
     sgs_rewriter r = { .g = g, .d = d, .patience = patience(g) };
+    const bool mine = sgs_users_keep(g);
     while (sweep(&r, rules) && r.status == SGS_OK) {
+        sgs_users_hold(g, true);
         sgs_remove_dead(g);
+        sgs_users_hold(g, false);
         *changed = true;
     }
-    forget_users(&r);
+    sgs_users_release(g);
+    if (mine)
+        sgs_users_forget(g);
     return r.status;
 }
 
@@ -116,30 +115,27 @@ bool sgs_remove_dead(sgs_graph *g)
 
 bool sgs_used_only_by(sgs_rewriter *r, const sgs_value *v, const sgs_node *n)
 {
-    return sgs_only_user(users(r), v) == n;
+    return sgs_only_user(r->g->users, v) == n;
 }
 
 sgs_node *sgs_only_user_of(sgs_rewriter *r, const sgs_value *v)
 {
-    return sgs_only_user(users(r), v);
+    return sgs_only_user(r->g->users, v);
 }
 
 bool sgs_only_weighed(sgs_rewriter *r, const sgs_value *v)
 {
-    return sgs_feeds_softmax(users(r), v);
+    return sgs_feeds_softmax(r->g->users, v);
 }
 
 bool sgs_used_once(sgs_rewriter *r, const sgs_value *v)
 {
-    return sgs_user_count(users(r), v) == 1;
+    return sgs_user_count(r->g->users, v) == 1;
 }
 
 bool sgs_is_graph_output(sgs_rewriter *r, const sgs_value *v)
 {
-    for (int i = 0; i < r->g->nout; i++)
-        if (r->g->out[i] == v)
-            return true;
-    return false;
+    return sgs_output_count(r->g->users, v) > 0;
 }
 
 bool sgs_is_const_f32(const sgs_value *v)
@@ -202,7 +198,7 @@ sgs_value *sgs_put(sgs_rewriter *r, sgs_node *before, const sgs_op *op, int nin,
                    sgs_value *out)
 {
     sgs_node *n = sgs_node_new(r->g, before, op, nin, in, attr);
-    forget_users(r);
+    sgs_users_release(r->g);
     if (out)
         sgs_node_set_out(r->g, n, 1, &out);
     sgs_status s = sgs_infer(r->g, n, r->d);

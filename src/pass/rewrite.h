@@ -7,13 +7,12 @@
 typedef struct sgs_rewriter {
     sgs_graph *g;
     sgs_diag *d;
-    sgs_status status;  /* a rule that fails sets it and returns true */
-    int64_t patience;   /* changes left before it must be a bug */
-    sgs_arena *scratch; /* holds users; new with every change */
-    sgs_users *users;   /* NULL: must be counted again */
+    sgs_status status; /* a rule that fails sets it and returns true */
+    int64_t patience;  /* changes left before it must be a bug */
 } sgs_rewriter;
 
-/* True: the graph was changed (or status set).  A rule may remove n and nodes before it. */
+/* True: the graph was changed (or status set).  A rule may remove n and nodes before it.  The graph's users are kept, so
+ * rules change inputs with sgs_node_set_in. */
 typedef bool (*sgs_rule)(sgs_rewriter *r, sgs_node *n);
 
 /* Tries the rules (NULL-terminated) at every node until none applies any more; removes what became unused. */

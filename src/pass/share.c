@@ -1,4 +1,5 @@
 /* share: of nodes that compute the same from the same, the first serves for all. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "pass/rewrite.h"
@@ -24,24 +25,88 @@ static bool same_attrs(const sgs_node *m, const sgs_node *n)
 
 static bool same(const sgs_node *m, const sgs_node *n)
 {
-    return m->op == n->op && m->nin == n->nin && n->nout == 1 && !memcmp(m->in, n->in, (size_t)n->nin * sizeof *n->in) &&
-           m->out[0]->type == n->out[0]->type && same_attrs(m, n);
+    return m->op == n->op && m->nin == n->nin && n->nout == 1 &&
+           !memcmp(m->in, n->in, (size_t)n->nin * sizeof *n->in) && m->out[0]->type == n->out[0]->type &&
+           same_attrs(m, n);
 }
 
-/* Users stand in the order of the list, so that all before n are done before it. */
-static bool share(sgs_rewriter *r, sgs_node *n)
+/* ---- the first of each kind ------------------------------------------------------------------ */
+
+static uint64_t mixed(uint64_t h, const void *data, size_t n)
 {
-    const sgs_value *x = n->nin ? n->in[0] : NULL;
-    if (!x || sgs_used_once(r, x)) /* which counts the users */
-        return false;
-    for (int i = r->users->first[x->id]; r->users->node[i] != n; i++)
-        if (same(r->users->node[i], n))
-            return sgs_forward(r, n->out[0], r->users->node[i]->out[0]);
-    return false;
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ ((const unsigned char *)data)[i]) * 0x100000001b3u;
+    return h ^ h >> 29;
+}
+
+/* Equal for nodes that are the same. */
+static uint64_t hash(const sgs_node *n)
+{
+    const char *x = n->attr;
+    uint64_t h = mixed(0xcbf29ce484222325u, n->op->name, strlen(n->op->name));
+    for (int i = 0; i < n->nin; i++)
+        h = mixed(h, n->in[i] ? &n->in[i]->id : &(int){ -1 }, sizeof(int));
+    for (const sgs_attr *a = n->op->attr; a && a->name; a++) {
+        const int64_t count = a->kind != SGS_ATTR_INTS     ? 1
+                              : a->count_offset == SGS_ALL ? a->max
+                                                           : *(const int64_t *)(x + a->count_offset);
+        h = mixed(h, x + a->offset, (size_t)count * (a->kind == SGS_ATTR_FLOAT ? sizeof(float) : sizeof(int64_t)));
+    }
+    return h;
+}
+
+/* Nodes by what they compute: open addressing, less than half full. */
+typedef struct firsts {
+    sgs_node **at;
+    uint64_t mask;
+} firsts;
+
+static firsts room_for(const sgs_graph *g)
+{
+    uint64_t nodes = 1, cap = 16;
+    for (const sgs_node *n = g->first; n; n = n->next)
+        nodes++;
+    while (cap < 2 * nodes)
+        cap *= 2;
+    firsts f = { calloc(cap, sizeof(sgs_node *)), cap - 1 };
+    if (!f.at)
+        abort();
+    return f;
+}
+
+/* The first node that is the same as n: n itself, which is kept for those to come, when there was none. */
+static sgs_node *first_of(firsts *f, sgs_node *n)
+{
+    uint64_t i = hash(n) & f->mask;
+    while (f->at[i] && !same(f->at[i], n))
+        i = (i + 1) & f->mask;
+    if (!f->at[i])
+        f->at[i] = n;
+    return f->at[i];
+}
+
+/* One walk is enough: what a node is made from is shared before it. */
+static bool share(sgs_rewriter *r)
+{
+    bool changed = false;
+    firsts f = room_for(r->g);
+    for (sgs_node *n = r->g->first; n; n = n->next) {
+        sgs_node *first = n->nin && n->in[0] && n->nout == 1 ? first_of(&f, n) : n;
+        changed |= first != n && sgs_forward(r, n->out[0], first->out[0]);
+    }
+    free(f.at);
+    return changed;
 }
 
 sgs_status sgs_pass_share(sgs_graph *g, bool *changed, sgs_diag *d)
 {
-    static const sgs_rule rules[] = { share, NULL };
-    return sgs_rewrite(g, rules, changed, d);
+    sgs_rewriter r = { .g = g, .d = d };
+    const bool mine = sgs_users_keep(g);
+    if (share(&r)) {
+        sgs_remove_dead(g);
+        *changed = true;
+    }
+    if (mine)
+        sgs_users_forget(g);
+    return SGS_OK;
 }

@@ -183,6 +183,44 @@ static void test_users(void **state)
     sgs_graph_free(s.g);
 }
 
+/* Kept users follow each change, and the verifier tells when they do not. */
+static void test_kept_users(void **state)
+{
+    small s = make();
+    sgs_diag d = { 0 };
+    assert_true(sgs_users_keep(s.g));
+    assert_false(sgs_users_keep(s.g));
+    sgs_value *other = put(s.g, &sgs_op_clip, 1, &s.data, &(sgs_act_attr){ 0, 6 }, "other");
+    assert_int_equal(sgs_user_count(s.g->users, s.data), 2);
+    assert_int_equal(sgs_user_count(s.g->users, other), 0);
+    assert_true(sgs_has_other_user(s.g, s.data, other->def));
+    sgs_node_set_in(s.g, s.sum->def, 0, other);
+    assert_ptr_equal(sgs_only_user(s.g->users, other), s.sum->def);
+    sgs_node_set_in(s.g, s.sum->def, 0, s.relu);
+    sgs_replace_uses(s.g, s.sum, other);
+    assert_int_equal(sgs_output_count(s.g->users, other), 1);
+    assert_int_equal(sgs_user_count(s.g->users, s.sum), 0);
+    sgs_users_hold(s.g, true);
+    sgs_node_remove(s.g, s.sum->def);
+    sgs_users_hold(s.g, false);
+    assert_int_equal(sgs_user_count(s.g->users, s.relu), 2);
+    sgs_users_release(s.g);
+    assert_int_equal(sgs_user_count(s.g->users, s.relu), 0);
+    assert_int_equal(sgs_graph_verify(s.g, NULL), SGS_OK);
+    sgs_value *by_hand = s.g->out[0] = s.relu;
+    assert_int_equal(sgs_graph_verify(s.g, &d), SGS_E_INTERNAL);
+    char want[128];
+    snprintf(want, sizeof want, "%%%d: users 1, of them outputs of the graph 1; kept are 0", by_hand->id);
+    assert_string_equal(d.text, want);
+    s.g->out[0] = other;
+    other->def->in[0] = s.relu;
+    assert_int_equal(sgs_graph_verify(s.g, &d), SGS_E_INTERNAL);
+    assert_string_equal(d.text, "input 0 changed behind the back of the users that are kept");
+    sgs_users_forget(s.g);
+    assert_int_equal(sgs_graph_verify(s.g, NULL), SGS_OK);
+    sgs_graph_free(s.g);
+}
+
 static void test_replace(void **state)
 {
     small s = make();
@@ -297,6 +335,7 @@ int main(void)
         cmocka_unit_test(test_dangling),      cmocka_unit_test(test_ids),          cmocka_unit_test(test_type),
         cmocka_unit_test(test_constant),
         cmocka_unit_test(test_outputs),      cmocka_unit_test(test_quant),        cmocka_unit_test(test_users),
+        cmocka_unit_test(test_kept_users),
         cmocka_unit_test(test_replace),       cmocka_unit_test(test_names),        cmocka_unit_test(test_meta),
         cmocka_unit_test(test_attributes),    cmocka_unit_test(test_infer_limits), cmocka_unit_test(test_dump_after),
         cmocka_unit_test(test_verify_option),
