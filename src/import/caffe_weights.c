@@ -70,7 +70,7 @@ static sgs_status blob_dims(const blob *b, int *rank, int64_t *dim, int64_t *cou
     return SGS_OK;
 }
 
-static sgs_status blob_data(sgs_arena *a, const blob *b, int64_t count, float **data, sgs_diag *d)
+static sgs_status blob_data(sgs_graph *g, const blob *b, int64_t count, float **data, sgs_diag *d)
 {
     const int64_t have = b->doubles.n ? (int64_t)(b->doubles.n / 8) : b->packed.n ? (int64_t)(b->packed.n / 4) : b->floats.n;
     if (b->packed.n % 4 || b->doubles.n % 8)
@@ -79,7 +79,7 @@ static sgs_status blob_data(sgs_arena *a, const blob *b, int64_t count, float **
     if (have != count)
         return sgs_fail(d, SGS_E_FORMAT, "a blob's shape is of %lld elements, found %lld", (long long)count, (long long)have);
     const bool in_place = !b->doubles.n && b->packed.n && (uintptr_t)b->packed.p % sizeof(float) == 0;
-    *data = in_place ? (float *)(uintptr_t)b->packed.p : b->floats.n && !b->packed.n && !b->doubles.n ? b->floats.v : sgs_try_alloc(a, (size_t)count * sizeof(float) + 1);
+    *data = in_place ? (float *)(uintptr_t)b->packed.p : b->floats.n && !b->packed.n && !b->doubles.n ? b->floats.v : sgs_const_room(g, (size_t)count * sizeof(float));
     if (!*data)
         return sgs_fail(d, SGS_E_LIMIT, "%lld elements exceed the memory limit", (long long)count);
     if (b->doubles.n)
@@ -90,6 +90,8 @@ static sgs_status blob_data(sgs_arena *a, const blob *b, int64_t count, float **
         }
     else if (b->packed.n && !in_place)
         memcpy(*data, b->packed.p, b->packed.n);
+    if (!in_place)
+        sgs_graph_forget(g, b->packed.n ? b->packed : b->doubles);
     return SGS_OK;
 }
 
@@ -107,7 +109,7 @@ static sgs_status read_blob(reader *r, sgs_span msg, sgs_value **v, sgs_diag *d)
         SGS_TRY(blob_field(r->o->a, &f, &b, d));
     }
     SGS_TRY(blob_dims(&b, &rank, dim, &count, d));
-    SGS_TRY(blob_data(r->o->a, &b, count, &data, d));
+    SGS_TRY(blob_data(r->o->im.g, &b, count, &data, d));
     *v = sgs_const_new(r->o->im.g, SGS_F32, rank, dim, data, false);
     return SGS_OK;
 }

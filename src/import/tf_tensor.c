@@ -141,11 +141,16 @@ static sgs_status make(const tensor *t, sgs_type type, sgs_value **out, sgs_diag
                         (long long)count, t->content.n);
     const bool in_place = t->dtype == FLOAT && t->content.n && (uintptr_t)t->content.p % sizeof(float) == 0;
     void *data =
-        in_place ? (void *)(uintptr_t)t->content.p : sgs_try_alloc(t->o->a, (size_t)(count * sgs_type_bytes(type)));
+        in_place ? (void *)(uintptr_t)t->content.p : sgs_const_room(t->o->im.g, (size_t)(count * sgs_type_bytes(type)));
     if (!data)
         return sgs_fail(d, SGS_E_LIMIT, "%lld elements exceed the memory limit", (long long)count);
-    for (int64_t i = 0; i < count && !in_place; i++)
+    const bool as_it_is = t->dtype == FLOAT && t->content.n;
+    if (as_it_is && !in_place)
+        memcpy(data, t->content.p, t->content.n);
+    for (int64_t i = 0; i < count && !as_it_is; i++)
         convert_one(t, type, data, i);
+    if (!in_place)
+        sgs_graph_forget(t->o->im.g, t->content);
     *out = sgs_const_new(t->o->im.g, type, (int)t->dims.n, t->dims.v, data, false);
     return SGS_OK;
 }
