@@ -198,6 +198,14 @@ static sgs_status pool_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag 
     return SGS_OK;
 }
 
+/* Where there is one window, strides say nothing: frameworks write one as they like. */
+static void settle_strides(const sgs_value *x, sgs_pool_attr *a)
+{
+    for (int i = 0; i < 2; i++)
+        if (x->dim[1 + i] + a->pad[i] + a->pad[2 + i] < a->kernel[i] + a->stride[i])
+            a->stride[i] = 1;
+}
+
 static sgs_status pool_from_tflite(sgs_import *im, const sgs_source_node *s, const sgs_op *op, sgs_diag *d)
 {
     sgs_value *x, *y;
@@ -212,6 +220,7 @@ static sgs_status pool_from_tflite(sgs_import *im, const sgs_source_node *s, con
     memcpy(a.kernel, w.kernel, sizeof a.kernel);
     memcpy(a.stride, w.stride, sizeof a.stride);
     memcpy(a.pad, w.pad, sizeof a.pad);
+    settle_strides(x, &a);
     SGS_TRY(sgs_emit(im, s, op, 1, &x, &a, &y, d));
     return sgs_src_out(im, s, 0, y, d);
 }
@@ -329,14 +338,6 @@ static sgs_status pool_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 }
 
 /* ---- from TensorFlow ---- */
-
-/* Where there is one window, strides say nothing: frameworks write one as they like. */
-static void settle_strides(const sgs_value *x, sgs_pool_attr *a)
-{
-    for (int i = 0; i < 2; i++)
-        if (x->dim[1 + i] + a->pad[i] + a->pad[2 + i] < a->kernel[i] + a->stride[i])
-            a->stride[i] = 1;
-}
 
 /* Padding does not count. */
 static sgs_status from_tf_pool(sgs_import *im, const sgs_source_node *s, sgs_diag *d)

@@ -251,7 +251,7 @@ def test_gru_written_out(tmp_path):
     near(run(tmp_path, graph, {"x": x}, outputs=[f"h_{steps}"])[0], h)
 
 
-# ---- one network in two formats ----
+# ---- one network in three formats ----
 
 NAMED_VALUE = re.compile(r'~?"[^"]*" ')
 
@@ -279,11 +279,14 @@ def lines_of(path, *args):
     return nodes, constants
 
 
+MOBILENET = "mobilenet_v1_0.25_224_fp32"
+
+
 @pytest.mark.skipif(not (SHARED / "models/tf_pb").exists(), reason="../shared/models is absent")
-def test_the_same_network_in_two_formats():
-    name = "mobilenet_v1_0.25_224_fp32"
-    onnx_nodes, onnx_constants = lines_of(SHARED / f"models/onnx/{name}/{name}.onnx")
-    nodes, constants = lines_of(SHARED / f"models/tf_pb/{name}/{name}.pb")
+@pytest.mark.parametrize("other", [f"tf_pb/{MOBILENET}/{MOBILENET}.pb", "tflite/mobilenet_v1_025_224_float/mobilenet_v1_0.25_224.tflite"])
+def test_the_same_network_in_three_formats(other):
+    onnx_nodes, onnx_constants = lines_of(SHARED / f"models/onnx/{MOBILENET}/{MOBILENET}.onnx")
+    nodes, constants = lines_of(SHARED / "models" / other)
     assert len(nodes) == 32 and nodes == onnx_nodes
     assert len(constants) == len(onnx_constants) == 56
     for (dims, got), (wanted_dims, want) in zip(constants, onnx_constants):
