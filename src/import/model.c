@@ -158,6 +158,12 @@ static bool picture_is_last(const shape *s, int channels)
     return channels && s->rank == 4 && s->dim[1] != channels && s->dim[3] == channels;
 }
 
+/* The other way round: what converters of ONNX models leave in a channel-last format. */
+static bool picture_is_first(const shape *s, int channels)
+{
+    return channels && s->rank == 4 && s->dim[1] == channels && s->dim[3] != channels;
+}
+
 static void find_layout(sgs_model *o, const char *name, const shape *s, int channels)
 {
     if (o->channels_last || !picture_is_last(s, channels))
@@ -338,8 +344,9 @@ static sgs_status make_inputs(sgs_model *o, plan *p, sgs_map *stop, sgs_diag *d)
     for (int i = 0; i < p->ninput; i++) {
         const bool nchw = o->opt->ninput && o->opt->input_nchw && o->opt->input_nchw[i];
         const int channels = o->opt->ninput && o->opt->input_channels ? o->opt->input_channels[i] : 0;
-        const bool first = channels ? !picture_is_last(&s[i], channels) : !(o->channels_last && find_info(o->in, o->nin, p->input[i]->name));
-        SGS_TRY(make_input(o, p->input[i], &s[i], (layouts){ first && !o->frontend->channels_last, nchw }, d));
+        const bool last = channels ? picture_is_last(&s[i], channels) : o->channels_last && find_info(o->in, o->nin, p->input[i]->name);
+        const bool first = o->frontend->channels_last ? picture_is_first(&s[i], channels) : !last;
+        SGS_TRY(make_input(o, p->input[i], &s[i], (layouts){ first, nchw }, d));
         sgs_map_set(stop, p->input[i]->name, g->in[i]);
     }
     return SGS_OK;

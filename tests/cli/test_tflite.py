@@ -156,6 +156,21 @@ def test_signatures(tmp_path):
     assert "of the model's 2 subgraphs the first is read\n" in p.good("check", "m.tflite")
 
 
+def test_a_picture_whose_channels_come_first(tmp_path):
+    """As converters of ONNX models leave it: the model moves them itself, the picture goes in as every picture."""
+    p = Lite(tmp_path / "p")
+    m, r = Model(), np.random.default_rng(2)
+    x = m.tensor("serving;data:0", [1, 3, 16, 12])
+    t = m.op("TRANSPOSE", [x, m.const("p", np.array([0, 2, 3, 1]), I32)], "t", [1, 16, 12, 3])
+    c = m.op("CONV_2D", [t, m.const("w", r.normal(0, 0.3, (8, 3, 3, 3)).astype(np.float32)), bias(m, 8, False)], "c", [1, 8, 6, 8], options={"stride_w": 2, "stride_h": 2})
+    m = m.bytes([x], [m.op("MEAN", [c, m.const("a", np.array([1, 2]), I32)], "prob/Softmax", [1, 8])])
+    (p.folder / "m.tflite").write_bytes(m)
+    log = p.good("convert-tool", "tflite", "--model_file", "m.tflite", "--input_config", "input_config.ini", "--output_file", "m.sim")
+    assert "transpose is left" not in log
+    picture = r.normal(0, 1, (1, 16, 12, 3)).astype(np.float32)
+    np.testing.assert_allclose(litert((p.folder / "m.sim").read_bytes(), picture), litert(m, picture.transpose(0, 3, 1, 2).copy()), atol=1e-6)
+
+
 def test_a_shape_that_comes_at_run_time(tmp_path):
     p = Lite(tmp_path / "p")
     m = Model()
