@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Accuracy of float, fixed and offline on labelled pictures, into docs/RESULTS.md: `make results`.
 
-Every network of tools/networks.py goes through every stage; the float model is compared with onnxruntime on the original file, fixed with
-float, offline with fixed bit for bit."""
+Every network of tools/networks.py goes through every stage; the float model is compared with who else runs the original file (tools/references.py), fixed
+with float, offline with fixed bit for bit.  With --only, the page's other rows stay."""
 import argparse
 import pathlib
 import platform
@@ -12,35 +12,66 @@ import sys
 import numpy as np
 
 import detect
+import references
 import toolchain as tc
-from networks import NETWORKS, pictures
+from networks import NETWORKS, RAW, pictures
 
 LEVELS = ("L1", "L2")
+TOLERANCE = 1e-4
+SLOW = 40  # samples that a slow reference sees
 
 
-def onnxruntime_outputs(network, model, paths):
-    import onnxruntime
+def outputs_of(other, network, model, paths):
+    """{sample: outputs} of who else runs the model."""
     scope = {}
     exec(network.script(), scope)  # the same preprocessing, in this process
-    quiet = onnxruntime.SessionOptions()
-    quiet.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(model), quiet, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    return {p.name: session.run(network.outputs.split(","), {name: scope["image_preprocess"](str(p)).transpose(0, 3, 1, 2).copy()}) for p in paths}
-
-
-def channel_last(outs):
-    return [np.moveaxis(o, 1, -1) if o.ndim == 4 else o for o in outs]
+    order = (0, 3, 1, 2) if references.channel_first(model) and network.format != RAW else None
+    found = {}
+    for p in list(paths)[:SLOW if other.slow else None]:
+        x = scope["image_preprocess"](str(p))
+        found[p.name] = other([x.transpose(order).copy() if order else x])
+    return found
 
 
 def float_error(original, ours):
     """Largest difference, in parts of the largest value of its output and picture."""
-    return max(np.abs(a.ravel() - b.ravel()).max() / np.abs(a).max() for n in original for a, b in zip(channel_last(original[n]), ours[n]))
+    return max(np.abs(a.ravel() - b.ravel()).max() / np.abs(a).max() for n in original for a, b in zip(original[n], ours[n]))
+
+
+def compared(network, model, reference, paths, labels):
+    """What the float model is beside the original."""
+    try:
+        other = references.of(model, [network.input], network.outputs.split(","))
+    except references.Nobody as e:
+        return str(e)
+    original = outputs_of(other, network, model, paths)
+    if not other.real:
+        return "%s in integers: %s" % (other.name, task(network, original, original, labels))
+    on = "" if len(original) == len(reference) else " on %d samples" % len(original)
+    error, more = float_error(original, reference), ""
+    if error > TOLERANCE and other.name == "LiteRT":  # what is rounding here
+        more = " (its plain kernels and its fast ones: %.1e)" % float_error(original, outputs_of(other.again(), network, model, paths))
+    return "float against %s%s: largest difference %.1e of the largest value%s" % (other.name, on, error, more)
+
+
+def area(score, label):
+    """Under the curve: how often one of label 1 scores above one of label 0."""
+    ones, zeros = (np.array([s for s, k in zip(score, label) if k == which]) for which in (1, 0))
+    return float(np.mean(ones[:, None] > zeros[None]) + np.mean(ones[:, None] == zeros[None]) / 2)
+
+
+def sounds(got, labels):
+    """The mean over machines of the area, of the mean squared error of reconstruction."""
+    errors = {n: float(np.mean((np.load(labels[n][2]) - outs[0]) ** 2)) for n, outs in got.items()}
+    of_machine = {m: [n for n in got if labels[n][0] == m] for m in sorted({labels[n][0] for n in got})}
+    return float(np.mean([area([errors[n] for n in names], [labels[n][1] for n in names]) for names in of_machine.values()]))
 
 
 def task(network, reference, got, labels):
     if network.score == "top1":
         return "%.2f %%" % (100 * tc.top1(got, labels))
+    if network.score == "sounds":
+        return "%.3f" % sounds(got, labels)
     if network.score == "boxes":
         total, hits, others = detect.refound(reference, got, network.decode)
         return "%d boxes" % total if got is reference else "%.1f %% of %d boxes, %d found" % (100 * hits / max(total, 1), total, others)
@@ -53,9 +84,9 @@ def row(network, stage, reference, got, labels, ms, size):
 
 
 def measure(args, network):
-    data, model = pathlib.Path(args.shared) / "data", pathlib.Path(args.shared) / "models/onnx" / network.file
+    data, model = pathlib.Path(args.shared) / "data", pathlib.Path(args.shared) / "models" / network.file
     work = pathlib.Path(args.work)
-    t = tc.Toolchain(args.build, work / model.stem, model.stem)
+    t = tc.Toolchain(args.build, work / network.file.partition("/")[0] / model.stem, model.stem)
     ini, script = t.work / "input_config.ini", t.work / "preprocess.py"
     ini.write_text(network.ini())
     script.write_text(network.script())
@@ -66,7 +97,8 @@ def measure(args, network):
     t.convert(model, ini, *(["--input_shapes", network.shapes] if network.shapes else []))
     reference, ms = t.simulate("Float", t.work / "val.txt", script)
     lines = [row(network, "float", reference, reference, labels, ms, t.path("Float").stat().st_size)]
-    notes = ["float against onnxruntime: largest difference %.1e of the largest value" % float_error(onnxruntime_outputs(network, model, score), reference)]
+    notes = ["the manifest says %s" % network.known] if network.known else []
+    notes.append(compared(network, model, reference, score, labels))
     for level in LEVELS:
         t.calibrate(ini, t.work / "calib.txt", script, level)
         log = t.compile()
@@ -74,7 +106,7 @@ def measure(args, network):
         lines.append(row(network, "fixed " + level, reference, fixed, labels, ms, t.path("Fixed").stat().st_size))
         offline, ms = t.simulate("Offline", t.work / "val.txt", script)
         same = len(score) - tc.different(fixed, offline)
-        notes.append("%s: fixed and offline agree bit for bit on %d of %d pictures" % (level, same, len(score)))
+        notes.append("%s: fixed and offline agree bit for bit on %d of %d samples" % (level, same, len(score)))
     lines.append(row(network, "offline " + level, reference, offline, labels, ms, t.path("Offline").stat().st_size))
     notes += re.findall(r"arena[^\n]*", log)
     return lines, ["- %s: %s." % (network.title, "; ".join(n.strip() for n in notes))]
@@ -89,13 +121,38 @@ HEAD = """# Results
 
 Made by `make results`. Machine: %s. ms: median of one inference, preprocessing not included.
 
-Pictures that calibrate are not scored. ImageNet sample: 400 pictures to score, one a class; it flatters every model (its pictures are largely training
-pictures): compare float with fixed, not with papers. CIFAR-10: 2000 pictures, recompressed. Detectors: the share of the boxes that the float model finds
-which the fixed one finds too (IoU 0.5, same class, same threshold), on half of coco128 and the demo photos; the other half calibrates.
+Pictures that calibrate are not scored; of the arrays (words, sounds, digits by hundreds) 50 do both, as there are no others. ImageNet sample: 400
+pictures to score, one a class; it flatters every model (its pictures are largely training pictures): compare float with fixed, not with papers.
+CIFAR-10: 2000 pictures, recompressed; ResNet-8: 100 that are not. Detectors: the share of the boxes that the float model finds which the fixed one finds
+too (IoU 0.5, same class, same threshold), on half of coco128 and the demo photos; the other half calibrates. Sounds: area under the curve, the mean over
+four machines. TFLite models "of bytes" are read as real numbers within the ranges of their scales: their float row clamps and does not round.
+"The manifest": `../shared/models/MANIFEST.md`, accuracies in float that others measured.
 
 | network | stage | task | cosine | SQNR dB | ms | file bytes |
 |---|---|---:|---:|---:|---:|---:|
 """
+
+
+def title_of(line):
+    """Of a row or a note; None of anything else."""
+    for start, end in (("| ", " |"), ("- ", ": ")):
+        if line.startswith(start):
+            return line[len(start):].partition(end)[0]
+    return None
+
+
+def merged(old, lines, notes):
+    """Rows and notes of the page before, those of the networks measured now replaced; networks that are no more go."""
+    measured = {title_of(n) for n in notes}
+    for network in NETWORKS:
+        kept = [line for line in old if title_of(line) == network.title and network.title not in measured]
+        new = [line for line in lines + notes if title_of(line) == network.title]
+        yield from kept + new
+
+
+def page(old, lines, notes):
+    every = list(merged(old, lines, notes))
+    return HEAD % machine() + "\n".join([r for r in every if r[0] == "|"] + [""] + [n for n in every if n[0] == "-"]) + "\n"
 
 
 def main():
@@ -124,7 +181,8 @@ def main():
         notes += more
         print("\n".join(new + more), flush=True)
     if args.out and not failed:
-        pathlib.Path(args.out).write_text(HEAD % machine() + "\n".join(lines + [""] + notes) + "\n")
+        out = pathlib.Path(args.out)
+        out.write_text(page(out.read_text().splitlines() if args.only and out.exists() else [], lines, notes))
     return failed
 
 

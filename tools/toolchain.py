@@ -10,11 +10,26 @@ import numpy as np
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "sdk/SGS_IPU_Toolchain/Scripts"
 STAGES = ("Float", "Fixed", "Offline")
+PLATFORMS = {".onnx": ("onnx", "--model_file"), ".prototxt": ("caffe", "--model_file"), ".tflite": ("tflite", "--model_file"),
+             ".pb": ("tensorflow_graphdef", "--graph_def_file")}
 DTYPES = {"float32": np.float32, "int16": np.int16, "uint8": np.uint8, "int32": np.int32}
 
 
 class Failed(Exception):
     pass
+
+
+def weights_of(model):
+    """The caffemodel beside a prototxt: of its name, else the only one."""
+    own = model.with_suffix(".caffemodel")
+    return own if own.exists() else next(iter(model.parent.glob("*.caffemodel")))
+
+
+def model_options(model):
+    """(platform by the name, the options that say which files)"""
+    model = pathlib.Path(model)
+    platform, option = PLATFORMS[model.suffix]
+    return platform, [option, model] + (["--weight_file", weights_of(model)] if platform == "caffe" else [])
 
 
 class Toolchain:
@@ -38,8 +53,8 @@ class Toolchain:
         return r.stdout
 
     def convert(self, model, ini, *more):
-        return self.tool("ConvertTool/ConvertTool.py", "onnx", "--model_file", model, "--input_config", ini,
-                         "--output_file", self.path("Float"), *more)
+        platform, files = model_options(model)
+        return self.tool("ConvertTool/ConvertTool.py", platform, *files, "--input_config", ini, "--output_file", self.path("Float"), *more)
 
     def calibrate(self, ini, images, preprocess, level, *more):
         return self.tool("calibrator/calibrator.py", "-m", self.path("Float"), "--input_config", ini, "-i", images, "-n", preprocess,
@@ -90,5 +105,5 @@ def different(a, b):
 
 
 def top1(outputs, labels):
-    """Share of pictures whose largest value of the first output is the label."""
-    return float(np.mean([int(outputs[name][0].argmax()) == label for name, label in labels.items()]))
+    """Share of samples whose largest value of the first output is the label; a sample of several has a label for each."""
+    return float(np.mean(np.concatenate([outputs[name][0].reshape(np.size(k), -1).argmax(1) == k for name, k in labels.items()])))
