@@ -20,10 +20,11 @@ def of_onnx(model):
     return collections.Counter(node.op_type for g in graphs(model.graph) for node in g.node if node.op_type != "Constant")
 
 
-def ours(build, path, shapes=None):
-    """{operator: how often} after all passes: the graph that NAME_float.sim holds.  shapes: as --input_shapes takes them."""
+def ours(build, path, shapes=None, inputs=(), outputs=()):
+    """{operator: how often} after all passes: the graph that NAME_float.sim holds.  shapes: as --input_shapes takes them; inputs, outputs: where it is cut."""
     tool = "%s/tests/ops/onnx_tool" % build
-    done = subprocess.run([tool, *(["--shapes", shapes] if shapes else []), "--passes", "--text", str(path)], capture_output=True, text=True)
+    cut = [word for option, names in (("--input", inputs), ("--output", outputs)) for n in names for word in (option, n)]
+    done = subprocess.run([tool, *(["--shapes", shapes] if shapes else []), *cut, "--passes", "--text", str(path)], capture_output=True, text=True)
     if done.returncode:
         raise Failed((done.stderr.strip().splitlines() or ["onnx_tool ended with %d" % done.returncode])[0])
     return collections.Counter(re.findall(r"^%\d+.* = ([a-z0-9_]+)", done.stdout, re.M))
