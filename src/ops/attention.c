@@ -15,8 +15,8 @@ static sgs_value *split_heads(sgs_spell *p, sgs_value *x, int64_t heads)
         return x;
     char shape[128];
     if (x->rank != 3 || heads < 1 || x->dim[2] % heads)
-        sgs_sp_fail(p, "%lld heads do not fit an input %s: expected [batch, sequence, heads * size], or 4 dimensions", (long long)heads,
-                    sgs_dims_text(shape, sizeof shape, x->rank, x->dim));
+        sgs_sp_fail(p, "%lld heads do not fit an input %s: expected [batch, sequence, heads * size], or 4 dimensions",
+                    (long long)heads, sgs_dims_text(shape, sizeof shape, x->rank, x->dim));
     if (p->status != SGS_OK)
         return x;
     const int64_t dim[] = { x->dim[0], x->dim[1], heads, x->dim[2] / heads };
@@ -38,7 +38,8 @@ static sgs_value *share_heads(sgs_spell *p, sgs_value *x, int64_t heads)
     if (p->status != SGS_OK || x->dim[1] == heads)
         return x;
     if (!x->dim[1] || heads % x->dim[1])
-        sgs_sp_fail(p, "%lld heads of queries cannot share %lld of keys and values: expected a multiple", (long long)heads, (long long)x->dim[1]);
+        sgs_sp_fail(p, "%lld heads of queries cannot share %lld of keys and values: expected a multiple",
+                    (long long)heads, (long long)x->dim[1]);
     if (p->status != SGS_OK)
         return x;
     const int64_t wide[] = { x->dim[0], x->dim[1], heads / x->dim[1], x->dim[2], x->dim[3] };
@@ -217,14 +218,15 @@ static sgs_value *rotated(sgs_spell *p, sgs_value *x, sgs_value *cosine, sgs_val
 {
     const int64_t half = x->dim[3] / 2;
     sgs_value *a = half_of(p, x, half, interleaved, 0), *b = half_of(p, x, half, interleaved, 1);
-    sgs_value *re =
-        sgs_sp_two(p, &sgs_op_sub, sgs_sp_two(p, &sgs_op_mul, a, cosine), sgs_sp_two(p, &sgs_op_mul, b, sine));
-    sgs_value *im =
-        sgs_sp_two(p, &sgs_op_add, sgs_sp_two(p, &sgs_op_mul, a, sine), sgs_sp_two(p, &sgs_op_mul, b, cosine));
+    sgs_value *ac = sgs_sp_two(p, &sgs_op_mul, a, cosine), *bs = sgs_sp_two(p, &sgs_op_mul, b, sine);
+    sgs_value *re = sgs_sp_two(p, &sgs_op_sub, ac, bs);
+    sgs_value *as = sgs_sp_two(p, &sgs_op_mul, a, sine), *bc = sgs_sp_two(p, &sgs_op_mul, b, cosine);
+    sgs_value *im = sgs_sp_two(p, &sgs_op_add, as, bc);
     if (!interleaved)
         return sgs_sp_concat(p, 2, (sgs_value *[]){ re, im }, 3);
-    sgs_value *both = sgs_sp_concat(p, 2, (sgs_value *[]){ sgs_sp_unsqueeze(p, re, 4), sgs_sp_unsqueeze(p, im, 4) }, 4);
-    return sgs_sp_reshape(p, both, 4, x->dim);
+    re = sgs_sp_unsqueeze(p, re, 4);
+    im = sgs_sp_unsqueeze(p, im, 4);
+    return sgs_sp_reshape(p, sgs_sp_concat(p, 2, (sgs_value *[]){ re, im }, 4), 4, x->dim);
 }
 
 static sgs_status from_onnx_rotary(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
@@ -238,8 +240,8 @@ static sgs_status from_onnx_rotary(sgs_import *im, const sgs_source_node *s, sgs
     x = split_heads(p, x, heads);
     int64_t turns = sgs_sp_int(p, "rotary_embedding_dim", 0);
     if (p->status == SGS_OK && (turns < 0 || turns > x->dim[3] || (turns ? turns : x->dim[3]) % 2))
-        sgs_sp_fail(p, "rotary_embedding_dim: expected an even part of the head's size, %lld, found %lld", (long long)x->dim[3],
-                    (long long)turns);
+        sgs_sp_fail(p, "rotary_embedding_dim: expected an even part of the head's size, %lld, found %lld",
+                    (long long)x->dim[3], (long long)turns);
     if (p->status != SGS_OK)
         return p->status;
     const int64_t size = x->dim[3];

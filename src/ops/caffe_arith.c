@@ -99,8 +99,8 @@ static sgs_value *of_threshold(sgs_spell *p, sgs_value *x)
 static sgs_value *of_crelu(sgs_spell *p, sgs_value *x)
 {
     const int axis = sgs_caffe_axis(p, "crelu_param.concat_axis", 1, x->rank);
-    sgs_value *parts[] = { relu(p, x), relu(p, sgs_sp_one(p, &sgs_op_neg, x, NULL)) };
-    return sgs_sp_concat(p, 2, parts, axis);
+    sgs_value *above = relu(p, x), *below = relu(p, sgs_sp_one(p, &sgs_op_neg, x, NULL));
+    return sgs_sp_concat(p, 2, (sgs_value *[]){ above, below }, axis);
 }
 
 static sgs_value *of_prelu(sgs_spell *p, sgs_value *x)

@@ -168,7 +168,8 @@ static grid read_grid(sgs_spell *p, sgs_value *prior, int64_t boxes)
 {
     const int64_t apart[] = { 2, boxes, 1, 4 };
     sgs_value *all = sgs_sp_reshape(p, prior, 4, apart), *box = sgs_sp_slice(p, all, 0, 0, 1, 1), *variance = sgs_sp_slice(p, all, 0, 1, 1, 1);
-    return (grid){ two_of(p, box, 0), two_of(p, box, 2), { two_of(p, variance, 0), two_of(p, variance, 2) } };
+    sgs_value *low = two_of(p, box, 0), *high = two_of(p, box, 2), *first = two_of(p, variance, 0);
+    return (grid){ low, high, { first, two_of(p, variance, 2) } };
 }
 
 static sgs_value *times(sgs_spell *p, sgs_value *a, sgs_value *b)

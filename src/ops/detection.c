@@ -142,11 +142,13 @@ static sgs_value *shared(tail *t, int axis, sgs_value *index)
 static sgs_value *covered(tail *t, sgs_value *area, sgs_value *index, sgs_value *count)
 {
     sgs_spell *p = t->p;
-    sgs_value *common = sgs_sp_two(p, &sgs_op_mul, shared(t, 0, index), shared(t, 1, index));
+    sgs_value *high = shared(t, 0, index), *wide = shared(t, 1, index),
+              *common = sgs_sp_two(p, &sgs_op_mul, high, wide);
     sgs_value *both = sgs_sp_by(p, &sgs_op_mul, sgs_sp_two(p, &sgs_op_add, area, pick(p, area, index)),
                                 t->o.overlap / (1 + t->o.overlap));
-    return sgs_sp_two(p, &sgs_op_or, sgs_sp_two(p, &sgs_op_greater, common, both),
-                      sgs_sp_two(p, &sgs_op_equal, count, index));
+    sgs_value *much = sgs_sp_two(p, &sgs_op_greater, common, both),
+              *itself = sgs_sp_two(p, &sgs_op_equal, count, index);
+    return sgs_sp_two(p, &sgs_op_or, much, itself);
 }
 
 typedef struct chosen {
@@ -171,10 +173,18 @@ static chosen choose(tail *t, sgs_value *score)
     }
     if (p->status != SGS_OK)
         return (chosen){ NULL, NULL };
-    return (chosen){ sgs_sp_concat(p, (int)t->o.most, box, 0), sgs_sp_concat(p, (int)t->o.most, found, 0) };
+    sgs_value *boxes = sgs_sp_concat(p, (int)t->o.most, box, 0);
+    return (chosen){ boxes, sgs_sp_concat(p, (int)t->o.most, found, 0) };
 }
 
 /* ---- results ---- */
+
+/* 1 where something was found, else 0. */
+static sgs_value *as_ones(sgs_spell *p, sgs_value *found)
+{
+    sgs_value *one = sgs_sp_number(p, 1), *zero = sgs_sp_number(p, 0);
+    return sgs_sp_choose(p, found, one, zero);
+}
 
 /* x where something was found, else 0; found [most][1], x [most][n]; as [1][most * each(, 4)]. */
 static void give(tail *t, int output, sgs_value *found, sgs_value *x, int rank, const int64_t *dim)
@@ -193,7 +203,7 @@ static void give_all(tail *t, const chosen *c, sgs_value *best, sgs_value *class
     sgs_sp_out(p, 0, sgs_sp_reshape(p, sgs_sp_expand(p, sgs_sp_unsqueeze(p, filled, 1), copies), 3, boxes));
     give(t, 1, found, sgs_sp_cast(p, pick(p, class, c->box), SGS_F32), 2, flat);
     give(t, 2, found, pick(p, best, c->box), 2, flat);
-    sgs_value *ones = sgs_sp_choose(p, c->found, sgs_sp_number(p, 1), sgs_sp_number(p, 0));
+    sgs_value *ones = as_ones(p, c->found);
     sgs_sp_out(p, 3, sgs_sp_reshape(p, sgs_sp_reduce(p, &sgs_op_reduce_sum, ones, 0), 1, one));
 }
 
@@ -241,7 +251,8 @@ static void regular(tail *t)
     sgs_value *zero = sgs_sp_integer(p, SGS_S32, 0), *none = sgs_sp_two(p, &sgs_op_less, box, zero);
     sgs_value *place =
         sgs_sp_two(p, &sgs_op_add, sgs_sp_two(p, &sgs_op_mul, box, sgs_sp_integer(p, SGS_S32, classes)), class);
-    sgs_value *score = pick(p, sgs_sp_reshape(p, t->scores, 1, &places), sgs_sp_choose(p, none, zero, place));
+    sgs_value *scores = sgs_sp_reshape(p, t->scores, 1, &places);
+    sgs_value *score = pick(p, scores, sgs_sp_choose(p, none, zero, place));
     score = sgs_sp_choose(p, none, sgs_sp_number(p, t->o.score - 1), score);
     sgs_value *top[] = { score, sgs_const_ints(p->im->g, &most, 1) };
     sgs_sp_call_with(p, &(sgs_call){ .op = "TopK", .nin = 2, .nout = 2, .in = top, .y = y });
@@ -254,7 +265,7 @@ static void regular(tail *t)
     give(t, 0, wide, pick(p, corners, pick(p, rest, at)), 3, boxes);
     give(t, 1, found, sgs_sp_cast(p, pick(p, class, at), SGS_F32), 2, flat);
     give(t, 2, found, y[0], 2, flat);
-    sgs_value *ones = sgs_sp_choose(p, found, sgs_sp_number(p, 1), sgs_sp_number(p, 0));
+    sgs_value *ones = as_ones(p, found);
     sgs_sp_out(p, 3, sgs_sp_reshape(p, sgs_sp_reduce(p, &sgs_op_reduce_sum, ones, 0), 1, one));
 }
 

@@ -175,7 +175,8 @@ static sgs_status gather_of_rows(sgs_import *im, const sgs_source_node *s, sgs_v
     if (!first)
         return p->status;
     sgs_value *places = sgs_sp_two(p, &sgs_op_add, sgs_sp_reshape(p, in[1], 2, pairs), first);
-    sgs_value *list[] = { sgs_sp_reshape(p, in[0], x->rank - batch, table), sgs_sp_reshape(p, places, 1, &count) }, *y = NULL;
+    sgs_value *rows_of = sgs_sp_reshape(p, in[0], x->rank - batch, table), *row = sgs_sp_reshape(p, places, 1, &count);
+    sgs_value *list[] = { rows_of, row }, *y = NULL;
     const sgs_axis_attr a = { 0 };
     if (p->status == SGS_OK)
         p->status = sgs_emit(im, s, &sgs_op_gather, 2, list, &a, &y, d);

@@ -172,6 +172,12 @@ static sgs_value *less_from(sgs_spell *p, float from, sgs_value *x)
     return sgs_sp_two(p, &sgs_op_sub, sgs_sp_number(p, from), x);
 }
 
+/* What is left of the angle from there on, where the condition holds. */
+static sgs_value *turned(sgs_spell *p, sgs_value *condition, float from, sgs_value *angle)
+{
+    return sgs_sp_choose(p, condition, less_from(p, from, angle), angle);
+}
+
 /* The angle of the point (x, y): that of the first eighth of the circle, where the quotient is at most 1, mirrored
  * three times. */
 static sgs_status from_atan2(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
@@ -186,9 +192,9 @@ static sgs_status from_atan2(sgs_import *im, const sgs_source_node *s, sgs_diag 
         sgs_sp_one(p, &sgs_op_clip, sgs_sp_two(p, &sgs_op_max, x, y), &(sgs_act_attr){ 1e-30f, INFINITY });
     sgs_value *angle =
         sgs_sp_one(p, &sgs_op_atan, sgs_sp_two(p, &sgs_op_div, sgs_sp_two(p, &sgs_op_min, x, y), most), NULL);
-    angle = sgs_sp_choose(p, sgs_sp_two(p, &sgs_op_greater, y, x), less_from(p, (float)M_PI_2, angle), angle);
-    angle = sgs_sp_choose(p, two(p, "Less", in[1], zero), less_from(p, (float)M_PI, angle), angle);
-    sgs_sp_out(p, 0, sgs_sp_choose(p, two(p, "Less", in[0], zero), less_from(p, 0, angle), angle));
+    angle = turned(p, sgs_sp_two(p, &sgs_op_greater, y, x), (float)M_PI_2, angle);
+    angle = turned(p, two(p, "Less", in[1], zero), (float)M_PI, angle);
+    sgs_sp_out(p, 0, turned(p, two(p, "Less", in[0], zero), 0, angle));
     return p->status;
 }
 

@@ -225,14 +225,10 @@ static sgs_value *as_onnx(sgs_spell *p, layer *l)
         sgs_value *both[] = { bias, zeros(p, 2, wide) };
         bias = p->status == SGS_OK ? sgs_sp_concat(p, 2, both, 1) : bias;
     }
-    sgs_value *in[] = { l->x,
-                        stacked(p, l->w, gates, GATES, l->units),
-                        stacked(p, l->r, gates, GATES, l->units),
-                        bias,
-                        NULL,
-                        is_zero(l->h) ? NULL : sgs_sp_unsqueeze(p, l->h, 0),
-                        is_zero(l->c) ? NULL : sgs_sp_unsqueeze(p, l->c, 0),
-                        stacked(p, l->peephole, peepholes, 3, l->units) };
+    sgs_value *w = stacked(p, l->w, gates, GATES, l->units), *r = stacked(p, l->r, gates, GATES, l->units);
+    sgs_value *h = is_zero(l->h) ? NULL : sgs_sp_unsqueeze(p, l->h, 0);
+    sgs_value *c = is_zero(l->c) ? NULL : sgs_sp_unsqueeze(p, l->c, 0);
+    sgs_value *in[] = { l->x, w, r, bias, NULL, h, c, stacked(p, l->peephole, peepholes, 3, l->units) };
     if (p->status == SGS_OK)
         sgs_sp_call_with(p,
                          &(sgs_call){ .op = "LSTM", .nin = 8, .nout = 1, .nattr = 2, .in = in, .attr = attr, .y = &y });
@@ -268,7 +264,8 @@ static sgs_value *cell(sgs_spell *p, const layer *l, sgs_value *const *share, sg
     else
         i = sgs_sp_two(p, &sgs_op_sub, sgs_sp_number(p, 1), f);
     sgs_value *g = activated(p, l->act, gate(p, l, CELL, share[CELL], h, *c));
-    *c = limited(p, l->cell_clip, sum(p, product(p, f, *c), product(p, i, g)));
+    sgs_value *kept = product(p, f, *c), *fresh = product(p, i, g);
+    *c = limited(p, l->cell_clip, sum(p, kept, fresh));
     sgs_value *o = sgs_sp_one(p, &sgs_op_sigmoid, gate(p, l, OUTPUT, share[OUTPUT], h, *c), NULL);
     h = product(p, o, activated(p, l->act, *c));
     if (l->projection && isfinite(l->hidden_lo))
@@ -371,7 +368,8 @@ static sgs_status from_basic_lstm(sgs_spell *p)
         g[i] = sgs_sp_slice(p, all, 1, i * units, units, 1);
         g[i] = sgs_sp_one(p, i == 1 ? &sgs_op_tanh : &sgs_op_sigmoid, g[i], NULL);
     }
-    c = sum(p, product(p, g[0], g[1]), product(p, g[2], c));
+    sgs_value *fresh = product(p, g[0], g[1]), *kept = product(p, g[2], c);
+    c = sum(p, fresh, kept);
     sgs_sp_out(p, 0, product(p, g[3], sgs_sp_one(p, &sgs_op_tanh, c, NULL)));
     sgs_sp_out(p, 1, c);
     for (int i = 2; i < 4; i++)
@@ -410,7 +408,8 @@ static sgs_value *plain_layer(sgs_spell *p, sgs_value *x)
         return x;
     sgs_value **y = sgs_alloc_n(p->im->g->arena, (size_t)steps + 1, sizeof *y), *all = sum(p, weighted(p, x, w), b);
     for (int64_t t = 0; t < steps && p->status == SGS_OK; t++) {
-        h = activated(p, act, sum(p, step_of(p, all, t), weighted(p, h, r)));
+        sgs_value *step = step_of(p, all, t);
+        h = activated(p, act, sum(p, step, weighted(p, h, r)));
         y[t] = sgs_sp_unsqueeze(p, h, 0);
     }
     return p->status == SGS_OK ? sgs_sp_concat(p, (int)steps, y, 0) : x;
@@ -456,8 +455,8 @@ static sgs_status from_svdf(sgs_import *im, const sgs_source_node *s, sgs_diag *
         return p->status;
     const int64_t now[] = { x->dim[0], filters, 1 }, all[] = { x->dim[0], filters, memory },
                   units[] = { x->dim[0], filters / rank, rank * memory }, flat[] = { x->dim[0], filters / rank };
-    sgs_value *part[] = { sgs_sp_slice(p, sgs_sp_reshape(p, old, 3, all), 2, 1, memory - 1, 1),
-                          sgs_sp_reshape(p, weighted(p, x, features), 3, now) };
+    sgs_value *before = sgs_sp_slice(p, sgs_sp_reshape(p, old, 3, all), 2, 1, memory - 1, 1);
+    sgs_value *part[] = { before, sgs_sp_reshape(p, weighted(p, x, features), 3, now) };
     sgs_value *kept = memory > 1 ? sgs_sp_concat(p, 2, part, 2) : part[1];
     sgs_value *sums = sgs_sp_reduce(p, &sgs_op_reduce_sum, sgs_sp_reshape(p, product(p, kept, time), 3, units), 2);
     sgs_sp_out(p, 0, activated(p, act, sum(p, sgs_sp_reshape(p, sums, 2, flat), bias)));

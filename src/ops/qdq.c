@@ -167,7 +167,8 @@ static sgs_status from_onnx_quantizelinear(sgs_import *im, const sgs_source_node
     if (p->status != SGS_OK)
         return p->status;
     const grid g = grid_of(p, x, scale);
-    x = sgs_sp_two(p, &sgs_op_div, sgs_sp_cast(p, x, SGS_F32), along(p, &g, scale));
+    x = sgs_sp_cast(p, x, SGS_F32);
+    x = sgs_sp_two(p, &sgs_op_div, x, along(p, &g, scale));
     sgs_sp_out(p, 0, stepped(p, x, zero ? along(p, &g, zero) : NULL, t));
     return p->status;
 }
@@ -212,7 +213,7 @@ static sgs_status from_onnx_dynamicquantizelinear(sgs_import *im, const sgs_sour
     sgs_value *most = extreme(p, &sgs_op_reduce_max, &sgs_op_max, x),
               *least = extreme(p, &sgs_op_reduce_min, &sgs_op_min, x);
     sgs_value *reach = sgs_sp_two(p, &sgs_op_sub, most, least), *none = sgs_sp_two(p, &sgs_op_equal, reach, sgs_sp_number(p, 0));
-    sgs_value *scale = sgs_sp_choose(p, none, sgs_sp_number(p, 1), sgs_sp_by(p, &sgs_op_div, reach, 255));
+    sgs_value *one = sgs_sp_number(p, 1), *scale = sgs_sp_choose(p, none, one, sgs_sp_by(p, &sgs_op_div, reach, 255));
     sgs_value *down = sgs_sp_two(p, &sgs_op_sub, sgs_sp_number(p, 0), least);
     sgs_value *zero = stepped(p, sgs_sp_two(p, &sgs_op_div, down, scale), NULL, SGS_U8);
     sgs_sp_out(p, 0, stepped(p, sgs_sp_two(p, &sgs_op_div, x, scale), zero, SGS_U8));
@@ -261,9 +262,9 @@ static sgs_status from_onnx_qlinearmatmul(sgs_import *im, const sgs_source_node 
     sgs_value *v[8]; /* a, b, y: value, scale, zero point */
     if (!read_all(p, v, 8))
         return p->status;
-    sgs_value *in[] = { centred(p, v[0], of_rows(p, v[2])), centred(p, v[3], v[5]) };
-    sgs_value *y = sgs_sp_call(p, "MatMul", 2, in);
-    y = sgs_sp_two(p, &sgs_op_mul, y, ratio(p, of_rows(p, v[1]), v[4], of_rows(p, v[6])));
+    sgs_value *a = centred(p, v[0], of_rows(p, v[2])), *in[] = { a, centred(p, v[3], v[5]) };
+    sgs_value *y = sgs_sp_call(p, "MatMul", 2, in), *a_scale = of_rows(p, v[1]), *y_scale = of_rows(p, v[6]);
+    y = sgs_sp_two(p, &sgs_op_mul, y, ratio(p, a_scale, v[4], y_scale));
     sgs_sp_out(p, 0, stepped(p, y, of_rows(p, v[7]), sgs_src_type(im, v[7])));
     return p->status;
 }
@@ -297,7 +298,7 @@ static sgs_status from_onnx_qlinearconv(sgs_import *im, const sgs_source_node *s
     sgs_value *v[8], *bias = sgs_src_opt(im, s, 8); /* x, w: value, scale, zero point; y: scale, zero point */
     if (!read_all(p, v, 8))
         return p->status;
-    sgs_value *in[] = { centred(p, v[0], v[2]), centred(p, v[3], of_channels(p, v[5], 0, v[3]->rank)), NULL };
+    sgs_value *x = centred(p, v[0], v[2]), *in[] = { x, centred(p, v[3], of_channels(p, v[5], 0, v[3]->rank)), NULL };
     in[2] = bias ? sgs_sp_cast(p, bias, SGS_F32) : NULL;
     const int rank = v[0]->rank;
     sgs_value *y = sgs_sp_call(p, "Conv", bias ? 3 : 2, in);
@@ -408,8 +409,10 @@ static sgs_status from_qgemm(sgs_import *im, const sgs_source_node *s, sgs_diag 
     sgs_value *a = real(p, 0), *b = sgs_sp_in(p, 3), *scale = sgs_sp_in(p, 4), *zero = sgs_src_opt(im, s, 5), *c = sgs_src_opt(im, s, 6);
     if (p->status != SGS_OK)
         return p->status;
-    b = scaled(p, centred(p, b, turned ? of_rows(p, zero) : zero), turned ? of_rows(p, scale) : scale);
-    c = c ? sgs_sp_two(p, &sgs_op_mul, sgs_sp_cast(p, c, SGS_F32), sgs_sp_two(p, &sgs_op_mul, sgs_sp_in(p, 1), scale)) : NULL;
+    b = centred(p, b, turned ? of_rows(p, zero) : zero);
+    b = scaled(p, b, turned ? of_rows(p, scale) : scale);
+    c = c ? sgs_sp_cast(p, c, SGS_F32) : NULL;
+    c = c ? sgs_sp_two(p, &sgs_op_mul, c, sgs_sp_two(p, &sgs_op_mul, sgs_sp_in(p, 1), scale)) : NULL;
     c = c && alpha != 1 ? sgs_sp_by(p, &sgs_op_mul, c, alpha) : c;
     sgs_value *in[] = { a, b, c }, *y = p->status == SGS_OK ? sgs_sp_call(p, "Gemm", c ? 3 : 2, in) : a;
     if (p->status == SGS_OK && s->nin > 7 && s->in[7][0])
@@ -428,7 +431,8 @@ static sgs_status from_matmulintegertofloat(sgs_import *im, const sgs_source_nod
         return p->status;
     in[0] = centred(p, in[0], of_rows(p, sgs_src_opt(im, s, 4)));
     in[1] = centred(p, in[1], sgs_src_opt(im, s, 5));
-    sgs_value *y = sgs_sp_two(p, &sgs_op_mul, sgs_sp_call(p, "MatMul", 2, in), sgs_sp_two(p, &sgs_op_mul, of_rows(p, a), b));
+    sgs_value *y = sgs_sp_call(p, "MatMul", 2, in);
+    y = sgs_sp_two(p, &sgs_op_mul, y, sgs_sp_two(p, &sgs_op_mul, of_rows(p, a), b));
     sgs_sp_out(p, 0, bias ? sgs_sp_two(p, &sgs_op_add, y, bias) : y);
     return p->status;
 }

@@ -649,7 +649,8 @@ static sgs_value *lstm_cell(sgs_spell *p, const layer *l, const weights *w, sgs_
     if (l->coupled)
         g[2] = sgs_sp_two(p, &sgs_op_sub, sgs_sp_number(p, 1), g[0]);
     g[3] = spell_function(p, &w->f[1], l->clip, g[3]);
-    *c = sum(p, product(p, g[2], *c), product(p, g[0], g[3]));
+    sgs_value *kept = product(p, g[2], *c), *fresh = product(p, g[0], g[3]);
+    *c = sum(p, kept, fresh);
     g[1] = spell_function(p, &w->f[0], l->clip, w->peephole[1] ? sum(p, g[1], product(p, w->peephole[1], *c)) : g[1]);
     return product(p, g[1], spell_function(p, &w->f[2], 0, *c));
 }

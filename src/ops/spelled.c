@@ -24,7 +24,9 @@ static sgs_value *value_of(sgs_spell *p, sgs_value *values, int64_t i)
 
 static int64_t depth_of(sgs_spell *p, const sgs_value *v)
 {
-    int64_t n = v->data && v->type == SGS_F32 && sgs_value_count(v) == 1 ? (int64_t)fminf(fmaxf(*(const float *)v->data, 0), 0x1p40f) : 0;
+    int64_t n = v->data && v->type == SGS_F32 && sgs_value_count(v) == 1
+                    ? (int64_t)fminf(fmaxf(*(const float *)v->data, 0), 0x1p40f)
+                    : 0;
     int count = 0;
     if (!n && p->status == SGS_OK)
         p->status = sgs_src_const_ints(p->s, v, &n, 1, &count, p->d);
@@ -42,7 +44,8 @@ static sgs_status from_onnx_onehot(sgs_import *im, const sgs_source_node *s, sgs
     if (p->status != SGS_OK)
         return p->status;
     if (values->rank != 1 || values->dim[0] != 2)
-        return sgs_src_fail(im, s, d, "values: expected two, off and on, found shape %s", sgs_dims_text(shape, sizeof shape, values->rank, values->dim));
+        return sgs_src_fail(im, s, d, "values: expected two, off and on, found shape %s",
+                            sgs_dims_text(shape, sizeof shape, values->rank, values->dim));
     const int64_t n = depth_of(p, depth);
     const int axis = (int)sgs_sp_axis(p, "axis", -1, x->rank + 1);
     const sgs_type t = x->type == SGS_F32 ? SGS_F32 : SGS_S32;
@@ -52,9 +55,11 @@ static sgs_status from_onnx_onehot(sgs_import *im, const sgs_source_node *s, sgs
         return p->status;
     sgs_value *zero = t == SGS_F32 ? sgs_sp_number(p, 0) : sgs_sp_integer(p, t, 0),
               *turn = t == SGS_F32 ? sgs_sp_number(p, (float)n) : sgs_sp_integer(p, t, n);
-    x = sgs_sp_choose(p, sgs_sp_two(p, &sgs_op_less, x, zero), sgs_sp_two(p, &sgs_op_add, x, turn), x);
-    sgs_sp_out(
-        p, 0, sgs_sp_choose(p, sgs_sp_two(p, &sgs_op_equal, x, count), value_of(p, values, 1), value_of(p, values, 0)));
+    sgs_value *below = sgs_sp_two(p, &sgs_op_less, x, zero);
+    x = sgs_sp_choose(p, below, sgs_sp_two(p, &sgs_op_add, x, turn), x);
+    sgs_value *hit = sgs_sp_two(p, &sgs_op_equal, x, count), *on = value_of(p, values, 1),
+              *off = value_of(p, values, 0);
+    sgs_sp_out(p, 0, sgs_sp_choose(p, hit, on, off));
     return p->status;
 }
 
@@ -131,7 +136,7 @@ static sgs_status from_onnx_shrink(sgs_import *im, const sgs_source_node *s, sgs
         return p->status;
     sgs_value *below = sgs_sp_two(p, &sgs_op_less, x, sgs_sp_number(p, -bound)),
               *above = sgs_sp_two(p, &sgs_op_greater, x, sgs_sp_number(p, bound));
-    sgs_value *rest = sgs_sp_choose(p, above, sgs_sp_by(p, &sgs_op_sub, x, bias), sgs_sp_number(p, 0));
+    sgs_value *less = sgs_sp_by(p, &sgs_op_sub, x, bias), *rest = sgs_sp_choose(p, above, less, sgs_sp_number(p, 0));
     sgs_sp_out(p, 0, sgs_sp_choose(p, below, sgs_sp_by(p, &sgs_op_add, x, bias), rest));
     return p->status;
 }
