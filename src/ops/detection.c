@@ -233,11 +233,11 @@ static void regular(tail *t)
                   per_class = t->o.per_class < n ? t->o.per_class : n;
     sgs_value *corners = all_corners(t);
     /* nms wants more than the threshold, this operator as much */
-    sgs_value *in[] = { sgs_sp_reshape(p, corners, 3, cube),
-                        sgs_sp_reshape(p, sgs_sp_transpose(p, t->scores, (const int64_t[]){ 1, 0 }), 3, turned),
-                        sgs_const_ints(p->im->g, &per_class, 1), sgs_sp_number(p, t->o.overlap),
-                        sgs_sp_number(p, nextafterf(t->o.score, -INFINITY)) },
-              *rows = NULL, *y[2] = { NULL, NULL };
+    sgs_value *all = sgs_sp_reshape(p, corners, 3, cube),
+              *by_class = sgs_sp_reshape(p, sgs_sp_transpose(p, t->scores, (const int64_t[]){ 1, 0 }), 3, turned),
+              *overlap = sgs_sp_number(p, t->o.overlap), *least = sgs_sp_number(p, nextafterf(t->o.score, -INFINITY));
+    sgs_value *in[] = { all, by_class, sgs_const_ints(p->im->g, &per_class, 1), overlap, least }, *rows = NULL,
+              *y[2] = { NULL, NULL };
     sgs_sp_call_with(p, &(sgs_call){ .op = "NonMaxSuppression", .nin = 5, .nout = 1, .in = in, .y = &rows });
     if (p->status != SGS_OK)
         return;

@@ -353,8 +353,9 @@ static sgs_status from_one_hot(sgs_import *im, const sgs_source_node *s, sgs_dia
     sgs_value *x = sgs_sp_in(p, 0), *depth = sgs_sp_in(p, 1), *on = sgs_sp_in(p, 2), *off = sgs_sp_in(p, 3);
     if (p->status != SGS_OK)
         return p->status;
-    sgs_value *values[] = { sgs_sp_reshape(p, off, 1, (const int64_t[]){ 1 }),
-                            sgs_sp_reshape(p, on, 1, (const int64_t[]){ 1 }) };
+    off = sgs_sp_reshape(p, off, 1, (const int64_t[]){ 1 });
+    on = sgs_sp_reshape(p, on, 1, (const int64_t[]){ 1 });
+    sgs_value *values[] = { off, on };
     sgs_value *in[] = { x, depth, sgs_sp_concat(p, 2, values, 0) };
     if (p->status == SGS_OK)
         sgs_sp_out(p, 0, sgs_sp_call(p, "OneHot", 3, in));

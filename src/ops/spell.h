@@ -1,5 +1,7 @@
 /* Spelling a source operator out in operators of ours.  The first error stays in `status` and ends the emission: what
- * is asked for afterwards gives back its first operand, so that a caller looks at `status` once, at the end. */
+ * is asked for afterwards gives back its first operand, so that a caller looks at `status` once, at the end.
+ *
+ * One of them to an argument list: C leaves open which of two arguments comes first, and tensors are numbered as they come (tests/test_order.py). */
 #ifndef SGS_OPS_SPELL_H
 #define SGS_OPS_SPELL_H
 
