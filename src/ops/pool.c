@@ -198,11 +198,11 @@ static sgs_status pool_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag 
     return SGS_OK;
 }
 
-/* Where there is one window, strides say nothing: frameworks write one as they like. */
+/* Where one window covers all there is, strides say nothing: frameworks write one as they like. */
 static void settle_strides(const sgs_value *x, sgs_pool_attr *a)
 {
     for (int i = 0; i < 2; i++)
-        if (x->dim[1 + i] + a->pad[i] + a->pad[2 + i] < a->kernel[i] + a->stride[i])
+        if (x->dim[1 + i] + a->pad[i] + a->pad[2 + i] == a->kernel[i])
             a->stride[i] = 1;
 }
 

@@ -120,6 +120,9 @@ CASES = {
     "l2 normalization": Case("L2_NORMALIZATION", [numbers(3, 5)]),
     "lrn": Case("LOCAL_RESPONSE_NORMALIZATION", [X], options={"radius": 1, "bias": 0.7, "alpha": 0.3, "beta": 0.6}),
     "l2 pool": Case("L2_POOL_2D", [X], options={"padding": 1, "stride_w": 1, "stride_h": 2, "filter_width": 2, "filter_height": 3}),
+    # one window, which a stride of 1 would make two; one that covers all
+    "pool, a window short": Case("MAX_POOL_2D", [X], options={"padding": 1, "stride_w": 2, "stride_h": 3, "filter_width": 5, "filter_height": 4}),
+    "pool, one window": Case("AVERAGE_POOL_2D", [X], options={"padding": 1, "stride_w": 6, "stride_h": 2, "filter_width": 6, "filter_height": 6}),
     "cumsum": Case("CUMSUM", [numbers(3, 4)], [i32(1)], {"exclusive": True, "reverse": True}),
     "topk": Case("TOPK_V2", [numbers(3, 9)], [np.int32(4)], outputs=2),
     "log softmax": Case("LOG_SOFTMAX", [numbers(3, 9)]),
