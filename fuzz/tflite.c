@@ -1,56 +1,10 @@
-/* Foreign TFLite models: any bytes are imported or refused; what is imported is a good graph, stays one through the passes, and small ones
- * run; with the model's own scales too. */
-#include <stdlib.h>
-
-#include "import/frontend.h"
-#include "pass/pass.h"
-#include "sim/session.h"
+/* Foreign TFLite models, every other one with its own scales. */
+#include "graph.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-/* Running costs as many steps as there are products. */
-static bool is_small(const sgs_graph *g)
-{
-    int64_t all = 0;
-    for (const sgs_node *n = g->first; n; n = n->next)
-        for (int i = 0; i < n->nin + n->nout; i++) {
-            const sgs_value *v = i < n->nin ? n->in[i] : n->out[i - n->nin];
-            int64_t count = v ? sgs_value_count(v) : 0;
-            if (count > 1 << 12 || (all += count) > 1 << 15)
-                return false;
-        }
-    return true;
-}
-
-static sgs_status run(sgs_graph *g, sgs_diag *d)
-{
-    sgs_session *s;
-    SGS_TRY(sgs_session_new(&s, g, false, d));
-    sgs_status st = sgs_session_run(s, d);
-    sgs_session_free(s);
-    return st;
-}
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const sgs_import_options o = { .frontend = &sgs_frontend_tflite, .keep_quant = size & 1, .memory_limit = (int64_t)64 << 20 };
-    sgs_graph *g;
-    sgs_diag d = { 0 };
-    sgs_status s = sgs_model_import_span(&g, "/nonexistent/fuzz.tflite", (sgs_span){ data, size }, &o, &d);
-    if (s != SGS_OK) {
-        if (s == SGS_E_INTERNAL || !d.text[0])
-            abort();
-        return 0;
-    }
-    if (sgs_graph_verify(g, &d) != SGS_OK)
-        abort();
-    if (is_small(g)) {
-        s = sgs_run_passes(g, &(sgs_pass_options){ .verify = true }, &d);
-        if (s == SGS_OK)
-            s = run(g, &d);
-        if (s == SGS_E_INTERNAL)
-            abort();
-    }
-    sgs_graph_free(g);
-    return 0;
+    return fuzz_import("/nonexistent/fuzz.tflite", (sgs_span){ data, size }, &o);
 }

@@ -1,8 +1,5 @@
 """Damaged TensorFlow graphs: refused with a message or taken, never a crash; in little time and memory."""
-import os
 import subprocess
-import tarfile
-import time
 
 import numpy as np
 import pytest
@@ -10,50 +7,15 @@ import pytest
 pytest.importorskip("onnx")
 pytest.importorskip("onnxruntime")
 import tf_support as tf  # noqa: E402
-from support import SECONDS, SHARED, TOOL  # noqa: E402
+from malformed import GIGABYTE, attempt, cases, check, folder, needs_suite  # noqa: E402, F401
+from support import SECONDS, TOOL  # noqa: E402
 from tf_support import BOOL, Func, const, node, placeholder  # noqa: E402
 
-SUITE = SHARED / "conformance" / "malformed"
-GIGABYTE = 1 << 30
 
-
-def cases():
-    index = SUITE / "index.tsv"
-    if not index.exists():
-        return []
-    lines = [line.split("\t") for line in index.read_text().splitlines()]
-    column = {name: i for i, name in enumerate(lines[0])}
-    return [(row[column["case"]], row[column["class"]]) for row in lines[1:] if row[column["format"]] == "tf"]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    to = tmp_path_factory.mktemp("malformed")
-    with tarfile.open(SUITE / "cases.tar.gz") as archive:
-        archive.extractall(to)
-    return to / "malformed"
-
-
-def attempt(path, tmp_path):
-    """Exit status, message, seconds, bytes: import, passes, first run."""
-    out = tmp_path / "message"
-    start = time.monotonic()
-    with open(out, "wb") as f:
-        child = subprocess.Popen([TOOL, "--passes", "--try", path], stdout=f, stderr=f, start_new_session=True)
-        _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    return child.returncode, out.read_text(errors="replace"), time.monotonic() - start, usage.ru_maxrss * 1024
-
-
-@pytest.mark.skipif(not cases(), reason=f"{SUITE} is absent")
-@pytest.mark.parametrize("case,expected", cases())
+@needs_suite
+@pytest.mark.parametrize("case,expected", cases("tf"))
 def test_case(case, expected, folder, tmp_path):
-    status, message, seconds, memory = attempt(folder / case, tmp_path)
-    assert status in (0, 1), message
-    assert status == 1 or expected != "reject"
-    if status == 1:
-        assert message.startswith(f"error: {folder / case}: ") and "Internal" not in message
-    assert seconds < SECONDS and memory < GIGABYTE
+    check(folder / case, expected, tmp_path)
 
 
 # ---- our own: every prefix, every byte ----

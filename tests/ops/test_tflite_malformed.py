@@ -1,52 +1,17 @@
 """Damaged and foreign TFLite files as models: refused with a message or taken, never a crash; in little time and memory."""
-import os
 import subprocess
-import tarfile
-import time
 
 import numpy as np
 import pytest
-
-from support import SECONDS, SHARED, TOOL
+from malformed import cases, check, folder, needs_suite  # noqa: F401
+from support import SECONDS, TOOL
 from tflite_models import F32, I8, Model
 
-SUITE = SHARED / "conformance" / "malformed"
-GIGABYTE = 1 << 30
 
-
-def cases():
-    index = SUITE / "index.tsv"
-    if not index.exists():
-        return []
-    lines = [line.split("\t") for line in index.read_text().splitlines()]
-    column = {name: i for i, name in enumerate(lines[0])}
-    return [(row[column["case"]], row[column["class"]]) for row in lines[1:] if row[column["format"]] == "tflite"]
-
-
-def attempt(path, tmp_path):
-    """Exit status, message: import, passes, first run."""
-    out = tmp_path / "message"
-    start = time.monotonic()
-    with open(out, "wb") as f:
-        child = subprocess.Popen([TOOL, "--passes", "--try", path], stdout=f, stderr=f, start_new_session=True)
-        _, status, usage = os.wait4(child.pid, 0)
-    child.returncode = os.waitstatus_to_exitcode(status)
-    assert time.monotonic() - start < SECONDS and usage.ru_maxrss * 1024 < GIGABYTE, path
-    return child.returncode, out.read_text(errors="replace")
-
-
-@pytest.mark.skipif(not cases(), reason=f"{SUITE} is absent")
-def test_suite(tmp_path):
-    with tarfile.open(SUITE / "cases.tar.gz") as archive:
-        archive.extractall(tmp_path)
-    assert len(cases()) > 100
-    for case, expected in cases():
-        path = tmp_path / "malformed" / case
-        status, message = attempt(path, tmp_path)
-        assert status in (0, 1), f"{case}: {message}"
-        assert status == 1 or expected != "reject", case
-        if status == 1:
-            assert message.startswith(f"error: {path}: ") and "Internal" not in message, message
+@needs_suite
+@pytest.mark.parametrize("case,expected", cases("tflite"))
+def test_case(case, expected, folder, tmp_path):
+    check(folder / case, expected, tmp_path)
 
 
 # ---- our own: every prefix, every byte ----
