@@ -312,7 +312,7 @@ static sgs_status from_tf_lrn(sgs_import *im, const sgs_source_node *s, sgs_diag
 
 static const sgs_op *const ops[] = { NULL };
 static const sgs_from onnx[] = {
-    { "LayerNormalization", from_onnx_layernorm, 17 },
+    { "LayerNormalization", from_onnx_layernorm, 1 }, /* of ONNX since 17; onnxruntime writes it into older models too */
     { "RMSNormalization", from_onnx_rmsnorm, 23 },
     { "InstanceNormalization", from_onnx_instancenorm, 1 },
     { "GroupNormalization", from_onnx_groupnorm, 18 },

@@ -80,3 +80,12 @@ def test_opset(opset, tmp_path):
     got = evaluate(save(ours, tmp_path), [x], tmp_path)
     compare(got, want)
     assert np.ptp(want[0]) > 0.05
+
+
+def test_layernorm_before_its_opset(tmp_path):
+    """As onnxruntime writes it into optimized models: under ONNX's own name, whatever their opset."""
+    x, inits = real(2, 5, 8), {"g": real(8), "b": real(8)}
+    m = model([helper.make_node("LayerNormalization", ["x", "g", "b"], ["y"], axis=-1, epsilon=0.01)], {"x": x}, ["y"], inits, 11)
+    want = reference(m, {"x": x})
+    got = evaluate(save(m, tmp_path), [x], tmp_path)
+    compare(got, want)
