@@ -1,7 +1,8 @@
-"""Trained Caffe networks: float against OpenCV where that reads Caffe's files, fixed point and the image byte for byte."""
+"""Trained Caffe networks: float against OpenCV, fixed point and the image byte for byte."""
 import shutil
 import subprocess
 
+import cv2
 import numpy as np
 import pytest
 from support import FIXED_TOOL, SHARED, TYPES, compare, decibel, evaluate
@@ -56,9 +57,7 @@ class Upsample:
 @pytest.mark.skipif(not FILES, reason=f"{MODELS} is absent")
 @pytest.mark.parametrize("network", [f for f in FILES if f not in SHAPES], indirect=True)
 def test_float(network, tmp_path):
-    cv2 = pytest.importorskip("cv2")
-    if not hasattr(cv2.dnn, "readNetFromCaffe"):
-        pytest.skip("this OpenCV reads no Caffe files")
+    assert hasattr(cv2.dnn, "readNetFromCaffe"), "OpenCV %s reads no Caffe: run tools/setup test" % cv2.__version__
     name, path, x = network
     cv2.dnn_registerLayer("Upsample", Upsample)
     net = cv2.dnn.readNetFromCaffe(str(path), str(path.with_suffix(".caffemodel")))
