@@ -401,15 +401,7 @@ static sgs_status fail_absent(sgs_model *o, const sgs_source_node *n, const char
 static sgs_status build_node(sgs_model *o, const sgs_source_node *n, sgs_diag *d)
 {
     const char *absent = sgs_src_absent(&o->im, n);
-    if (absent)
-        return fail_absent(o, n, absent, d);
-    const sgs_from_fn own = o->frontend->build ? sgs_src_importer_of(&o->im, n) : NULL;
-    if (!own)
-        return sgs_src_build(&o->im, n, d);
-    const sgs_status s = o->frontend->build(o, n, own, d);
-    if (s != SGS_OK)
-        sgs_fail_at(d, o->file, n->line, sgs_src_label(n));
-    return s;
+    return absent ? fail_absent(o, n, absent, d) : sgs_src_build(&o->im, n, d);
 }
 
 /* For each tensor the last node that asks for it; of an output, none. */
@@ -711,7 +703,7 @@ static sgs_status import_file(sgs_graph **out, const char *path, const sgs_span 
     sgs_graph *g = sgs_graph_new(path);
     sgs_model *o = SGS_NEW(g->arena, sgs_model);
     const sgs_frontend *f = opt && opt->frontend ? opt->frontend : &sgs_frontend_onnx;
-    *o = (sgs_model){ .frontend = f, .channels_last = f->channels_last, .im = { .g = g, .framework = f->name, .importers = f->importers, .scope = sgs_src_scope_new(g->arena, NULL), .narrow = { .a = g->arena }, .functions = { .a = g->arena } }, .a = g->arena, .file = g->file, .opt = opt ? opt : &none,
+    *o = (sgs_model){ .frontend = f, .channels_last = f->channels_last, .im = { .g = g, .framework = f->name, .model = o, .build = f->build, .importers = f->importers, .scope = sgs_src_scope_new(g->arena, NULL), .narrow = { .a = g->arena }, .functions = { .a = g->arena } }, .a = g->arena, .file = g->file, .opt = opt ? opt : &none,
                      .files = { .a = g->arena } };
     sgs_status s = given ? SGS_OK : sgs_graph_map(g, path, &model, d);
     if (s == SGS_OK) {

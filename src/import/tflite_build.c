@@ -55,8 +55,8 @@ static sgs_from_fn importer(const char *op)
     return NULL;
 }
 
-/* Output k, made under another name, becomes what the model says. */
-static sgs_status finish(sgs_model *o, const sgs_source_node *n, int k, const char *made, sgs_diag *d)
+/* Output k, made under another name, becomes what the model says; unnamed: within a body. */
+static sgs_status finish(sgs_model *o, const sgs_source_node *n, int k, const char *made, bool unnamed, sgs_diag *d)
 {
     const char *act = activation_of(n), *after = sgs_format(o->a, "\1a%d", k);
     const sgs_lite_tensor *y = sgs_lite_find(o, n->out[k]);
@@ -79,7 +79,7 @@ static sgs_status finish(sgs_model *o, const sgs_source_node *n, int k, const ch
     }
     if (limit && v->type == SGS_F32)
         SGS_TRY(sgs_emit(&o->im, n, limit, 1, &v, attr, &v, d));
-    o->im.unnamed = false;
+    o->im.unnamed = unnamed;
     const sgs_status s = sgs_src_out(&o->im, n, k, v, d);
     o->im.unnamed = true;
     return s;
@@ -97,12 +97,13 @@ static sgs_status build_in_steps(sgs_model *o, const sgs_source_node *n, sgs_fro
         plain.attr = plain_attrs(o, n);
     for (int k = 0; k < n->nout; k++)
         sgs_map_set(&o->im.scope.values, out[k], NULL);
+    const bool unnamed = o->im.unnamed;
     o->im.unnamed = true;
     sgs_status s = fn(&o->im, &plain, d);
     for (int k = 0; k < n->nout && s == SGS_OK; k++)
         if (out[k][0])
-            s = finish(o, n, k, out[k], d);
-    o->im.unnamed = false;
+            s = finish(o, n, k, out[k], unnamed, d);
+    o->im.unnamed = unnamed;
     return s;
 }
 

@@ -178,6 +178,13 @@ static sgs_status read_list(sgs_tfl_file *t, sgs_fb_table options, int slot, sgs
     return SGS_OK;
 }
 
+static void read_word(sgs_tfl_file *t, sgs_fb_table options, int slot, sgs_src_attr *a)
+{
+    const char *word = sgs_fb_string(&t->f, options, slot);
+    a->kind = SGS_SRC_STRING;
+    a->s = (sgs_span){ (const uint8_t *)word, strlen(word) };
+}
+
 sgs_status sgs_tfl_options(sgs_tfl_file *t, sgs_fb_table op, const sgs_tfl_schema *schema, sgs_source_node *s)
 {
     const bool given = sgs_fb_int(&t->f, op, 3, 1, false, 0) == schema->options;
@@ -189,6 +196,8 @@ sgs_status sgs_tfl_options(sgs_tfl_file *t, sgs_fb_table op, const sgs_tfl_schem
         x->kind = k->kind == 'f' ? SGS_SRC_FLOAT : SGS_SRC_INT;
         if (k->kind == 'v')
             SGS_TRY(read_list(t, o, k->slot, x));
+        else if (k->kind == 's')
+            read_word(t, o, k->slot, x);
         else if (k->kind == 'f')
             x->f = sgs_fb_float(&t->f, o, k->slot, (float)k->absent);
         else

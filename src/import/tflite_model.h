@@ -19,20 +19,29 @@ typedef struct sgs_lite_tensor {
 typedef struct sgs_lite_model {
     sgs_tfl_file t;
     sgs_model *o;
-    sgs_lite_tensor *tensor;
+    sgs_lite_tensor *tensor; /* of the subgraph that is being read */
     int ntensor;
-    sgs_map by_name; /* -> sgs_lite_tensor */
-    int nquantized;  /* constants of 16 bits or fewer, or of half or double precision */
+    sgs_map by_name;         /* -> sgs_lite_tensor, of all subgraphs */
+    int nquantized;          /* constants of 16 bits or fewer, or of half or double precision */
+    sgs_src_body **body;     /* by subgraph; NULL: no node has it */
+    uint32_t nsubgraph, *waiting, nwaiting; /* bodies that someone has, in the order of asking */
 } sgs_lite_model;
 
 /* ---- tflite_tensor.c ---- */
 
 sgs_status sgs_lite_read_tensors(sgs_lite_model *m);
-/* Those that no operator makes, as the model's initializers: what has a buffer, and states. */
-sgs_status sgs_lite_read_constants(sgs_lite_model *m);
+/* Those that no operator makes, behind a list: what has a buffer, and states. */
+sgs_status sgs_lite_read_constants(sgs_lite_model *m, sgs_source_const **list, int *n);
+/* One more in a list of sgs_push, or an error. */
+sgs_status sgs_lite_add(sgs_lite_model *m, void *list, int *n, size_t size, void *made);
 void sgs_lite_describe(const sgs_lite_tensor *x, bool free_sizes, sgs_source_tensor *info);
 /* The tensor of a name; NULL: there is none. */
 const sgs_lite_tensor *sgs_lite_find(const sgs_model *o, const char *name);
+
+/* ---- tflite_variable.c ---- */
+
+/* The nodes of CALL_ONCE join the model's; what is read of a variable is what was assigned to it before. */
+sgs_status sgs_lite_settle_variables(sgs_lite_model *m);
 
 /* ---- tflite_range.c ---- */
 

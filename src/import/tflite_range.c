@@ -149,7 +149,8 @@ static bool same_grid(const sgs_model *o, const sgs_source_node *n, const sgs_li
 /* What is to be done to an output: rounded to steps, or cut to a range; NULL: nothing. */
 const sgs_op *sgs_lite_limit(const sgs_model *o, const sgs_source_node *n, const sgs_lite_tensor *y, const void **attr)
 {
-    if (!sgs_lite_has_grid(y))
+    static const char *const with_bodies[] = { "IF", "WHILE", NULL }; /* their own nodes have looked after it */
+    if (!sgs_lite_has_grid(y) || is_one_of(n->op, with_bodies))
         return NULL;
     if (o->opt->keep_quant) {
         sgs_fake_quant_attr *a = SGS_NEW(o->a, sgs_fake_quant_attr);

@@ -62,6 +62,27 @@ static sgs_status read_hidden(sgs_lite_model *m, sgs_fb_table t, sgs_source_node
     return SGS_OK;
 }
 
+/* Subgraphs come as their numbers: each is read once, when all that is read before has been. */
+static sgs_status ask_for_bodies(sgs_lite_model *m, const sgs_source_node *s, const sgs_tfl_schema *schema)
+{
+    sgs_src_attr *a = (sgs_src_attr *)(uintptr_t)s->attr;
+    for (int i = 0; i < s->nattr; i++) {
+        if (schema->field[i].kind != 'g')
+            continue;
+        if (a[i].i < 0 || a[i].i >= m->nsubgraph)
+            return sgs_fail(m->t.d, SGS_E_FORMAT, "damaged file: %s has subgraph %lld, the file has %u", s->op,
+                            (long long)a[i].i, m->nsubgraph);
+        sgs_src_body **b = &m->body[a[i].i];
+        if (!*b) {
+            *b = SGS_NEW(m->o->a, sgs_src_body);
+            m->waiting[m->nwaiting++] = (uint32_t)a[i].i;
+        }
+        a[i].kind = SGS_SRC_BODY;
+        a[i].body = *b;
+    }
+    return SGS_OK;
+}
+
 static sgs_status read_operator(sgs_lite_model *m, uint32_t i, sgs_source_node *s)
 {
     const sgs_fb_table t = sgs_fb_vec_table(&m->t.f, m->t.operators, i);
@@ -76,6 +97,7 @@ static sgs_status read_operator(sgs_lite_model *m, uint32_t i, sgs_source_node *
     SGS_TRY(read_operands(m, t, 2, &s->nout, &s->out));
     if (code.schema) {
         SGS_TRY(sgs_tfl_options(&m->t, t, code.schema, s));
+        SGS_TRY(ask_for_bodies(m, s, code.schema));
         return read_hidden(m, t, s);
     }
     if (code.custom)
@@ -83,21 +105,24 @@ static sgs_status read_operator(sgs_lite_model *m, uint32_t i, sgs_source_node *
     return m->t.f.error ? sgs_tfl_damaged(&m->t, "") : SGS_OK;
 }
 
-static sgs_status read_operators(sgs_lite_model *m)
+static sgs_status read_operators(sgs_lite_model *m, sgs_source_node **list, int *n)
 {
-    SGS_TRY(sgs_tfl_spend(&m->t, m->t.operators.n, sizeof *m->o->node));
-    m->o->node = SGS_NEW_N(m->o->a, sgs_source_node, m->t.operators.n + sgs_fb_vec(&m->t.f, m->t.subgraph, 2, 4).n + 1);
-    for (uint32_t i = 0; i < m->t.operators.n; i++)
-        SGS_TRY(read_operator(m, i, &m->o->node[m->o->nnode++]));
+    sgs_source_node *s;
+    SGS_TRY(sgs_tfl_spend(&m->t, m->t.operators.n, sizeof *s));
+    for (uint32_t i = 0; i < m->t.operators.n; i++) {
+        SGS_TRY(sgs_lite_add(m, list, n, sizeof *s, &s));
+        SGS_TRY(read_operator(m, i, s));
+    }
     return SGS_OK;
 }
 
 /* ---- inputs, outputs ---- */
 
 /* An output that is an input too, or another output, takes a name of its own and a node that changes nothing. */
-static const char *pass_on(sgs_lite_model *m, const sgs_lite_tensor *x)
+static sgs_status pass_on(sgs_lite_model *m, const sgs_lite_tensor *x, const char **made)
 {
-    sgs_source_node *s = &m->o->node[m->o->nnode++];
+    sgs_source_node *s;
+    SGS_TRY(sgs_lite_add(m, &m->o->node, &m->o->nnode, sizeof *s, &s));
     const char *name = x->name, **ends = SGS_NEW_N(m->o->a, const char *, 2);
     for (int k = 2; sgs_map_get(&m->by_name, name); k++)
         name = sgs_format(m->o->a, "%s#%d", x->name, k);
@@ -112,7 +137,8 @@ static const char *pass_on(sgs_lite_model *m, const sgs_lite_tensor *x)
                             .nout = 1,
                             .in = ends,
                             .out = ends + 1 };
-    return name;
+    *made = name;
+    return SGS_OK;
 }
 
 static sgs_status read_ends(sgs_lite_model *m, int slot, sgs_source_tensor **list, int *n)
@@ -125,7 +151,7 @@ static sgs_status read_ends(sgs_lite_model *m, int slot, sgs_source_tensor **lis
         sgs_source_tensor *info = &(*list)[(*n)++];
         sgs_lite_describe(x, m->o->opt->input_shapes != NULL, info);
         if (slot == 2 && (x->input || x->output))
-            info->name = pass_on(m, x);
+            SGS_TRY(pass_on(m, x, &info->name));
         x->input = x->input || slot == 1;
         x->output = x->output || slot == 2;
     }
@@ -163,10 +189,45 @@ static sgs_status settle_shape(sgs_lite_model *m, sgs_source_node *s)
         memcpy(in, s->in, (size_t)s->nin * sizeof *in);
         in[k] = name;
         s->in = in;
-        m->o->init[m->o->ninit++] =
-            (sgs_source_const){ name, sgs_const_ints(m->o->im.g, y->t.dim + table[i].first, count) };
+        sgs_source_const *c;
+        SGS_TRY(sgs_lite_add(m, &m->o->init, &m->o->ninit, sizeof *c, &c));
+        *c = (sgs_source_const){ name, sgs_const_ints(m->o->im.g, y->t.dim + table[i].first, count) };
         sgs_log_line(m->o->opt->log, "%s '%s' has the shape that the file gives it, whatever its input '%s' says",
                      s->op, y->name, x->name);
+    }
+    return SGS_OK;
+}
+
+/* ---- bodies ---- */
+
+static sgs_status read_body_ends(sgs_lite_model *m, int slot, const char ***list, int *n)
+{
+    const sgs_fb_vector v = sgs_fb_vec(&m->t.f, m->t.subgraph, slot, 4);
+    SGS_TRY(sgs_tfl_spend(&m->t, v.n, sizeof **list));
+    *list = SGS_NEW_N(m->o->a, const char *, v.n + 1);
+    for (uint32_t i = 0; i < v.n; i++) {
+        sgs_lite_tensor *x = &m->tensor[sgs_fb_vec_int(&m->t.f, v, i, 4)];
+        (*list)[(*n)++] = x->name;
+        x->input = x->input || slot == 1;
+    }
+    return SGS_OK;
+}
+
+static sgs_status read_body(sgs_lite_model *m, uint32_t number)
+{
+    sgs_src_body *b = m->body[number];
+    sgs_source_const *init = NULL;
+    SGS_TRY(sgs_tfl_enter(&m->t, number));
+    SGS_TRY(sgs_lite_read_tensors(m));
+    SGS_TRY(read_operators(m, &b->node, &b->nnode));
+    SGS_TRY(read_body_ends(m, 1, &b->in, &b->nin));
+    SGS_TRY(read_body_ends(m, 2, &b->out, &b->nout));
+    SGS_TRY(sgs_lite_read_constants(m, &init, &b->ninit));
+    b->init_name = SGS_NEW_N(m->o->a, const char *, b->ninit + 1);
+    b->init = SGS_NEW_N(m->o->a, sgs_value *, b->ninit + 1);
+    for (int i = 0; i < b->ninit; i++) {
+        b->init_name[i] = init[i].name;
+        b->init[i] = init[i].value;
     }
     return SGS_OK;
 }
@@ -257,23 +318,28 @@ static void say_quantized(const sgs_lite_model *m)
 
 static sgs_status read_all(sgs_lite_model *m)
 {
-    uint32_t subgraphs = 0, chosen = 0;
+    uint32_t chosen = 0;
     if (!sgs_tfl_is_model(m->t.f.data))
         return sgs_fail(m->t.d, SGS_E_FORMAT, "this is not a TFLite model (no TFL3 mark)");
-    SGS_TRY(sgs_tfl_open(&m->t, &subgraphs));
-    SGS_TRY(choose_subgraph(m, subgraphs, &chosen));
+    SGS_TRY(sgs_tfl_open(&m->t, &m->nsubgraph));
+    SGS_TRY(choose_subgraph(m, m->nsubgraph, &chosen));
+    SGS_TRY(sgs_tfl_spend(&m->t, m->nsubgraph, sizeof *m->body + sizeof *m->waiting));
+    m->body = SGS_NEW_N(m->o->a, sgs_src_body *, m->nsubgraph);
+    m->waiting = SGS_NEW_N(m->o->a, uint32_t, m->nsubgraph);
     SGS_TRY(sgs_tfl_enter(&m->t, chosen));
     SGS_TRY(check_buffers(m));
     SGS_TRY(sgs_lite_read_tensors(m));
-    SGS_TRY(read_operators(m));
+    SGS_TRY(read_operators(m, &m->o->node, &m->o->nnode));
     SGS_TRY(read_ends(m, 1, &m->o->in, &m->o->nin));
-    SGS_TRY(sgs_lite_read_constants(m));
+    SGS_TRY(sgs_lite_read_constants(m, &m->o->init, &m->o->ninit));
     for (int i = 0; i < m->o->nnode; i++)
         SGS_TRY(settle_shape(m, &m->o->node[i]));
     SGS_TRY(read_ends(m, 2, &m->o->out, &m->o->nout));
     SGS_TRY(read_inner(m));
     say_quantized(m);
-    return SGS_OK;
+    for (uint32_t i = 0; i < m->nwaiting; i++)
+        SGS_TRY(read_body(m, m->waiting[i]));
+    return sgs_lite_settle_variables(m);
 }
 
 static sgs_status read_model(sgs_model *o, sgs_span file, sgs_diag *d)

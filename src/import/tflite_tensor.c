@@ -223,10 +223,15 @@ static sgs_status make_state(sgs_lite_model *m, sgs_lite_tensor *x, sgs_value **
     return SGS_OK;
 }
 
-sgs_status sgs_lite_read_constants(sgs_lite_model *m)
+sgs_status sgs_lite_add(sgs_lite_model *m, void *list, int *n, size_t size, void *made)
 {
-    sgs_model *o = m->o;
-    o->init = SGS_NEW_N(o->a, sgs_source_const, m->ntensor + o->nnode + 1);
+    void *p = sgs_push(m->o->a, list, n, size);
+    memcpy(made, &p, sizeof p);
+    return p ? SGS_OK : sgs_fail(m->t.d, SGS_E_LIMIT, "constants exceed the memory limit");
+}
+
+sgs_status sgs_lite_read_constants(sgs_lite_model *m, sgs_source_const **list, int *n)
+{
     for (int i = 0; i < m->ntensor; i++) {
         sgs_lite_tensor *x = &m->tensor[i];
         sgs_span bytes;
@@ -241,7 +246,9 @@ sgs_status sgs_lite_read_constants(sgs_lite_model *m)
         else
             continue;
         x->constant = true;
-        o->init[o->ninit++] = (sgs_source_const){ x->name, v };
+        sgs_source_const *c;
+        SGS_TRY(sgs_lite_add(m, list, n, sizeof *c, &c));
+        *c = (sgs_source_const){ x->name, v };
     }
     return SGS_OK;
 }

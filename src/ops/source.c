@@ -228,7 +228,7 @@ sgs_status sgs_src_build(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
         return sgs_src_refuse(im, s, d, "not supported");
     if (absent)
         return sgs_src_fail(im, s, d, "input '%s' does not exist", absent);
-    const sgs_status st = fn(im, s, d);
+    const sgs_status st = im->build ? im->build(im->model, s, fn, d) : fn(im, s, d);
     if (st != SGS_OK)
         sgs_fail_at(d, im->g->file, s->line, sgs_src_label(s));
     return st;

@@ -95,6 +95,8 @@ typedef struct sgs_import {
     bool joined;                  /* the source node before this one is part of the same node of ours (.sim files) */
     sgs_node *before;             /* where nodes go; NULL: to the end */
     const char *framework;        /* "ONNX" */
+    struct sgs_model *model;      /* what is read; NULL in .sim files */
+    sgs_status (*build)(struct sgs_model *model, const sgs_source_node *s, sgs_from_fn fn, sgs_diag *d); /* what the framework does around an importer, or NULL */
     const sgs_from *(*importers)(const sgs_family *f); /* the framework's, of one family, or NULL */
 } sgs_import;
 

@@ -35,6 +35,7 @@
     X(index) \
     X(layernorm) \
     X(lite) \
+    X(liteflow) \
     X(litemove) \
     X(literecur) \
     X(lut) \

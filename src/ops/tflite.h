@@ -68,7 +68,7 @@ bool sgs_tfl_take_pad(sgs_import *im, sgs_value **x, int64_t pad[4], float value
 typedef struct sgs_tfl_field {
     const char *name;
     int slot;
-    char kind;             /* 'b' byte, 'i' int32, 'f' float, 'v' a list of int32 (read, never written) */
+    char kind;             /* 'b' byte, 'i' int32, 'f' float; read, never written: 'v' a list of int32, 's' a word, 'g' the number of a subgraph */
     int absent;            /* default */
 } sgs_tfl_field;
 typedef struct sgs_tfl_schema {

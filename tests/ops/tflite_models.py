@@ -36,8 +36,9 @@ OPS = {
     "LOGICAL_NOT": (87, 63, {}), "UNPACK": (88, 64, {"num": (0, "i"), "axis": (1, "i")}), "FLOOR_DIV": (90, 65, {}), "REDUCE_ANY": (91, 27, {"keep_dims": (0, "b")}),
     "ZEROS_LIKE": (93, 67, {}), "FILL": (94, 68, {}), "FLOOR_MOD": (95, 72, {}), "RANGE": (96, 73, {}), "SQUARED_DIFFERENCE": (99, 76, {}), "MIRROR_PAD": (100, 77, {"mode": (0, "b")}),
     "SPLIT_V": (102, 79, {"num_splits": (0, "i")}), "REVERSE_V2": (105, 81, {}), "ADD_N": (106, 82, {}), "GATHER_ND": (107, 83, {}), "RANK": (110, 86, {}), "QUANTIZE": (114, 89, {}),
-    "IF": (118, 92, {}), "WHILE": (119, 93, {}), "SCATTER_ND": (122, 97, {}), "SELECT_V2": (123, 98, {}), "CUMSUM": (128, 102, {"exclusive": (0, "b"), "reverse": (1, "b")}),
-    "BROADCAST_TO": (130, 104, {}), "REDUCE_ALL": (140, 27, {"keep_dims": (0, "b")}), "VAR_HANDLE": (142, 111, {}), "RELU_0_TO_1": (152, 0, {}), "ATAN2": (156, 122, {}), "CUSTOM": (32, 0, {}),
+    "IF": (118, 92, {"then_branch": (0, "i"), "else_branch": (1, "i")}), "WHILE": (119, 93, {"cond": (0, "i"), "body": (1, "i")}), "SCATTER_ND": (122, 97, {}), "SELECT_V2": (123, 98, {}), "CUMSUM": (128, 102, {"exclusive": (0, "b"), "reverse": (1, "b")}),
+    "BROADCAST_TO": (130, 104, {}), "HASHTABLE": (136, 0, {}), "HASHTABLE_SIZE": (139, 0, {}), "CALL_ONCE": (129, 103, {"init": (0, "i")}), "REDUCE_ALL": (140, 27, {"keep_dims": (0, "b")}), "VAR_HANDLE": (142, 111, {"container": (0, "s"), "shared_name": (1, "s")}),
+    "READ_VARIABLE": (143, 112, {}), "ASSIGN_VARIABLE": (144, 113, {}), "RELU_0_TO_1": (152, 0, {}), "ATAN2": (156, 122, {}), "CUSTOM": (32, 0, {}),
 }
 
 
@@ -147,7 +148,8 @@ class Writer:
         _, number, known = OPS[self.m.codes[code][0]] if isinstance(self.m.codes[code][0], str) else (0, 0, {})
         fields = [(0, "u", code), (1, "o", self.numbers(inputs, "i", 4)), (2, "o", self.numbers(outputs, "i", 4))]
         if number:
-            given = [(known[k][0], "o" if known[k][1] == "v" else known[k][1], self.numbers(v, "i", 4) if known[k][1] == "v" else v) for k, v in options.items()]
+            makers = {"v": lambda v: self.numbers(v, "i", 4), "s": self.b.CreateString}
+            given = [(known[k][0], "o" if known[k][1] in makers else known[k][1], makers.get(known[k][1], lambda v: v)(v)) for k, v in options.items()]
             fields += [(3, "b", number), (4, "o", self.table(8, given))]
         if custom is not None:
             fields.append((5, "o", self.numbers(list(custom), "B", 1)))

@@ -2,6 +2,7 @@
 import pathlib
 import sys
 
+from test_tflite_flow import branches, counter, variables
 from test_tflite_ops import ACT, CASES, detector, lstm, numbers, quantized, two_signatures
 
 
@@ -15,6 +16,9 @@ def models():
     yield "detection, regular", detector(boxes=12, max_detections=3, use_regular_nms=True)
     yield "quantized", quantized()
     yield "signatures", two_signatures()
+    yield "branches", branches(True)
+    yield "loop", counter(3)
+    yield "variables", variables("after")
 
 
 def main():
