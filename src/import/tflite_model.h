@@ -32,6 +32,9 @@ typedef struct sgs_lite_model {
 sgs_status sgs_lite_read_tensors(sgs_lite_model *m);
 /* Those that no operator makes, behind a list: what has a buffer, and states. */
 sgs_status sgs_lite_read_constants(sgs_lite_model *m, sgs_source_const **list, int *n);
+/* Whether the configuration has the state among the inputs; the name of its next value, where that is among the outputs, else "". */
+bool sgs_lite_is_kept(const sgs_lite_model *m, const sgs_lite_tensor *x);
+const char *sgs_lite_next(sgs_lite_model *m, const sgs_lite_tensor *x);
 /* One more in a list of sgs_push, or an error. */
 sgs_status sgs_lite_add(sgs_lite_model *m, void *list, int *n, size_t size, void *made);
 void sgs_lite_describe(const sgs_lite_tensor *x, bool free_sizes, sgs_source_tensor *info);

@@ -116,6 +116,46 @@ static sgs_status read_operators(sgs_lite_model *m, sgs_source_node **list, int 
     return SGS_OK;
 }
 
+/* ---- states ---- */
+
+/* Layers that have states give what these become, where someone asks for it. */
+static sgs_status give_states(sgs_lite_model *m, uint32_t i, sgs_source_node *s)
+{
+    const sgs_fb_vector v = sgs_fb_vec(&m->t.f, sgs_fb_vec_table(&m->t.f, m->t.operators, i), 1, 4);
+    const char **out = NULL;
+    for (uint32_t k = 0; k < v.n && s->nout <= SGS_TFL_STATES; k++) {
+        const int64_t at = sgs_fb_vec_int(&m->t.f, v, k, 4);
+        const char *next = at < 0 ? "" : sgs_lite_next(m, &m->tensor[at]);
+        if (!next[0])
+            continue;
+        if (!out) {
+            SGS_TRY(sgs_tfl_spend(&m->t, v.n + SGS_TFL_STATES, sizeof *out));
+            out = SGS_NEW_N(m->o->a, const char *, v.n + SGS_TFL_STATES);
+            for (uint32_t j = 0; j < v.n + SGS_TFL_STATES; j++)
+                out[j] = j < (uint32_t)s->nout ? s->out[j] : "";
+        }
+        out[SGS_TFL_STATES + k] = next;
+        sgs_map_set(&m->by_name, next, &m->tensor[at]);
+    }
+    s->nout = out ? (int)v.n + SGS_TFL_STATES : s->nout;
+    s->out = out ? out : s->out;
+    return SGS_OK;
+}
+
+/* States that the configuration keeps are inputs. */
+static sgs_status read_kept(sgs_lite_model *m)
+{
+    sgs_source_tensor *info;
+    for (int i = 0; i < m->ntensor; i++) {
+        if (m->tensor[i].input || !sgs_lite_is_kept(m, &m->tensor[i]))
+            continue;
+        SGS_TRY(sgs_lite_add(m, &m->o->in, &m->o->nin, sizeof *info, &info));
+        sgs_lite_describe(&m->tensor[i], m->o->opt->input_shapes != NULL, info);
+        m->tensor[i].input = true;
+    }
+    return SGS_OK;
+}
+
 /* ---- inputs, outputs ---- */
 
 /* An output that is an input too, or another output, takes a name of its own and a node that changes nothing. */
@@ -145,10 +185,10 @@ static sgs_status read_ends(sgs_lite_model *m, int slot, sgs_source_tensor **lis
 {
     const sgs_fb_vector v = sgs_fb_vec(&m->t.f, m->t.subgraph, slot, 4);
     SGS_TRY(sgs_tfl_spend(&m->t, v.n, sizeof **list + sizeof *m->o->node));
-    *list = SGS_NEW_N(m->o->a, sgs_source_tensor, v.n + 1);
     for (uint32_t i = 0; i < v.n; i++) {
         sgs_lite_tensor *x = &m->tensor[sgs_fb_vec_int(&m->t.f, v, i, 4)];
-        sgs_source_tensor *info = &(*list)[(*n)++];
+        sgs_source_tensor *info;
+        SGS_TRY(sgs_lite_add(m, list, n, sizeof *info, &info));
         sgs_lite_describe(x, m->o->opt->input_shapes != NULL, info);
         if (slot == 2 && (x->input || x->output))
             SGS_TRY(pass_on(m, x, &info->name));
@@ -330,7 +370,10 @@ static sgs_status read_all(sgs_lite_model *m)
     SGS_TRY(check_buffers(m));
     SGS_TRY(sgs_lite_read_tensors(m));
     SGS_TRY(read_operators(m, &m->o->node, &m->o->nnode));
+    for (int i = 0; i < m->o->nnode; i++)
+        SGS_TRY(give_states(m, (uint32_t)i, &m->o->node[i]));
     SGS_TRY(read_ends(m, 1, &m->o->in, &m->o->nin));
+    SGS_TRY(read_kept(m));
     SGS_TRY(sgs_lite_read_constants(m, &m->o->init, &m->o->ninit));
     for (int i = 0; i < m->o->nnode; i++)
         SGS_TRY(settle_shape(m, &m->o->node[i]));

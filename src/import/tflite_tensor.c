@@ -217,8 +217,10 @@ static sgs_status make_state(sgs_lite_model *m, sgs_lite_tensor *x, sgs_value **
     if (!zeros)
         return SGS_E_LIMIT;
     memset(zeros, 0, (size_t)(x->t.count * sgs_type_bytes(t)));
-    sgs_log_line(m->o->opt->log, "'%s' is a state that the model keeps between runs: here every run starts with zeros",
-                 x->name);
+    sgs_log_line(m->o->opt->log,
+                 "'%s' is a state that the model keeps between runs: here every run starts with zeros; with '%s' among "
+                 "the inputs and '%s:next' among the outputs of the configuration you keep it",
+                 x->name, x->name, x->name);
     *v = sgs_const_new(m->o->im.g, t, x->t.rank, x->t.dim, zeros, false);
     return SGS_OK;
 }
@@ -228,6 +230,25 @@ sgs_status sgs_lite_add(sgs_lite_model *m, void *list, int *n, size_t size, void
     void *p = sgs_push(m->o->a, list, n, size);
     memcpy(made, &p, sizeof p);
     return p ? SGS_OK : sgs_fail(m->t.d, SGS_E_LIMIT, "constants exceed the memory limit");
+}
+
+static bool listed(const char *const *list, int n, const char *name)
+{
+    for (int i = 0; i < n; i++)
+        if (!strcmp(list[i], name))
+            return true;
+    return false;
+}
+
+bool sgs_lite_is_kept(const sgs_lite_model *m, const sgs_lite_tensor *x)
+{
+    return x->variable && listed(m->o->opt->input_name, m->o->opt->ninput, x->name);
+}
+
+const char *sgs_lite_next(sgs_lite_model *m, const sgs_lite_tensor *x)
+{
+    const char *name = x->variable ? sgs_format(m->o->a, "%s:next", x->name) : "";
+    return listed(m->o->opt->output_name, m->o->opt->noutput, name) && !sgs_map_get(&m->by_name, name) ? name : "";
 }
 
 sgs_status sgs_lite_read_constants(sgs_lite_model *m, sgs_source_const **list, int *n)
@@ -241,7 +262,7 @@ sgs_status sgs_lite_read_constants(sgs_lite_model *m, sgs_source_const **list, i
             continue;
         if (bytes.n || (x->t.known && !x->t.count && !x->input))
             SGS_TRY(make_constant(m, x, bytes, &v));
-        else if (x->variable && x->t.known && !x->input)
+        else if (x->variable && x->t.known && !x->input && !sgs_lite_is_kept(m, x))
             SGS_TRY(make_state(m, x, &v));
         else
             continue;

@@ -193,7 +193,7 @@ const sgs_limit sgs_limits[] = {
 
 const sgs_limit sgs_tfl_limits[] = {
     { "BATCH_TO_SPACE_ND", SGS_IN_FIXED, "constant blocks" },
-    { "BIDIRECTIONAL_SEQUENCE_LSTM", SGS_IN_FIXED, "every run starts with the state of the file; no auxiliary input" },
+    { "BIDIRECTIONAL_SEQUENCE_LSTM", SGS_IN_FIXED, "the state is zeros, or an input and an output where the ini lists it; no auxiliary input" },
     { "BROADCAST_TO", SGS_IN_FIXED, "constant shape" },
     { "CONV_2D", SGS_IN_FIXED, "fixed: constant weights" },
     { "DEPTHWISE_CONV_2D", SGS_IN_FIXED, "fixed: constant weights" },
@@ -212,11 +212,11 @@ const sgs_limit sgs_tfl_limits[] = {
     { "SHAPE", SGS_FOLDED, NULL },
     { "SPACE_TO_BATCH_ND", SGS_IN_FIXED, "constant blocks" },
     { "STRIDED_SLICE", SGS_IN_FIXED, "constant places" },
-    { "SVDF", SGS_IN_FIXED, "every run starts with the state of the file" },
+    { "SVDF", SGS_IN_FIXED, "the state is zeros, or an input and an output where the ini lists it" },
     { "TILE", SGS_IN_FIXED, "constant counts" },
     { "TOPK_V2", SGS_IN_FIXED, "constant k" },
-    { "UNIDIRECTIONAL_SEQUENCE_LSTM", SGS_IN_FIXED, "every run starts with the state of the file; at most 4096 steps" },
-    { "UNIDIRECTIONAL_SEQUENCE_RNN", SGS_IN_FIXED, "every run starts with the state of the file; at most 4096 steps" },
+    { "UNIDIRECTIONAL_SEQUENCE_LSTM", SGS_IN_FIXED, "the state is zeros, or an input and an output where the ini lists it; at most 4096 steps" },
+    { "UNIDIRECTIONAL_SEQUENCE_RNN", SGS_IN_FIXED, "the state is zeros, or an input and an output where the ini lists it; at most 4096 steps" },
     { "WHILE", SGS_IN_FIXED, "written out; its end must not depend on inputs" },
     { "ZEROS_LIKE", SGS_FOLDED, NULL },
     { "custom:TFLite_Detection_PostProcess", SGS_IN_FIXED, "at most 100 detections" },

@@ -18,7 +18,7 @@ typedef struct layer {
     sgs_value *peephole[GATES]; /* of input, forget and output, or NULL */
     sgs_value *bias[GATES], *norm[GATES];                   /* or NULL */
     sgs_value *projection, *projection_bias;                /* or NULL */
-    sgs_value *h, *c;                                       /* the states at first, [batch][result], [batch][units] */
+    sgs_value *h, *c;                                       /* the states, [batch][result], [batch][units] */
     float cell_clip, projection_clip, hidden_lo, hidden_hi; /* hidden: what the projection takes */
     int64_t act;
     bool reverse;
@@ -219,7 +219,7 @@ static sgs_value *as_onnx(sgs_spell *p, layer *l)
           .s = { (const uint8_t *)(l->reverse ? "reverse" : "forward"), 7 } },
     };
     uncouple(p, l);
-    sgs_value *bias = stacked(p, l->bias, gates, GATES, l->units), *y = NULL;
+    sgs_value *bias = stacked(p, l->bias, gates, GATES, l->units), *y[3] = { NULL };
     if (bias) {
         const int64_t wide[] = { 1, GATES * l->units };
         sgs_value *both[] = { bias, zeros(p, 2, wide) };
@@ -231,8 +231,12 @@ static sgs_value *as_onnx(sgs_spell *p, layer *l)
     sgs_value *in[] = { l->x, w, r, bias, NULL, h, c, stacked(p, l->peephole, peepholes, 3, l->units) };
     if (p->status == SGS_OK)
         sgs_sp_call_with(p,
-                         &(sgs_call){ .op = "LSTM", .nin = 8, .nout = 1, .nattr = 2, .in = in, .attr = attr, .y = &y });
-    return p->status == SGS_OK ? sgs_sp_squeeze(p, y, 1) : l->x;
+                         &(sgs_call){ .op = "LSTM", .nin = 8, .nout = 3, .nattr = 2, .in = in, .attr = attr, .y = y });
+    if (p->status != SGS_OK)
+        return l->x;
+    l->h = y[1];
+    l->c = y[2];
+    return sgs_sp_squeeze(p, y[0], 1);
 }
 
 /* ---- a layer step by step ---- */
@@ -274,7 +278,7 @@ static sgs_value *cell(sgs_spell *p, const layer *l, sgs_value *const *share, sg
                          : h;
 }
 
-static sgs_value *unrolled(sgs_spell *p, const layer *l)
+static sgs_value *unrolled(sgs_spell *p, layer *l)
 {
     sgs_value **y = sgs_alloc_n(p->im->g->arena, (size_t)l->steps + 1, sizeof *y), *all[GATES] = { NULL }, *h = l->h,
               *c = l->c;
@@ -288,12 +292,26 @@ static sgs_value *unrolled(sgs_spell *p, const layer *l)
         h = cell(p, l, share, h, &c);
         y[at] = sgs_sp_unsqueeze(p, h, 0);
     }
+    l->h = h;
+    l->c = c;
     return p->status == SGS_OK ? sgs_sp_concat(p, (int)l->steps, y, 0) : l->x;
 }
 
-static sgs_value *run(sgs_spell *p, layer *l)
+/* What the state in an input has become, as a tensor of its own. */
+static void give_state(sgs_spell *p, int slot, sgs_value *v)
 {
-    return is_plain(l) ? as_onnx(p, l) : unrolled(p, l);
+    if (sgs_sp_wants(p, SGS_TFL_STATES + slot) && p->status == SGS_OK)
+        sgs_sp_out(p, SGS_TFL_STATES + slot, sgs_sp_own(p, v));
+}
+
+/* y, [step][batch][result]; the states go where they are asked for. */
+static sgs_value *run(sgs_spell *p, const places *at, layer *l)
+{
+    sgs_value *y = is_plain(l) ? as_onnx(p, l) : unrolled(p, l);
+    const bool stacked = p->status == SGS_OK && l->h->rank == 3;
+    give_state(p, at->h, stacked ? sgs_sp_squeeze(p, l->h, 0) : l->h);
+    give_state(p, at->c, stacked ? sgs_sp_squeeze(p, l->c, 0) : l->c);
+    return y;
 }
 
 /* ---- the operators ---- */
@@ -313,7 +331,7 @@ static sgs_status from_sequence_lstm(sgs_import *im, const sgs_source_node *s, s
     const bool time_major = sgs_sp_int(p, "time_major", 0) != 0;
     layer l = { .x = sequence(p, time_major) };
     if (p->status == SGS_OK && read_layer(p, &one_way, &l))
-        sgs_sp_out(p, 0, in_order(p, run(p, &l), time_major));
+        sgs_sp_out(p, 0, in_order(p, run(p, &one_way, &l), time_major));
     return p->status;
 }
 
@@ -331,7 +349,7 @@ static sgs_status from_both_ways(sgs_import *im, const sgs_source_node *s, sgs_d
     for (int i = 0; i < 2 && p->status == SGS_OK; i++) {
         layer l = { .x = x, .reverse = i == 1 };
         if (read_layer(p, &at[i], &l))
-            y[i] = in_order(p, run(p, &l), time_major);
+            y[i] = in_order(p, run(p, &at[i], &l), time_major);
     }
     if (p->status == SGS_OK && merge)
         sgs_sp_out(p, 0, sgs_sp_concat(p, 2, y, 2));
@@ -386,7 +404,7 @@ static sgs_status from_lstm(sgs_import *im, const sgs_source_node *s, sgs_diag *
     sgs_value *x = single(p);
     layer l = { .x = p->status == SGS_OK ? sgs_sp_unsqueeze(p, x, 0) : NULL };
     if (p->status == SGS_OK && read_layer(p, &one_way, &l))
-        sgs_sp_out(p, 0, step_of(p, run(p, &l), 0));
+        sgs_sp_out(p, 0, step_of(p, run(p, &one_way, &l), 0));
     return p->status;
 }
 
@@ -412,6 +430,7 @@ static sgs_value *plain_layer(sgs_spell *p, sgs_value *x)
         h = activated(p, act, sum(p, step, weighted(p, h, r)));
         y[t] = sgs_sp_unsqueeze(p, h, 0);
     }
+    give_state(p, 4, h);
     return p->status == SGS_OK ? sgs_sp_concat(p, (int)steps, y, 0) : x;
 }
 
@@ -458,6 +477,7 @@ static sgs_status from_svdf(sgs_import *im, const sgs_source_node *s, sgs_diag *
     sgs_value *before = sgs_sp_slice(p, sgs_sp_reshape(p, old, 3, all), 2, 1, memory - 1, 1);
     sgs_value *part[] = { before, sgs_sp_reshape(p, weighted(p, x, features), 3, now) };
     sgs_value *kept = memory > 1 ? sgs_sp_concat(p, 2, part, 2) : part[1];
+    give_state(p, 4, sgs_sp_reshape(p, kept, 2, old->dim));
     sgs_value *sums = sgs_sp_reduce(p, &sgs_op_reduce_sum, sgs_sp_reshape(p, product(p, kept, time), 3, units), 2);
     sgs_sp_out(p, 0, activated(p, act, sum(p, sgs_sp_reshape(p, sums, 2, flat), bias)));
     return p->status;

@@ -11,6 +11,9 @@
 enum { SGS_TFL_ACT_NONE = 0, SGS_TFL_ACT_RELU = 1, SGS_TFL_ACT_RELU_N1_TO_1 = 2, SGS_TFL_ACT_RELU6 = 3 };
 enum { SGS_TFL_SAME = 0, SGS_TFL_VALID = 1 };
 
+/* A layer's output SGS_TFL_STATES + i, where it has one, is what the state becomes that input i was. */
+#define SGS_TFL_STATES 4
+
 typedef struct sgs_tfl_option {
     const char *name;      /* as in sgs_tfl_schema; options not given keep the schema's default */
     double value;

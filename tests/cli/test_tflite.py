@@ -118,8 +118,35 @@ def test_half_precision_and_states_are_said(tmp_path):
     (p.folder / "m.tflite").write_bytes(m.bytes([x], [z]))
     log = p.good("check", "m.tflite")
     assert "1 constants are quantized or of half precision: read as float32\n" in log
-    assert "'h' is a state that the model keeps between runs: here every run starts with zeros\n" in log
+    assert "'h' is a state that the model keeps between runs: here every run starts with zeros; with 'h' among the inputs and 'h:next' among the outputs of the configuration you keep it\n" in log
     assert "m.tflite: TFLite, 3 nodes\n" in log and "every node can be taken, in float and in fixed point\n" in log
+
+
+def test_states_kept_outside(tmp_path):
+    """A streaming model's state is an input and an output where the ini lists it: LiteRT runs the float .sim so, step after step."""
+    p = Lite(tmp_path / "p")
+    m = Model()
+    x = m.tensor("x", [1, 4])
+    w = [m.const(n, np.linspace(-1, 0.8, int(np.prod(s)), dtype=np.float32).reshape(s)) for n, s in (("a", (2, 4)), ("b", (2, 2)), ("c", (2,)))]
+    z = m.op("RNN", [x, *w, m.tensor("rnn/h", [1, 2], variable=True)], "z", [1, 2], options={ACT: 4})
+    (p.folder / "m.tflite").write_bytes(m.bytes([x], [z]))
+    p.write("input_config.ini", "[INPUT_CONFIG]\ninputs=x,rnn/h;\ntraining_input_formats=RAWDATA_F32_NHWC,RAWDATA_F32_NHWC;\ninput_formats=RAWDATA_F32_NHWC,RAWDATA_F32_NHWC;\n"
+            "quantizations=TRUE,TRUE;\n[OUTPUT_CONFIG]\noutputs=z,rnn/h:next;\ndequantizations=TRUE,TRUE;\n")
+    log = p.good("convert-tool", "tflite", "--model_file", "m.tflite", "--input_config", "input_config.ini", "--output_file", "m_float.sim")
+    assert "is a state" not in log
+    whole, step = [pytest.importorskip("ai_edge_litert.interpreter").Interpreter(model_content=(p.folder / f).read_bytes()) for f in ("m.tflite", "m_float.sim")]
+    for i in (whole, step):
+        i.allocate_tensors()
+    state = np.zeros((1, 2), np.float32)
+    for turn in range(3):
+        x = np.float32([[turn, 1, -0.5, 0.3]])
+        whole.set_tensor(whole.get_input_details()[0]["index"], x)
+        for at, v in zip(step.get_input_details(), (x, state)):
+            step.set_tensor(at["index"], v)
+        for i in (whole, step):
+            i.invoke()
+        got, state = [step.get_tensor(o["index"]) for o in step.get_output_details()]
+        np.testing.assert_allclose(got, whole.get_tensor(whole.get_output_details()[0]["index"]), atol=1e-6)
 
 
 def test_check_proposes_an_ini(tmp_path):

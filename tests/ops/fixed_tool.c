@@ -1,8 +1,10 @@
 /* A float model's way to fixed point on data of the test's own, without configuration or scripts.
  *
- *   fixed_tool [--wide] [--keep] [--shapes S] MODEL.onnx|MODEL.tflite|MODEL.ir PREFIX IN.bin...
+ *   fixed_tool [--wide] [--keep] [--shapes S] [--input NAME]... [--output NAME]... MODEL.onnx|MODEL.tflite|MODEL.ir
+ * PREFIX IN.bin...
  *
  * --wide: convolutions are 16 bit.  --keep: MODEL.tflite keeps its own scales.  --shapes: as --input_shapes.
+ * --input, --output: as the ini lists them.
  * Every input is raw float, or raw integers of the model's own type, which the board takes in 16 bits where that has 8;
  * IN.bin holds one or more samples of it.  The ranges are those of the samples.  Leaves PREFIX_fixed.sim and
  * PREFIX.img, what the float model gives in PREFIX.float.I.bin and the fixed-point one in PREFIX.fixed.I.bin, all
@@ -19,6 +21,8 @@
 #include "quant/quantize.h"
 #include "sim/session.h"
 
+enum { MOST = 16 };
+
 typedef struct work {
     const char *prefix;
     sgs_arena *arena;
@@ -27,10 +31,11 @@ typedef struct work {
     sgs_observer observer;
     sgs_file *in;
     int nin, samples;
-    bool wide, keep;
-    const char *shapes;
-    sgs_type *in_type, *out_type; /* of the float model */
-    sgs_buf *expected, *found;    /* by output */
+    bool wide;
+    sgs_import_options import;
+    const char *input[MOST], *output[MOST]; /* where they are cut: its names */
+    sgs_type *in_type, *out_type;           /* of the float model */
+    sgs_buf *expected, *found;              /* by output */
     sgs_simulator *fixed, *offline;
 } work;
 
@@ -53,7 +58,7 @@ static sgs_status load_text(sgs_graph **g, const char *path, sgs_diag *d)
 
 static sgs_status load(work *w, const char *path, sgs_diag *d)
 {
-    sgs_import_options onnx = { .keep_quant = w->keep, .input_shapes = w->shapes };
+    sgs_import_options onnx = w->import;
     const sgs_pass_options passes = { .verify = true };
     SGS_TRY(model_file(path, &onnx, d));
     SGS_TRY(ends_in(path, ".ir") ? load_text(&w->g, path, d) : sgs_model_import(&w->g, path, &onnx, d));
@@ -262,20 +267,46 @@ static void clean(work *w)
     sgs_arena_free(w->arena);
 }
 
+/* How many words the options take. */
+static int read_options(work *w, char **argv)
+{
+    sgs_import_options *o = &w->import;
+    int i = 1;
+    for (; argv[i]; i += 2)
+        if (!strcmp(argv[i], "--wide"))
+            w->wide = true, i--;
+        else if (!strcmp(argv[i], "--keep"))
+            o->keep_quant = true, i--;
+        else if (!argv[i + 1])
+            break;
+        else if (!strcmp(argv[i], "--shapes"))
+            o->input_shapes = argv[i + 1];
+        else if (!strcmp(argv[i], "--input") && o->ninput < MOST)
+            w->input[o->ninput++] = argv[i + 1];
+        else if (!strcmp(argv[i], "--output") && o->noutput < MOST)
+            w->output[o->noutput++] = argv[i + 1];
+        else
+            break;
+    o->input_name = w->input;
+    o->output_name = w->output;
+    return i - 1;
+}
+
 int main(int argc, char **argv)
 {
     sgs_diag d = { 0 };
-    const bool wide = argc > 1 && !strcmp(argv[1], "--wide");
-    argc -= wide, argv += wide;
-    const bool keep = argc > 1 && !strcmp(argv[1], "--keep");
-    argc -= keep, argv += keep;
-    const char *shapes = argc > 2 && !strcmp(argv[1], "--shapes") ? argv[2] : NULL;
-    argc -= shapes ? 2 : 0, argv += shapes ? 2 : 0;
+    work w = { .arena = sgs_arena_new() };
+    const int options = read_options(&w, argv);
+    argc -= options, argv += options;
     if (argc < 3) {
-        fputs("usage: fixed_tool [--wide] [--keep] [--shapes S] MODEL.onnx|MODEL.tflite|MODEL.ir PREFIX IN.bin...\n", stderr);
+        fputs("usage: fixed_tool [--wide] [--keep] [--shapes S] [--input NAME]... [--output NAME]... "
+              "MODEL.onnx|MODEL.tflite|MODEL.ir PREFIX IN.bin...\n",
+              stderr);
+        sgs_arena_free(w.arena);
         return 2;
     }
-    work w = { .prefix = argv[2], .arena = sgs_arena_new(), .nin = argc - 3, .wide = wide, .keep = keep, .shapes = shapes };
+    w.prefix = argv[2];
+    w.nin = argc - 3;
     sgs_status s = run(&w, argv, &d);
     clean(&w);
     if (s == SGS_OK)
