@@ -287,7 +287,7 @@ sgs_status sgs_lower_emit(sgs_lowering *l, const ipu_rec *rec, const sgs_node *l
     p->record = grown(p->arena, p->record, p->nrecord, &l->record_cap, sizeof *p->record);
     ipu_rec *copy = sgs_alloc(p->arena, rec->bytes);
     memcpy(copy, rec, rec->bytes);
-    p->record[p->nrecord++] = (sgs_record){ copy, sgs_node_label(l->g, layer), mac };
+    p->record[p->nrecord++] = (sgs_record){ copy, sgs_node_label(l->g, layer), layer, mac };
     return SGS_OK;
 }
 
@@ -441,6 +441,15 @@ static sgs_status lower_node(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     return s;
 }
 
+/* Of plain lowering: values have buffers of their own. */
+static const int *buffers_of_values(const sgs_lowering *l)
+{
+    int *of = SGS_NEW_N(l->p->arena, int, l->g->nvalue + 1);
+    for (int i = 0; i < l->g->nvalue; i++)
+        of[i] = l->at[i].set && l->at[i].buffer >= 0 && !l->at[i].off ? l->at[i].buffer : -1;
+    return of;
+}
+
 static sgs_status lower_graph(sgs_program *p, sgs_graph *g, bool plain, sgs_diag *d)
 {
     *p = (sgs_program){ .arena = sgs_arena_new() };
@@ -455,6 +464,7 @@ static sgs_status lower_graph(sgs_program *p, sgs_graph *g, bool plain, sgs_diag
     for (const sgs_node *n = g->first; n; n = n->next)
         SGS_TRY(lower_node(&l, n, d));
     SGS_TRY(copy_outputs(&l, d));
+    p->buffer_of = plain ? buffers_of_values(&l) : NULL;
     return l.limit ? sgs_fail(d, SGS_E_LIMIT, "%s: more than an image can express", l.limit) : SGS_OK;
 }
 

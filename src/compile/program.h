@@ -3,7 +3,7 @@
 #ifndef SGS_PROGRAM_H
 #define SGS_PROGRAM_H
 
-#include "base/base.h"
+#include "ir/ir.h"
 #include "runtime/image.h"
 
 /* Memory that records read and write, IPU_CONST apart.  Views share one buffer. */
@@ -19,6 +19,7 @@ typedef struct sgs_buffer {
 typedef struct sgs_record {
     ipu_rec *rec;
     const char *layer; /* the layer's own name, for cost table and messages */
+    const sgs_node *node; /* the layer */
     int64_t mac;
 } sgs_record;
 
@@ -28,6 +29,7 @@ typedef struct sgs_program {
     int nrecord;
     sgs_buffer *buffer; /* at most 65536 */
     int nbuffer;
+    const int *buffer_of; /* sgs_lower_plain's: by value id, the buffer that holds nothing but the value; -1: there is none */
     sgs_buf consts; /* the const section; arrays on multiples of IPU_ALIGN */
 } sgs_program;
 

@@ -151,6 +151,33 @@ const void *sgs_fixed_output(const sgs_fixed *f, int i)
     return f->memory[f->g->nin + i];
 }
 
+void *sgs_fixed_data(const sgs_fixed *f, const sgs_value *v)
+{
+    const int buffer = f->program.buffer_of[v->id];
+    return buffer < 0 ? NULL : f->memory[buffer];
+}
+
+int64_t sgs_fixed_mac(const sgs_fixed *f, const sgs_node *n)
+{
+    int64_t mac = 0;
+    for (int i = 0; i < f->program.nrecord; i++)
+        mac += f->program.record[i].node == n ? f->program.record[i].mac : 0;
+    return mac;
+}
+
+int64_t sgs_fixed_const_bytes(const sgs_fixed *f, const sgs_node *n)
+{
+    int64_t bytes = 0;
+    for (int i = 0; i < f->program.nrecord; i++) {
+        const sgs_record *r = f->program.record + i;
+        const ipu_ref *ref = sgs_refs(r);
+        for (int k = 0; r->node == n && k < r->rec->nref; k++)
+            if (ref[k].space == IPU_CONST && (ref[k].type == IPU_S8 || ref[k].type == IPU_S16 || ref[k].type == IPU_S32 || ref[k].type == IPU_S64))
+                bytes += (int64_t)ref[k].c * ipu_type_bytes(ref[k].type);
+    }
+    return bytes;
+}
+
 /* ---- a run ----------------------------------------------------------------------------------------------------- */
 
 static void run_rows(void *arg, int begin, int end)
@@ -172,15 +199,25 @@ static sgs_status check_inputs(const sgs_fixed *f, sgs_diag *d)
     return SGS_OK;
 }
 
+static void run_step(const sgs_fixed *f, step *s)
+{
+    if (f->par && s->rows > 1)
+        f->par->run(f->par->user, run_rows, s, s->rows);
+    else
+        run_rows(s, 0, s->rows);
+}
+
+void sgs_fixed_run_node(sgs_fixed *f, const sgs_node *n)
+{
+    for (int i = 0; i < f->program.nrecord; i++)
+        if (f->program.record[i].node == n)
+            run_step(f, f->step + i);
+}
+
 sgs_status sgs_fixed_run(sgs_fixed *f, sgs_diag *d)
 {
     SGS_TRY(check_inputs(f, d));
-    for (int i = 0; i < f->program.nrecord; i++) {
-        step *s = f->step + i;
-        if (f->par && s->rows > 1)
-            f->par->run(f->par->user, run_rows, s, s->rows);
-        else
-            run_rows(s, 0, s->rows);
-    }
+    for (int i = 0; i < f->program.nrecord; i++)
+        run_step(f, f->step + i);
     return SGS_OK;
 }

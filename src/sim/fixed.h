@@ -12,6 +12,13 @@ void sgs_fixed_free(sgs_fixed *f);
 /* Memory of graph input or output i; an input keeps what was written until it is written again. */
 void *sgs_fixed_input(const sgs_fixed *f, int i);
 const void *sgs_fixed_output(const sgs_fixed *f, int i);
+/* Memory of any value of the graph, written by a run; NULL: a constant. */
+void *sgs_fixed_data(const sgs_fixed *f, const sgs_value *v);
+/* One node alone, on what the memory of its inputs holds. */
+void sgs_fixed_run_node(sgs_fixed *f, const sgs_node *n);
+/* Multiplications of one node, and the bytes that its weights and biases take in an image. */
+int64_t sgs_fixed_mac(const sgs_fixed *f, const sgs_node *n);
+int64_t sgs_fixed_const_bytes(const sgs_fixed *f, const sgs_node *n);
 sgs_status sgs_fixed_run(sgs_fixed *f, sgs_diag *d);
 
 #endif

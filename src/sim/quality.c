@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "openipu/ipu_host.h"
 #include "sim/fixed.h"
+#include "sim/values.h"
 
 typedef struct kept {
     int64_t count; /* elements of one sample; 0: not kept */
@@ -60,28 +61,10 @@ static int place_of(const sgs_quality *q, int sample)
     return k < q->compared && sample_of(q, k) == sample ? k : -1;
 }
 
-static double stored(sgs_type t, const void *data, int64_t i)
-{
-    switch (t) {
-    case SGS_F32:
-        return (double)((const float *)data)[i];
-    case SGS_S32:
-        return ((const int32_t *)data)[i];
-    case SGS_S16:
-        return ((const int16_t *)data)[i];
-    case SGS_U16:
-        return ((const uint16_t *)data)[i];
-    case SGS_S8:
-        return ((const int8_t *)data)[i];
-    default:
-        return ((const uint8_t *)data)[i];
-    }
-}
-
 static void keep(kept *to, int place, const sgs_value *v, const void *data)
 {
     for (int64_t i = 0; i < to->count; i++)
-        to->v[place * to->count + i] = (float)stored(v->type, data, i);
+        to->v[place * to->count + i] = (float)sgs_stored(v->type, data, i);
 }
 
 void sgs_quality_keep(sgs_quality *q, int sample, sgs_session *session)
@@ -97,24 +80,6 @@ void sgs_quality_keep(sgs_quality *q, int sample, sgs_session *session)
 }
 
 /* ---- the fixed side -------------------------------------------------------------------------------------------- */
-
-/* The scale's index for element i. */
-static int64_t channel(const sgs_value *v, int64_t i)
-{
-    int64_t inner = 1;
-    if (!v->quant || v->quant->n == 1)
-        return 0;
-    for (int k = v->quant->axis + 1; k < v->rank; k++)
-        inner *= v->dim[k];
-    return i / inner % v->quant->n;
-}
-
-static double real_value(const sgs_value *v, const void *data, int64_t i)
-{
-    const double x = stored(v->type, data, i);
-    const int64_t c = channel(v, i);
-    return v->quant ? (x - v->quant->zero[c]) * (double)v->quant->scale[c] : x;
-}
 
 static bool as_it_is(const sgs_value *v)
 {
@@ -144,11 +109,11 @@ static void check_raw(sgs_quality *q, int i, int place, const sgs_value *v, cons
 {
     const float *float_side = q->in[i].v + place * q->in[i].count;
     for (int64_t k = 0; k < q->in[i].count && !q->warned[i]; k++) {
-        const double want = (double)float_side[k], means = real_value(v, data, k);
+        const double want = (double)float_side[k], means = sgs_real(v, data, k);
         const double step = as_it_is(v) ? 0 : v->quant ? (double)v->quant->scale[0] : 1e-5 * fabs(want);
         q->warned[i] = fabs(want - means) > 1.01 * step;
         if (q->warned[i])
-            warn_raw(script, q->config->in[i].name, v, want, stored(v->type, data, k), means, log);
+            warn_raw(script, q->config->in[i].name, v, want, sgs_stored(v->type, data, k), means, log);
     }
 }
 
@@ -173,7 +138,7 @@ static void compare(sgs_quality *q, const sgs_fixed *f, const sgs_graph *g, int 
         const void *data = sgs_fixed_output(f, i);
         for (int64_t k = 0; k < q->out[i].count; k++) {
             const double want = (double)q->out[i].v[place * q->out[i].count + k],
-                         error = real_value(g->out[i], data, k) - want;
+                         error = sgs_real(g->out[i], data, k) - want;
             q->signal[i] += want * want;
             q->noise[i] += error * error;
         }
