@@ -112,6 +112,7 @@ void cli_scratch_remove(void);
 
 int cli_convert(int argc, char **argv);
 int cli_convert_tool(int argc, char **argv);
+int cli_analyze(int argc, char **argv);
 int cli_calibrate(int argc, char **argv);
 int cli_compile(int argc, char **argv);
 int cli_simulate(int argc, char **argv);

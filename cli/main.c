@@ -14,6 +14,7 @@ static const struct command {
     { "calibrate", cli_calibrate, "calibrator.py", "stage 2: X_float.sim -> X_fixed.sim" },
     { "compile", cli_compile, "compiler.py", "stage 3: X_fixed.sim -> image" },
     { "simulate", cli_simulate, "simulator.py", "runs a float, fixed or offline model" },
+    { "analyze", cli_analyze, "", "where a fixed-point model loses accuracy" },
     { "check", cli_check, "", "what of a model can be taken, and an ini to start from" },
     { "extract", cli_extract, "", "cuts a part out of an ONNX model" },
     { "info", cli_info, "show_sdk_info.py", "versions, targets, this machine" },

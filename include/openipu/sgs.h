@@ -240,6 +240,58 @@ typedef struct sgs_simulate_options {
 } sgs_simulate_options;
 sgs_status sgs_simulate(const sgs_simulate_options *o, sgs_diag *d);
 
+/* ---- where the accuracy went ----------------------------------------------------------------------------------------------------- */
+
+typedef struct sgs_analyze_options {
+    const char *model;            /* X_fixed.sim */
+    const char *float_model;      /* the float model it was made from; NULL: X_float.sim beside it, or X.sim */
+    const char *input_config;     /* optional; when given it must agree with the model */
+    sgs_samples_options samples;
+    int layer_samples;            /* samples on which each layer runs alone, spread evenly; 0: 4, or all where there are fewer */
+    double gain;                  /* decibels that the suggestion shall win; 0: 6 */
+    int top;                      /* layers that the log lists; 0: 20 */
+    const char *json_file, *tsv_file; /* the analysis for programs, or NULL */
+    sgs_log log;
+} sgs_analyze_options;
+
+/* One layer of the float model whose result the fixed-point model holds under the same name.  Decibels: infinite where both are equal, NaN
+ * where there is nothing to compare. */
+typedef struct sgs_layer_loss {
+    const char *name, *op;        /* the user's name; "conv", "add", ... */
+    const char *tensor;           /* the result's name */
+    int bits;                     /* of a convolution its weights' and its input's, of others the result's: 8 or 16 */
+    bool weighted;                /* a convolution, transposed, depthwise or fully connected too */
+    double sqnr, cosine, max_error, saturation; /* the result in the whole fixed-point model against the float model; saturation: the share of
+                                   * elements at an end of the integers' range whose float value lies beyond it */
+    double alone;                 /* SQNR at the model's outputs with nothing but this layer in fixed point; NaN: it only moves integers */
+    double share;                 /* of the noise that all layers alone bring: 0 to 1 */
+    int64_t mac;                  /* multiplications */
+} sgs_layer_loss;
+
+typedef struct sgs_raise {        /* a tensor for [CONV_CONFIG] tensor_arrays: convolutions that read it get 16 bits */
+    const char *tensor, *layers;  /* its name; those convolutions, "a, b" */
+    int64_t mac, image_bytes;     /* multiplications that become 16-bit ones; bytes by which their constants grow */
+    double sqnr;                  /* expected with this one and those before it */
+} sgs_raise;
+
+typedef struct sgs_analysis {
+    int samples, layer_samples;
+    int noutput, nlayer, nraise;
+    const struct sgs_output_loss {
+        const char *name;
+        double sqnr;
+    } *output;
+    double sqnr;                  /* of all outputs: their noise, as shares of their signals, averaged */
+    const sgs_layer_loss *layer;  /* the dearest first: by `alone`, those without behind the others */
+    int64_t mac;                  /* of all layers */
+    const sgs_raise *raise;       /* the suggestion, the best for its multiplications first; nraise 0: 16 bits would not help */
+    const char *conv_config;      /* "tensor_arrays=...;" with what the model's ini names already; "" without a suggestion */
+} sgs_analysis;
+/* Runs the float and the fixed-point model side by side: says by log lines, and in *a, which layers lose what and which to give 16 bits.
+ * *a, which may be NULL, is to be freed with sgs_analysis_free. */
+sgs_status sgs_analyze(const sgs_analyze_options *o, sgs_analysis **a, sgs_diag *d);
+void sgs_analysis_free(sgs_analysis *a);
+
 /* ---- stage 2 by hand: arrays in the place of pictures, models that call one another, several processes ---------------------------- */
 
 typedef struct sgs_calibrator sgs_calibrator;

@@ -108,5 +108,7 @@ sgs_status sgs_config_compare(const sgs_config *ini, const sgs_config *model, sg
 /* A canonical text of the settings, stored in .sim as metadata "sgs.config"; sgs_config_parse reads it back to equal
  * settings. */
 void sgs_config_print(const sgs_config *c, sgs_buf *out);
+/* "tensor_arrays=a,b;\n" for a user to paste, in quotes where a name needs them. */
+void sgs_config_print_tensors(sgs_buf *out, int n, const char *const *name);
 
 #endif

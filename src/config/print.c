@@ -1,4 +1,6 @@
 /* The settings as an ini of one spelling: what .sim files carry and messages compare. */
+#include <string.h>
+
 #include "config/config.h"
 
 static void print_quoted(sgs_buf *b, char quote, const char *text)
@@ -28,6 +30,28 @@ static void print_names(sgs_buf *b, const char *key, int n, const char *const *n
         sgs_buf_add(b, list.p, list.n);
     sgs_buf_printf(b, ";\n");
     sgs_buf_free(&list);
+}
+
+static bool is_plain(const char *name)
+{
+    for (; *name; name++)
+        if (!(*name >= '0' && *name <= '9') && !((*name | 32) >= 'a' && (*name | 32) <= 'z') && !strchr("_./:-", *name))
+            return false;
+    return true;
+}
+
+void sgs_config_print_tensors(sgs_buf *b, int n, const char *const *name)
+{
+    bool plain = true;
+    for (int i = 0; i < n; i++)
+        plain = plain && is_plain(name[i]);
+    if (!plain) {
+        print_names(b, "tensor_arrays", n, name);
+        return;
+    }
+    for (int i = 0; i < n; i++)
+        sgs_buf_printf(b, "%s%s", i ? "," : "tensor_arrays=", name[i]);
+    sgs_buf_printf(b, ";\n");
 }
 
 /* Image inputs stand first; RAWDATA inputs have no set. */

@@ -58,7 +58,7 @@ static void put(sgs_type t, void *data, int64_t i, double x)
         ((int64_t *)data)[i] = (int64_t)x;
         break;
     case SGS_S32:
-        ((int32_t *)data)[i] = (int32_t)x;
+        ((int32_t *)data)[i] = (int32_t)fmin(fmax(x, INT32_MIN), INT32_MAX);
         break;
     case SGS_S16:
         ((int16_t *)data)[i] = (int16_t)x;
