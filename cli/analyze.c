@@ -11,17 +11,21 @@ typedef struct args {
 
 static const cli_option options[] = {
     CLI_MODEL(args, "the fixed-point model, X_fixed.sim"),
-    { "--float_model", CLI_TEXT, offsetof(args, float_model), "FILE", false, "X_float.sim beside it", "the float model it was calibrated from" },
+    { "--float_model", CLI_TEXT, offsetof(args, float_model), "FILE", false, "X_float.sim beside it",
+      "the float model it was calibrated from" },
     CLI_SAMPLES(args),
     CLI_INI(args, false),
-    { "--layer_pictures", CLI_COUNT, offsetof(args, layer_samples), "N", false, "4", "pictures on which each layer runs alone" },
+    { "--layer_pictures", CLI_COUNT, offsetof(args, layer_samples), "N", false, "4",
+      "pictures on which each layer runs alone" },
     { "--gain", CLI_COUNT, offsetof(args, gain), "DECIBELS", false, "6", "what the suggestion of 16 bits shall win" },
     { "--top", CLI_COUNT, offsetof(args, top), "N", false, "20", "layers to list, the dearest first" },
     { "--json", CLI_TEXT, offsetof(args, json_file), "FILE", false, NULL, "all of it for programs" },
     { "--tsv", CLI_TEXT, offsetof(args, tsv_file), "FILE", false, NULL, "a line for each layer, between tabulators" },
     { 0 },
 };
-static const cli_syntax syntax = { "sgs analyze", "sgs analyze", "Which layers of a fixed-point model lose accuracy, and which to give 16 bits.", options, false };
+static const cli_syntax syntax = { "sgs analyze", "sgs analyze",
+                                   "Which layers of a fixed-point model lose accuracy, and which to give 16 bits.",
+                                   options, false };
 
 int cli_analyze(int argc, char **argv)
 {

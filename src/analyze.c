@@ -52,7 +52,8 @@ static sgs_status find_float(analysis *c, sgs_diag *d)
     if (c->float_path)
         return SGS_OK;
     const size_t cut = ends_with(path, "_fixed.sim") ? 10 : ends_with(path, ".sim") ? 4 : 0;
-    const char *stem = sgs_strndup(c->arena, path, strlen(path) - cut), *first = sgs_format(c->arena, "%s_float.sim", stem);
+    const char *stem = sgs_strndup(c->arena, path, strlen(path) - cut),
+               *first = sgs_format(c->arena, "%s_float.sim", stem);
     const char *second = sgs_format(c->arena, "%s.sim", stem);
     c->float_path = access(first, R_OK) == 0 ? first : cut == 10 && access(second, R_OK) == 0 ? second : NULL;
     if (c->float_path)
@@ -103,8 +104,10 @@ static sgs_status same_origin(const analysis *c, sgs_diag *d)
     while (p < pend) {
         const int n = line_of(p, pend), m = line_of(q, qend);
         if (n != m || memcmp(p, q, (size_t)n)) {
-            sgs_fail(d, SGS_E_USAGE, "expected the float model that %.300s was calibrated from, found one that was converted from another file (%.*s)", c->o->model,
-                     (int)strcspn(p, " \n"), p);
+            sgs_fail(d, SGS_E_USAGE,
+                     "expected the float model that %.300s was calibrated from, found one that was converted from "
+                     "another file (%.*s)",
+                     c->o->model, (int)strcspn(p, " \n"), p);
             sgs_hint(d, "calibrate this float model again, or name the right one: --float_model FILE");
             return sgs_fail_at(d, c->float_path, 0, NULL);
         }
@@ -119,7 +122,8 @@ static sgs_status take_config(analysis *c, sgs_diag *d)
     const sgs_meta *meta = sgs_meta_get(c->fixed, "sgs.config");
     sgs_config *own;
     if (!meta)
-        return wrong_kind(c->o->model, "a fixed-point model that carries its configuration, as the calibrator writes it", d);
+        return wrong_kind(c->o->model,
+                          "a fixed-point model that carries its configuration, as the calibrator writes it", d);
     SGS_TRY(sgs_config_parse(&own, c->o->model, meta->data, d));
     if (!c->o->input_config) {
         c->config = own;
@@ -258,6 +262,11 @@ static double output_share(const analysis *c, const double *noise, const double 
     return n ? sum / n : NAN;
 }
 
+static double alone_share(const analysis *c, const double *noise)
+{
+    return fmax(output_share(c, noise, c->l->alone_signal), 0); /* of outputs that are all zeros: 0 */
+}
+
 static int bits_of(const sgs_layer *y)
 {
     const sgs_type t = y->conv ? y->conv->in[1]->type : y->fixed->type;
@@ -350,7 +359,11 @@ static void write_line(analysis *c)
 static void suggest(analysis *c, const double *share, double now)
 {
     sgs_raise *r;
-    const sgs_raise_question q = { c->l, share, now, c->o->gain > 0 ? c->o->gain : GAIN };
+    double *wide = SGS_NEW_N(c->arena, double, c->l->n + 1);
+    for (int i = 0; i < c->l->n; i++)
+        wide[i] = c->l->layer[i].wide ? alone_share(c, c->l->layer[i].wide) : share[i];
+    const sgs_raise_question q = { c->l, share, wide, now, c->o->gain > 0 ? c->o->gain : GAIN };
+    c->a->gain = q.gain;
     c->a->nraise = sgs_raise_choose(&q, c->arena, &r);
     for (int i = 0; i < c->a->nraise; i++) {
         r[i].tensor = copy(c, r[i].tensor);
@@ -364,7 +377,7 @@ static void conclude(analysis *c)
 {
     double *share = SGS_NEW_N(c->arena, double, c->l->n + 1), all = 0;
     for (int i = 0; i < c->l->n; i++) {
-        share[i] = c->l->layer[i].moves ? 0 : fmax(output_share(c, c->l->layer[i].alone, c->l->alone_signal), 0); /* NaN: 0 */
+        share[i] = alone_share(c, c->l->layer[i].alone);
         all += share[i];
     }
     const double now = output_share(c, c->l->noise, c->l->signal);
@@ -376,7 +389,8 @@ static void conclude(analysis *c)
     suggest(c, share, now);
 }
 
-static sgs_status write_file(const char *path, void (*print)(const sgs_analysis *a, sgs_buf *out), const sgs_analysis *a, sgs_diag *d)
+static sgs_status write_file(const char *path, void (*print)(const sgs_analysis *a, sgs_buf *out),
+                             const sgs_analysis *a, sgs_diag *d)
 {
     sgs_buf b = { 0 };
     if (!path)

@@ -284,6 +284,7 @@ typedef struct sgs_analysis {
     double sqnr;                  /* of all outputs: their noise, as shares of their signals, averaged */
     const sgs_layer_loss *layer;  /* the dearest first: by `alone`, those without behind the others */
     int64_t mac;                  /* of all layers */
+    double gain;                  /* decibels that were asked for; the suggestion may fall short of them */
     const sgs_raise *raise;       /* the suggestion, the best for its multiplications first; nraise 0: 16 bits would not help */
     const char *conv_config;      /* "tensor_arrays=...;" with what the model's ini names already; "" without a suggestion */
 } sgs_analysis;

@@ -18,7 +18,7 @@ typedef struct sgs_buffer {
  * = offset in that buffer; emit.c turns them into the image's spaces. */
 typedef struct sgs_record {
     ipu_rec *rec;
-    const char *layer; /* the layer's own name, for cost table and messages */
+    const char *layer;    /* the layer's own name, for cost table and messages */
     const sgs_node *node; /* the layer */
     int64_t mac;
 } sgs_record;
@@ -29,7 +29,8 @@ typedef struct sgs_program {
     int nrecord;
     sgs_buffer *buffer; /* at most 65536 */
     int nbuffer;
-    const int *buffer_of; /* sgs_lower_plain's: by value id, the buffer that holds nothing but the value; -1: there is none */
+    const int
+        *buffer_of; /* sgs_lower_plain's: by value id, the buffer that holds nothing but the value; -1: there is none */
     sgs_buf consts; /* the const section; arrays on multiples of IPU_ALIGN */
 } sgs_program;
 

@@ -1,5 +1,6 @@
-/* tensor_arrays names tensors, and all convolutions that read one get 16 bits.  Noise of several layers adds up; errors that cancel or
- * strengthen each other make the whole differ from the sum, so the whole is taken to shrink as the sum does. */
+/* tensor_arrays names tensors, and all convolutions that read one get 16 bits.  Noise of several layers adds up; errors
+ * that cancel or strengthen each other make the whole differ from the sum, so the whole is taken to shrink as the sum
+ * does. */
 #include "quant/raise.h"
 
 #include <math.h>
@@ -9,7 +10,7 @@
 
 typedef struct candidate {
     const sgs_value *x;
-    double share;
+    double share; /* that 16 bits take away */
     int64_t mac, bytes;
     const char *layers;
     bool taken;
@@ -22,9 +23,9 @@ typedef struct choice {
     double all, left; /* shares of all layers alone, before and now */
 } choice;
 
-static bool can_rise(const sgs_layers *l, const sgs_layer *y)
+static bool can_rise(const sgs_layer *y)
 {
-    return y->conv && y->conv->in[1]->type == SGS_S8 && !l->picture[y->conv->in[0]->id] && y->node->in[0]->nname;
+    return y->wide && y->node->in[0]->nname;
 }
 
 static candidate *candidate_of(choice *c, const sgs_value *x)
@@ -42,11 +43,11 @@ static void collect(choice *c, sgs_arena *a)
     for (int i = 0; i < l->n; i++) {
         const sgs_layer *y = &l->layer[i];
         c->all += c->q->share[i];
-        if (!can_rise(l, y))
+        if (!can_rise(y))
             continue;
         candidate *k = candidate_of(c, y->node->in[0]);
         const char *label = sgs_node_label(l->real, y->node);
-        k->share += c->q->share[i];
+        k->share += fmax(c->q->share[i] - c->q->wide[i], 0);
         k->mac += sgs_fixed_mac(l->machine, y->conv);
         k->bytes += sgs_fixed_const_bytes(l->machine, y->conv);
         k->layers = k->layers ? sgs_format(a, "%s, %s", k->layers, label) : label;
@@ -74,7 +75,8 @@ static void take(choice *c, double goal)
         c->c[i].taken = true;
         c->left -= c->c[i].share;
     }
-    for (int i = c->n - 1; i >= 0; i--) { /* cheap ones that were not enough, before the one that was; those that win nothing */
+    for (int i = c->n - 1; i >= 0;
+         i--) { /* cheap ones that were not enough, before the one that was; those that win nothing */
         const double without = sqnr(c, c->left + c->c[i].share);
         if (c->c[i].taken && (without >= goal || sqnr(c, c->left) - without < LEAST_GAIN)) {
             c->c[i].taken = false;

@@ -1,6 +1,6 @@
-/* One layer in fixed point, all others in float.  A convolution is computed in float with its input and its weights rounded as the fixed
- * model has them; its result is not: that is what its readers round.  So what several layers do adds up.  Every other layer is computed by the
- * fixed model's own kernels.  Then the float model goes on behind it. */
+/* One layer in fixed point, all others in float.  A convolution is computed in float with its input and its weights
+ * rounded as the fixed model has them; its result is not: that is what its readers round.  So what several layers do
+ * adds up.  Every other layer is computed by the fixed model's own kernels.  Then the float model goes on behind it. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,7 +8,8 @@
 #include "sim/layers.h"
 #include "sim/values.h"
 
-/* ---- what the fixed model's part reads ----------------------------------------------------------------------------- */
+/* ---- what the fixed model's part reads -----------------------------------------------------------------------------
+ */
 
 static bool made_by(const sgs_layer *y, const sgs_value *v)
 {
@@ -38,7 +39,8 @@ static void run_part(sgs_layers *l, const sgs_layer *y, const sgs_node *but)
             sgs_fixed_run_node(l->machine, y->part[i]);
 }
 
-/* ---- a convolution ------------------------------------------------------------------------------------------------- */
+/* ---- a convolution -------------------------------------------------------------------------------------------------
+ */
 
 /* The channel of the input that weight i of a convolution multiplies; output *o. */
 static int64_t channel_of(const sgs_node *n, int64_t i, int64_t *o)
@@ -99,32 +101,64 @@ static float *room(int64_t count)
     return p;
 }
 
+/* The float layer on another input, weights and bias. */
+static sgs_status eval_conv(sgs_layers *l, const sgs_layer *y, float *const with[3], sgs_diag *d)
+{
+    const sgs_node *n = y->conv;
+    const int nin = with[2] ? 3 : 2;
+    sgs_tensor in[3] = { { 0 } }, out = tensor_of(y->real, sgs_session_data(l->session, y->real));
+    for (int i = 0; i < nin; i++)
+        in[i] = tensor_of(n->in[i], with[i]);
+    sgs_eval_state fresh = { 0 };
+    sgs_node as = *y->node; /* which may have no bias where the fixed one does */
+    as.nin = nin;
+    as.in = n->in;
+    const sgs_status s = sgs_eval(&as, in, &out, &fresh, d);
+    if (fresh.destroy)
+        fresh.destroy(fresh.p);
+    return s;
+}
+
 static sgs_status round_conv(sgs_layers *l, const sgs_layer *y, sgs_diag *d)
 {
     const sgs_node *n = y->conv;
     const bool biased = n->nin > 2 && n->in[2];
     const int64_t nx = sgs_value_count(n->in[0]);
-    float *x = room(nx), *w = room(sgs_value_count(n->in[1])), *b = room(biased ? sgs_value_count(n->in[2]) : 0);
+    float *const with[3] = { room(nx), room(sgs_value_count(n->in[1])),
+                             biased ? room(sgs_value_count(n->in[2])) : NULL };
     const void *q = n->in[0]->data ? n->in[0]->data : sgs_fixed_data(l->machine, n->in[0]);
     for (int64_t i = 0; i < nx; i++)
-        x[i] = (float)sgs_real(n->in[0], q, i);
-    real_weights(n, w);
-    real_bias(n, b);
-    sgs_tensor in[3] = { tensor_of(n->in[0], x), tensor_of(n->in[1], w) }, out = tensor_of(y->real, sgs_session_data(l->session, y->real));
+        with[0][i] = (float)sgs_real(n->in[0], q, i);
+    real_weights(n, with[1]);
     if (biased)
-        in[2] = tensor_of(n->in[2], b);
-    sgs_eval_state fresh = { 0 };
-    const sgs_node with_bias = { .op = y->node->op, .nin = biased ? 3 : 2, .nout = 1, .in = n->in, .out = y->node->out, .attr = y->node->attr, .name = y->node->name };
-    const sgs_status s = sgs_eval(&with_bias, in, &out, &fresh, d);
-    if (fresh.destroy)
-        fresh.destroy(fresh.p);
-    free(x);
-    free(w);
-    free(b);
+        real_bias(n, with[2]);
+    const sgs_status s = eval_conv(l, y, with, d);
+    for (int i = 0; i < 3; i++)
+        free(with[i]);
     return s;
 }
 
-/* ---- one layer ----------------------------------------------------------------------------------------------------- */
+/* With 16 bits weights are as good as floats; the input keeps its range, and what lies beyond it is cut as before. */
+static sgs_status widen_conv(sgs_layers *l, const sgs_layer *y, sgs_diag *d)
+{
+    const sgs_value *v = y->conv->in[0], *x = y->node->in[0], *b = y->node->nin > 2 ? y->node->in[2] : NULL;
+    const float *from = x->data ? x->data : sgs_session_data(l->session, x);
+    const int64_t n = sgs_value_count(x);
+    float *to = room(n);
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t c = sgs_scale_index(v, i);
+        const double s = (double)v->quant->scale[c], z = v->quant->zero[c], most = fmax(z, 255 - z) * s,
+                     step = most / 32767;
+        to[i] = (float)(rint(fmin(fmax((double)from[i], -most), most) / step) * step);
+    }
+    float *const with[3] = { to, (float *)(uintptr_t)y->node->in[1]->data, b ? (float *)(uintptr_t)b->data : NULL };
+    const sgs_status s = eval_conv(l, y, with, d);
+    free(to);
+    return s;
+}
+
+/* ---- one layer -----------------------------------------------------------------------------------------------------
+ */
 
 static sgs_status round_layer(sgs_layers *l, const sgs_layer *y, sgs_diag *d)
 {
@@ -139,16 +173,29 @@ static sgs_status round_layer(sgs_layers *l, const sgs_layer *y, sgs_diag *d)
     return SGS_OK;
 }
 
-static void count_noise(const sgs_layers *l, sgs_layer *y)
+/* Runs on behind the layer. */
+static sgs_status count_noise(const sgs_layers *l, const sgs_layer *y, double *noise, sgs_diag *d)
 {
+    SGS_TRY(sgs_session_resume(l->session, y->node, d));
     for (int i = 0; i < l->real->nout; i++) {
         const sgs_value *v = l->real->out[i];
         const void *now = v->data ? v->data : sgs_session_data(l->session, v);
         for (int64_t k = 0; k < sgs_value_count(v); k++) {
             const double x = (double)l->clean[i][k], e = sgs_stored(v->type, now, k) - x;
-            y->alone[i] += isfinite(e) ? e * e : x * x; /* what overflows is no better than nothing */
+            noise[i] += isfinite(e) ? e * e : x * x; /* what overflows is no better than nothing */
         }
     }
+    return SGS_OK;
+}
+
+static sgs_status measure_layer(sgs_layers *l, const sgs_layer *y, sgs_diag *d)
+{
+    SGS_TRY(round_layer(l, y, d));
+    SGS_TRY(count_noise(l, y, y->alone, d));
+    if (!y->wide)
+        return SGS_OK;
+    SGS_TRY(widen_conv(l, y, d));
+    return count_noise(l, y, y->wide, d);
 }
 
 static void keep_clean(sgs_layers *l)
@@ -171,13 +218,9 @@ sgs_status sgs_layers_alone(sgs_layers *l, void (*done)(void *user), void *user,
     SGS_TRY(sgs_fixed_run(l->machine, d));
     keep_clean(l);
     for (int i = l->n - 1; i >= 0; i--) {
-        sgs_layer *y = &l->layer[i];
         done(user);
-        if (y->moves)
-            continue;
-        SGS_TRY(round_layer(l, y, d));
-        SGS_TRY(sgs_session_resume(l->session, y->node, d));
-        count_noise(l, y);
+        if (!l->layer[i].moves)
+            SGS_TRY(measure_layer(l, &l->layer[i], d));
     }
     return SGS_OK;
 }

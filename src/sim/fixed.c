@@ -172,7 +172,8 @@ int64_t sgs_fixed_const_bytes(const sgs_fixed *f, const sgs_node *n)
         const sgs_record *r = f->program.record + i;
         const ipu_ref *ref = sgs_refs(r);
         for (int k = 0; r->node == n && k < r->rec->nref; k++)
-            if (ref[k].space == IPU_CONST && (ref[k].type == IPU_S8 || ref[k].type == IPU_S16 || ref[k].type == IPU_S32 || ref[k].type == IPU_S64))
+            if (ref[k].space == IPU_CONST &&
+                (ref[k].type == IPU_S8 || ref[k].type == IPU_S16 || ref[k].type == IPU_S32 || ref[k].type == IPU_S64))
                 bytes += (int64_t)ref[k].c * ipu_type_bytes(ref[k].type);
     }
     return bytes;

@@ -1,5 +1,5 @@
-/* Both models hold most tensors under the user's names: those are compared.  What lies between two of them in the fixed graph, changes of
- * scale and operators that it spells out in others, belongs to the layer that makes the later one. */
+/* Both models hold most tensors under the user's names: those are compared.  What lies between two of them in the fixed
+ * graph, changes of scale and operators that it spells out in others, belongs to the layer that makes the later one. */
 #include "sim/layers.h"
 
 #include <math.h>
@@ -50,12 +50,14 @@ static void find_twins(sgs_layers *l)
 static bool same_scales(const sgs_value *a, const sgs_value *b)
 {
     const sgs_quant *p = a->quant, *q = b->quant;
-    return a->type == b->type && p && q && p->n == q->n && (p->n > 1 || (p->scale[0] == q->scale[0] && p->zero[0] == q->zero[0]));
+    return a->type == b->type && p && q && p->n == q->n &&
+           (p->n > 1 || (p->scale[0] == q->scale[0] && p->zero[0] == q->zero[0]));
 }
 
 static bool moves_only(const sgs_node *n)
 {
-    return n->op->qrule == SGS_Q_MOVE && !(n->op->computes && n->op->computes(n)) && n->in[0] && same_scales(n->in[0], n->out[0]);
+    return n->op->qrule == SGS_Q_MOVE && !(n->op->computes && n->op->computes(n)) && n->in[0] &&
+           same_scales(n->in[0], n->out[0]);
 }
 
 static void find_pictures(sgs_layers *l, const bool *picture)
@@ -73,7 +75,8 @@ static void find_pictures(sgs_layers *l, const bool *picture)
 /* The integers that a result was before it became what the ini asks for. */
 static const sgs_value *integers_of(const sgs_value *v)
 {
-    while (v->def && (v->def->op == &sgs_op_dequantize || v->def->op == &sgs_op_quantize) && v->def->in[0]->type != SGS_F32)
+    while (v->def && (v->def->op == &sgs_op_dequantize || v->def->op == &sgs_op_quantize) &&
+           v->def->in[0]->type != SGS_F32)
         v = v->def->in[0];
     return v;
 }
@@ -110,8 +113,8 @@ static void take_part(const sgs_layers *l, sgs_layer *y, bool *in)
 static const sgs_node *conv_of(const sgs_layer *y)
 {
     const sgs_node *n = y->fixed->def;
-    return n->op == y->node->op && n->op->qrule == SGS_Q_CONV && n->in[1]->data && same_dims(n->in[0], y->node->in[0]) &&
-                   same_dims(n->in[1], y->node->in[1])
+    return n->op == y->node->op && n->op->qrule == SGS_Q_CONV && n->in[1]->data &&
+                   same_dims(n->in[0], y->node->in[0]) && same_dims(n->in[1], y->node->in[1])
                ? n
                : NULL;
 }
@@ -127,13 +130,19 @@ static void find_layers(sgs_layers *l)
         n++;
     l->layer = SGS_NEW_N(l->arena, sgs_layer, n + 1);
     for (const sgs_node *k = l->real->first; k; k = k->next) {
-        const sgs_value *v = k->out[0], *now = v->type == SGS_F32 ? named(&fixed, v) : NULL, *integers = now ? integers_of(now) : NULL;
-        if (!now || !integers->def || !integers->quant || l->twin[now->id] != v || !sgs_fixed_data(l->machine, integers))
+        const sgs_value *v = k->out[0], *now = v->type == SGS_F32 ? named(&fixed, v) : NULL,
+                        *integers = now ? integers_of(now) : NULL;
+        if (!now || !integers->def || !integers->quant || l->twin[now->id] != v ||
+            !sgs_fixed_data(l->machine, integers))
             continue;
         sgs_layer *y = &l->layer[l->n++];
-        *y = (sgs_layer){ .node = k, .real = v, .fixed = integers, .alone = SGS_NEW_N(l->arena, double, l->real->nout + 1) };
+        *y = (sgs_layer){
+            .node = k, .real = v, .fixed = integers, .alone = SGS_NEW_N(l->arena, double, l->real->nout + 1)
+        };
         l->twin[integers->id] = v;
         y->conv = conv_of(y);
+        if (y->conv && y->conv->in[1]->type == SGS_S8 && !l->picture[y->conv->in[0]->id])
+            y->wide = SGS_NEW_N(l->arena, double, l->real->nout + 1);
     }
     bool *in = SGS_NEW_N(l->arena, bool, l->fixed->nvalue + 1);
     for (int i = 0; i < l->n; i++)
@@ -145,14 +154,17 @@ static void find_layers(sgs_layers *l)
 static sgs_status same_ends(const sgs_layers *l, sgs_diag *d)
 {
     if (l->real->nin != l->fixed->nin || l->real->nout != l->fixed->nout)
-        return sgs_fail(d, SGS_E_USAGE, "expected %d inputs and %d outputs, as the fixed-point model has, found %d and %d", l->fixed->nin,
-                        l->fixed->nout, l->real->nin, l->real->nout);
+        return sgs_fail(d, SGS_E_USAGE,
+                        "expected %d inputs and %d outputs, as the fixed-point model has, found %d and %d",
+                        l->fixed->nin, l->fixed->nout, l->real->nin, l->real->nout);
     for (int i = 0; i < l->real->nin; i++)
         if (!same_dims(l->real->in[i], l->fixed->in[i]))
-            return sgs_fail(d, SGS_E_USAGE, "input '%s' has another shape in the fixed-point model", sgs_value_label(l->real, l->real->in[i]));
+            return sgs_fail(d, SGS_E_USAGE, "input '%s' has another shape in the fixed-point model",
+                            sgs_value_label(l->real, l->real->in[i]));
     for (int i = 0; i < l->real->nout; i++)
         if (!same_dims(l->real->out[i], l->fixed->out[i]))
-            return sgs_fail(d, SGS_E_USAGE, "output '%s' has another shape in the fixed-point model", sgs_value_label(l->real, l->real->out[i]));
+            return sgs_fail(d, SGS_E_USAGE, "output '%s' has another shape in the fixed-point model",
+                            sgs_value_label(l->real, l->real->out[i]));
     return SGS_OK;
 }
 
@@ -203,7 +215,8 @@ void sgs_layers_free(sgs_layers *l)
 
 /* ---- side by side ------------------------------------------------------------------------------------------------ */
 
-/* Whether element i stands at an end of the integers and its float number lies beyond it, by more than rounding explains. */
+/* Whether element i stands at an end of the integers and its float number lies beyond it, by more than rounding
+ * explains. */
 static bool is_cut(const sgs_value *v, const void *data, int64_t i, double real)
 {
     int32_t least, most;

@@ -27,47 +27,68 @@ static const char *short_name(char text[NAME + 4], const char *name)
 static void show_outputs(const sgs_analysis *a, const sgs_log *log)
 {
     char db[16];
-    sgs_log_line(log, "SQNR at the outputs, the fixed-point model against the float one, on %d picture%s:", a->samples, a->samples == 1 ? "" : "s");
+    sgs_log_line(log, "SQNR at the outputs, the fixed-point model against the float one, on %d picture%s:", a->samples,
+                 a->samples == 1 ? "" : "s");
     for (int i = 0; i < a->noutput; i++)
-        sgs_log_line(log, "  %s: %s%s", a->output[i].name, decibel(db, a->output[i].sqnr), isfinite(a->output[i].sqnr) ? " dB" : "");
+        sgs_log_line(log, "  %s: %s%s", a->output[i].name, decibel(db, a->output[i].sqnr),
+                     isfinite(a->output[i].sqnr) ? " dB" : "");
 }
 
 static void show_layer(const sgs_layer_loss *y, const sgs_log *log)
 {
     char name[NAME + 4], alone[16], sqnr[16];
-    sgs_log_line(log, "%-*s %-10s %4d %8s %5.1f%% | %8s %9.6f %10.4g %8.3f%%", NAME, short_name(name, y->name), y->op, y->bits, decibel(alone, y->alone),
-                 100 * y->share, decibel(sqnr, y->sqnr), y->cosine, y->max_error, 100 * y->saturation);
+    sgs_log_line(log, "%-*s %-10s %4d %8s %5.1f%% | %8s %9.6f %10.4g %8.3f%%", NAME, short_name(name, y->name), y->op,
+                 y->bits, decibel(alone, y->alone), 100 * y->share, decibel(sqnr, y->sqnr), y->cosine, y->max_error,
+                 100 * y->saturation);
 }
 
 static void show_layers(const sgs_analysis *a, int top, const sgs_log *log)
 {
-    sgs_log_line(log, "what each layer costs: alone in fixed point, seen at the outputs (%d picture%s) | its result in the whole fixed-point model", a->layer_samples,
-                 a->layer_samples == 1 ? "" : "s");
-    sgs_log_line(log, "%-*s %-10s %4s %8s %6s | %8s %9s %10s %9s", NAME, "layer", "op", "bits", "alone dB", "share", "SQNR dB", "cosine", "max error", "saturated");
+    sgs_log_line(log,
+                 "what each layer costs: alone in fixed point, seen at the outputs (%d picture%s) | its result in the "
+                 "whole fixed-point model",
+                 a->layer_samples, a->layer_samples == 1 ? "" : "s");
+    sgs_log_line(log, "%-*s %-10s %4s %8s %6s | %8s %9s %10s %9s", NAME, "layer", "op", "bits", "alone dB", "share",
+                 "SQNR dB", "cosine", "max error", "saturated");
     for (int i = 0; i < a->nlayer && i < top; i++)
         show_layer(&a->layer[i], log);
     if (a->nlayer > top)
         sgs_log_line(log, "... and %d layers that cost less", a->nlayer - top);
 }
 
-static void show_raise(const sgs_analysis *a, const sgs_log *log)
+static void show_cost(const sgs_analysis *a, const sgs_log *log)
 {
     char db[16], expected[16];
-    if (!a->nraise) {
-        sgs_log_line(log, "no convolution is worth 16 bits: what is lost is not lost in those of 8");
-        return;
-    }
     int64_t mac = 0, bytes = 0;
     for (int i = 0; i < a->nraise; i++) {
         mac += a->raise[i].mac;
         bytes += a->raise[i].image_bytes;
     }
-    sgs_log_line(log, "16 bits for what reads %d more tensor%s would give about %s dB instead of %s dB, for %.1f %% of the multiplications in 16 bits "
-                 "and about %lld bytes of image:", a->nraise, a->nraise == 1 ? "" : "s", decibel(expected, a->raise[a->nraise - 1].sqnr), decibel(db, a->sqnr),
-                 a->mac ? 100.0 * (double)mac / (double)a->mac : 0.0, (long long)bytes);
+    sgs_log_line(log,
+                 "16 bits for what reads %d more tensor%s would give about %s dB instead of %s dB, for %.1f %% of the "
+                 "multiplications in 16 bits "
+                 "and about %lld bytes of image:",
+                 a->nraise, a->nraise == 1 ? "" : "s", decibel(expected, a->raise[a->nraise - 1].sqnr),
+                 decibel(db, a->sqnr), a->mac ? 100.0 * (double)mac / (double)a->mac : 0.0, (long long)bytes);
     for (int i = 0; i < a->nraise; i++)
-        sgs_log_line(log, "  %s (%s): %s dB, %.1f %%, %lld bytes", a->raise[i].tensor, a->raise[i].layers, decibel(db, a->raise[i].sqnr),
-                     a->mac ? 100.0 * (double)a->raise[i].mac / (double)a->mac : 0.0, (long long)a->raise[i].image_bytes);
+        sgs_log_line(log, "  %s (%s): %s dB, %.1f %%, %lld bytes", a->raise[i].tensor, a->raise[i].layers,
+                     decibel(db, a->raise[i].sqnr), a->mac ? 100.0 * (double)a->raise[i].mac / (double)a->mac : 0.0,
+                     (long long)a->raise[i].image_bytes);
+}
+
+static void show_raise(const sgs_analysis *a, const sgs_log *log)
+{
+    if (!a->nraise) {
+        sgs_log_line(log, "no convolution is worth 16 bits: what is lost is not lost in those of 8");
+        return;
+    }
+    show_cost(a, log);
+    if (a->raise[a->nraise - 1].sqnr < a->sqnr + a->gain)
+        sgs_log_line(log,
+                     "16 bits do not win the %g dB asked for: the rest is lost in layers that have them, in the "
+                     "picture's own convolution, or "
+                     "beyond the ranges that calibration saw (saturated)",
+                     a->gain);
     sgs_log_line(log, "to have it, calibrate again with this in the ini:");
     sgs_log_line(log, "[CONV_CONFIG]");
     sgs_log_line(log, "%s", a->conv_config);
@@ -124,13 +145,15 @@ static void json_raise(sgs_buf *b, const sgs_raise *r)
     json_text(b, "tensor", r->tensor);
     sgs_buf_printf(b, ", ");
     json_text(b, "layers", r->layers);
-    sgs_buf_printf(b, ", \"multiplications\": %lld, \"image_bytes\": %lld", (long long)r->mac, (long long)r->image_bytes);
+    sgs_buf_printf(b, ", \"multiplications\": %lld, \"image_bytes\": %lld", (long long)r->mac,
+                   (long long)r->image_bytes);
     json_number(b, "expected_sqnr", r->sqnr);
 }
 
 void sgs_analysis_json(const sgs_analysis *a, sgs_buf *b)
 {
-    sgs_buf_printf(b, "{\"pictures\": %d, \"layer_pictures\": %d, \"multiplications\": %lld", a->samples, a->layer_samples, (long long)a->mac);
+    sgs_buf_printf(b, "{\"pictures\": %d, \"layer_pictures\": %d, \"multiplications\": %lld", a->samples,
+                   a->layer_samples, (long long)a->mac);
     json_number(b, "sqnr", a->sqnr);
     sgs_buf_printf(b, ",\n\"outputs\": [");
     for (int i = 0; i < a->noutput; i++) {
@@ -172,7 +195,8 @@ static void tsv_number(sgs_buf *b, double v)
 
 void sgs_analysis_tsv(const sgs_analysis *a, sgs_buf *b)
 {
-    sgs_buf_printf(b, "layer\ttensor\top\tbits\tweighted\talone\tshare\tsqnr\tcosine\tmax_error\tsaturation\tmultiplications\n");
+    sgs_buf_printf(
+        b, "layer\ttensor\top\tbits\tweighted\talone\tshare\tsqnr\tcosine\tmax_error\tsaturation\tmultiplications\n");
     for (int i = 0; i < a->nlayer; i++) {
         const sgs_layer_loss *y = &a->layer[i];
         const double number[] = { y->alone, y->share, y->sqnr, y->cosine, y->max_error, y->saturation };

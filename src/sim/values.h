@@ -12,7 +12,8 @@ double sgs_real(const sgs_value *v, const void *data, int64_t i);
 int64_t sgs_scale_index(const sgs_value *v, int64_t i);
 /* Ends of the integers that the quantizer writes; false: the type has no scale. */
 bool sgs_ends(sgs_type t, int32_t *least, int32_t *most);
-/* What v holds in the place of the numbers of `from`, which are real or integers: rounded to the nearest, within the type's ends. */
+/* What v holds in the place of the numbers of `from`, which are real or integers: rounded to the nearest, within the
+ * type's ends. */
 void sgs_round_to(const sgs_value *v, void *data, sgs_type from, const void *x);
 
 #endif
