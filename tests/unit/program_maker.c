@@ -45,7 +45,7 @@ sgs_program program_of(image_maker *m)
         ipu_rec *rec = sgs_alloc(p.arena, head->bytes);
         memcpy(rec, head, head->bytes);
         to_buffers(m, rec);
-        p.record[p.nrecord] = (sgs_record){ rec, sgs_format(p.arena, "layer%d", p.nrecord), 1000 };
+        p.record[p.nrecord] = (sgs_record){ .rec = rec, .layer = sgs_format(p.arena, "layer%d", p.nrecord), .mac = 1000 };
     }
     return p;
 }
