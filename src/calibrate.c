@@ -24,6 +24,7 @@ typedef struct calibration {
     sgs_observer observer, now; /* all samples; the one that runs */
     sgs_want *want;            /* [inputs] */
     sgs_quality *quality;
+    sgs_variety *variety;
     sgs_sensitivity *sensitivity;
     const double *harm;        /* what it measured */
     sgs_calibrate_report report;
@@ -84,6 +85,7 @@ static sgs_status one_sample(calibration *c, int sample, const sgs_array *array,
         SGS_TRY(sgs_samples_take(c->samples, i, &array[i], &c->want[i], to, d));
         sgs_sha256_add(&arrays, to, (size_t)sgs_value_bytes(c->g->in[i]));
         sgs_observe(&c->now, c->g->in[i], to);
+        sgs_variety_add(c->variety, sample, &c->want[i], to);
     }
     sgs_sensitivity_keep(c->sensitivity, c->session);
     sgs_status s = sgs_session_run(c->session, d);
@@ -112,6 +114,8 @@ static sgs_status observe_all(calibration *c, sgs_diag *d)
         SGS_TRY(one_sample(c, i, array, d));
     }
     sgs_log_progress(&c->o->log, "calibrate", n, n);
+    sgs_variety_say(c->variety, c->samples, &c->o->log);
+    sgs_say_dead(c->g, c->observer.range, &c->o->log);
     return SGS_OK;
 }
 
@@ -124,6 +128,7 @@ static sgs_status gather(calibration *c, sgs_diag *d)
     sgs_observer_init(&c->observer, c->g);
     sgs_observer_init(&c->now, c->g);
     c->quality = sgs_quality_new(c->arena, c->g, c->config, sgs_samples_count(c->samples));
+    c->variety = sgs_variety_new(c->arena, sgs_samples_count(c->samples));
     c->sensitivity = sgs_sensitivity_new(c->arena, c->g);
     ipu_sha256_init(&c->list);
     return observe_all(c, d);

@@ -7,33 +7,78 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "preprocess/workers.h"
+#include "preprocess/looks.h"
 
 #define TOLERANCE 0.01 /* of the normalized range 255 / std_value; resizing after normalizing rounds differently */
 
-/* ---- one picture with one norm ---- */
+#define PICTURES 4 /* whose colours and rows are looked at, spread evenly */
 
-/* Data of every image input, dense, type t; NULL entries for RAWDATA inputs. */
-static sgs_status take_first(const sgs_config *c, const sgs_samples_options *o, const sgs_want *want, bool norm,
-                             sgs_arena *a, void **data, sgs_diag *d)
+typedef struct look {
+    const sgs_config *c;
+    const sgs_samples_options *o;
+    const sgs_want *want;
+    const sgs_log *log;
+    sgs_arena *a;
+    void **norm, **raw; /* [nin]: the first picture, dense, f32 and u8; NULL for RAWDATA inputs */
+    sgs_looks *looks;   /* [nin] */
+} look;
+
+/* ---- some pictures with one norm ---- */
+
+/* Leaves the k-th of n as number k * samples / n. */
+static void spread(sgs_arena *a, sgs_samples *s, int n)
 {
-    sgs_samples_options one = *o;
+    const int all = sgs_samples_count(s);
+    bool *keep = SGS_NEW_N(a, bool, all + 1);
+    for (int k = 0; k < n; k++)
+        keep[(int64_t)k * all / n] = true;
+    sgs_samples_keep(s, keep);
+}
+
+static size_t bytes_of(const sgs_want *w)
+{
+    size_t bytes = (size_t)sgs_type_bytes(w->type);
+    for (int k = 0; k < w->rank; k++)
+        bytes *= (size_t)w->dim[k];
+    return bytes;
+}
+
+static sgs_status take_picture(look *k, const sgs_samples *s, const sgs_array *array, bool norm, bool first,
+                               sgs_diag *d)
+{
+    for (int i = 0; i < k->c->nin; i++) {
+        if (sgs_format_raw(k->c->in[i].training))
+            continue;
+        sgs_want w = k->want[i];
+        w.type = norm ? SGS_F32 : SGS_U8;
+        void **kept = norm ? &k->norm[i] : &k->raw[i], *data = sgs_alloc(k->a, bytes_of(&w));
+        SGS_TRY(sgs_samples_take(s, i, &array[i], &w, data, d));
+        *kept = first ? data : *kept;
+        const sgs_array *file = &array[k->c->nin + i];
+        if (!norm)
+            sgs_looks_add(&k->looks[i], &k->c->in[i], &w, data,
+                          file->bytes == 4 * 4 * 3 * sizeof(float) ? file->data : NULL);
+    }
+    return SGS_OK;
+}
+
+static sgs_status take_pictures(look *k, bool norm, sgs_diag *d)
+{
+    sgs_samples_options one = *k->o;
     one.num_process = 1;
     sgs_samples *s;
-    SGS_TRY(sgs_samples_open(&s, &one, c->nin, norm, d));
-    sgs_array *array = SGS_NEW_N(a, sgs_array, c->nin);
-    bool end;
-    sgs_status status = sgs_samples_next(s, array, &end, d);
-    for (int i = 0; i < c->nin && status == SGS_OK; i++) {
-        if (sgs_format_raw(c->in[i].training))
-            continue;
-        sgs_want w = want[i];
-        w.type = norm ? SGS_F32 : SGS_U8;
-        size_t bytes = (size_t)sgs_type_bytes(w.type);
-        for (int k = 0; k < w.rank; k++)
-            bytes *= (size_t)w.dim[k];
-        data[i] = sgs_alloc(a, bytes);
-        status = sgs_samples_take(s, i, &array[i], &w, data[i], d);
+    SGS_TRY(sgs_samples_open(&s, &one, k->c->nin, norm, d));
+    sgs_array *array = SGS_NEW_N(k->a, sgs_array, 2 * k->c->nin);
+    if (!norm)
+        sgs_samples_files(s);
+    const int all = sgs_samples_count(s);
+    spread(k->a, s, norm ? 1 : all < PICTURES ? all : PICTURES);
+    sgs_status status = SGS_OK;
+    bool end = false;
+    for (int i = 0; status == SGS_OK && !end; i++) {
+        status = sgs_samples_next(s, array, &end, d);
+        if (status == SGS_OK && !end)
+            status = take_picture(k, s, array, norm, i == 0, d);
     }
     sgs_samples_close(s);
     return status;
@@ -86,7 +131,7 @@ typedef struct fitted {
     double mean, std;
 } fitted;
 
-static fitted look(const channel *k, double mean, double std)
+static fitted look_at(const channel *k, double mean, double std)
 {
     fitted f = { .agrees = true };
     double slope, offset, worst;
@@ -142,27 +187,28 @@ static void compare(const sgs_input_config *in, const sgs_want *w, const void *r
     for (int i = 0; i < n; i++) {
         const int colour = in->training == SGS_FMT_BGR ? 2 - i : i;
         k.at = i;
-        f[i] = look(&k, (double)in->mean[in->nmean == 1 ? 0 : colour], (double)in->std[in->nstd == 1 ? 0 : colour]);
+        f[i] = look_at(&k, (double)in->mean[in->nmean == 1 ? 0 : colour], (double)in->std[in->nstd == 1 ? 0 : colour]);
         agrees = agrees && f[i].agrees;
     }
     if (!agrees)
         warn(in, script, f, n, log);
 }
 
-static sgs_status preflight(const sgs_config *c, const sgs_samples_options *o, const sgs_want *want, const sgs_log *log,
-                            sgs_arena *a, sgs_diag *d)
+static sgs_status preflight(look *k, sgs_diag *d)
 {
-    void **norm = SGS_NEW_N(a, void *, c->nin), **raw = SGS_NEW_N(a, void *, c->nin);
     sgs_diag why = { 0 };
-    SGS_TRY(take_first(c, o, want, true, a, norm, d));
-    if (take_first(c, o, want, false, a, raw, &why) != SGS_OK) {
-        sgs_log_warning(log, "fixed and offline models need norm=False, which fails: %s%s%s", why.file,
+    SGS_TRY(take_pictures(k, true, d));
+    if (take_pictures(k, false, &why) != SGS_OK) {
+        sgs_log_warning(k->log, "fixed and offline models need norm=False, which fails: %s%s%s", why.file,
                         why.file[0] ? ": " : "", why.text);
         return SGS_OK;
     }
-    for (int i = 0; i < c->nin; i++)
-        if (norm[i])
-            compare(&c->in[i], &want[i], raw[i], norm[i], o->preprocess, log);
+    for (int i = 0; i < k->c->nin; i++) {
+        if (!k->norm[i])
+            continue;
+        compare(&k->c->in[i], &k->want[i], k->raw[i], k->norm[i], k->o->preprocess, k->log);
+        sgs_looks_say(&k->looks[i], &k->c->in[i], k->o->preprocess, k->log);
+    }
     return SGS_OK;
 }
 
@@ -182,7 +228,11 @@ sgs_status sgs_preflight(const sgs_config *c, const sgs_samples_options *o, cons
     sgs_arena *a = sgs_arena_new();
     if (!a)
         return sgs_fail(d, SGS_E_LIMIT, "out of memory");
-    sgs_status s = preflight(c, o, want, log, a, d);
+    look k = { .c = c, .o = o, .want = want, .log = log, .a = a };
+    k.norm = SGS_NEW_N(a, void *, c->nin);
+    k.raw = SGS_NEW_N(a, void *, c->nin);
+    k.looks = SGS_NEW_N(a, sgs_looks, c->nin);
+    const sgs_status s = preflight(&k, d);
     sgs_arena_free(a);
     return s;
 }

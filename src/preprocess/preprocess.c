@@ -99,7 +99,7 @@ static sgs_status open_samples(sgs_samples *s, const sgs_samples_options *o, int
     s->crew.python = sgs_python(s->arena);
     s->nworker = worker_count(o->num_process, s->pictures.count);
     s->worker = SGS_NEW_N(s->arena, sgs_worker, s->nworker);
-    s->data = SGS_NEW_N(s->arena, void *, ninput);
+    s->data = SGS_NEW_N(s->arena, void *, 2 * ninput);
     if (pipe2(s->crew.life, O_CLOEXEC) < 0)
         return sgs_fail(d, SGS_E_LIMIT, "cannot make a pipe: %s", strerror(errno));
     return SGS_OK;
@@ -153,6 +153,11 @@ void sgs_samples_keep(sgs_samples *s, const bool *keep)
     s->nworker = s->nworker < s->pictures.count ? s->nworker : s->pictures.count;
 }
 
+void sgs_samples_files(sgs_samples *s)
+{
+    s->crew.files = true;
+}
+
 /* ---- running --------------------------------------------------------------------------------------------------- */
 
 static sgs_status start_all(sgs_samples *s, sgs_diag *d)
@@ -204,7 +209,7 @@ void sgs_samples_close(sgs_samples *s)
     for (int i = 0; i < 2; i++)
         if (s->crew.life[i] >= 0)
             close(s->crew.life[i]);
-    for (int i = 0; s->data && i < s->crew.ninput; i++)
+    for (int i = 0; s->data && i < sgs_crew_arrays(&s->crew); i++)
         free(s->data[i]);
     sgs_arena_free(s->arena);
 }

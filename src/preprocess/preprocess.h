@@ -20,6 +20,9 @@ sgs_status sgs_samples_open(sgs_samples **s, const sgs_samples_options *o, int n
 int sgs_samples_count(const sgs_samples *s);
 /* Before the first sgs_samples_next: leaves out every sample i whose keep[i] is false. */
 void sgs_samples_keep(sgs_samples *s, const bool *keep);
+/* Before the first sgs_samples_next: that gives array[2 * ninput] then; array[ninput + i] is f32 [4,4,3], the mean
+ * colours (R, G, B) of the parts of input i's file, or empty where the file is no picture. */
+void sgs_samples_files(sgs_samples *s);
 const char *sgs_samples_path(const sgs_samples *s, int sample, int input);
 const char *const *sgs_samples_scripts(const sgs_samples *s); /* [ninput] */
 /* The next sample, in order; array[ninput] stays valid until the next call.  *end true: no more. */
@@ -43,9 +46,19 @@ sgs_status sgs_samples_take(const sgs_samples *s, int input, const sgs_array *a,
 bool sgs_channels_reversed(sgs_data_format training, sgs_data_format input);
 void sgs_to_board(sgs_data_format training, sgs_data_format input, bool nchw, const sgs_want *w, void *data);
 
+/* Whether samples differ from one another: calibration learns nothing from the same picture again.  Of each sample the
+ * means of parts of each input are kept. */
+typedef struct sgs_variety sgs_variety;
+sgs_variety *sgs_variety_new(sgs_arena *a, int samples);
+/* Input `input` of sample `sample`; f32 arrays alone count.  All samples in order, all inputs of one together. */
+void sgs_variety_add(sgs_variety *v, int sample, const sgs_want *want, const void *data);
+/* A warning where more than half of the samples are nearly the same as an earlier one. */
+void sgs_variety_say(const sgs_variety *v, const sgs_samples *s, const sgs_log *log);
+
 /* Before the long step: does the script normalize as the ini says?  Runs the first sample with norm=True and norm=False
- * and compares; what differs becomes a warning with the mean and std_value that the script's numbers show.  want: [nin]
- * of the float model.  Fails only where norm=True does. */
+ * and compares; what differs becomes a warning with the mean and std_value that the script's numbers show.  Some more
+ * pictures with norm=False are compared with their files: warnings where red and blue, or the axes, look mixed up.
+ * want: [nin] of the float model.  Fails only where norm=True does. */
 sgs_status sgs_preflight(const sgs_config *c, const sgs_samples_options *o, const sgs_want *want, const sgs_log *log,
                          sgs_diag *d);
 

@@ -66,7 +66,7 @@ static int spawn_with(int *pid, const char *python, char *const *argv, int talk,
 
 static int spawn(sgs_worker *w, const sgs_crew *crew, int talk)
 {
-    char fd[16], life[16], dash[] = "-c", norm[] = { crew->norm ? '1' : '0', 0 };
+    char fd[16], life[16], dash[] = "-c", norm[] = { crew->norm ? '1' : '0', crew->files ? 'f' : 0, 0 };
     snprintf(fd, sizeof fd, "%d", talk);
     snprintf(life, sizeof life, "%d", crew->life[0]);
     char **argv = calloc((size_t)crew->ninput + 7, sizeof *argv);
@@ -315,6 +315,11 @@ static sgs_status receive_array(sgs_worker *w, const sgs_crew *crew, char *const
     return receive(w, crew, path, p, f.bytes, d);
 }
 
+int sgs_crew_arrays(const sgs_crew *crew)
+{
+    return crew->files ? 2 * crew->ninput : crew->ninput;
+}
+
 sgs_status sgs_worker_answer(sgs_worker *w, const sgs_crew *crew, char *const *path, sgs_array *array, void **data,
                              sgs_diag *d)
 {
@@ -327,7 +332,7 @@ sgs_status sgs_worker_answer(sgs_worker *w, const sgs_crew *crew, char *const *p
         return broken(crew, path, d);
     if (head.fault)
         return receive_fault(w, crew, path, d);
-    for (int i = 0; i < crew->ninput; i++)
+    for (int i = 0; i < sgs_crew_arrays(crew); i++)
         SGS_TRY(receive_array(w, crew, path, &array[i], &data[i], d));
     return SGS_OK;
 }

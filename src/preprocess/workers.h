@@ -20,6 +20,7 @@ typedef struct sgs_crew {
     const char *const *script; /* [ninput] */
     int ninput;
     bool norm;
+    bool files;  /* answers hold the files' colours too */
     int timeout; /* seconds */
     const char *python;
     int life[2]; /* a pipe: while life[1] is open, the workers live */
@@ -33,6 +34,8 @@ const char *sgs_python(sgs_arena *a);
 sgs_status sgs_worker_start(sgs_worker *w, const sgs_crew *crew, sgs_diag *d);
 /* Asks for a sample: ninput paths. */
 sgs_status sgs_worker_ask(sgs_worker *w, const sgs_crew *crew, char *const *path, sgs_diag *d);
+/* Arrays of an answer. */
+int sgs_crew_arrays(const sgs_crew *crew);
 /* Waits for the answer; data[i] is reallocated to hold array[i]. */
 sgs_status sgs_worker_answer(sgs_worker *w, const sgs_crew *crew, char *const *path, sgs_array *array, void **data,
                              sgs_diag *d);

@@ -6,6 +6,8 @@
  *   known.c      comparisons with what no number on the board is
  *   masks.c      what hides elements from a softmax
  *   options.c    what the ini says
+ *   dead.c       channels that say nothing
+ *   raise.c      which convolutions to give 16 bits, for sgs analyze
  *   sensitivity.c  what 8 bits at one convolution do to the outputs
  *   bits.c       which convolutions take 16 bits
  *   plain.c      integers that stay integers
@@ -147,6 +149,11 @@ double sgs_whole_scale(double most);
 
 /* Ends ranges of what a softmax weighs where nothing has weight any more, and raises constants that hide elements from it to there. */
 void sgs_end_masks(sgs_graph *g, sgs_range *range);
+
+/* ---- dead.c ---- */
+
+/* A warning where many channels of convolutions held one number alone. */
+void sgs_say_dead(sgs_graph *g, const sgs_range *range, const sgs_log *log);
 
 /* ---- options.c ---- */
 

@@ -9,6 +9,8 @@ import sys
 import textwrap
 import time
 
+import cv2
+import numpy as np
 import pytest
 
 TOOL = os.environ["SAMPLE_TOOL"]
@@ -424,6 +426,7 @@ def test_preflight_has_nothing_to_say(bench, ini, script):
     ("input_formats=BGR;mean=30:20:10;std_value=1", LINE % ([30, 20, 10], 1), "mean=10:20:30; std_value=1:1:1"),
     ("input_formats=RGB;mean=127.5;std_value=255", LINE % (0, 255), "mean=0:0:0; std_value=255:255:255"),
     ("input_formats=RGB;mean=10;std_value=2", LINE % (0, 1), "mean=0:0:0; std_value=1:1:1"),
+    ("input_formats=RGB;mean=0;std_value=1", LINE % (0, 255), "mean=0:0:0; std_value=255:255:255"),  # numbers from 0 to 1
 ])
 def test_preflight_finds_other_numbers(bench, ini, script, numbers):
     assert preflight(bench, ini, script) == ["s.py normalizes input 'a' with other numbers than the ini: they look like %s%s" % (numbers, SEES)]
@@ -439,6 +442,80 @@ def test_preflight_needs_norm_false_but_goes_on(bench):
     said = preflight(bench, "input_formats=RGB;mean=0;std_value=1", (LINE % (0, 1)).replace("else x", "else x.numpy()"))
     assert said == ["fixed and offline models need norm=False, which fails: s.py: image_preprocess failed on picture 'p.npy': "
                     "AttributeError: 'numpy.ndarray' object has no attribute 'numpy'"]
+
+
+def test_preflight_numbers_from_0_to_1_with_norm_false(bench):
+    (said,) = preflight(bench, "input_formats=RGB;mean=0;std_value=255", (LINE % (0, 255)).replace("else x", "else (x / 255).astype(np.float32)"))
+    assert said.startswith("fixed and offline models need norm=False, which fails: s.py: image_preprocess(norm=False): expected u8 for input 'data', found f32 with "
+                           "values from 0")
+
+
+# ---- the preflight: colours and axes beside the picture files -----------------------------------------------------------------
+
+READ = """
+    import cv2
+    import numpy as np
+    def image_preprocess(p, norm=True):
+        x = %s
+        return ((x - 127.5) / 127.5).astype(np.float32) if norm else x
+"""
+IMAGE = "cv2.imread(p)[None]"  # B, G, R
+INI = "training_input_formats=%s;input_formats=%s;mean=127.5;std_value=127.5;input_layouts=%s"
+
+
+def photographs(bench, seed=3, grey=False, name="%d.png"):
+    """Smooth, with regions of different colours; a little noise."""
+    (bench.folder / "photos").mkdir(exist_ok=True)
+    for i in range(6):
+        r = np.random.default_rng(seed + i)
+        image = cv2.resize(r.integers(0, 256, (5, 6, 3), np.uint8), (64, 48), interpolation=cv2.INTER_CUBIC)
+        image = np.clip(image + r.integers(-3, 4, image.shape), 0, 255).astype(np.uint8)
+        image = np.repeat(image[..., :1], 3, 2) if grey else image
+        if name.endswith("npy"):
+            np.save(bench.folder / "photos" / (name % i), image)
+        else:
+            cv2.imwrite(str(bench.folder / "photos" / (name % i)), image)
+
+
+def looks(bench, formats, layout, image, dims=None):
+    return preflight(bench, INI % (formats, formats, layout), READ % image, dims or ("1x48x64x3" if layout == "NHWC" else "1x3x48x64"), "photos")
+
+
+@pytest.mark.parametrize("grey", [False, True])
+@pytest.mark.parametrize("formats, layout, image", [
+    ("RGB", "NHWC", IMAGE + "[..., ::-1]"), ("BGR", "NHWC", IMAGE), ("RGB", "NCHW", IMAGE + "[..., ::-1].transpose(0, 3, 1, 2)"),
+    ("BGR", "NCHW", IMAGE + ".transpose(0, 3, 1, 2)"),
+    ("RGB", "NHWC", "cv2.resize(cv2.imread(p)[6:42, 8:56], (64, 48))[None, ..., ::-1]"),  # as scripts crop
+])
+def test_pictures_as_their_files_are_silent(bench, formats, layout, image, grey):
+    photographs(bench, grey=grey)
+    assert looks(bench, formats, layout, image) == []
+
+
+@pytest.mark.parametrize("formats, layout, image", [("RGB", "NHWC", IMAGE), ("BGR", "NHWC", IMAGE + "[..., ::-1]"), ("RGB", "NCHW", IMAGE + ".transpose(0, 3, 1, 2)")])
+def test_red_and_blue_exchanged(bench, formats, layout, image):
+    photographs(bench)
+    other = {"RGB": "BGR", "BGR": "RGB"}[formats]
+    assert looks(bench, formats, layout, image) == [
+        "s.py: in the picture for input 'a' red and blue are exchanged against the files, as training_input_formats=%s is not what the script returns; "
+        "if the network was trained so, set it to %s" % (formats, other)]
+
+
+def test_colours_of_files_that_say_nothing(bench):
+    """Grey pictures have no colours to exchange; of arrays in files nobody knows the order."""
+    photographs(bench, grey=True)
+    assert looks(bench, "RGB", "NHWC", IMAGE) == []
+    for f in (bench.folder / "photos").iterdir():
+        f.unlink()
+    photographs(bench, name="%d.npy")
+    assert looks(bench, "RGB", "NHWC", "np.load(p)[None]") == []
+
+
+@pytest.mark.parametrize("layout, image", [("NCHW", IMAGE + "[..., ::-1].reshape(1, 3, 48, 64)"), ("NHWC", IMAGE + "[..., ::-1].transpose(0, 3, 1, 2).reshape(1, 48, 64, 3)")])
+def test_axes_reshaped_instead_of_transposed(bench, layout, image):
+    photographs(bench)
+    assert looks(bench, "RGB", layout, image) == [
+        "s.py: the picture for input 'a' looks like N,H,W,C and N,C,H,W taken for each other: np.reshape keeps the order of the elements, np.transpose moves the axes"]
 
 
 def alive(pid):
