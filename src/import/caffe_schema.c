@@ -55,6 +55,7 @@ TYPE(lrn, "LRNParameter", F(local_size, COUNT), F(alpha, FLOAT), F(beta, FLOAT),
 TYPE(memory_data, "MemoryDataParameter", F(batch_size, COUNT), F(channels, COUNT), F(height, COUNT), F(width, COUNT));
 TYPE(mvn, "MVNParameter", F(normalize_variance, BOOL), F(across_channels, BOOL), F(eps, FLOAT));
 TYPE(norm, "NormalizeParameter", F(across_spatial, BOOL), F(channel_shared, BOOL), F(eps, FLOAT), SKIP(scale_filler));
+TYPE(parameter, "ParameterParameter", M(shape, shape));
 TYPE(permute, "PermuteParameter", MANY(order, COUNT));
 TYPE(pooling, "PoolingParameter", W(pool, pools), F(pad, COUNT), F(pad_h, COUNT), F(pad_w, COUNT), F(kernel_size, COUNT), F(kernel_h, COUNT), F(kernel_w, COUNT),
      F(stride, COUNT), F(stride_h, COUNT), F(stride_w, COUNT), F(global_pooling, BOOL), W(round_mode, roundings), F(ceil_mode, BOOL), SKIP(engine));
@@ -62,6 +63,7 @@ TYPE(power, "PowerParameter", F(power, FLOAT), F(scale, FLOAT), F(shift, FLOAT))
 TYPE(prelu, "PReLUParameter", F(channel_shared, BOOL), SKIP(filler));
 TYPE(prior_box, "PriorBoxParameter", MANY(min_size, FLOAT), MANY(max_size, FLOAT), MANY(aspect_ratio, FLOAT), F(flip, BOOL), F(clip, BOOL), MANY(variance, FLOAT),
      F(img_size, COUNT), F(img_h, COUNT), F(img_w, COUNT), F(step, FLOAT), F(step_h, FLOAT), F(step_w, FLOAT), F(offset, FLOAT));
+TYPE(recurrent, "RecurrentParameter", F(num_output, COUNT), F(expose_hidden, BOOL), SKIP(weight_filler), SKIP(bias_filler), SKIP(debug_info));
 TYPE(reduction, "ReductionParameter", W(operation, reductions), F(axis, INT), F(coeff, FLOAT));
 TYPE(relu, "ReLUParameter", F(negative_slope, FLOAT), SKIP(engine));
 TYPE(reshape, "ReshapeParameter", M(shape, shape), F(axis, INT), F(num_axes, INT));
@@ -71,6 +73,7 @@ TYPE(scale, "ScaleParameter", F(axis, INT), F(num_axes, INT), F(bias_term, BOOL)
 TYPE(shuffle, "ShuffleChannelParameter", F(group, COUNT));
 TYPE(slice, "SliceParameter", F(axis, INT), MANY(slice_point, COUNT), F(slice_dim, COUNT));
 TYPE(softmax, "SoftmaxParameter", F(axis, INT), SKIP(engine));
+TYPE(spp, "SPPParameter", F(pyramid_height, COUNT), W(pool, pools), SKIP(engine));
 TYPE(swish, "SwishParameter", F(beta, FLOAT));
 TYPE(threshold, "ThresholdParameter", F(threshold, FLOAT));
 TYPE(tile, "TileParameter", F(axis, INT), F(tiles, INT));
@@ -87,13 +90,13 @@ TYPE(upsample, "UpsampleParameter", F(scale, INT), F(scale_h, INT), F(scale_w, I
     M(pooling_param, pooling), M(power_param, power), M(prelu_param, prelu), M(prior_box_param, prior_box), M(reduction_param, reduction), \
     M(relu_param, relu), M(reshape_param, reshape), M(reverse_param, reverse), M(roi_pooling_param, roi_pooling), M(scale_param, scale), \
     M(shuffle_channel_param, shuffle), M(slice_param, slice), M(softmax_param, softmax), M(swish_param, swish), M(threshold_param, threshold), \
-    M(tile_param, tile), M(upsample_param, upsample)
+    M(tile_param, tile), M(upsample_param, upsample), M(parameter_param, parameter), M(recurrent_param, recurrent), M(spp_param, spp)
 /* Of what happens in training, and to data before it reaches the network. */
 #define OTHERS \
     SKIP(loss_weight), SKIP(blobs), SKIP(transform_param), SKIP(loss_param), SKIP(accuracy_param), SKIP(data_param), SKIP(dropout_param), \
     SKIP(hdf5_data_param), SKIP(hdf5_output_param), SKIP(image_data_param), SKIP(window_data_param), SKIP(annotated_data_param), SKIP(video_data_param), \
     SKIP(contrastive_loss_param), SKIP(hinge_loss_param), SKIP(infogain_loss_param), SKIP(multibox_loss_param), SKIP(detection_evaluate_param), \
-    SKIP(sigmoid_param), SKIP(tanh_param), SKIP(python_param), SKIP(parameter_param), SKIP(recurrent_param), SKIP(spp_param)
+    SKIP(sigmoid_param), SKIP(tanh_param), SKIP(python_param)
 
 static const sgs_text_field layer_fields[] = {
     F(name, STRING), F(type, STRING), MANY(bottom, STRING), MANY(top, STRING), MANY_M(include, rule), MANY_M(exclude, rule), W(phase, phases), PARAMETERS, OTHERS,

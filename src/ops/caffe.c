@@ -115,6 +115,34 @@ int sgs_caffe_axis(sgs_spell *p, const char *name, int absent, int rank)
     return (int)(axis < 0 ? axis + rank : axis);
 }
 
+/* ---- sizes given once or for height and width apart ---- */
+
+void sgs_caffe_read_sizes(sgs_spell *p, const sgs_caffe_sizes *z, int64_t out[2])
+{
+    int n = 0;
+    out[0] = out[1] = z->absent;
+    const sgs_src_attr *a = sgs_src_find(p->s, z->both);
+    if (a && a->kind == SGS_SRC_INTS)
+        n = sgs_caffe_ints(p, z->both, out, 2);
+    else if (a)
+        out[0] = sgs_sp_int(p, z->both, z->absent), n = 1;
+    if (n == 1)
+        out[1] = out[0];
+    if (n && z->h && (sgs_caffe_has(p, z->h) || sgs_caffe_has(p, z->w)))
+        sgs_sp_fail(p, "%s is given once or for height and width, not both", z->both);
+    if (z->h) {
+        out[0] = sgs_sp_int(p, z->h, out[0]);
+        out[1] = sgs_sp_int(p, z->w, out[1]);
+    }
+}
+
+void sgs_caffe_at_least(sgs_spell *p, const char *what, const int64_t v[2], int64_t least)
+{
+    for (int i = 0; i < 2; i++)
+        if (v[i] < least || v[i] > INT32_MAX)
+            sgs_sp_fail(p, "%s: expected %lld or more, found %lld", what, (long long)least, (long long)v[i]);
+}
+
 /* ---- operators of ONNX ---- */
 
 sgs_src_attr sgs_caffe_int(const char *name, int64_t v)
@@ -156,4 +184,14 @@ sgs_value *sgs_caffe_along(sgs_spell *p, sgs_value *v, const sgs_value *x, int a
     for (int i = 0; i < x->rank; i++)
         dim[i] = i >= axis && i < axis + v->rank ? v->dim[i - axis] : 1;
     return sgs_sp_reshape(p, v, x->rank, dim);
+}
+
+sgs_value *sgs_caffe_planes(sgs_spell *p, int64_t n, int64_t c, int64_t each)
+{
+    const int64_t dim[] = { n, c, 1, 1 };
+    void *data;
+    sgs_value *v = sgs_sp_const(p, SGS_S32, 4, dim, &data);
+    for (int64_t i = 0; v && i < n * c; i++)
+        ((int32_t *)data)[i] = (int32_t)(i * each);
+    return v;
 }

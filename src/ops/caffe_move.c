@@ -279,6 +279,33 @@ static sgs_status from_caffe_continuation(sgs_import *im, const sgs_source_node 
     return p->status;
 }
 
+/* An array that the network learned, for other layers to read. */
+static sgs_status from_caffe_parameter(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    int64_t dim[SGS_MAX_RANK];
+    const int n = sgs_caffe_ints(p, "parameter_param.shape.dim", dim, SGS_MAX_RANK);
+    sgs_caffe_expect(p, 0, 1);
+    if (p->status == SGS_OK)
+        sgs_sp_out(p, 0, sgs_caffe_blob(p, 0, 1, "the parameter", n, dim));
+    return p->status;
+}
+
+/* The elements of the first bottom along its first axis that the second one counts up. */
+static sgs_status from_caffe_reindex(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    sgs_value *in[] = { sgs_sp_in(p, 0), sgs_sp_in(p, 1) };
+    const sgs_src_attr axis = sgs_caffe_int("axis", 0);
+    sgs_caffe_expect(p, 2, 1);
+    sgs_caffe_rank(p, in[1], 1);
+    if (p->status == SGS_OK)
+        in[1] = sgs_sp_cast(p, in[1], SGS_S32);
+    if (p->status == SGS_OK)
+        sgs_sp_out(p, 0, sgs_caffe_call(p, "Gather", 2, in, 1, &axis));
+    return p->status;
+}
+
 enum { MOST_PRIORS = 64 };
 
 typedef struct priors {
@@ -425,6 +452,8 @@ static const sgs_from caffe[] = {
     { "Dropout", from_caffe_same, 0 },
     { "ContinuationIndicator", from_caffe_continuation, 0 },
     { "PriorBox", from_caffe_priorbox, 0 },
+    { "Parameter", from_caffe_parameter, 0 },
+    { "BatchReindex", from_caffe_reindex, 0 },
     { NULL, NULL, 0 },
 };
 const sgs_family sgs_family_caffe_move = { "caffe_move", ops, .caffe = caffe };

@@ -1,41 +1,7 @@
-/* Caffe's layers over windows of pixels: Convolution, Deconvolution, Pooling, LRN, Interp, Upsample. */
-#include <math.h>
+/* Caffe's layers over windows of pixels: Convolution, Deconvolution, Im2col, Interp, Upsample. */
 #include <string.h>
 
 #include "ops/caffe.h"
-
-/* ---- sizes given once or for height and width apart ---- */
-
-typedef struct sizes {
-    const char *both, *h, *w; /* full names of the parameters */
-    int64_t absent;
-} sizes;
-
-static void read_sizes(sgs_spell *p, const sizes *z, int64_t out[2])
-{
-    int n = 0;
-    out[0] = out[1] = z->absent;
-    const sgs_src_attr *a = sgs_src_find(p->s, z->both);
-    if (a && a->kind == SGS_SRC_INTS)
-        n = sgs_caffe_ints(p, z->both, out, 2);
-    else if (a)
-        out[0] = sgs_sp_int(p, z->both, z->absent), n = 1;
-    if (n == 1)
-        out[1] = out[0];
-    if (n && z->h && (sgs_caffe_has(p, z->h) || sgs_caffe_has(p, z->w)))
-        sgs_sp_fail(p, "%s is given once or for height and width, not both", z->both);
-    if (z->h) {
-        out[0] = sgs_sp_int(p, z->h, out[0]);
-        out[1] = sgs_sp_int(p, z->w, out[1]);
-    }
-}
-
-static void at_least(sgs_spell *p, const char *what, const int64_t v[2], int64_t least)
-{
-    for (int i = 0; i < 2; i++)
-        if (v[i] < least || v[i] > INT32_MAX)
-            sgs_sp_fail(p, "%s: expected %lld or more, found %lld", what, (long long)least, (long long)v[i]);
-}
 
 /* ---- Convolution ---- */
 
@@ -44,27 +10,32 @@ typedef struct conv {
     bool bias;
 } conv;
 
-static void read_conv(sgs_spell *p, conv *c)
+static void read_window(sgs_spell *p, conv *c)
 {
-    static const sizes kernel = { "convolution_param.kernel_size", "convolution_param.kernel_h", "convolution_param.kernel_w", 0 },
+    static const sgs_caffe_sizes kernel = { "convolution_param.kernel_size", "convolution_param.kernel_h", "convolution_param.kernel_w", 0 },
                        stride = { "convolution_param.stride", "convolution_param.stride_h", "convolution_param.stride_w", 1 },
                        pad = { "convolution_param.pad", "convolution_param.pad_h", "convolution_param.pad_w", 0 },
                        dilation = { "convolution_param.dilation", NULL, NULL, 1 };
+    sgs_caffe_read_sizes(p, &kernel, c->kernel);
+    sgs_caffe_read_sizes(p, &stride, c->stride);
+    sgs_caffe_read_sizes(p, &pad, c->pad);
+    sgs_caffe_read_sizes(p, &dilation, c->dilation);
+    sgs_caffe_at_least(p, "kernel_size", c->kernel, 1);
+    sgs_caffe_at_least(p, "stride", c->stride, 1);
+    sgs_caffe_at_least(p, "pad", c->pad, 0);
+    sgs_caffe_at_least(p, "dilation", c->dilation, 1);
+    if (sgs_sp_int(p, "convolution_param.axis", 1) != 1)
+        sgs_sp_refuse(p, "axis: channels are expected at axis 1, found %lld", (long long)sgs_sp_int(p, "convolution_param.axis", 1));
+}
+
+static void read_conv(sgs_spell *p, conv *c)
+{
     c->outputs = sgs_sp_int(p, "convolution_param.num_output", 0);
     c->group = sgs_sp_int(p, "convolution_param.group", 1);
     c->bias = sgs_caffe_flag(p, "convolution_param.bias_term", true);
-    read_sizes(p, &kernel, c->kernel);
-    read_sizes(p, &stride, c->stride);
-    read_sizes(p, &pad, c->pad);
-    read_sizes(p, &dilation, c->dilation);
-    at_least(p, "kernel_size", c->kernel, 1);
-    at_least(p, "stride", c->stride, 1);
-    at_least(p, "pad", c->pad, 0);
-    at_least(p, "dilation", c->dilation, 1);
+    read_window(p, c);
     if (c->outputs < 1)
         sgs_sp_fail(p, "num_output: expected 1 or more, found %lld", (long long)c->outputs);
-    if (sgs_sp_int(p, "convolution_param.axis", 1) != 1)
-        sgs_sp_refuse(p, "axis: channels are expected at axis 1, found %lld", (long long)sgs_sp_int(p, "convolution_param.axis", 1));
 }
 
 static void check_groups(sgs_spell *p, const conv *c, const sgs_value *x)
@@ -120,125 +91,41 @@ static sgs_status from_caffe_conv(sgs_import *im, const sgs_source_node *s, sgs_
     return p->status;
 }
 
-/* ---- Pooling ---- */
+/* ---- Im2col ---- */
 
-typedef struct pool {
-    int64_t kind, kernel[2], stride[2], pad[2];
-    bool global, floor;
-} pool;
-enum { POOL_MAX, POOL_AVE };
-
-static void read_pool(sgs_spell *p, const sgs_value *x, pool *k)
+/* What each tap of a window sees, as channels: those of a channel side by side. */
+static sgs_value *emit_taps(sgs_spell *p, const conv *c, sgs_value *x)
 {
-    static const sizes kernel = { "pooling_param.kernel_size", "pooling_param.kernel_h", "pooling_param.kernel_w", 0 },
-                       stride = { "pooling_param.stride", "pooling_param.stride_h", "pooling_param.stride_w", 1 },
-                       pad = { "pooling_param.pad", "pooling_param.pad_h", "pooling_param.pad_w", 0 };
-    k->kind = sgs_sp_int(p, "pooling_param.pool", POOL_MAX);
-    k->global = sgs_caffe_flag(p, "pooling_param.global_pooling", false);
-    k->floor = sgs_sp_int(p, "pooling_param.round_mode", 0) == 1 || !sgs_caffe_flag(p, "pooling_param.ceil_mode", true);
-    read_sizes(p, &kernel, k->kernel);
-    read_sizes(p, &stride, k->stride);
-    read_sizes(p, &pad, k->pad);
-    if (k->global && (k->kernel[0] || k->pad[0] || k->pad[1]))
-        sgs_sp_fail(p, "global_pooling takes no kernel_size and no pad");
-    for (int i = 0; i < 2 && k->global && x; i++)
-        k->kernel[i] = x->dim[2 + i], k->stride[i] = 1;
-    at_least(p, "kernel_size", k->kernel, 1);
-    at_least(p, "stride", k->stride, 1);
-    at_least(p, "pad", k->pad, 0);
+    const sgs_pad_attr edges = { .n = 4, .before = { 0, 0, c->pad[0], c->pad[1] }, .after = { 0, 0, c->pad[0], c->pad[1] } };
+    const int64_t taps = c->kernel[0] * c->kernel[1];
+    sgs_value **tap = sgs_alloc_n(p->im->g->arena, (size_t)taps, sizeof *tap);
+    int64_t size[2];
     for (int i = 0; i < 2; i++)
-        if (k->pad[i] >= k->kernel[i])
-            sgs_sp_fail(p, "pad must be smaller than the kernel, found %lld and %lld", (long long)k->pad[i], (long long)k->kernel[i]);
-    if (k->kind != POOL_MAX && k->kind != POOL_AVE)
-        sgs_sp_refuse(p, "pool: expected MAX or AVE, found STOCHASTIC");
-}
-
-/* Windows begin inside the picture or its first padding; a last one that is not whole counts.  extra: rows it reaches behind the padding, or, below 0,
- * rows of the padding that no window reaches. */
-static void count_windows(sgs_spell *p, const pool *k, const sgs_value *x, int64_t extra[2])
-{
-    for (int i = 0; i < 2 && p->status == SGS_OK; i++) {
-        const int64_t size = x->dim[2 + i], room = size + 2 * k->pad[i] - k->kernel[i];
-        if (room < 0) {
-            sgs_sp_fail(p, "a window of %lld pixels does not fit a padded %s of %lld", (long long)k->kernel[i], i ? "width" : "height", (long long)(size + 2 * k->pad[i]));
-            return;
-        }
-        int64_t n = (k->floor ? room / k->stride[i] : (room + k->stride[i] - 1) / k->stride[i]) + 1;
-        if ((k->pad[0] || k->pad[1]) && (n - 1) * k->stride[i] >= size + k->pad[i])
-            n--;
-        if ((n - 1) * k->stride[i] >= size + k->pad[i])
-            sgs_sp_fail(p, "the last window lies outside of the picture");
-        extra[i] = (n - 1) * k->stride[i] - room;
+        size[i] = (x->dim[2 + i] + 2 * c->pad[i] - (c->kernel[i] - 1) * c->dilation[i] - 1) / c->stride[i] + 1;
+    const int64_t shape[] = { x->dim[0], x->dim[1] * taps, size[0], size[1] };
+    x = c->pad[0] || c->pad[1] ? sgs_sp_one(p, &sgs_op_pad, x, &edges) : x;
+    for (int64_t i = 0; i < taps && p->status == SGS_OK; i++) {
+        const int64_t at[] = { i / c->kernel[1] * c->dilation[0], i % c->kernel[1] * c->dilation[1] };
+        sgs_value *rows = sgs_sp_slice(p, x, 2, at[0], size[0], c->stride[0]);
+        tap[i] = sgs_sp_unsqueeze(p, sgs_sp_slice(p, rows, 3, at[1], size[1], c->stride[1]), 2);
     }
+    return p->status == SGS_OK ? sgs_sp_reshape(p, sgs_sp_concat(p, (int)taps, tap, 2), 4, shape) : x;
 }
 
-/* Padding counts in an average, what a window reaches behind it does not: then the padding becomes zeros of the picture's own. */
-static sgs_value *emit_pool(sgs_spell *p, const pool *k, sgs_value *x, const int64_t extra[2])
+static sgs_status from_caffe_im2col(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
-    const bool average = k->kind == POOL_AVE, padded = k->pad[0] || k->pad[1], first = average && padded && (extra[0] > 0 || extra[1] > 0);
-    sgs_pool_attr a = { .kernel = { k->kernel[0], k->kernel[1] }, .stride = { k->stride[0], k->stride[1] }, .count_pad = average && padded && !first };
-    for (int i = 0; i < 2; i++) {
-        const int64_t end = first ? extra[i] : k->pad[i] + extra[i];
-        a.pad[i] = first ? 0 : k->pad[i];
-        a.pad[2 + i] = end > 0 ? end : 0;
-    }
-    const sgs_pad_attr zeros = { .n = 4, .before = { 0, 0, k->pad[0], k->pad[1] }, .after = { 0, 0, k->pad[0], k->pad[1] } };
-    if (first)
-        x = sgs_sp_one(p, &sgs_op_pad, x, &zeros);
-    sgs_value *y = x;
-    if (p->status == SGS_OK)
-        p->status = sgs_emit_nhwc(p->im, p->s, x, &y, p->d);
-    y = sgs_sp_one(p, average ? &sgs_op_avgpool : &sgs_op_maxpool, y, &a);
-    if (p->status == SGS_OK)
-        p->status = sgs_emit_nchw(p->im, p->s, y, &y, p->d);
-    return y;
-}
-
-static sgs_status from_caffe_pool(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
-{
+    enum { MOST_TAPS = 4096 };
     sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
     sgs_value *x = sgs_sp_in(p, 0);
-    int64_t extra[2];
-    pool k;
+    conv c;
     sgs_caffe_expect(p, 1, 1);
     sgs_caffe_rank(p, x, 4);
-    if (p->status != SGS_OK)
-        return p->status;
-    read_pool(p, x, &k);
-    count_windows(p, &k, x, extra);
+    read_window(p, &c);
+    check_reach(p, &c, x);
+    if (p->status == SGS_OK && c.kernel[0] > MOST_TAPS / c.kernel[1])
+        sgs_sp_refuse(p, "expected windows of at most %d pixels, found %lld by %lld", MOST_TAPS, (long long)c.kernel[0], (long long)c.kernel[1]);
     if (p->status == SGS_OK)
-        sgs_sp_out(p, 0, emit_pool(p, &k, x, extra));
-    return p->status;
-}
-
-/* ---- LRN ---- */
-
-/* Over a square of pixels: x (1 + alpha mean of squares) ^ -beta, the mean over all of the square. */
-static sgs_value *within_channel(sgs_spell *p, sgs_value *x, int64_t size, float alpha, float beta)
-{
-    const pool k = { .kind = POOL_AVE, .kernel = { size, size }, .stride = { 1, 1 }, .pad = { size / 2, size / 2 } };
-    const sgs_lut_attr power = { .alpha = -beta };
-    const int64_t none[2] = { 0, 0 };
-    sgs_value *y = emit_pool(p, &k, sgs_sp_two(p, &sgs_op_mul, x, x), none);
-    y = sgs_sp_by(p, &sgs_op_add, sgs_sp_by(p, &sgs_op_mul, y, alpha), 1);
-    return sgs_sp_two(p, &sgs_op_mul, x, sgs_sp_one(p, &sgs_op_pow, y, &power));
-}
-
-static sgs_status from_caffe_lrn(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
-{
-    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
-    sgs_value *x = sgs_sp_in(p, 0);
-    const int64_t size = sgs_sp_int(p, "lrn_param.local_size", 5);
-    const float alpha = sgs_sp_float(p, "lrn_param.alpha", 1), beta = sgs_sp_float(p, "lrn_param.beta", 0.75f), k = sgs_sp_float(p, "lrn_param.k", 1);
-    const bool within = sgs_sp_int(p, "lrn_param.norm_region", 0) == 1;
-    sgs_caffe_expect(p, 1, 1);
-    sgs_caffe_rank(p, x, 4);
-    if (size < 1 || size % 2 == 0 || size > 65535)
-        sgs_sp_fail(p, "local_size: expected an odd number, found %lld", (long long)size);
-    if (p->status != SGS_OK)
-        return p->status;
-    const sgs_src_attr attr[] = { sgs_caffe_int("size", size), sgs_caffe_float("alpha", alpha), sgs_caffe_float("beta", beta), sgs_caffe_float("bias", k) };
-    sgs_sp_out(p, 0, within ? within_channel(p, x, size, alpha, beta) : sgs_caffe_call(p, "LRN", 1, &x, 4, attr));
+        sgs_sp_out(p, 0, emit_taps(p, &c, x));
     return p->status;
 }
 
@@ -300,21 +187,46 @@ static sgs_status from_caffe_interp(sgs_import *im, const sgs_source_node *s, sg
     return p->status;
 }
 
-/* Each pixel becomes a block of equal ones. */
+/* Each pixel goes where the mask says, the place of a maximum in the picture that comes out; elsewhere are zeros. */
+static void unpool(sgs_spell *p, sgs_value *x, const int64_t scale[2])
+{
+    sgs_value *mask = sgs_sp_in(p, 1);
+    const bool given = sgs_caffe_has(p, "upsample_param.upsample_h") && sgs_caffe_has(p, "upsample_param.upsample_w");
+    const int64_t h = given ? sgs_sp_int(p, "upsample_param.upsample_h", 0) : x->dim[2] * scale[0],
+                  w = given ? sgs_sp_int(p, "upsample_param.upsample_w", 0) : x->dim[3] * scale[1];
+    const sgs_shape_attr a = { .n = 4, .dim = { x->dim[0], x->dim[1], h, w } };
+    if (p->status == SGS_OK && (mask->rank != 4 || memcmp(mask->dim, x->dim, 4 * sizeof *x->dim)))
+        sgs_sp_fail(p, "expected places of maxima of the first bottom's shape");
+    if (h < 1 || w < 1 || h > 65536 || w > 65536 || h * w > INT32_MAX / (x->dim[0] * x->dim[1]))
+        sgs_sp_fail(p, "a result of %lld by %lld pixels, expected 1 or more and at most 2147483647 in all channels", (long long)h, (long long)w);
+    if (p->status != SGS_OK)
+        return;
+    mask = sgs_sp_cast(p, mask, SGS_S32);
+    sgs_value *first = sgs_caffe_planes(p, x->dim[0], x->dim[1], h * w);
+    sgs_value *in[] = { x, sgs_sp_two(p, &sgs_op_add, mask, first) }, *y = x;
+    if (p->status == SGS_OK)
+        p->status = sgs_emit(p->im, p->s, &sgs_op_unpool, 2, in, &a, &y, p->d);
+    sgs_sp_out(p, 0, y);
+}
+
+/* Each pixel becomes a block of equal ones, or, with a mask, one of a block. */
 static sgs_status from_caffe_upsample(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const bool masked = sgs_caffe_bottoms(s) == 2;
     sgs_value *x = sgs_sp_in(p, 0);
-    const int64_t both = sgs_sp_int(p, "upsample_param.scale", 0);
+    const int64_t both = sgs_sp_int(p, "upsample_param.scale", masked ? 2 : 0);
     const int64_t scale[2] = { sgs_sp_int(p, "upsample_param.scale_h", both), sgs_sp_int(p, "upsample_param.scale_w", both) };
-    if (sgs_caffe_bottoms(s) == 2)
-        sgs_sp_refuse(p, "with the places of maxima as second bottom is not supported");
-    sgs_caffe_expect(p, 1, 1);
+    sgs_caffe_expect(p, masked ? 2 : 1, 1);
     sgs_caffe_rank(p, x, 4);
     if (scale[0] < 1 || scale[1] < 1 || scale[0] > 65536 || scale[1] > 65536)
         sgs_sp_fail(p, "upsample_param.scale: expected 1 or more, found %lld and %lld", (long long)scale[0], (long long)scale[1]);
     if (p->status != SGS_OK)
         return p->status;
+    if (masked) {
+        unpool(p, x, scale);
+        return p->status;
+    }
     const sgs_resize_attr a = { .size = { x->dim[2] * scale[0], x->dim[3] * scale[1] }, .coord = SGS_COORD_ASYMMETRIC, .round = SGS_ROUND_FLOOR };
     sgs_sp_out(p, 0, emit_resize(p, &sgs_op_resize_nearest, x, &a));
     return p->status;
@@ -326,7 +238,7 @@ static const sgs_op *const ops[] = { NULL };
 static const sgs_from caffe[] = {
     { "Convolution", from_caffe_conv, 0 },          { "ConvolutionDepthwise", from_caffe_conv, 0 },
     { "DepthwiseConvolution", from_caffe_conv, 0 }, { "Deconvolution", from_caffe_conv, 0 },
-    { "Pooling", from_caffe_pool, 0 },              { "LRN", from_caffe_lrn, 0 },
+    { "Im2col", from_caffe_im2col, 0 },
     { "Interp", from_caffe_interp, 0 },             { "Upsample", from_caffe_upsample, 0 },
     { NULL, NULL, 0 },
 };

@@ -12,6 +12,8 @@
     X(blocks) \
     X(caffe_arith) \
     X(caffe_move) \
+    X(caffe_pool) \
+    X(caffe_recur) \
     X(caffe_window) \
     X(clamp) \
     X(compare) \

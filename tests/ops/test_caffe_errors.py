@@ -174,7 +174,21 @@ CONV = "convolution_param { %s }"
     ("Interp", [X], "interp_param { zoom_factor: 0 }", "shrink_factor and zoom_factor: expected 1 or more, found 1 and 0"),
     ("Interp", [X], "interp_param { pad_beg: 1 }", "pad_beg and pad_end: expected 0 or less, and something to be left, found 1 and 0"),
     ("Upsample", [X], "", "upsample_param.scale: expected 1 or more, found 0 and 0"),
-    ("Upsample", [X, X], "upsample_param { scale: 2 }", "with the places of maxima as second bottom is not supported"),
+    ("Upsample", [X, MAP], "upsample_param { scale: 2 }", "expected places of maxima of the first bottom's shape"),
+    ("Upsample", [X, X], "upsample_param { upsample_h: 0 upsample_w: 4 }", "a result of 0 by 4 pixels, expected 1 or more and at most 2147483647 in all channels"),
+    ("Im2col", [X], "convolution_param { kernel_size: 65 pad: 32 }", "expected windows of at most 4096 pixels, found 65 by 65"),
+    ("SPP", [X], "", "pyramid_height: expected 1 to 16, found 0"),
+    ("SPP", [X], "spp_param { pyramid_height: 2 pool: STOCHASTIC }", "pool: expected MAX or AVE, found STOCHASTIC"),
+    ("SPP", [X], "spp_param { pyramid_height: 5 }", "level 3 has 8 windows along 6 pixels"),
+    # over time
+    ("LSTM", [X], "", "expected 2 or 3 bottoms, found 1"),
+    ("RNN", [X, ROW], "recurrent_param { num_output: 3 expose_hidden: true }", "expected 3 or 4 bottoms, found 2"),
+    ("LSTM", [X, ROW, ROW, ROW], "recurrent_param { num_output: 3 expose_hidden: true }", "expected 3 tops, found 1"),
+    ("LSTM", [X, ROW], "", "num_output: expected 1 to 65536, found 0"),
+    ("LSTM", [(3,), ROW], "recurrent_param { num_output: 3 }", "expected a bottom of 2 dimensions or more, found 1"),
+    ("RNN", [(5000, 1, 1), (5000, 1)], "recurrent_param { num_output: 3 }", "expected 1 to 4096 time steps, found 5000"),
+    ("LSTM", [X, (2, 3)], "recurrent_param { num_output: 3 }", "expected an indicator of sequences [2,4] as second bottom"),
+    ("LSTM", [X, ROW, (3, 5)], "recurrent_param { num_output: 3 }", "expected 4 sequences in the third bottom, found 3"),
     # moves
     ("Concat", [X, MAP], "concat_param { axis: 1 concat_dim: 1 }", "concat_param.axis and concat_param.concat_dim are the same: expected one of them"),
     ("Slice", [X, X], "", "expected 1 bottom and 1 to 4096 tops, found 2 and 1"),
@@ -210,13 +224,14 @@ CONV = "convolution_param { %s }"
     ("ROIPooling", [X, (1, 5)], "roi_pooling_param { pooled_h: 2 pooled_w: 2 spatial_scale: -1 }", "spatial_scale must be finite and above 0, found -1"),
 ])
 def test_layers(tmp_path, kind, shapes, params, message):
-    names = "abc"[:len(shapes)]
+    names = "abcd"[:len(shapes)]
     text = inputs(dict(zip(names, shapes))) + layer(kind, names, params=params)
     said(tmp_path, text, "%s:%d: layer 'l': %s: %s" % (P, len(shapes) + 1, kind, message))
 
 
 @pytest.mark.parametrize("kind, tops, params, message", [
     ("ReLU", 2, "", "expected 1 top, found 2"),
+    ("Pooling", 2, "pooling_param { pool: AVE kernel_size: 2 }", "a second top, the places of the maxima, asks for pool: MAX"),
     ("Concat", 2, "", "expected bottoms and 1 top, found 1 and 2"),
     ("Slice", 2, "slice_param { slice_point: [1, 2] }", "expected 1 slice_point for 2 tops, found 2"),
     ("Slice", 3, "", "4 elements cannot be cut into 3 equal parts"),
@@ -236,3 +251,24 @@ def test_a_box_of_no_picture(tmp_path):
     done = tool("--run", tmp_path / "x.bin", rois, "--out", tmp_path / "out", path)
     assert "box 0 is of picture 2, of 2" in done.stderr
     assert re.search(r"layer 'l'", done.stderr)
+
+
+def test_states_of_another_size(tmp_path):
+    text = inputs({"a": X, "b": ROW, "c": (1, 4, 2)}) + layer("RNN", "abc", ["y", "h"], "recurrent_param { num_output: 3 expose_hidden: true }")
+    said(tmp_path, text, P + ":4: layer 'l': RNN: expected states of 12 numbers, [1,4,3], found 8")
+
+
+@pytest.mark.parametrize("bad, message", [
+    (2, "weights of the third bottom: expected shape [3,5], found [9]"), (3, "weights of the state: expected shape [3,3], found [9]"),
+    (4, "weights of the result: expected shape [3,3], found [9]"), (5, "bias of the result: expected shape [3], found [9]"),
+])
+def test_weights_over_time(tmp_path, bad, message):
+    text = inputs({"a": X, "b": ROW, "c": (4, 5)}) + layer("RNN", "abc", params="recurrent_param { num_output: 3 }")
+    blobs = [normal(3, 48), normal(3), normal(3, 5), normal(3, 3), normal(3, 3), normal(3)]
+    blobs[bad] = normal(9)
+    said(tmp_path, text, P + f":4: layer 'l': RNN: {message} in the weight file", {"l": blobs})
+
+
+def test_parameter(tmp_path):
+    text = inputs({"a": X}) + layer("Parameter", [], ["p"], "parameter_param { shape { dim: [2, 4, 1, 1] } }", "p") + layer("Eltwise", "ap")
+    said(tmp_path, text, P + ":2: layer 'p': Parameter: the parameter: expected shape [2,4,1,1], found [9] in the weight file", {"p": [normal(9)]})

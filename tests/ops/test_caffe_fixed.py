@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 from caffe_support import inputs, save
 from support import decibel, quantized
-from test_caffe_layers import layer, normal
+from test_caffe_layers import layer, learned, normal
 
 
 @pytest.mark.parametrize("kind, shapes, params, blobs", [
@@ -36,6 +36,11 @@ from test_caffe_layers import layer, normal
     ("ShuffleChannel", [(1, 4, 5, 6)], "shuffle_channel_param { group: 2 }", None),
     ("Reverse", [(1, 4, 5, 6)], "reverse_param { axis: 2 }", None),
     ("Tile", [(1, 4, 5, 6)], "tile_param { tiles: 2 }", None),
+    ("Im2col", [(1, 4, 5, 6)], "convolution_param { kernel_size: 3 pad: 1 }", None),
+    ("SPP", [(1, 4, 7, 6)], "spp_param { pyramid_height: 3 }", None),
+    ("SPP", [(1, 4, 7, 6)], "spp_param { pyramid_height: 2 pool: AVE }", None),
+    ("LSTM", [(4, 2, 3), (4, 2)], "recurrent_param { num_output: 5 }", learned("LSTM", 3, 5)),
+    ("RNN", [(4, 2, 3), (4, 2)], "recurrent_param { num_output: 5 }", learned("RNN", 3, 5)),
 ])
 def test_layer(tmp_path, kind, shapes, params, blobs):
     names = "abc"[:len(shapes)]
@@ -46,6 +51,23 @@ def test_layer(tmp_path, kind, shapes, params, blobs):
         assert (want[0] != got[0]).mean() < 0.02
     else:
         assert decibel(want[0], got[0]) > 30
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "RNN"])
+def test_whole_sequences(tmp_path, kind):
+    text = inputs({"a": (5, 2, 3)}) + layer("ContinuationIndicator", "a", ["i"], name="i") + layer(kind, "ai", params="recurrent_param { num_output: 4 }")
+    want, got = quantized(save(tmp_path, text, {"l": learned(kind, 3, 4)}), [[normal(5, 2, 3) for _ in range(3)]], tmp_path)
+    assert decibel(want[0], got[0]) > 40
+
+
+def test_places_of_maxima(tmp_path):
+    """An encoder and its decoder, as SegNet has them; numbers lie further apart than a step, so that the same ones are the largest."""
+    r = np.random.default_rng(3)
+    x = [(r.permutation(4 * 8 * 8).reshape(1, 4, 8, 8) - 128).astype(np.float32) for _ in range(3)]
+    text = inputs({"a": x[0].shape}) + layer("Pooling", "a", ["p", "m"], "pooling_param { kernel_size: 2 stride: 2 }", "pool") + layer("Upsample", "pm", params="upsample_param { scale: 2 }")
+    want, got = quantized(save(tmp_path, text), [x], tmp_path)
+    assert decibel(want[0], got[0]) > 40
+    assert np.array_equal(want[0] != 0, got[0] != 0)
 
 
 def test_roi_pooling(tmp_path):

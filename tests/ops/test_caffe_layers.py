@@ -122,6 +122,35 @@ def test_pooling_of_all_and_rounded_down(tmp_path):
     one(tmp_path, "Pooling", "pooling_param { kernel_size: 3 stride: 2 ceil_mode: false }", x, pooled(x, (3, 3), (2, 2), (0, 0), False, True))
 
 
+@pytest.mark.parametrize("size, params", [((7, 9), "kernel_size: 3 stride: 2 pad: 1"), ((8, 8), "kernel_size: 2 stride: 2")])
+def test_places_of_maxima(tmp_path, size, params):
+    """A second top has them as places in the picture; Upsample puts numbers there, in a picture of the size before or of another."""
+    x = RNG.permutation(2 * 3 * size[0] * size[1]).reshape(2, 3, *size).astype(np.float32)
+    kernel, stride, pad = (3, 2, 1) if "3" in params else (2, 2, 0)
+    y = pooled(x, (kernel,) * 2, (stride,) * 2, (pad,) * 2, False)
+    flat = x.reshape(2, 3, -1)
+    mask = np.array([[[np.flatnonzero(flat[n, c] == v)[0] for v in y[n, c].ravel()] for c in range(3)] for n in range(2)])
+    back = np.zeros_like(flat)
+    np.put_along_axis(back, mask, y.reshape(2, 3, -1).astype(np.float32), 2)
+    text = inputs({"a": x.shape}) + layer("Pooling", "a", ["p", "m"], "pooling_param { pool: MAX %s }" % params, "pool")
+    unpooled = layer("Upsample", "pm", ["y"], "upsample_param { scale: 2 upsample_h: %d upsample_w: %d }" % size, "up")
+    gives(tmp_path, text + unpooled, [x], [back.reshape(x.shape)])
+    gives(tmp_path, text, [x], [y.astype(np.float32), mask.reshape(y.shape).astype(np.int32)])
+    if size == (8, 8):
+        gives(tmp_path, text + layer("Upsample", "pm", ["y"], name="up"), [x], [back.reshape(x.shape)])  # twice the size
+
+
+@pytest.mark.parametrize("pool", ["MAX", "AVE"])
+@pytest.mark.parametrize("size, levels", [((7, 9), 3), ((8, 8), 3), ((5, 6), 1)])
+def test_spp(tmp_path, pool, size, levels):
+    x, parts = normal(2, 3, *size), []
+    for bins in [2 ** i for i in range(levels)]:
+        kernel = [-(-n // bins) for n in size]
+        parts.append(pooled(x, kernel, kernel, [(k * bins - n + 1) // 2 for k, n in zip(kernel, size)], pool == "AVE"))
+    want = np.concatenate([v.reshape(2, -1) for v in parts], 1) if levels > 1 else parts[0]
+    one(tmp_path, "SPP", "spp_param { pyramid_height: %d pool: %s }" % (levels, pool), x, want)
+
+
 def test_lrn(tmp_path):
     x = normal(1, 7, 6, 5)
     square = np.pad(x.astype(np.float64) ** 2, ((0, 0), (2, 2), (0, 0), (0, 0)))
@@ -162,6 +191,74 @@ def test_interp_to_another_bottom(tmp_path):
 def test_upsample(tmp_path):
     x = normal(1, 2, 3, 4)
     one(tmp_path, "Upsample", "upsample_param { scale: 2 }", x, x.repeat(2, 2).repeat(2, 3))
+
+
+# ---- over time ----
+
+
+def recurrent(kind, x, going, blobs, fixed=None, h=None, c=None):
+    """As the layers unroll: hidden states of all steps, the last ones."""
+    units = blobs[-1].shape[0] if kind == "RNN" else blobs[-1].shape[1]
+    steps, batch = x.shape[:2]
+    h = np.zeros((batch, units)) if h is None else h.reshape(batch, units).astype(np.float64)
+    c = np.zeros((batch, units)) if c is None else c.reshape(batch, units).astype(np.float64)
+    (w, b), rest = blobs[:2], list(blobs[2:])
+    share = x.reshape(steps, batch, -1).astype(np.float64) @ w.T + b
+    if fixed is not None:
+        share = share + fixed.reshape(batch, -1) @ rest.pop(0).T
+    r, ys = rest.pop(0), []
+    for t in range(steps):
+        on = going[t].reshape(batch, 1)
+        s = share[t] + (on * h) @ r.T
+        if kind == "RNN":
+            h = np.tanh(s)
+            ys.append(np.tanh(h @ rest[0].T + rest[1]))
+            continue
+        i, f, o, g = [s[:, k * units:(k + 1) * units] for k in range(4)]
+        c = on * sigmoid(f) * c + sigmoid(i) * np.tanh(g)
+        h = sigmoid(o) * np.tanh(c)
+        ys.append(h)
+    return np.stack(ys), h[None], c[None]
+
+
+def learned(kind, inputs, units, fixed=0):
+    wide, rest = (4 if kind == "LSTM" else 1) * units, [normal(units, units), normal(units)] if kind == "RNN" else []
+    return [v / 2 for v in [normal(wide, inputs), normal(wide)] + ([normal(wide, fixed)] if fixed else []) + [normal(wide, units)] + rest]
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "RNN"])
+@pytest.mark.parametrize("shape", [(4, 2, 3), (1, 1, 5), (3, 2, 2, 2)])
+def test_recurrent(tmp_path, kind, shape):
+    """Sequences that begin and go on as an input says, and whole ones, which ContinuationIndicator makes."""
+    x, blobs = normal(*shape), learned(kind, int(np.prod(shape[2:])), 5)
+    params, going = "recurrent_param { num_output: 5 weight_filler { type: \"uniform\" } }", RNG.integers(0, 2, shape[:2]).astype(np.float32)
+    one(tmp_path, kind, params, [x, going], recurrent(kind, x, going, blobs)[0], blobs)
+    whole = np.ones(shape[:2], np.float32)
+    whole[0] = 0
+    text = inputs({"a": shape}) + layer("ContinuationIndicator", "a", ["i"], name="i") + layer(kind, "ai", params=params)
+    gives(tmp_path, text, [x], [recurrent(kind, x, whole, blobs)[0].astype(np.float32)], {"l": blobs})
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "RNN"])
+@pytest.mark.parametrize("begin", [0, 1, None])
+def test_recurrent_states(tmp_path, kind, begin):
+    """States as bottoms and tops; `begin`: the first indicator, constant, or None: all of them come at run time."""
+    x, blobs, states = normal(3, 2, 4), learned(kind, 4, 5), [normal(1, 2, 5) for _ in range(2 if kind == "LSTM" else 1)]
+    going = RNG.integers(0, 2, (3, 2)).astype(np.float32) if begin is None else np.float32([[begin] * 2, [1, 1], [1, 1]])
+    want = [v.astype(np.float32) for v in recurrent(kind, x, going, blobs, None, *states)[:1 + len(states)]]
+    names, tops = ["h", "c"][:len(states)], ["y", "hn", "cn"][:1 + len(states)]
+    params = "recurrent_param { num_output: 5 expose_hidden: true }"
+    start = "" if begin is None else layer("Parameter", [], ["i"], "parameter_param { shape { dim: [3, 2] } }", "p")
+    feeds = {"x": x, **({"i": going} if begin is None else {}), **dict(zip(names, states))}
+    text = inputs({n: v.shape for n, v in feeds.items()}) + start + layer(kind, ["x", "i", *names], tops, params)
+    gives(tmp_path, text, list(feeds.values()), want, {"l": blobs, **({} if begin is None else {"p": [going]})})
+
+
+@pytest.mark.parametrize("kind", ["LSTM", "RNN"])
+def test_recurrent_with_what_every_step_sees(tmp_path, kind):
+    x, fixed, blobs = normal(3, 2, 4), normal(2, 6), learned(kind, 4, 5, 6)
+    going = np.float32([[0, 1], [1, 0], [1, 1]])
+    one(tmp_path, kind, "recurrent_param { num_output: 5 }", [x, going, fixed], recurrent(kind, x, going, blobs, fixed)[0], blobs)
 
 
 # ---- elements ----
@@ -354,6 +451,24 @@ def test_reverse_and_tile(tmp_path):
     one(tmp_path, "Reverse", "reverse_param { axis: 3 }", x, x[..., ::-1])
     one(tmp_path, "Tile", "tile_param { tiles: 3 }", x, np.tile(x, (1, 3, 1, 1)))
     one(tmp_path, "Tile", "tile_param { axis: -1 tiles: 2 }", x, np.tile(x, (1, 1, 1, 2)))
+
+
+def test_im2col(tmp_path):
+    x = normal(2, 3, 6, 7)
+    padded = np.pad(x, ((0, 0), (0, 0), (1, 1), (0, 0)))
+    want = np.stack([padded[:, :, i * 2:i * 2 + 3:2, j:j + 6] for i in range(3) for j in range(2)], 2)
+    one(tmp_path, "Im2col", "convolution_param { kernel_h: 3 kernel_w: 2 pad_h: 1 pad_w: 0 stride_h: 2 stride_w: 1 dilation: [2, 1] }", x, want.reshape(2, 18, 2, 6))
+
+
+def test_batch_reindex(tmp_path):
+    x = normal(4, 3, 2)
+    one(tmp_path, "BatchReindex", "", [x, np.float32([2, 0, 2, 3, 1])], x[[2, 0, 2, 3, 1]])
+
+
+def test_parameter(tmp_path):
+    x, v = normal(2, 3), normal(2, 3)
+    text = inputs({"a": x.shape}) + layer("Parameter", [], ["p"], "parameter_param { shape { dim: [2, 3] } }", "p") + layer("Eltwise", "ap")
+    gives(tmp_path, text, [x], [x + v], {"p": [v]})
 
 
 def test_split(tmp_path):
