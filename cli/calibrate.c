@@ -13,7 +13,7 @@ static const cli_option options[] = {
     { "--memory_saving", CLI_FLAG, offsetof(sgs_calibrate_options, memory_saving), NULL, false, NULL,
       "gather statistics with less memory" },
     CLI_SOC(sgs_calibrate_options),
-    { "--quant_file", CLI_REFUSED, 0, NULL, false, NULL, "comes with a later version" },
+    CLI_QUANT_FILE(sgs_calibrate_options),
     { 0 },
 };
 static const cli_syntax syntax = { "sgs calibrate", "calibrator.py",

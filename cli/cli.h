@@ -72,6 +72,9 @@ int cli_parse(const cli_syntax *s, int argc, char **argv, void *args);
     { "--dump-after", CLI_TEXT, offsetof(X, dump_after), "PASS", false, NULL, "print the graph after this pass" }
 #define CLI_OUTPUT(X, must, deflt, what) \
     { "-o --output --output_file", CLI_TEXT, offsetof(X, output), "FILE", must, deflt, what }
+#define CLI_QUANT_FILE(X) \
+    { "--quant_file", CLI_TEXT, offsetof(X, quant_file), "FILE", false, NULL, \
+      "quantization parameters to take, JSON or pickle" }
 #define CLI_SOC(X) \
     { "--soc_version", CLI_TEXT, offsetof(X, soc_version), "NAME", false, "CHIP, which runs everywhere", \
       "target; show_sdk_info.py lists them" }
@@ -119,5 +122,6 @@ int cli_simulate(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_extract(int argc, char **argv);
 int cli_info(int argc, char **argv);
+int cli_save_quant_param(int argc, char **argv);
 
 #endif

@@ -13,7 +13,8 @@
 
 typedef struct args {
     const char *model, *weight_file, *input_config, *output, *input_arrays, *output_arrays, *input_shapes, *soc_version,
-        *quant_level, *batch, *batch_mode, *category, *kernels_file, *dump_after, *q_mode, *quant_config, *signature;
+        *quant_level, *batch, *batch_mode, *category, *kernels_file, *dump_after, *q_mode, *quant_config, *signature,
+        *quant_file;
     sgs_samples_options samples;
     bool export_models, skip_simplify, verify, memory_saving, keep_quant;
 } args;
@@ -40,7 +41,7 @@ typedef struct args {
       "Classification, Detection or Unknown" }, \
     { "--kernels_file", CLI_TEXT, offsetof(args, kernels_file), "FILE.c", false, NULL, \
       "also list the kernels this image needs as C" }, \
-    { "--quant_file", CLI_REFUSED, 0, NULL, false, NULL, "comes with a later version" }, \
+    CLI_QUANT_FILE(args), \
     { "-q --q_mode", CLI_TEXT, offsetof(args, q_mode), "MODE", false, NULL, \
       "torch_calibrator's mode; comes with a later version" }, \
     { "--quant_config", CLI_TEXT, offsetof(args, quant_config), "FILE", false, NULL, \
@@ -167,6 +168,7 @@ static sgs_status run_stages(const args *a, sgs_platform platform, const files *
                                               .samples = a->samples,
                                               .output = f->fixed_sim,
                                               .quant_level = a->quant_level,
+                                              .quant_file = a->quant_file,
                                               .memory_saving = a->memory_saving,
                                               .soc_version = soc_version,
                                               .log = cli_log() };

@@ -15,6 +15,8 @@ static const struct command {
     { "compile", cli_compile, "compiler.py", "stage 3: X_fixed.sim -> image" },
     { "simulate", cli_simulate, "simulator.py", "runs a float, fixed or offline model" },
     { "analyze", cli_analyze, "", "where a fixed-point model loses accuracy" },
+    { "save-quant-param", cli_save_quant_param, "save_quant_param.py",
+      "ranges and bits of X_fixed.sim -> JSON or pickle" },
     { "check", cli_check, "", "what of a model can be taken, and an ini to start from" },
     { "extract", cli_extract, "", "cuts a part out of an ONNX model" },
     { "info", cli_info, "show_sdk_info.py", "versions, targets, this machine" },
@@ -25,7 +27,7 @@ static void usage(FILE *to)
 {
     fprintf(to, "usage: sgs COMMAND [options]      sgs COMMAND -h explains one\n\n");
     for (const struct command *c = commands; c->name; c++)
-        fprintf(to, "  %-14s %-20s %s\n", c->name, c->tool, c->what);
+        fprintf(to, "  %-16s %-20s %s\n", c->name, c->tool, c->what);
 }
 
 int main(int argc, char **argv)

@@ -15,6 +15,7 @@ typedef struct model {
     PyObject_HEAD
     sgs_simulator *s;
     sgs_calibrator *c; /* owns s; NULL: a simulator */
+    PyObject *params;  /* bytes that c reads quantization parameters from, or NULL */
     int busy;          /* a thread is inside, without the interpreter's lock */
 } model;
 
@@ -178,6 +179,7 @@ static void model_dealloc(PyObject *self)
         sgs_calibrator_close(m->c);
     else
         sgs_simulator_close(m->s);
+    Py_XDECREF(m->params);
     release(self);
     Py_DECREF((PyObject *)type); /* an object of a heap type holds it */
 }
@@ -442,6 +444,37 @@ static PyObject *model_clear(PyObject *self, PyObject *unused)
     Py_RETURN_NONE;
 }
 
+/* (path or None[, bytes]) */
+static PyObject *model_import(PyObject *self, PyObject *args)
+{
+    model *m = (model *)self;
+    PyObject *path = NULL, *bytes = NULL, *old = m->params;
+    char *data = NULL;
+    Py_ssize_t n = 0;
+    sgs_diag d = { 0 };
+    sgs_status status;
+    if (!PyArg_ParseTuple(args, "O|S", &path, &bytes) || !is_calibrator(m))
+        return NULL;
+    if (bytes && PyBytes_AsStringAndSize(bytes, &data, &n) < 0)
+        return NULL;
+    PyObject *encoded = NULL;
+    if (path != Py_None && !PyUnicode_FSConverter(path, &encoded))
+        return NULL;
+    m->busy = 1;
+    Py_BEGIN_ALLOW_THREADS
+    status = sgs_calibrator_import(m->c, encoded ? PyBytes_AsString(encoded) : NULL, data, (size_t)n, &d);
+    Py_END_ALLOW_THREADS
+    m->busy = 0;
+    m->s = sgs_calibrator_model(m->c);
+    Py_XDECREF(encoded);
+    if (status != SGS_OK)
+        return raise(&d);
+    Py_XINCREF(bytes);
+    m->params = bytes;
+    Py_XDECREF(old);
+    Py_RETURN_NONE;
+}
+
 static PyObject *model_tie(PyObject *self, PyObject *args)
 {
     model *m = (model *)self, *other;
@@ -504,6 +537,8 @@ static PyMethodDef model_methods[] = {
     { "take", model_take, METH_NOARGS, "Of a calibrator: the statistics of its runs since the last call, as bytes." },
     { "add", model_add, METH_VARARGS, "(bytes): statistics, to those that the fixed-point model is made from." },
     { "clear", model_clear, METH_NOARGS, "Of a calibrator: forgets every statistic." },
+    { "import_parameters", model_import, METH_VARARGS,
+      "(path or None[, bytes]): quantization parameters to take; statistics are forgotten." },
     { "tie", model_tie, METH_VARARGS,
       "(output, other, input, level): an output of this goes into an input of the other as it is; whether that changed "
       "a "

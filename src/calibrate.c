@@ -6,6 +6,7 @@
 #include "base/log.h"
 #include "compile/target.h"
 #include "config/config.h"
+#include "config/quant_param.h"
 #include "import/sim.h"
 #include "preprocess/preprocess.h"
 #include "quant/model.h"
@@ -18,6 +19,7 @@ typedef struct calibration {
     int level;
     const char *path;          /* of the result */
     sgs_config *config;
+    sgs_params *params;        /* of --quant_file, or NULL */
     sgs_graph *g;
     sgs_session *session;
     sgs_samples *samples;
@@ -57,6 +59,7 @@ static sgs_qoptions quantizer_options(const calibration *c)
     sgs_qoptions o = sgs_qoptions_from(c->config, c->g);
     o.level = c->level;
     o.harm = c->harm;
+    o.params = c->params;
     o.log = &c->o->log;
     return o;
 }
@@ -181,9 +184,12 @@ static sgs_status calibrate(calibration *c, sgs_diag *d)
     if (c->o->memory_saving)
         sgs_log_line(&c->o->log, "--memory_saving: L%d keeps no pictures in memory; there is nothing to save", c->level);
     c->path = sgs_fixed_path(c->arena, c->o->model, c->o->output);
+    if (c->o->quant_file)
+        SGS_TRY(sgs_params_read(&c->params, c->o->quant_file, d));
     SGS_TRY(open_model(c, d));
     const sgs_qoptions o = quantizer_options(c);
     SGS_TRY(sgs_float_model_plan(c->o->model, &o, d));
+    SGS_TRY(sgs_import_data(c->g, &o, d));
     const bool chooses = sgs_level_chooses_bits(c->level, c->config, &c->o->log);
     SGS_TRY(gather(c, d));
     sgs_session_free(c->session);
@@ -217,6 +223,7 @@ sgs_status sgs_calibrate(const sgs_calibrate_options *o, char **written, sgs_cal
     sgs_session_free(c.session);
     sgs_graph_free(c.g);
     sgs_config_free(c.config);
+    sgs_params_free(c.params);
     sgs_arena_free(c.arena);
     return s;
 }

@@ -5,6 +5,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "compile/target.h"
+#include "config/quant_param.h"
 #include "import/sim.h"
 #include "quant/model.h"
 #include "sim/simulator.h"
@@ -14,6 +15,7 @@ struct sgs_calibrator {
     sgs_opened m;
     const char *path;
     sgs_config *ini;
+    sgs_params *params;    /* what the user brings, or NULL */
     sgs_observer now, all; /* since the last take; what was added */
     sgs_buf first;         /* the inputs of the first run of `now` */
     sgs_sensitivity *sensitivity;
@@ -32,21 +34,39 @@ static void watch(void *user, const sgs_node *n, const sgs_tensor *out)
     sgs_observe(user, n->out[0], out[0].data);
 }
 
-static sgs_status open_model(sgs_calibrator *c, const char *soc_version, const char *input_config, sgs_diag *d)
+static sgs_qoptions first_options(const sgs_calibrator *c, sgs_graph *g)
 {
-    const sgs_target *target;
-    SGS_TRY(sgs_target_find(soc_version, &target, d));
-    SGS_TRY(sgs_config_read(&c->ini, input_config, d));
-    SGS_TRY(sgs_simulator_open_spelled(&c->model, c->path, d));
-    c->m = sgs_simulator_opened(c->model);
+    sgs_qoptions o = sgs_qoptions_from(c->ini, g);
+    o.params = c->params;
+    return o;
+}
+
+/* The model anew, with the constants that the user brings, nothing seen yet. */
+static sgs_status load_model(sgs_calibrator *c, sgs_diag *d)
+{
+    sgs_simulator *model;
+    SGS_TRY(sgs_simulator_open_spelled(&model, c->path, d));
+    sgs_simulator_close(c->model);
+    c->model = model;
+    c->m = sgs_simulator_opened(model);
     SGS_TRY(sgs_float_model_check(c->m.g, c->path, c->ini, d));
-    const sgs_qoptions q = sgs_qoptions_from(c->ini, c->m.g);
+    const sgs_qoptions q = first_options(c, c->m.g);
     SGS_TRY(sgs_float_model_plan(c->path, &q, d));
+    SGS_TRY(sgs_import_data(c->m.g, &q, d));
     sgs_observer_init(&c->now, c->m.g);
     sgs_observer_init(&c->all, c->m.g);
     c->least = SGS_NEW_N(c->m.arena, float, c->m.g->nvalue + 1);
     c->sensitivity = sgs_sensitivity_new(c->m.arena, c->m.g);
     sgs_session_watch(c->m.session, watch, &c->now);
+    return SGS_OK;
+}
+
+static sgs_status open_model(sgs_calibrator *c, const char *soc_version, const char *input_config, sgs_diag *d)
+{
+    const sgs_target *target;
+    SGS_TRY(sgs_target_find(soc_version, &target, d));
+    SGS_TRY(sgs_config_read(&c->ini, input_config, d));
+    SGS_TRY(load_model(c, d));
     ipu_sha256_init(&c->arrays);
     ipu_sha256_init(&c->list);
     return SGS_OK;
@@ -78,6 +98,7 @@ void sgs_calibrator_close(sgs_calibrator *c)
         return;
     sgs_simulator_close(c->model);
     sgs_config_free(c->ini);
+    sgs_params_free(c->params);
     sgs_buf_free(&c->first);
     free((void *)(uintptr_t)c->path);
     free(c);
@@ -122,6 +143,42 @@ void sgs_calibrator_clear(sgs_calibrator *c)
     c->sensitivity = sgs_sensitivity_new(c->m.arena, c->m.g);
     c->measured = false;
     c->added = 0;
+}
+
+/* A session has made its own of the constants: where their values come or go, the model is read again. */
+static bool has_data(const sgs_params *p)
+{
+    for (int i = 0; p && i < p->n; i++)
+        if (p->param[i].data)
+            return true;
+    return false;
+}
+
+static sgs_status take_params(sgs_calibrator *c, sgs_params *p, sgs_diag *d)
+{
+    const bool again = has_data(p) || has_data(c->params);
+    sgs_params *old = c->params;
+    c->params = p;
+    const sgs_qoptions q = first_options(c, c->m.g);
+    sgs_status s = p ? sgs_float_model_plan(c->path, &q, d) : SGS_OK;
+    if (s == SGS_OK && again)
+        s = load_model(c, d);
+    if (s != SGS_OK)
+        c->params = old;
+    sgs_params_free(s == SGS_OK ? old : p);
+    return s;
+}
+
+sgs_status sgs_calibrator_import(sgs_calibrator *c, const char *path, const void *bytes, size_t n, sgs_diag *d)
+{
+    sgs_params *p = NULL;
+    if (path && bytes)
+        SGS_TRY(sgs_params_parse(&p, path, (sgs_span){ bytes, n }, d));
+    else if (path)
+        SGS_TRY(sgs_params_read(&p, path, d));
+    SGS_TRY(take_params(c, p, d));
+    sgs_calibrator_clear(c);
+    return SGS_OK;
 }
 
 sgs_status sgs_calibrator_invoke(sgs_calibrator *c, sgs_diag *d)
@@ -206,9 +263,10 @@ static const double *harm_of(sgs_calibrator *c, const sgs_log *log)
 
 static sgs_qoptions options(sgs_calibrator *c, sgs_graph *g, int level, const sgs_log *log)
 {
-    sgs_qoptions o = sgs_qoptions_from(c->ini, g);
+    sgs_qoptions o = first_options(c, g);
     o.level = level;
     o.log = log;
+    o.least = c->least;
     if (sgs_level_chooses_bits(level, c->ini, log))
         o.harm = harm_of(c, log);
     return o;
@@ -240,7 +298,8 @@ sgs_status sgs_calibrator_write(sgs_calibrator *c, const sgs_calibrator_options 
         sgs_log_warning(&o->log, "%d sample%s to calibrate with; about 100 give better ranges", c->added,
                         c->added == 1 ? "" : "s");
     const char *path = sgs_fixed_path(c->m.arena, c->path, o->output);
-    SGS_TRY(sgs_float_model_read(&g, c->path, d));
+    const sgs_qoptions q = first_options(c, c->m.g);
+    SGS_TRY(sgs_float_model_read_with(&g, c->path, &q, d));
     sgs_status s = make_fixed(c, g, level, &o->log, d);
     if (s == SGS_OK)
         s = sgs_sim_write(g, path, d);
@@ -277,7 +336,8 @@ static sgs_status scale_of(const end *e, int level, float *scale, sgs_diag *d)
 {
     static const sgs_log silent;
     sgs_graph *g;
-    SGS_TRY(sgs_float_model_read(&g, e->c->path, d));
+    const sgs_qoptions q = first_options(e->c, e->c->m.g);
+    SGS_TRY(sgs_float_model_read_with(&g, e->c->path, &q, d));
     sgs_qoptions o = options(e->c, g, level, &silent);
     o.level = 1;
     const sgs_status s = sgs_quantize(g, ranges(e->c, g), &o, d);

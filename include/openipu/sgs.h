@@ -113,6 +113,7 @@ typedef struct sgs_calibrate_options {
     sgs_samples_options samples;
     const char *output;           /* a file, an existing folder, or NULL (DECISIONS 7) */
     const char *quant_level;      /* "L1", "L2"; NULL: the highest there is */
+    const char *quant_file;       /* quantization parameters to take, JSON or pickle, or NULL: docs/QUANT_PARAM.md */
     bool memory_saving;
     const char *soc_version;
     sgs_log log;
@@ -128,6 +129,15 @@ typedef struct sgs_calibrate_report {
 } sgs_calibrate_report;
 /* *written and *r may be NULL; *written receives the path, to be freed with sgs_free. */
 sgs_status sgs_calibrate(const sgs_calibrate_options *o, char **written, sgs_calibrate_report *r, sgs_diag *d);
+
+/* What a fixed-point model is quantized with, as a file that quant_file takes: the same pictures and level then give the same model. */
+typedef struct sgs_save_options {
+    const char *model;            /* X_fixed.sim */
+    const char *output;           /* a file, an existing folder, or NULL: X_fixed.json or .pkl beside the model */
+    const char *output_mode;      /* "JSON", "Pickle" */
+    bool data;                    /* also the numbers of constants, where they are the float model's, rounded */
+} sgs_save_options;
+sgs_status sgs_save_quant_param(const sgs_save_options *o, char **written, sgs_diag *d);
 
 /* ---- stage 3: fixed -> image --------------------------------------------------------------------------------------------- */
 
@@ -311,6 +321,10 @@ sgs_status sgs_calibrator_add(sgs_calibrator *c, const void *data, size_t n, sgs
 
 /* Forgets all of it, taken or not, added and tied: as it was opened. */
 void sgs_calibrator_clear(sgs_calibrator *c);
+/* Quantization parameters to take, from a file or, where bytes is not NULL, from n bytes that messages call `path` and that outlive the calibrator:
+ * before anything runs, as they may hold values of constants.  path NULL: none any more.  Statistics are forgotten, and sgs_calibrator_model is
+ * another. */
+sgs_status sgs_calibrator_import(sgs_calibrator *c, const char *path, const void *bytes, size_t n, sgs_diag *d);
 /* Between adding and writing with the same level: output `output` of a is handed to input `input` of b as it is.  Where both are scaled S16,
  * the narrower gets the scale of the wider; *changed says so: then ties that were made before are made again, until none changes. */
 sgs_status sgs_calibrator_tie(sgs_calibrator *a, int output, sgs_calibrator *b, int input, const char *quant_level, bool *changed, sgs_diag *d);

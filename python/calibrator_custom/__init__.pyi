@@ -47,5 +47,5 @@ class SIM_Simulator:
 
 class SIM_Calibrator:
     def forward(self, *inputs: Any) -> Any: ...
-    def convert(self, img_gen: Iterable[Sequence[Any]], num_process: int = ..., quant_level: Optional[str] = ..., quant_param: None = ...,
+    def convert(self, img_gen: Iterable[Sequence[Any]], num_process: int = ..., quant_level: Optional[str] = ..., quant_param: Any = ...,
                 fix_model: Sequence[_Path] = ...) -> None: ...

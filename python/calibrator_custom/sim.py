@@ -1,6 +1,8 @@
 """Networks of one or several models, run by a `forward` of the user's: SIM_Calibrator makes their fixed-point models, SIM_Simulator runs them."""
 import hashlib
 import operator
+import os
+import pickle
 
 from . import _pool, _settings
 from .models import _path, calibrator
@@ -83,6 +85,29 @@ def _agree(ties, more):
     return {k: ties.get(k, v) & v for k, v in list(more.items()) + [(k, v) for k, v in ties.items() if k not in more]}
 
 
+def _is_table(value):
+    """A parsed list of quantization parameters."""
+    return isinstance(value, (list, tuple)) and len(value) > 0 and all(isinstance(entry, dict) for entry in value)
+
+
+def _parameters(value, count):
+    """One of None, a path or a parsed list for each model."""
+    one = value is None or isinstance(value, (str, bytes, os.PathLike)) or _is_table(value)
+    each = [value] * count if value is None else [value] if one else list(value) if isinstance(value, (list, tuple)) else None
+    if each is None or not all(v is None or isinstance(v, (str, bytes, os.PathLike)) or _is_table(v) for v in each):
+        raise TypeError("quant_param: expected a path, a list of dictionaries, or one of these for each model, found %s" % type(value).__name__)
+    if len(each) != count:
+        raise ValueError("quant_param: expected one for each of the %d models that __init__ made, found %d" % (count, len(each)))
+    return each
+
+
+def _import(model, parameters):
+    if _is_table(parameters):  # arrays go as numpy writes them; the extension reads without running anything
+        model.import_parameters("quant_param", pickle.dumps(list(parameters), protocol=4))
+    else:
+        model.import_parameters(parameters)
+
+
 class SIM_Calibrator(_Net):
     """Derive from it; make calibrators in __init__, write forward, call convert.
 
@@ -131,19 +156,19 @@ class SIM_Calibrator(_Net):
         """Runs forward for each item of img_gen (a list of arrays, one for each of its parameters) and writes the fixed-point model of each
         calibrator, in the order __init__ made them, to the paths fix_model.  The models are the same bytes whatever num_process is.  Where
         forward hands a get_output of one model to set_input of another as it is, and both are RAWDATA_S16, the two get one scale.
-        quant_level: 'L1', 'L2'; None: the highest there is.  quant_param: not there yet."""
+        quant_level: 'L1', 'L2'; None: the highest there is.  quant_param: what save_quant_param.py wrote, or the like: a path, the list that such
+        a file holds, or one of these (or None) for each model; what it says comes in the place of what calibration sees."""
         models, n = self._models(), _processes(num_process)
         if isinstance(fix_model, (str, bytes)) or not hasattr(fix_model, "__len__"):
             raise TypeError("fix_model: expected a list of paths, found %s" % type(fix_model).__name__)
         if len(fix_model) != len(models):
             raise ValueError("fix_model: expected a path for each of the %d models that __init__ made, found %d" % (len(models), len(fix_model)))
-        if quant_param is not None:
-            raise NotImplementedError("quant_param comes with a later version")
+        parameters = _parameters(quant_param, len(models))
         if quant_level is not None and not isinstance(quant_level, str):
             raise TypeError("quant_level: expected 'L1' or 'L2', found %s" % type(quant_level).__name__)
         paths, ties, items = [_path(p, "a fixed-point model") for p in fix_model], {}, 0
-        for m in models:
-            m._model.clear()
+        for m, p in zip(models, parameters):
+            _import(m._model, p)
         for part, more in _pool.run(self._observe, img_gen, n):
             items += 1
             ties = _agree(ties, more)

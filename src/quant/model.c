@@ -95,6 +95,17 @@ sgs_status sgs_float_model_read(sgs_graph **g, const char *path, sgs_diag *d)
     return s;
 }
 
+sgs_status sgs_float_model_read_with(sgs_graph **g, const char *path, const sgs_qoptions *o, sgs_diag *d)
+{
+    SGS_TRY(sgs_float_model_read(g, path, d));
+    const sgs_status s = sgs_import_data(*g, o, d);
+    if (s == SGS_OK)
+        return s;
+    sgs_graph_free(*g);
+    *g = NULL;
+    return s;
+}
+
 sgs_status sgs_float_model_plan(const char *path, const sgs_qoptions *o, sgs_diag *d)
 {
     sgs_graph *g;

@@ -20,6 +20,8 @@ sgs_status sgs_float_model_check(const sgs_graph *g, const char *path, const sgs
 /* That model as the quantizer takes it: operators that fixed point does not know are spelled out.  The same ids
  * whenever it is read. */
 sgs_status sgs_float_model_read(sgs_graph **g, const char *path, sgs_diag *d);
+/* The same with the values of constants that o->params brings. */
+sgs_status sgs_float_model_read_with(sgs_graph **g, const char *path, const sgs_qoptions *o, sgs_diag *d);
 /* Whether it has a fixed-point form, on a graph of its own; o is of another one of the same file. */
 sgs_status sgs_float_model_plan(const char *path, const sgs_qoptions *o, sgs_diag *d);
 /* Notes in g, by now fixed, what made it; `list` is of the arrays that calibrated. */

@@ -235,12 +235,14 @@ static sgs_status choose_bits(sgs_quantizer *q, sgs_diag *d)
 {
     if (q->o->conv_format == SGS_CONV_DEFAULT && q->o->harm)
         sgs_choose_bits(q);
+    sgs_import_bits(q);
     for (sgs_node *n = q->g->first; n; n = n->next)
         if (sgs_is_conv(n) && !sgs_takes_image(q, n) && by_format(q, n))
             q->wide[n->out[0]->id] = 1;
     widen_kept(q);
     for (int i = 0; i < q->o->ntensor_arrays; i++)
         SGS_TRY(widen_named(q, q->o->tensor_arrays[i], d));
+    sgs_import_bits_said(q);
     return SGS_OK;
 }
 
@@ -272,6 +274,7 @@ static void choose_types(sgs_quantizer *q)
     for (int i = 0; i < q->g->nvalue; i++)
         if (!feeds[root(q, i)])
             q->type[root(q, i)] = SGS_S16;
+    sgs_import_types(q);
     for (int i = 0; i < q->g->nin; i++) /* raw integers come as they are */
         if (!q->o->in[i].image && q->o->in[i].type != SGS_F32)
             q->type[sgs_group_of(q, q->g->in[i])] = q->o->in[i].type;
@@ -328,7 +331,7 @@ sgs_status sgs_plan_types(sgs_quantizer *q, sgs_diag *d)
     q->ordered = SGS_NEW_N(q->g->arena, uint8_t, n);
     q->wide = SGS_NEW_N(q->g->arena, uint8_t, n);
     q->reason = SGS_NEW_N(q->g->arena, const char *, n);
-    q->named = SGS_NEW_N(q->g->arena, bool, n);
+    q->named = SGS_NEW_N(q->g->arena, uint16_t, n);
     q->type = SGS_NEW_N(q->g->arena, sgs_type, n);
     q->quant = SGS_NEW_N(q->g->arena, sgs_quant *, n);
     mark_images(q);

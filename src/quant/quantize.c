@@ -162,11 +162,29 @@ static void choose_scales(sgs_quantizer *q)
 
 /* ---- values ------------------------------------------------------------------------------------------------------------------------ */
 
+/* The same with the ranges of v itself, a channel each, as far as the common one reaches: what is saved of a tensor gives them again. */
+static sgs_quant *with_range(sgs_quantizer *q, const sgs_quant *common, const sgs_value *v)
+{
+    const sgs_range *r = v->id < q->nrange ? &q->range[v->id] : NULL;
+    sgs_quant *own = SGS_NEW(q->g->arena, sgs_quant);
+    *own = *common;
+    if (!r || !r->channels || common->nrange != 1 || common->axis >= 0)
+        return own;
+    own->nrange = (int)r->channels;
+    own->lo = SGS_NEW_N(q->g->arena, float, r->channels);
+    own->hi = SGS_NEW_N(q->g->arena, float, r->channels);
+    for (int64_t c = 0; c < r->channels; c++) {
+        own->lo[c] = fminf(fmaxf(r->lo[c], common->lo[0]), common->hi[0]);
+        own->hi[c] = fminf(fmaxf(r->hi[c], common->lo[0]), common->hi[0]);
+    }
+    return own;
+}
+
 static void set_value(sgs_quantizer *q, sgs_value *v)
 {
     int r = sgs_group_of(q, v);
     v->type = q->type[r];
-    v->quant = q->quant[r];
+    v->quant = with_range(q, q->quant[r], v);
 }
 
 /* What the ini says of the image that v is, the order of its channels included. */
@@ -250,6 +268,20 @@ static bool same_quant(const sgs_value *a, const sgs_quant *b)
     return a->quant->n == 1 && b->n == 1 && a->quant->scale[0] == b->scale[0] && a->quant->zero[0] == b->zero[0];
 }
 
+/* The quantization of one tensor for another: the ranges of its channels become one. */
+static sgs_quant *for_another(sgs_graph *g, sgs_quant *quant)
+{
+    if (quant->axis >= 0 || quant->nrange < 2)
+        return quant;
+    sgs_quant *one = one_scale(g, 1, quant->zero[0], quant->lo[0], quant->hi[0]);
+    one->scale[0] = quant->scale[0];
+    for (int i = 1; i < quant->nrange; i++) {
+        one->lo[0] = fminf(one->lo[0], quant->lo[i]);
+        one->hi[0] = fmaxf(one->hi[0], quant->hi[i]);
+    }
+    return one;
+}
+
 /* v in that type and quantization: an earlier QUANTIZE of the same kind serves again.  They stand directly behind v. */
 static sgs_value *requantized(sgs_quantizer *q, sgs_value *v, sgs_type t, sgs_quant *quant)
 {
@@ -260,7 +292,7 @@ static sgs_value *requantized(sgs_quantizer *q, sgs_value *v, sgs_type t, sgs_qu
             return n->out[0];
     sgs_value *y = sgs_value_like(g, v);
     y->type = t;
-    y->quant = quant;
+    y->quant = for_another(g, quant);
     sgs_node *n = sgs_node_new(g, behind, &sgs_op_quantize, 1, &v, NULL);
     sgs_node_set_out(g, n, 1, &y);
     return y;
@@ -300,15 +332,20 @@ static sgs_value *fitting(sgs_quantizer *q, sgs_node *n, int i)
     return requantized(q, v, need, whole ? whole_bytes(q->g, fminf(lo, 0), fmaxf(hi, 0)) : quant_for(q->g, need, lo, hi));
 }
 
-/* `to` is the constant `from` as integers.  One that several operators read becomes several, and a name belongs to one value. */
+/* `to` is the constant `from` as integers.  One that several operators read becomes several; a name belongs to one value, the others are NAME#2 ... */
 static void hand_name(sgs_quantizer *q, sgs_value *to, const sgs_value *from)
 {
-    bool *named = from->id >= 0 && from->id < q->nplan ? &q->named[from->id] : NULL;
-    if (!named || *named)
+    uint16_t *named = from->id >= 0 && from->id < q->nplan ? &q->named[from->id] : NULL;
+    if (!named || *named == UINT16_MAX)
         return;
-    *named = true;
-    to->name = from->name;
-    to->nname = from->nname;
+    if (++*named == 1) {
+        to->name = from->name;
+        to->nname = from->nname;
+    } else if (from->nname) {
+        const char *next = sgs_format(q->g->arena, "%s#%d", from->name[0], *named);
+        if (!sgs_find_value(q->g, next))
+            sgs_value_name(q->g, to, next);
+    }
 }
 
 /* A constant operand of an elementwise op or a concatenation. */
@@ -320,6 +357,8 @@ static sgs_value *constant(sgs_quantizer *q, const sgs_value *c, sgs_type t, sgs
         lo = fminf(lo, ((const float *)c->data)[i]);
         hi = fmaxf(hi, ((const float *)c->data)[i]);
     }
+    if (!quant)
+        sgs_import_constant(q, c, &lo, &hi);
     quant = quant ? quant : quant_for(q->g, t, lo, hi);
     sgs_value *y = sgs_const_new(q->g, t, c->rank, c->dim, NULL, true);
     double least = t == SGS_U8 ? 0 : -32767, most = t == SGS_U8 ? 255 : 32767;
@@ -331,7 +370,7 @@ static sgs_value *constant(sgs_quantizer *q, const sgs_value *c, sgs_type t, sgs
         else
             ((int16_t *)(uintptr_t)y->data)[i] = (int16_t)v;
     }
-    y->quant = quant;
+    y->quant = for_another(q->g, quant);
     hand_name(q, y, c);
     return y;
 }
@@ -524,7 +563,9 @@ static void quantize_conv(sgs_quantizer *q, sgs_node *n)
     w.w = sgs_alloc_n(g->arena, (size_t)sgs_value_count(n->in[1]), w.wide ? 2 : 1);
     w.b = sgs_alloc_n(g->arena, (size_t)w.outputs, w.wide ? 8 : 4);
     w.scale = SGS_NEW_N(g->arena, float, w.outputs);
+    w.imported = sgs_import_weights(q, n->in[1], w.outputs, w.wide);
     sgs_quantize_weights(&w);
+    sgs_import_weights_said(q, n->in[1], w.odd, w.outputs);
     if (w.raised)
         sgs_log_line(q->o->log, "%s: weight scale of %d of %lld channels raised so that every sum fits", sgs_node_label(g, n), w.raised, (long long)w.outputs);
     const char *chosen = q->reason[n->out[0]->id], *asked = w.wide ? "16 bit: asked for in the ini" : "8 bit: default";
@@ -630,9 +671,11 @@ static sgs_status quantize_nodes(sgs_quantizer *q, sgs_diag *d)
 static sgs_status plan_unseen(sgs_quantizer *q, sgs_graph *g, const sgs_qoptions *quiet, sgs_diag *d)
 {
     sgs_range *none = SGS_NEW_N(g->arena, sgs_range, g->nvalue + 1);
+    const sgs_import *import;
+    SGS_TRY(sgs_import_bind(g, quiet, &import, d));
     SGS_TRY(sgs_know_finite(g, d));
     sgs_integers_as_real(g, none);
-    *q = (sgs_quantizer){ .g = g, .range = none, .nrange = g->nvalue, .o = quiet };
+    *q = (sgs_quantizer){ .g = g, .range = none, .nrange = g->nvalue, .o = quiet, .import = import };
     return sgs_plan_types(q, d);
 }
 
@@ -684,13 +727,16 @@ sgs_status sgs_quantize_types(sgs_graph *g, const sgs_qoptions *o, sgs_type *typ
 
 sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, sgs_diag *d)
 {
+    const sgs_import *import;
+    SGS_TRY(sgs_import_bind(g, o, &import, d));
     SGS_TRY(sgs_know_finite(g, d));
     sgs_integers_as_real(g, range);
     SGS_TRY(sgs_spell_powers(g, &range, d));
-    sgs_quantizer q = { .g = g, .range = range, .nrange = g->nvalue, .o = o };
+    sgs_quantizer q = { .g = g, .range = range, .nrange = g->nvalue, .o = o, .import = import };
     sgs_end_masks(g, range);
     sgs_order_images(g, o);
     SGS_TRY(sgs_plan_types(&q, d));
+    sgs_import_ranges(&q);
     choose_scales(&q);
     set_values(&q);
     SGS_TRY(quantize_nodes(&q, d));

@@ -13,6 +13,7 @@
  *   plain.c      integers that stay integers
  *   whole.c      values that hold whole numbers alone
  *   powers.c     powers of two variables
+ *   imported.c   ranges, bits and constants that the user brings
  *   plan.c       which values are U8, which S16: conv bits, groups that share one quantization
  *   quantize.c   rewrites the graph: QUANTIZE, DEQUANTIZE, constants
  *   (src/calibrate.c, the stage: reads .sim and ini, drives the above, writes _fixed.sim)
@@ -78,10 +79,14 @@ typedef struct sgs_qoptions {
     const char *const *tensor_arrays;
     int ntensor_arrays;
     const double *harm;    /* sensitivity.c, by value id; NULL: not measured */
+    const struct sgs_params *params; /* config/quant_param.h: what the user brings, or NULL */
+    const float *least;    /* by value id: what an imported range holds at least, from ties; NULL: nothing */
     const char *ini;       /* for messages */
     int tensor_arrays_line;
     const sgs_log *log;
 } sgs_qoptions;
+
+typedef struct sgs_import sgs_import;
 
 typedef struct sgs_quantizer {
     sgs_graph *g;          /* becomes the fixed graph */
@@ -96,7 +101,8 @@ typedef struct sgs_quantizer {
     uint8_t *wide;         /* by output value id of a conv: 1 = 16 bit */
     const char **reason;   /* by output value id of a conv: why these bits */
     const bool *whole;     /* by value id: holds whole numbers alone */
-    bool *named;           /* by id of a float constant: the first of the integer constants made of it took its name */
+    uint16_t *named;       /* by id of a float constant: how many of the integer constants made of it took its name */
+    const sgs_import *import; /* imported.c; NULL: nothing */
     sgs_type *type;        /* by group root: U8 or S16 */
     sgs_quant **quant;     /* by group root */
 } sgs_quantizer;
@@ -180,6 +186,25 @@ const double *sgs_sensitivity_measure(sgs_sensitivity *s, sgs_graph *g, const sg
 /* The level's own choice: widens the convolutions that 8 bits harm most, and notes for each why, or why not. */
 void sgs_choose_bits(sgs_quantizer *q);
 
+/* ---- imported.c ---- */
+
+/* Finds the tensors that o->params speak of and checks that they fit; *m NULL: there are none.  Of a float graph as it was read. */
+sgs_status sgs_import_bind(sgs_graph *g, const sgs_qoptions *o, const sgs_import **m, sgs_diag *d);
+/* Values of constants, before anything runs.  o->params must live as long as the graph. */
+sgs_status sgs_import_data(sgs_graph *g, const sgs_qoptions *o, sgs_diag *d);
+/* While bits are chosen, behind the level's own choice and before the ini's; then a word on those that the ini or the model overruled. */
+void sgs_import_bits(sgs_quantizer *q);
+void sgs_import_bits_said(sgs_quantizer *q);
+/* Tensors of 16 bits, where types are chosen. */
+void sgs_import_types(sgs_quantizer *q);
+/* In the place of those that were seen; types are known. */
+void sgs_import_ranges(sgs_quantizer *q);
+/* By output, scales of the integer constant that is made of these weights next; NULL: none are brought.  Then how many were unreasonable. */
+const float *sgs_import_weights(sgs_quantizer *q, const sgs_value *weights, int64_t outputs, bool wide);
+void sgs_import_weights_said(sgs_quantizer *q, const sgs_value *weights, int64_t odd, int64_t outputs);
+/* The range of a constant operand: *lo and *hi, its numbers' own, change where another is brought. */
+void sgs_import_constant(sgs_quantizer *q, const sgs_value *c, float *lo, float *hi);
+
 /* ---- plan.c ---- */
 sgs_status sgs_plan_types(sgs_quantizer *q, sgs_diag *d);
 /* A convolution takes the board's order of channels into its weights.  Where anything else reads an image in another order than the network's,
@@ -215,6 +240,8 @@ typedef struct sgs_qweights {
     bool parts;                     /* sums over any part of the taps must fit: each phase of a transposed convolution has its own */
     bool wide;
     int level;
+    const float *imported;          /* [outputs]: scales that the user brings, or NULL */
+    int64_t odd;                    /* out: how many of them are unreasonable */
     void *w;                        /* out: S8 or S16, laid out as weights */
     void *b;                        /* out: S32 or S64 [outputs] */
     float *scale;                   /* out: [outputs] */

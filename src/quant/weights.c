@@ -218,15 +218,46 @@ static bool keep_grid(sgs_qweights *q, int64_t o, double limit, double *room)
     return bias_fits(q, o, q->scale[o], &s);
 }
 
+/* Whether channel o has a scale that the user brings.  One that cuts off what half of the weights' energy is above, or leaves zeros alone, is counted. */
+static bool has_imported(sgs_qweights *q, int64_t o, double limit)
+{
+    if (!q->imported)
+        return false;
+    const double most = largest(q, o), end = (double)q->imported[o] * limit;
+    double square = 0;
+    for (int64_t t = 0; t < q->taps; t++)
+        for (int64_t i = 0; i < q->inputs; i++)
+            square += weight(q, o, t, i) * weight(q, o, t, i);
+    const double rms = sqrt(square / (double)(q->taps * q->inputs));
+    const bool odd = !(end > 0) || end < rms || (most > 0 && (double)q->imported[o] > 2 * most);
+    q->odd += odd;
+    return !odd;
+}
+
+/* Takes it where the sums fit; where they don't, it is what the scale is raised from. */
+static bool take_imported(sgs_qweights *q, int64_t o, double limit)
+{
+    q->scale[o] = fmaxf(q->imported[o], LEAST_SCALE);
+    const totals s = convert(q, o, q->scale[o], limit);
+    if (bias_fits(q, o, q->scale[o], &s))
+        return true;
+    if (is_narrow(q))
+        q->scale[o] = fmaxf(q->scale[o], (float)narrow_scale(q, o));
+    return false;
+}
+
 void sgs_quantize_weights(sgs_qweights *q)
 {
     double limit = q->wide ? 32767 : 127;
     double *room = sgs_alloc_n(q->arena, (size_t)(q->taps * q->inputs + LANES), sizeof *room);
     q->raised = 0;
+    q->odd = 0;
     for (int64_t o = 0; o < q->outputs; o++) {
-        if (keep_grid(q, o, limit, room))
+        const bool imported = has_imported(q, o, limit);
+        if (imported ? take_imported(q, o, limit) : keep_grid(q, o, limit, room))
             continue;
-        q->scale[o] = first_scale(q, o, limit, room);
+        if (!imported)
+            q->scale[o] = first_scale(q, o, limit, room);
         totals s = convert(q, o, q->scale[o], limit);
         bool raised = false;
         while (!bias_fits(q, o, q->scale[o], &s)) {

@@ -49,7 +49,7 @@ SIZES = "n_buf runs any size up to that number; for a list of sizes write --batc
     ((*CALIBRATE, "m_float.sim", "--quant_level", "2"), 2, "expected --quant_level L1 to L5, found '2'\n"),
     ((*CALIBRATE, "m_fixed.sim"), 2, "m_fixed.sim: expected a float model, found a fixed-point one\n"),
     ((*CALIBRATE, "foreign.sim"), 1, "foreign.sim: the model carries no configuration: it was not written by ConvertTool\n"),
-    ((*CALIBRATE, "m_float.sim", "--quant_file", "q.json"), 1, "--quant_file comes with a later version\n"),
+    ((*CALIBRATE, "m_float.sim", "--quant_file", "q.json"), 1, "q.json: cannot open: No such file or directory\n"),
     # compiler
     ((*COMPILE, "--batch_mode", "two_buf"), 2, "expected --batch_mode n_buf or one_buf, found 'two_buf'\n"),
     ((*COMPILE, "-b", "0"), 2, "expected positive numbers in --batch, found '0'\n"),
@@ -105,7 +105,7 @@ SIZES = "n_buf runs any size up to that number; for a list of sizes write --batc
     (("convert", "onnx", "-m", "none.onnx", *NETWORK, "-o", "x.img", "-c", "Detection"), 2,
      "--category Detection needs a model with 4 outputs; this one has 1\n  write --category Unknown, or leave it out\n"),
     (("convert", "onnx", "-m", "none.onnx", *NETWORK, "-o", "x.img", "--kernels_file", "x"), 2, "expected a name that ends in .c for the kernel list, found 'x'\n"),
-    (("convert", "onnx", "-m", "model.onnx", *NETWORK, "-o", "x.img", "--quant_file", "q.json"), 1, "--quant_file comes with a later version\n"),
+    (("convert", "onnx", "-m", "model.onnx", *NETWORK, "-o", "x.img", "--quant_file", "q.json"), 1, "q.json: cannot open: No such file or directory\n"),
     (("convert-tool", "onnx", "-m", "model.onnx", *NETWORK[:2], "-o", "x.sim", "--input_shapes", "1,3,8,8"), 2,
      "model.onnx: --input_shapes gives [1,3,8,8] for input 'data'; the model has [1,3,16,16] (-1: free)\n"),
     (("convert-tool", "onnx", "-m", "model.onnx", *NETWORK[:2], "-o", "x.sim", "--input_shapes", "1,3,x"), 2,

@@ -365,7 +365,12 @@ def test_misuse(project, tmp_path):
     said(TypeError, "expected the path of a fixed-point model, found int", fix_model=[3])
     said(ValueError, "img_gen: expected items to calibrate with, found none", items=[])
     said(TypeError, "img_gen: expected items that are lists, an array for each parameter of forward, found ndarray", items=project.arrays)
-    said(NotImplementedError, "quant_param comes with a later version", quant_param="p.json")
+    said(OSError, "p.json: cannot open: No such file or directory", quant_param="p.json")
+    said(ValueError, "quant_param: 'w9' is not a tensor of the float model\n  did you mean 'w1'? get_tensor_details of the float model lists its tensors",
+         quant_param=[{"name": "w9", "bit": 8}])
+    said(TypeError, "quant_param: expected a path, a list of dictionaries, or one of these for each model, found int", quant_param=3)
+    said(TypeError, "quant_param: expected a path, a list of dictionaries, or one of these for each model, found list", quant_param=[3])
+    said(ValueError, "quant_param: expected one for each of the 1 models that __init__ made, found 2", quant_param=["a", "b"])
     said(NotImplementedError, "--quant_level L5 comes with a later version\n  leave it out to take the highest level there is, L2", quant_level="L5")
     said(ValueError, "expected --quant_level L1 to L5, found 'high'", quant_level="high")
     said(TypeError, "quant_level: expected 'L1' or 'L2', found int", quant_level=1)

@@ -82,17 +82,20 @@ def test_page(tmp_path):
 
 
 def test_installed(tmp_path):
-    """In an installation the extension lies in the package, and the tools find both."""
+    """In an installation the extension lies in the package, and the tools find it, and the program."""
     share = tmp_path / "share/openipu"
+    (tmp_path / "bin").mkdir()
+    shutil.copy(os.environ["SGS_BIN"], tmp_path / "bin/sgs")
     shutil.copytree(PACKAGE, share / "python/calibrator_custom", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(cc._load.sgs.__file__, share / "python/calibrator_custom")
     shutil.copytree(SDK, share / "SGS_IPU_Toolchain", ignore=shutil.ignore_patterns("__pycache__"))
     p = Project(tmp_path / "p")
     assert p.convert("--export_models", out="net.img").returncode == 0
     env = {k: v for k, v in ENV.items() if k not in ("PYTHONPATH", "SGS_BIN")}
-    done = subprocess.run([sys.executable, str(share / "SGS_IPU_Toolchain/Scripts/examples/save_quant_param.py"), "-m", "net_fixed.sim", "--output_mode", "JSON"],
-                          cwd=p.folder, env=env, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    for name, *args in (("save_quant_param", "-m", "net_fixed.sim", "--output_mode", "JSON"), ("sim_calibrator", "-h")):
+        done = subprocess.run([sys.executable, str(share / "SGS_IPU_Toolchain/Scripts/examples" / (name + ".py")), *args],
+                              cwd=p.folder, env=env, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
     code = ". %s/SGS_IPU_Toolchain/cfg_env.sh && exec %s -c 'import calibrator_custom as c; print(c.__file__)'" % (share, sys.executable)
     done = subprocess.run(["bash", "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.stdout.strip() == str(share / "python/calibrator_custom/__init__.py"), done.stderr
