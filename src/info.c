@@ -117,7 +117,8 @@ static void show_tensorflow(const sgs_log *log)
     sgs_log_line(log, "%s", "");
     sgs_log_line(log, "# Operators of TensorFlow");
     sgs_log_line(log, "%s", "");
-    sgs_log_line(log, "In a frozen GraphDef: Const, Placeholder, calls of functions, Switch and Merge whose predicate is known, and");
+    sgs_log_line(log, "In a frozen GraphDef: Const, Placeholder, calls of functions, Switch and Merge whose predicate is known, loops of frames whose");
+    sgs_log_line(log, "end is known, and");
     sgs_log_line(log, "%s", "");
     sgs_log_line(log, "%s.", b.p);
     sgs_buf_free(&b);

@@ -51,7 +51,7 @@ GRAPHS = {
                  "onet": ("onet/cond/CropAndResize", (1, 48, 48, 3), ["onet/cond/prob1", "onet/cond/conv6-2/BiasAdd", "onet/cond/conv6-3/BiasAdd"])},
 }
 # What cannot be, in the tool's own words: a cascade whose loop and branches the picture decides. Its three networks are rows of their own.
-KNOWN = {"mtcnn.pb": "nodes are not supported: TensorArrayV3"}
+KNOWN = {"mtcnn.pb": "nodes are not supported: TensorArrayConcatV3"}
 BY_FILE = {pathlib.Path(n.file).name: n for n in NETWORKS}
 # What they were trained on: mean and standard deviation of R, G, B, and the order of the channels; others take the first.  Those of bytes say it themselves.
 ONE = (each(0), each(255), "RGB")

@@ -264,13 +264,13 @@ static sgs_status split_name(sgs_tf_graph *g, const char *text, const char **nam
     return SGS_OK;
 }
 
-static void ask(sgs_tf_graph *g, int node, int port)
+void sgs_tf_ask(sgs_tf_graph *g, int node, int port)
 {
     if (node >= 0 && port >= g->node[node].nport)
         g->node[node].nport = port + 1;
 }
 
-static sgs_status resolve_inputs(sgs_tf_graph *g, sgs_diag *d)
+sgs_status sgs_tf_resolve(sgs_tf_graph *g, sgs_diag *d)
 {
     for (int i = 0; i < g->n; i++)
         for (int k = 0; k < g->node[i].nin; k++) {
@@ -279,7 +279,7 @@ static sgs_status resolve_inputs(sgs_tf_graph *g, sgs_diag *d)
             if (split_name(g, in->text, &name, &in->port, d) != SGS_OK)
                 return sgs_fail_at(d, g->o->file, 0, g->node[i].s.name);
             in->node = sgs_tf_find(g, name);
-            ask(g, in->node, in->port);
+            sgs_tf_ask(g, in->node, in->port);
         }
     return SGS_OK;
 }
@@ -292,7 +292,7 @@ static void ask_for(sgs_tf_graph *g, const char *text)
     sgs_diag none;
     if (split_name(g, text, &name, &port, &none) != SGS_OK || port == TF_CONTROL || sgs_tf_find(g, name) < 0)
         return;
-    ask(g, sgs_tf_find(g, name), port);
+    sgs_tf_ask(g, sgs_tf_find(g, name), port);
     g->node[sgs_tf_find(g, name)].asked = true;
     if (port == 0 && strchr(text, ':'))
         sgs_map_set(&g->spelled, name, g);
@@ -307,8 +307,7 @@ static void ask_for_all(sgs_tf_graph *g)
         ask_for(g, opt->output_name[i]);
 }
 
-/* As the rest of the import knows it. */
-static const char *tensor_name(sgs_tf_graph *g, int node, int port)
+const char *sgs_tf_tensor_name(sgs_tf_graph *g, int node, int port)
 {
     const char *name = g->node[node].s.name;
     return port || sgs_map_get(&g->spelled, name) ? sgs_format(g->o->a, "%s:%d", name, port) : name;
@@ -367,10 +366,10 @@ static sgs_status add_info(sgs_tf_graph *g, sgs_source_tensor **list, int *n, co
     const sgs_src_attr *shape = sgs_src_find(&node->s, "shape");
     SGS_TRY(add(g->o, list, n, sizeof *v, &v, d));
     *v = (sgs_source_tensor){ .name = name,
-                          .type = sgs_tf_type(dtype),
-                          .data_type = onnx_number(dtype),
-                          .narrow = sgs_onnx_narrow(onnx_number(dtype)),
-                          .rank = -1 };
+                              .type = sgs_tf_type(dtype),
+                              .data_type = onnx_number(dtype),
+                              .narrow = sgs_onnx_narrow(onnx_number(dtype)),
+                              .rank = -1 };
     if (!shape || shape->kind != SGS_SRC_INTS || !shape->n || shape->n > SGS_MAX_RANK ||
         strncmp(node->s.op, "Placeholder", 11))
         return SGS_OK; /* old files write a scalar's shape for one that is not known */
@@ -382,22 +381,25 @@ static sgs_status add_info(sgs_tf_graph *g, sgs_source_tensor **list, int *n, co
 
 /* ---- what the rest of the import takes ---- */
 
+void sgs_tf_set_narrow(sgs_model *o, const sgs_value *v, int64_t dtype)
+{
+    if (sgs_onnx_narrow(onnx_number(dtype)))
+        sgs_src_set_narrow(&o->im, v, sgs_onnx_narrow(onnx_number(dtype)));
+}
+
 static sgs_status add_init(sgs_tf_graph *g, const char *name, sgs_value *v, int64_t dtype, sgs_diag *d)
 {
     sgs_source_const *i;
     SGS_TRY(add(g->o, &g->o->init, &g->o->ninit, sizeof *i, &i, d));
     *i = (sgs_source_const){ name, v };
-    if (sgs_onnx_narrow(onnx_number(dtype)))
-        sgs_src_set_narrow(&g->o->im, v, sgs_onnx_narrow(onnx_number(dtype)));
+    sgs_tf_set_narrow(g->o, v, dtype);
     return SGS_OK;
 }
 
-static sgs_status add_node(sgs_tf_graph *g, int i, sgs_diag *d)
+sgs_status sgs_tf_source(sgs_tf_graph *g, int i, sgs_source_node *s, sgs_diag *d)
 {
     enum { OPSET = 1000 }; /* importers of ONNX's operators that serve TensorFlow's: in their newest form */
     const sgs_tf_node *n = &g->node[i];
-    sgs_source_node *s;
-    SGS_TRY(add(g->o, &g->o->node, &g->o->nnode, sizeof *s, &s, d));
     *s = n->s;
     s->opset = OPSET;
     s->nout = n->nport ? n->nport : 1;
@@ -407,26 +409,33 @@ static sgs_status add_node(sgs_tf_graph *g, int i, sgs_diag *d)
         return sgs_fail(d, SGS_E_LIMIT, "the nodes exceed the memory limit");
     for (int k = 0; k < n->nin; k++)
         if (n->in[k].port != TF_CONTROL)
-            in[s->nin++] = n->in[k].node < 0 ? n->in[k].text : tensor_name(g, n->in[k].node, n->in[k].port);
+            in[s->nin++] = n->in[k].node < 0 ? n->in[k].text : sgs_tf_tensor_name(g, n->in[k].node, n->in[k].port);
     for (int k = 0; k < s->nout; k++)
-        out[k] = n->live < 0 || n->live == k ? tensor_name(g, i, k) : "";
+        out[k] = n->live < 0 || n->live == k ? sgs_tf_tensor_name(g, i, k) : "";
     s->in = in;
     s->out = out;
-    return SGS_OK;
+    return sgs_tf_take_bodies(g, s, d);
+}
+
+static sgs_status add_node(sgs_tf_graph *g, int i, sgs_diag *d)
+{
+    sgs_source_node *s;
+    SGS_TRY(add(g->o, &g->o->node, &g->o->nnode, sizeof *s, &s, d));
+    return sgs_tf_source(g, i, s, d);
 }
 
 static sgs_status add_one(sgs_tf_graph *g, int i, sgs_diag *d)
 {
     const sgs_tf_node *n = &g->node[i];
-    const char *name = tensor_name(g, i, 0);
+    const char *name = sgs_tf_tensor_name(g, i, 0);
     const sgs_src_attr *value = !strcmp(n->s.op, "Const") ? sgs_src_find(&n->s, "value") : NULL;
     if (value && value->kind == SGS_SRC_TENSOR)
         return add_init(g, name, value->tensor, value->i, d);
     if (!strcmp(n->s.op, "Placeholder") || (!strcmp(n->s.op, "PlaceholderWithDefault") && listed(g, name)))
         return add_info(g, &g->o->in, &g->o->nin, n, name, d);
     for (int k = 0; n->asked && k < n->nport; k++)
-        if (listed(g, tensor_name(g, i, k)))
-            SGS_TRY(add_info(g, &g->o->inner, &g->o->ninner, n, tensor_name(g, i, k), d));
+        if (listed(g, sgs_tf_tensor_name(g, i, k)))
+            SGS_TRY(add_info(g, &g->o->inner, &g->o->ninner, n, sgs_tf_tensor_name(g, i, k), d));
     return add_node(g, i, d);
 }
 
@@ -441,7 +450,7 @@ static sgs_status add_outputs(sgs_tf_graph *g, sgs_diag *d)
                 used[g->node[i].in[k].node] = true;
     for (int i = 0; i < g->n; i++)
         if (!used[i] && g->node[i].fed && !g->node[i].branch && !has_op(&g->node[i], ends))
-            SGS_TRY(add_info(g, &g->o->out, &g->o->nout, &g->node[i], tensor_name(g, i, 0), d));
+            SGS_TRY(add_info(g, &g->o->out, &g->o->nout, &g->node[i], sgs_tf_tensor_name(g, i, 0), d));
     return SGS_OK;
 }
 
@@ -455,18 +464,21 @@ static sgs_status read_graph(sgs_tf_graph *g, sgs_span model, sgs_diag *d)
     for (int i = 0; i < g->n; i++)
         SGS_TRY(sgs_tf_add_name(g, i, d));
     SGS_TRY(sgs_tf_inline(g, d));
-    SGS_TRY(resolve_inputs(g, d));
+    SGS_TRY(sgs_tf_resolve(g, d));
     ask_for_all(g);
+    SGS_TRY(sgs_tf_close_loops(g, d));
     SGS_TRY(sgs_tf_decide(g, d));
     for (int i = 0; i < g->n; i++)
         if (!g->node[i].dead)
             SGS_TRY(add_one(g, i, d));
+    SGS_TRY(sgs_tf_make_bodies(g, d));
     return add_outputs(g, d);
 }
 
 static sgs_status read_model(sgs_model *o, sgs_span model, sgs_diag *d)
 {
-    sgs_tf_graph g = { .o = o, .by_name = { .a = o->a }, .spelled = { .a = o->a } };
+    sgs_tf_function *waiting = NULL;
+    sgs_tf_graph g = { .o = o, .waiting = &waiting, .by_name = { .a = o->a }, .spelled = { .a = o->a } };
     o->producer = "";
     const sgs_status s = model.n ? read_graph(&g, model, d) : sgs_fail(d, SGS_E_FORMAT, "the file is empty");
     return s == SGS_OK ? s : sgs_fail_at(d, o->file, 0, NULL);

@@ -31,6 +31,8 @@ typedef struct sgs_tf_function {
     int narg, nout, nret;
     sgs_tf_node *node;
     int nnode;
+    sgs_src_body *body;           /* where an If or a While has it, else NULL */
+    struct sgs_tf_function *next; /* of those whose bodies are still to be made */
 } sgs_tf_function;
 
 typedef struct sgs_tf_graph {
@@ -39,6 +41,7 @@ typedef struct sgs_tf_graph {
     int n;
     sgs_tf_function *function;
     int nfunction;
+    sgs_tf_function **waiting; /* the first of those */
     sgs_map by_name; /* name -> 1 + its place, as a pointer */
     sgs_map spelled; /* names that the ini gives a ":0" */
 } sgs_tf_graph;
@@ -48,6 +51,24 @@ sgs_status sgs_tf_tensor(sgs_model *o, sgs_span msg, sgs_value **out, int64_t *d
 /* Nodes of one NodeDef appended to a list. */
 sgs_status sgs_tf_read_node(sgs_model *o, sgs_span msg, sgs_tf_node **list, int *n, sgs_diag *d);
 sgs_status sgs_tf_read_function(sgs_model *o, sgs_span msg, sgs_tf_function **list, int *n, sgs_diag *d);
+/* Finds the nodes that inputs name. */
+sgs_status sgs_tf_resolve(sgs_tf_graph *g, sgs_diag *d);
+/* Someone asks for an output of a node. */
+void sgs_tf_ask(sgs_tf_graph *g, int node, int port);
+/* As the rest of the import knows it. */
+const char *sgs_tf_tensor_name(sgs_tf_graph *g, int node, int port);
+/* A node as the rest of the import takes it; a constant of a type that is wider here. */
+sgs_status sgs_tf_source(sgs_tf_graph *g, int i, sgs_source_node *s, sgs_diag *d);
+void sgs_tf_set_narrow(sgs_model *o, const sgs_value *v, int64_t dtype);
+/* The functions that an If or a While names become bodies, which sgs_tf_make_bodies fills. */
+sgs_status sgs_tf_take_bodies(sgs_tf_graph *g, sgs_source_node *s, sgs_diag *d);
+/* The nodes behind these tensors as a body's; they end at nodes whose state is SGS_TF_DONE, which all become. */
+enum { SGS_TF_DONE = 2 };
+sgs_status sgs_tf_fill_body(sgs_tf_graph *g, sgs_src_body *b, const sgs_tf_input *out, int nout, uint8_t *state,
+                            sgs_diag *d);
+/* Loops of Enter, Merge, Switch, NextIteration and Exit become While. */
+sgs_status sgs_tf_close_loops(sgs_tf_graph *g, sgs_diag *d);
+sgs_status sgs_tf_make_bodies(sgs_tf_graph *g, sgs_diag *d);
 /* Calls of functions become the functions' nodes, named CALL/NODE. */
 sgs_status sgs_tf_inline(sgs_tf_graph *g, sgs_diag *d);
 /* Marks what lies behind inputs, and what behind decided switches; merges of one live branch become Identity, decided

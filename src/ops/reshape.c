@@ -271,14 +271,20 @@ static sgs_status from_tf_expanddims(sgs_import *im, const sgs_source_node *s, s
     return p->status;
 }
 
-/* A constant stays the constant that it is. */
+/* A constant stays the constant that it is, a list the list. */
 static sgs_status from_tf_identity(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     for (int i = 0; i < s->nout; i++) {
+        const int from = !strcmp(s->op, "IdentityN") ? i : 0;
         sgs_value *x, *y;
         if (!s->out[i][0])
             continue;
-        SGS_TRY(sgs_src_in(im, s, !strcmp(s->op, "IdentityN") ? i : 0, &x, d));
+        const sgs_src_list *list = from < s->nin ? sgs_src_get(im, s->in[from]).list : NULL;
+        if (list) {
+            SGS_TRY(sgs_src_out_list(im, s, i, list, d));
+            continue;
+        }
+        SGS_TRY(sgs_src_in(im, s, from, &x, d));
         y = x;
         if (!x->data)
             SGS_TRY(sgs_emit_same(im, s, x, &y, d));

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ops/control.h"
+#include "ops/tensorflow.h"
 
 static const sgs_src_list *in_list(sgs_spell *p, int i)
 {
@@ -233,6 +234,134 @@ static sgs_status from_onnx_sequencemap(sgs_import *im, const sgs_source_node *s
     return p->status;
 }
 
+/* ---- TensorFlow's lists, of TensorList and TensorArray: elements that nobody has set are NULL ---- */
+
+/* A tensor array goes by its flow, the last input; a list is the first. */
+static const sgs_src_list *list_of(sgs_spell *p)
+{
+    return in_list(p, strncmp(p->s->op, "TensorArray", 11) ? 0 : p->s->nin - 1);
+}
+
+static sgs_status from_tf_reserve(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const bool array = !strcmp(s->op, "TensorArrayV3"), empty = !strcmp(s->op, "EmptyTensorList");
+    const int64_t n = empty ? 0 : sgs_tf_int(p, array ? 0 : 1);
+    sgs_value **item;
+    if (p->status == SGS_OK && (n < 0 || n > SGS_SRC_NODES))
+        sgs_sp_refuse(p, "expected a list of at most %d tensors, found %lld", SGS_SRC_NODES, (long long)n);
+    const sgs_src_list *list = p->status == SGS_OK ? new_list(p, n, &item) : NULL;
+    for (int i = 0; i < s->nout && p->status == SGS_OK; i++) /* an array's handle and its flow */
+        if (s->out[i][0])
+            p->status = sgs_src_out_list(im, s, i, list, d);
+    return p->status;
+}
+
+/* The elements of x along its first axis, where `at` says, or one after another. */
+static const sgs_src_list *scattered(sgs_spell *p, const sgs_src_list *old, sgs_value *x, const int64_t *at)
+{
+    const int64_t n = x->rank ? x->dim[0] : 0;
+    sgs_value **item = NULL;
+    const sgs_src_list *list = new_list(p, old ? old->n : n, &item);
+    for (int i = 0; list && old && i < old->n; i++)
+        item[i] = old->item[i];
+    for (int64_t i = 0; list && i < n && p->status == SGS_OK; i++) {
+        const int64_t to = at ? at[i] : i;
+        if (to < 0 || to >= list->n)
+            sgs_sp_fail(p, "position %lld does not lie in a list of %d", (long long)to, list->n);
+        else
+            item[to] = sgs_sp_squeeze(p, sgs_sp_slice(p, x, 0, i, 1, 1), 0);
+    }
+    return list;
+}
+
+/* Constant positions of an input, as many as n. */
+static const int64_t *positions(sgs_spell *p, int slot, int64_t n)
+{
+    int64_t *at = p->status == SGS_OK ? sgs_try_alloc(p->im->g->arena, ((size_t)n + 1) * sizeof *at) : NULL;
+    const int count = at ? sgs_tf_ints(p, slot, at, (int)n) : 0;
+    if (p->status == SGS_OK && (!at || count != n))
+        sgs_sp_fail(p, "expected %lld positions, found %d", (long long)n, count);
+    return at;
+}
+
+static sgs_status from_tf_unstack(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const bool array = !strcmp(s->op, "TensorArrayScatterV3");
+    const sgs_src_list *old = array ? list_of(p) : NULL;
+    sgs_value *x = sgs_sp_in(p, array ? 2 : 0);
+    if (x && (x->rank < 1 || x->dim[0] > SGS_SRC_NODES))
+        sgs_sp_refuse(p, "expected a tensor of at most %d elements along its first axis", SGS_SRC_NODES);
+    const int64_t *at = array ? positions(p, 1, x && x->rank ? x->dim[0] : 0) : NULL;
+    if (p->status == SGS_OK)
+        out_list(p, scattered(p, old, x, at));
+    return p->status;
+}
+
+static sgs_status from_tf_set(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const bool push = !strcmp(s->op, "TensorListPushBack");
+    const sgs_src_list *old = list_of(p);
+    sgs_value *x = sgs_sp_in(p, push ? 1 : 2), **item = NULL;
+    const int64_t at = push ? old->n : sgs_tf_int(p, 1);
+    if (p->status == SGS_OK && (at < 0 || at >= old->n + push))
+        sgs_sp_fail(p, "position %lld does not lie in a list of %d", (long long)at, old->n);
+    const sgs_src_list *list = p->status == SGS_OK ? new_list(p, (int64_t)old->n + push, &item) : NULL;
+    for (int i = 0; list && i < list->n; i++)
+        item[i] = i == at ? x : old->item[i];
+    out_list(p, list);
+    return p->status;
+}
+
+static sgs_value *element(sgs_spell *p, const sgs_src_list *list, int64_t at)
+{
+    if (p->status == SGS_OK && (at < 0 || at >= list->n))
+        sgs_sp_fail(p, "position %lld does not lie in a list of %d", (long long)at, list->n);
+    else if (p->status == SGS_OK && !list->item[at])
+        sgs_sp_refuse(p, "element %lld of the list was given no value", (long long)at);
+    return p->status == SGS_OK ? list->item[at] : NULL;
+}
+
+static sgs_status from_tf_get(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const sgs_src_list *list = list_of(p);
+    sgs_value *x = element(p, list, sgs_tf_int(p, 1));
+    if (x)
+        sgs_sp_out(p, 0, sgs_sp_own(p, x));
+    return p->status;
+}
+
+/* All elements, or those at positions, as one tensor. */
+static sgs_status from_tf_stack(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const sgs_src_list *list = list_of(p);
+    const sgs_value *given = strcmp(s->op, "TensorArrayGatherV3") ? NULL : sgs_sp_in(p, 1);
+    const int64_t n = given ? sgs_value_count(given) : list->n;
+    if (p->status == SGS_OK && (n < 1 || n > SGS_SRC_NODES))
+        sgs_sp_refuse(p, "expected a list of 1 to %d tensors, found %lld", SGS_SRC_NODES, (long long)n);
+    const int64_t *at = given ? positions(p, 1, n) : NULL;
+    sgs_value **part = p->status == SGS_OK ? sgs_alloc_n(im->g->arena, (size_t)n, sizeof *part) : NULL;
+    for (int64_t i = 0; i < n && p->status == SGS_OK; i++) {
+        sgs_value *x = element(p, list, at ? at[i] : i);
+        part[i] = x ? sgs_sp_unsqueeze(p, x, 0) : NULL;
+    }
+    if (p->status == SGS_OK)
+        sgs_sp_out(p, 0, sgs_sp_own(p, sgs_sp_concat(p, (int)n, part, 0)));
+    return p->status;
+}
+
+static sgs_status from_tf_length(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
+{
+    sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
+    const sgs_src_list *list = list_of(p);
+    sgs_sp_out(p, 0, sgs_sp_integer(p, SGS_S32, list->n));
+    return p->status;
+}
+
 /* ---- rows ---- */
 
 static const sgs_op *const ops[] = { NULL };
@@ -248,4 +377,21 @@ static const sgs_from onnx[] = {
     { "SequenceMap", from_onnx_sequencemap, 17 },
     { NULL, NULL, 0 },
 };
-const sgs_family sgs_family_sequence = { "sequence", ops, .onnx = onnx };
+static const sgs_from tensorflow[] = {
+    { "EmptyTensorList", from_tf_reserve, 0 },
+    { "TensorListReserve", from_tf_reserve, 0 },
+    { "TensorListFromTensor", from_tf_unstack, 0 },
+    { "TensorListGetItem", from_tf_get, 0 },
+    { "TensorListSetItem", from_tf_set, 0 },
+    { "TensorListPushBack", from_tf_set, 0 },
+    { "TensorListStack", from_tf_stack, 0 },
+    { "TensorListLength", from_tf_length, 0 },
+    { "TensorArrayV3", from_tf_reserve, 0 },
+    { "TensorArrayScatterV3", from_tf_unstack, 0 },
+    { "TensorArrayReadV3", from_tf_get, 0 },
+    { "TensorArrayWriteV3", from_tf_set, 0 },
+    { "TensorArrayGatherV3", from_tf_stack, 0 },
+    { "TensorArraySizeV3", from_tf_length, 0 },
+    { NULL, NULL, 0 },
+};
+const sgs_family sgs_family_sequence = { "sequence", ops, .onnx = onnx, .tensorflow = tensorflow };

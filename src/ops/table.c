@@ -32,12 +32,12 @@
     X(expand) \
     X(fakequant) \
     X(fc) \
+    X(flow) \
     X(gather) \
     X(gridsample) \
     X(index) \
     X(layernorm) \
     X(lite) \
-    X(liteflow) \
     X(litemove) \
     X(literecur) \
     X(lut) \

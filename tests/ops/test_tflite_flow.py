@@ -103,11 +103,11 @@ def test_loops_by_name(tmp_path):
 
 
 def test_what_is_refused(tmp_path):
-    hint = "\n  a loop is written out, iteration by iteration: its end must come from constants and shapes"
+    hint = "\n  a loop is written out, iteration by iteration: its end must come from constants and shapes; sgs check names the cut that avoids it"
     assert says(counter(limit=100.0), tmp_path) == "layer 'i2': WHILE: whether it goes on before iteration 1, 'c' of its condition, is known only at run time" + hint
     assert says(branches(True, False), tmp_path) == ("layer 'y': IF: its condition 'c' is known only at run time\n"
                                                      "  convert the model with the branch that it shall take, or cut it before this operator")
-    assert says(counter(body_outputs=[0, 1, 2]), tmp_path) == "layer 'i2': WHILE: body: expected a subgraph of 4 inputs and 4 outputs, found 4 and 3"
+    assert says(counter(body_outputs=[0, 1, 2]), tmp_path) == "layer 'i2': WHILE: body: expected a graph of 4 inputs and 4 outputs, found 4 and 3"
     assert says(counter(30000), tmp_path) == ("layer 'i2': WHILE: the nodes of graphs and functions come to 100001, each counted as often as it is built: 100000 are the most\n"
                                               "  a loop is written out, iteration by iteration: this was number 20001")
     m = Model()

@@ -1,5 +1,5 @@
-/* TFLite's IF and WHILE: what decides must be known when the model is read, and the nodes of the subgraphs take the
- * place of the operator, those of a loop once for each iteration. */
+/* IF and WHILE of TFLite, If and While of TensorFlow: what decides must be known when the model is read, and the nodes
+ * of the subgraphs (functions) take the place of the operator, those of a loop once for each iteration. */
 #include <string.h>
 
 #include "ops/control.h"
@@ -12,10 +12,10 @@ static sgs_src_bound *bounds(sgs_import *im, int n)
 static sgs_status check_ends(sgs_import *im, const sgs_source_node *s, const sgs_src_body *b, const char *what, int nin,
                              int nout, sgs_diag *d)
 {
-    if (b->nin == nin && b->nout == nout)
+    if (b->nin == nin && b->nout >= nout)
         return SGS_OK;
-    return sgs_src_fail(im, s, d, "%s: expected a subgraph of %d inputs and %d outputs, found %d and %d", what, nin,
-                        nout, b->nin, b->nout);
+    return sgs_src_fail(im, s, d, "%s: expected a graph of %d inputs and %d outputs, found %d and %d", what, nin, nout,
+                        b->nin, b->nout);
 }
 
 /* One truth value. */
@@ -71,7 +71,8 @@ static sgs_status ask(sgs_import *im, const sgs_source_node *s, const loop *l, b
         sgs_src_refuse(im, s, d,
                        "whether it goes on before iteration %lld, '%s' of its condition, is known only at run time",
                        (long long)l->round + 1, l->cond->out[0]);
-        sgs_hint(d, "a loop is written out, iteration by iteration: its end must come from constants and shapes");
+        sgs_hint(d, "a loop is written out, iteration by iteration: its end must come from constants and shapes; "
+                    "sgs check names the cut that avoids it");
         return SGS_E_UNSUPPORTED;
     }
     *more = *(const uint8_t *)l->again[0].v->data != 0;
@@ -87,8 +88,8 @@ static sgs_status from_while(sgs_import *im, const sgs_source_node *s, sgs_diag 
     SGS_TRY(check_ends(im, s, l.cond, "cond", s->nin, 1, d));
     SGS_TRY(check_ends(im, s, l.body, "body", s->nin, s->nin, d));
     l.state = bounds(im, s->nin);
-    l.next = bounds(im, s->nin);
-    l.again = bounds(im, 1);
+    l.next = bounds(im, l.body->nout);
+    l.again = bounds(im, l.cond->nout);
     for (int i = 0; i < s->nin; i++)
         l.state[i] = sgs_src_get(im, s->in[i]);
     SGS_TRY(ask(im, s, &l, &more, d));
@@ -117,4 +118,9 @@ static const sgs_op *const ops[] = { NULL };
 static const sgs_from tflite[] = {
     { "IF", from_if, 0 }, { "READ_VARIABLE", from_read_variable, 0 }, { "WHILE", from_while, 0 }, { NULL, NULL, 0 }
 };
-const sgs_family sgs_family_liteflow = { "liteflow", ops, .tflite = tflite };
+static const sgs_from tensorflow[] = { { "If", from_if, 0 },
+                                       { "StatelessIf", from_if, 0 },
+                                       { "StatelessWhile", from_while, 0 },
+                                       { "While", from_while, 0 },
+                                       { NULL, NULL, 0 } };
+const sgs_family sgs_family_flow = { "flow", ops, .tflite = tflite, .tensorflow = tensorflow };
