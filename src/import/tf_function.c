@@ -118,14 +118,21 @@ static const sgs_tf_function *called(const sgs_tf_graph *g, const sgs_tf_node *n
 /* Where a named output of an operator begins among all: "node:values:0". */
 static int first_port(const sgs_tf_function *fn, const char *node, size_t nnode, const char *out, size_t nout)
 {
-    static const char *const named[][3] = { { "TopKV2", "values", "indices" },
+    static const char *const named[][9] = { { "TopKV2", "values", "indices" },
                                             { "Switch", "output_false", "output_true" },
-                                            { "Merge", "output", "value_index" } };
-    for (int i = 0; i < fn->nnode; i++)
+                                            { "Merge", "output", "value_index" },
+                                            { "TensorArrayV3", "handle", "flow" },
+                                            { "LSTMBlockCell", "i", "cs", "f", "o", "ci", "co", "h" },
+                                            { "BlockLSTM", "i", "cs", "f", "o", "ci", "co", "h" },
+                                            { "GRUBlockCell", "r", "u", "c", "h" } };
+    for (int i = 0; i < fn->nnode; i++) {
+        if (strlen(fn->node[i].s.name) != nnode || memcmp(fn->node[i].s.name, node, nnode))
+            continue;
         for (size_t k = 0; k < sizeof named / sizeof *named; k++)
-            if (strlen(fn->node[i].s.name) == nnode && !memcmp(fn->node[i].s.name, node, nnode) &&
-                !strcmp(fn->node[i].s.op, named[k][0]))
-                return strlen(named[k][2]) == nout && !memcmp(named[k][2], out, nout);
+            for (int port = 1; named[k][port] && !strcmp(fn->node[i].s.op, named[k][0]); port++)
+                if (strlen(named[k][port]) == nout && !memcmp(named[k][port], out, nout))
+                    return port - 1;
+    }
     return 0;
 }
 

@@ -62,6 +62,7 @@
     X(slice) \
     X(softmax) \
     X(spelled) \
+    X(tfrecur) \
     X(topk) \
     X(transpose) \
     X(unpool)
