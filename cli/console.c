@@ -15,7 +15,7 @@
 #define PLAIN_SECONDS 10 /* between progress lines where there is no terminal */
 
 static struct {
-    bool open; /* an unfinished bar stands on the terminal */
+    volatile sig_atomic_t open; /* an unfinished bar stands on the terminal, or is about to */
     char what[64];
     double start, shown;
 } progress;
@@ -53,13 +53,13 @@ static void show_bar(const char *what, int64_t done, int64_t total)
     for (int i = 0; i < BAR; i++)
         bar[i] = i < full ? '=' : i == full ? '>' : ' ';
     bar[BAR] = 0;
+    progress.open = true;
     fprintf(stderr, "\r\033[K%s [%s] %lld/%lld", what, bar, (long long)done, (long long)total);
     if (done) {
         const long left = (long)((now() - progress.start) / (double)done * (double)(total - done) + 0.5);
         fprintf(stderr, "  %ld:%02ld left", left / 60, left % 60);
     }
     fflush(stderr);
-    progress.open = true;
 }
 
 static void show_progress(void *user, const char *what, int64_t done, int64_t total)
@@ -139,10 +139,26 @@ const char *cli_scratch_make(const char *const *file_name, int n)
     return scratch.folder;
 }
 
+/* Async-signal-safe: one line instead of the bar. */
+static void say_why(int sig)
+{
+    static const char clear[] = "\r\033[K", interrupted[] = "interrupted: nothing unfinished is left\n",
+                      terminated[] = "terminated: nothing unfinished is left\n";
+    ssize_t n = 0;
+    if (progress.open)
+        n += write(2, clear, sizeof clear - 1);
+    if (sig == SIGINT)
+        n += write(2, interrupted, sizeof interrupted - 1);
+    else if (sig == SIGTERM)
+        n += write(2, terminated, sizeof terminated - 1);
+    (void)n;
+}
+
 static void leave(int sig)
 {
     sgs_cleanup();
     cli_scratch_remove();
+    say_why(sig);
     signal(sig, SIG_DFL);
     raise(sig);
 }

@@ -44,7 +44,8 @@ int sgs_diag_format(const sgs_diag *d, char *buf, size_t n);
 /* Where messages and progress go; all members may be NULL. */
 typedef struct sgs_log {
     void (*line)(void *user, bool warning, const char *text);                          /* one line, no newline */
-    void (*progress)(void *user, const char *what, int64_t done, int64_t total);       /* done == total: finished */
+    void (*progress)(void *user, const char *what, int64_t done, int64_t total);       /* done == total: finished; both 1: and
+                                                                                        * not worth a line */
     void *user;
 } sgs_log;
 

@@ -33,3 +33,8 @@ void sgs_log_progress(const sgs_log *log, const char *what, int64_t done, int64_
     if (log && log->progress)
         log->progress(log->user, what, done, total);
 }
+
+void sgs_log_progress_end(const sgs_log *log, const char *what)
+{
+    sgs_log_progress(log, what, 1, 1);
+}

@@ -1,6 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/log.h"
 #include "pass/rewrite.h"
 
 /* Reads downwards; walked again until a whole walk changes nothing. */
@@ -75,12 +76,22 @@ static sgs_status verify(sgs_graph *g, const char *pass, sgs_diag *d)
     return s;
 }
 
+static int passes(void)
+{
+    int n = 0;
+    while (sgs_pipeline[n].name)
+        n++;
+    return n;
+}
+
 static sgs_status walk(sgs_graph *g, const sgs_pass_options *o, int round, bool *changed, sgs_diag *d)
 {
     for (const sgs_pass *p = sgs_pipeline; p->name; p++) {
         if (o->skip_simplify && !p->always)
             continue;
         bool did = false;
+        if (round == 1)
+            sgs_log_progress(o->log, "simplify", p - sgs_pipeline, passes());
         sgs_status s = p->run(g, &did, d);
         if (s != SGS_OK) {
             sgs_fail_at(d, g->file, 0, NULL);
@@ -119,6 +130,7 @@ static sgs_status run(sgs_graph *g, const sgs_pass_options *o, sgs_diag *d)
         changed = false;
         SGS_TRY(walk(g, o, round, &changed, d));
     }
+    sgs_log_progress_end(o->log, "simplify");
     return SGS_OK;
 }
 

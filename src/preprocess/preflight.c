@@ -21,6 +21,7 @@ typedef struct look {
     sgs_arena *a;
     void **norm, **raw; /* [nin]: the first picture, dense, f32 and u8; NULL for RAWDATA inputs */
     sgs_looks *looks;   /* [nin] */
+    int done;           /* pictures */
 } look;
 
 /* ---- some pictures with one norm ---- */
@@ -71,13 +72,14 @@ static sgs_status take_pictures(look *k, bool norm, sgs_diag *d)
     sgs_array *array = SGS_NEW_N(k->a, sgs_array, 2 * k->c->nin);
     if (!norm)
         sgs_samples_files(s);
-    const int all = sgs_samples_count(s);
-    spread(k->a, s, norm ? 1 : all < PICTURES ? all : PICTURES);
+    const int all = sgs_samples_count(s), n = norm ? 1 : all < PICTURES ? all : PICTURES;
+    spread(k->a, s, n);
     sgs_status status = SGS_OK;
-    bool end = false;
-    for (int i = 0; status == SGS_OK && !end; i++) {
+    for (int i = 0; i < n && status == SGS_OK; i++) {
+        bool end;
+        sgs_log_progress(k->log, "look at pictures", k->done++, 1 + PICTURES);
         status = sgs_samples_next(s, array, &end, d);
-        if (status == SGS_OK && !end)
+        if (status == SGS_OK)
             status = take_picture(k, s, array, norm, i == 0, d);
     }
     sgs_samples_close(s);
@@ -233,6 +235,8 @@ sgs_status sgs_preflight(const sgs_config *c, const sgs_samples_options *o, cons
     k.raw = SGS_NEW_N(a, void *, c->nin);
     k.looks = SGS_NEW_N(a, sgs_looks, c->nin);
     const sgs_status s = preflight(&k, d);
+    if (s == SGS_OK)
+        sgs_log_progress_end(log, "look at pictures");
     sgs_arena_free(a);
     return s;
 }
