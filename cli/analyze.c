@@ -23,7 +23,7 @@ static const cli_option options[] = {
     { "--tsv", CLI_TEXT, offsetof(args, tsv_file), "FILE", false, NULL, "a line for each layer, between tabulators" },
     { 0 },
 };
-static const cli_syntax syntax = { "sgs analyze", "sgs analyze",
+static const cli_syntax syntax = { "sgs analyze", "analyze.py",
                                    "Which layers of a fixed-point model lose accuracy, and which to give 16 bits.",
                                    options, false };
 

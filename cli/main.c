@@ -14,7 +14,7 @@ static const struct command {
     { "calibrate", cli_calibrate, "calibrator.py", "stage 2: X_float.sim -> X_fixed.sim" },
     { "compile", cli_compile, "compiler.py", "stage 3: X_fixed.sim -> image" },
     { "simulate", cli_simulate, "simulator.py", "runs a float, fixed or offline model" },
-    { "analyze", cli_analyze, "", "where a fixed-point model loses accuracy" },
+    { "analyze", cli_analyze, "analyze.py", "where a fixed-point model loses accuracy" },
     { "save-quant-param", cli_save_quant_param, "save_quant_param.py",
       "ranges and bits of X_fixed.sim -> JSON or pickle" },
     { "check", cli_check, "", "what of a model can be taken, and an ini to start from" },
