@@ -218,7 +218,15 @@ static bool keep_grid(sgs_qweights *q, int64_t o, double limit, double *room)
     return bias_fits(q, o, q->scale[o], &s);
 }
 
-/* Whether channel o has a scale that the user brings.  One that cuts off what half of the weights' energy is above, or leaves zeros alone, is counted. */
+/* Whether the sums of channel o would fit. */
+static bool fits_at(sgs_qweights *q, int64_t o, float scale, double limit)
+{
+    const totals s = convert(q, o, scale, limit);
+    return bias_fits(q, o, scale, &s);
+}
+
+/* Whether channel o has a scale that the user brings.  Counted are those that end below the weights' root mean square, and those that leave zeros
+ * alone where the bias does not need as much. */
 static bool has_imported(sgs_qweights *q, int64_t o, double limit)
 {
     if (!q->imported)
@@ -229,7 +237,8 @@ static bool has_imported(sgs_qweights *q, int64_t o, double limit)
         for (int64_t i = 0; i < q->inputs; i++)
             square += weight(q, o, t, i) * weight(q, o, t, i);
     const double rms = sqrt(square / (double)(q->taps * q->inputs));
-    const bool odd = !(end > 0) || end < rms || (most > 0 && (double)q->imported[o] > 2 * most);
+    const bool zeros = most > 0 && (double)q->imported[o] > 2 * most;
+    const bool odd = !(end > 0) || end < rms || (zeros && fits_at(q, o, q->imported[o] / 2, limit));
     q->odd += odd;
     return !odd;
 }
@@ -238,8 +247,7 @@ static bool has_imported(sgs_qweights *q, int64_t o, double limit)
 static bool take_imported(sgs_qweights *q, int64_t o, double limit)
 {
     q->scale[o] = fmaxf(q->imported[o], LEAST_SCALE);
-    const totals s = convert(q, o, q->scale[o], limit);
-    if (bias_fits(q, o, q->scale[o], &s))
+    if (fits_at(q, o, q->scale[o], limit))
         return true;
     if (is_narrow(q))
         q->scale[o] = fmaxf(q->scale[o], (float)narrow_scale(q, o));
