@@ -34,7 +34,7 @@ static void add_value(listing *l, const sgs_value *v)
                             .dtype = type_name(v->type),
                             .qtype = l->qtype && l->qtype[v->id] < SGS_TYPE_COUNT ? type_name(l->qtype[v->id]) : "",
                             .rank = v->rank,
-                            .constant = v->data != NULL };
+                            .constant = v->constant != NULL };
     for (int i = 0; i < v->rank; i++)
         t->dim[i] = (int32_t)(v->dim[i] > INT32_MAX ? INT32_MAX : v->dim[i]);
     if (v->quant) {

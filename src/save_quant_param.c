@@ -45,15 +45,15 @@ static double element(const sgs_value *v, int64_t i)
 {
     switch (v->type) {
     case SGS_U8:
-        return ((const uint8_t *)v->data)[i];
+        return ((const uint8_t *)sgs_const_data(v))[i];
     case SGS_S8:
-        return ((const int8_t *)v->data)[i];
+        return ((const int8_t *)sgs_const_data(v))[i];
     case SGS_S16:
-        return ((const int16_t *)v->data)[i];
+        return ((const int16_t *)sgs_const_data(v))[i];
     case SGS_S32:
-        return ((const int32_t *)v->data)[i];
+        return ((const int32_t *)sgs_const_data(v))[i];
     case SGS_S64:
-        return (double)((const int64_t *)v->data)[i];
+        return (double)((const int64_t *)sgs_const_data(v))[i];
     default:
         return 0;
     }
@@ -113,7 +113,7 @@ static void save_value(saving *s, const sgs_value *named)
     sgs_saved *to = &s->s[s->n++];
     *to = (sgs_saved){ .name = named->name[0], .bit = bits_of(v->type) };
     save_range(s, to, v);
-    if (s->o->data && v->data && !is_absorbing(s->g, v))
+    if (s->o->data && v->constant && !is_absorbing(s->g, v))
         save_data(s, to, v);
 }
 

@@ -82,7 +82,7 @@ sgs_place *sgs_place_of(sgs_lowering *l, const sgs_value *v)
 {
     sgs_place *at = v->id < 0 ? SGS_NEW(l->p->arena, sgs_place) : l->at + v->id;
     if (!at->set)
-        *at = v->data ? constant_place(l, v) : sgs_place_new(l, v);
+        *at = v->constant ? constant_place(l, v) : sgs_place_new(l, v);
     return at;
 }
 
@@ -98,7 +98,7 @@ bool sgs_place_same(const sgs_value *v, const sgs_place *a, const sgs_place *b)
 
 bool sgs_placeable(const sgs_lowering *l, const sgs_value *v)
 {
-    return v->def && !v->data && !l->at[v->id].set;
+    return v->def && !v->constant && !l->at[v->id].set;
 }
 
 /* ---- operands
@@ -200,7 +200,7 @@ ipu_ref sgs_lower_window(sgs_lowering *l, const sgs_value *v, int64_t off, const
 
 static sgs_place constant_place(sgs_lowering *l, const sgs_value *v)
 {
-    return sgs_place_dense(v, SGS_CONSTANTS, sgs_lower_const(l, type_of(v->type), v->data, sgs_value_count(v)).off);
+    return sgs_place_dense(v, SGS_CONSTANTS, sgs_lower_const(l, type_of(v->type), sgs_const_data(v), sgs_value_count(v)).off);
 }
 
 ipu_ref sgs_lower_temp(sgs_lowering *l, const ipu_ref *like)

@@ -5,14 +5,14 @@
 
 static int64_t weight(const sgs_value *w, int64_t i)
 {
-    return w->type == SGS_S16 ? ((const int16_t *)w->data)[i] : ((const int8_t *)w->data)[i];
+    return w->type == SGS_S16 ? ((const int16_t *)sgs_const_data(w))[i] : ((const int8_t *)sgs_const_data(w))[i];
 }
 
 static int64_t bias_of(const sgs_sums *s, int64_t o)
 {
     if (!s->bias)
         return 0;
-    return s->bias->type == SGS_S64 ? ((const int64_t *)s->bias->data)[o] : ((const int32_t *)s->bias->data)[o];
+    return s->bias->type == SGS_S64 ? ((const int64_t *)sgs_const_data(s->bias))[o] : ((const int32_t *)sgs_const_data(s->bias))[o];
 }
 
 /* What one output adds up: sizes of its weights, alone and with zero points. */
@@ -51,10 +51,10 @@ static sgs_status check_types(sgs_lowering *l, const sgs_node *n, const sgs_sums
     if (!sgs_is_activation(s->x) || !sgs_is_activation(s->y))
         return sgs_lower_fail(l, n, d, "expected uint8 or int16 in and out, found %s and %s", sgs_type_word(s->x->type),
                               sgs_type_word(s->y->type));
-    if (!s->w->data || s->w->type != w || !s->w->quant)
+    if (!s->w->constant || s->w->type != w || !s->w->quant)
         return sgs_lower_fail(l, n, d, "expected quantized constant weights of type %s for %s input", sgs_type_word(w),
                               sgs_type_word(s->x->type));
-    if (s->bias && (!s->bias->data || s->bias->type != b))
+    if (s->bias && (!s->bias->constant || s->bias->type != b))
         return sgs_lower_fail(l, n, d, "expected a constant bias of type %s", sgs_type_word(b));
     if (s->x->quant && s->x->quant->n > 1 && s->x->quant->n != s->co / s->group * s->ci)
         return sgs_lower_fail(l, n, d, "the input's scales do not run along its channels");

@@ -219,7 +219,7 @@ static sgs_status add_blobs(net *n, const sgs_caffe_layer *l, sgs_source_node *n
         char number[16];
         snprintf(number, sizeof number, "%d", i);
         const char *name = own_name(n, sgs_format(o->a, "%s:%s", l->name, i == 0 ? "weights" : i == 1 ? "bias" : number));
-        sgs_value *v = sgs_const_new(o->im.g, SGS_F32, b->blob[i]->rank, b->blob[i]->dim, b->blob[i]->data, false);
+        sgs_value *v = sgs_const_view(o->im.g, b->blob[i], b->blob[i]->rank, b->blob[i]->dim);
         if (!v)
             return no_room(d);
         o->init[o->ninit++] = (sgs_source_const){ .name = name, .value = v };

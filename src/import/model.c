@@ -414,11 +414,11 @@ static void find_last_users(const sgs_model_order *order, const plan *p, sgs_map
         sgs_map_set(last, p->output[i], NULL);
 }
 
-static bool is_named(const sgs_model *o, const void *data)
+static bool is_named(const sgs_model *o, const sgs_constant *c)
 {
     for (size_t i = 0; i < o->im.scope.values.cap; i++) {
         const sgs_value *v = o->im.scope.values.slot[i].value;
-        if (v && v->data == data)
+        if (v && v->constant == c)
             return true;
     }
     return false;
@@ -431,10 +431,10 @@ static void let_go(sgs_model *o, const sgs_source_node *n, const sgs_map *last)
 {
     for (int k = 0; k < n->nin && !o->im.scope.lists.n; k++) { /* sequences hold tensors without a name */
         sgs_value *v = sgs_map_get(&o->im.scope.values, n->in[k]);
-        if (!v || !v->data || sgs_value_bytes(v) < LARGE || sgs_map_get(last, n->in[k]) != n)
+        if (!v || !v->constant || sgs_value_bytes(v) < LARGE || sgs_map_get(last, n->in[k]) != n)
             continue;
         sgs_map_set(&o->im.scope.values, n->in[k], NULL);
-        if (!is_named(o, v->data))
+        if (!is_named(o, v->constant))
             sgs_const_drop(o->im.g, v);
     }
 }
@@ -467,7 +467,7 @@ static sgs_status own_value(sgs_model *o, const sgs_source_node *here, sgs_value
     sgs_shape_attr same = { .n = (*v)->rank };
     memcpy(same.dim, (*v)->dim, sizeof same.dim);
     sgs_value_drop_name(*v, here->out[0]);
-    if (!(*v)->data)
+    if (!(*v)->constant)
         return sgs_emit(&o->im, here, &sgs_op_reshape, 1, v, &same, v, d);
     sgs_node *n = sgs_node_new(g, NULL, &sgs_op_reshape, 1, v, &same); /* which sgs_emit would fold */
     SGS_TRY(sgs_infer(g, n, d));
@@ -525,10 +525,10 @@ static sgs_status check_constant(sgs_model *o, const sgs_node *n, const sgs_valu
 {
     bool weights = n->op->qrule == SGS_Q_CONV || n->op == &sgs_op_batchnorm || n->op == &sgs_op_matmul;
     int64_t count = v->type == SGS_F32 ? sgs_value_count(v) : 0;
-    if (all_finite(v->data, count))
+    if (all_finite(sgs_const_f32(v), count))
         return SGS_OK;
     for (int64_t i = 0; i < count; i++) {
-        float x = ((const float *)v->data)[i];
+        float x = sgs_const_f32(v)[i];
         if (isfinite(x) || (isinf(x) && !weights))
             continue;
         sgs_fail(d, SGS_E_MODEL, "constant '%s' holds %s at element %lld", sgs_value_label(o->im.g, v), isnan(x) ? "NaN" : "infinity", (long long)i);
@@ -541,7 +541,7 @@ static sgs_status check_constants(sgs_model *o, sgs_diag *d)
 {
     for (const sgs_node *n = o->im.g->first; n; n = n->next)
         for (int i = 0; i < n->nin; i++)
-            if (n->in[i] && n->in[i]->data)
+            if (n->in[i] && n->in[i]->constant)
                 SGS_TRY(check_constant(o, n, n->in[i], d));
     return SGS_OK;
 }

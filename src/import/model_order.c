@@ -133,7 +133,7 @@ static int level_of(const levels *l, const char *tensor)
 {
     const int *at = sgs_map_get(&l->maker, tensor);
     const sgs_value *v = sgs_map_get(&l->o->im.scope.values, tensor);
-    if (v && v->data) /* what was computed from shapes alone is no end of a part */
+    if (v && v->constant) /* what was computed from shapes alone is no end of a part */
         return CONSTANT;
     return sgs_map_get(&l->input, tensor) ? 0 : at ? *at : CONSTANT;
 }

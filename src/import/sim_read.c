@@ -185,7 +185,7 @@ static sgs_status settle(reader *r, uint32_t i, sgs_value *v)
         return sgs_fail(r->t.d, SGS_E_FORMAT, "tensor '%s' is declared %s; its operator gives %s", sgs_tfl_tensor_name(&r->t, t.table), sgs_dims_text(a, sizeof a, t.rank, t.dim),
                         sgs_dims_text(b, sizeof b, v->rank, v->dim));
     }
-    if (v->data)
+    if (v->constant)
         return SGS_OK;
     if (v->type != t.type && (v->type == SGS_F32 || t.type == SGS_F32))
         return sgs_fail(r->t.d, SGS_E_FORMAT, "tensor '%s' is declared %s; its operator gives %s", sgs_tfl_tensor_name(&r->t, t.table), sgs_type_word(t.type), sgs_type_word(v->type));

@@ -103,7 +103,7 @@ sgs_arena *sgs_tfl_arena(sgs_tfl_writer *w)
 int sgs_tfl_value(sgs_tfl_writer *w, const sgs_value *v)
 {
     if (!w->index[v->id]) {
-        tensor t = plain(v->type, v->rank, v->dim, v->data);
+        tensor t = plain(v->type, v->rank, v->dim, sgs_const_data(v));
         t.value = v;
         t.quant = v->quant;
         w->index[v->id] = add_tensor(w, &t) + 1;

@@ -73,7 +73,7 @@ static int constant_truth(const sgs_tf_node *n)
 {
     const sgs_src_attr *v = sgs_src_find(&n->s, "value");
     const bool one = v && v->kind == SGS_SRC_TENSOR && v->tensor->type == SGS_BOOL && sgs_value_count(v->tensor) == 1;
-    return one ? *(const uint8_t *)v->tensor->data : UNKNOWN;
+    return one ? *(const uint8_t *)sgs_const_data(v->tensor) : UNKNOWN;
 }
 
 /* How many of its inputs a truth value is made of. */

@@ -113,7 +113,7 @@ static sgs_status round_input(sgs_model *o, const sgs_source_node *n, const char
     const sgs_lite_tensor *x = sgs_lite_find(o, name);
     sgs_value *v = x && x->quant ? sgs_map_get(&o->im.scope.values, name) : NULL;
     sgs_fake_quant_attr a;
-    if (!v || v->data || v->def || !sgs_lite_has_grid(x))
+    if (!v || v->constant || v->def || !sgs_lite_has_grid(x))
         return SGS_OK;
     for (int i = 0; i < o->opt->ninput; i++)
         if (o->opt->input_channels && o->opt->input_channels[i] && !strcmp(o->opt->input_name[i], name))

@@ -69,11 +69,11 @@ static const void **held_elements(const sgs_graph *g, size_t *n)
     *n = 0;
     for (const sgs_node *node = g->first; node; node = node->next)
         for (int i = 0; i < node->nin; i++)
-            if (node->in[i] && node->in[i]->data)
-                held[(*n)++] = node->in[i]->data;
+            if (node->in[i] && node->in[i]->constant)
+                held[(*n)++] = node->in[i]->constant->data;
     for (int i = 0; i < g->nout; i++)
-        if (g->out[i]->data)
-            held[(*n)++] = g->out[i]->data;
+        if (g->out[i]->constant)
+            held[(*n)++] = g->out[i]->constant->data;
     return held;
 }
 
@@ -89,28 +89,28 @@ void sgs_graph_collect(sgs_graph *g)
 }
 
 /* In how many places constants of the graph have these elements. */
-static int count_holders(const sgs_graph *g, const void *data)
+static int count_holders(const sgs_graph *g, const sgs_constant *c)
 {
     int count = 0;
     for (const sgs_node *n = g->first; n; n = n->next)
         for (int i = 0; i < n->nin; i++)
-            count += n->in[i] && n->in[i]->data == data;
+            count += n->in[i] && n->in[i]->constant == c;
     for (int i = 0; i < g->nout; i++)
-        count += g->out[i]->data == data;
+        count += g->out[i]->constant == c;
     return count;
 }
 
 bool sgs_const_is_own(const sgs_graph *g, const sgs_value *v)
 {
-    return sgs_arena_is_loose(g->arena, v->data) && count_holders(g, v->data) == 1;
+    return sgs_arena_is_loose(g->arena, v->constant->data) && count_holders(g, v->constant) == 1;
 }
 
 void sgs_const_drop(sgs_graph *g, sgs_value *v)
 {
-    if (count_holders(g, v->data))
+    if (count_holders(g, v->constant))
         return;
-    sgs_arena_drop(g->arena, v->data);
-    v->data = NULL;
+    sgs_arena_drop(g->arena, v->constant->data);
+    v->constant = NULL;
 }
 
 void *sgs_const_room(sgs_graph *g, size_t bytes)
@@ -136,6 +136,13 @@ sgs_value *sgs_value_like(sgs_graph *g, const sgs_value *v)
     return sgs_value_new(g, v->type, v->rank, v->dim);
 }
 
+sgs_constant *sgs_constant_new(sgs_arena *a, const void *data)
+{
+    sgs_constant *c = SGS_NEW(a, sgs_constant);
+    c->data = data;
+    return c;
+}
+
 sgs_value *sgs_const_new(sgs_graph *g, sgs_type t, int rank, const int64_t *dim, const void *data, bool copy)
 {
     sgs_value *v = sgs_value_new(g, t, rank, dim);
@@ -146,7 +153,14 @@ sgs_value *sgs_const_new(sgs_graph *g, sgs_type t, int rank, const int64_t *dim,
             memcpy(mine, data, n);
         data = mine;
     }
-    v->data = data;
+    v->constant = sgs_constant_new(g->arena, data);
+    return v;
+}
+
+sgs_value *sgs_const_view(sgs_graph *g, const sgs_value *of, int rank, const int64_t *dim)
+{
+    sgs_value *v = sgs_value_new(g, of->type, rank, dim);
+    v->constant = of->constant;
     return v;
 }
 
@@ -281,7 +295,7 @@ static sgs_value *find(sgs_graph *g, const char *name, matcher match)
             if (match(n->out[i], name))
                 return n->out[i];
         for (int i = 0; i < n->nin; i++)
-            if (n->in[i] && n->in[i]->data && match(n->in[i], name))
+            if (n->in[i] && n->in[i]->constant && match(n->in[i], name))
                 return n->in[i];
     }
     return NULL;

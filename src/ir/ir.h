@@ -32,6 +32,11 @@ typedef struct sgs_quant {
     const char *reason;    /* why these bits, or NULL */
 } sgs_quant;
 
+/* The elements of a constant.  Values that have the same ones share it. */
+typedef struct sgs_constant {
+    const void *data;      /* row-major */
+} sgs_constant;
+
 typedef struct sgs_node sgs_node;
 typedef struct sgs_op sgs_op;         /* a row of the operator table, ops/op.h */
 
@@ -44,7 +49,7 @@ typedef struct sgs_value {
     int nname;
     const char **swallowed; /* source names of tensors that a fusion made part of this value's producer; they no longer exist */
     int nswallowed;
-    const void *data;      /* constant: row-major elements; else NULL */
+    sgs_constant *constant; /* its elements, for sgs_const_data; NULL: no constant */
     sgs_quant *quant;      /* NULL: float, or plain integers */
     sgs_node *def;         /* producer; NULL for inputs and constants */
 } sgs_value;
@@ -95,6 +100,9 @@ sgs_value *sgs_value_like(sgs_graph *g, const sgs_value *v);      /* same type a
 void *sgs_const_room(sgs_graph *g, size_t bytes);
 /* A constant; data is kept by reference when `copy` is false: sgs_const_room's, a mapped file's, or what lives as long as the graph. */
 sgs_value *sgs_const_new(sgs_graph *g, sgs_type t, int rank, const int64_t *dim, const void *data, bool copy);
+/* A constant of the same type and elements with other dims. */
+sgs_value *sgs_const_view(sgs_graph *g, const sgs_value *of, int rank, const int64_t *dim);
+sgs_constant *sgs_constant_new(sgs_arena *a, const void *data); /* kept by reference */
 void sgs_value_name(sgs_graph *g, sgs_value *v, const char *name); /* adds a name (copied); no effect when already there */
 void sgs_value_drop_name(sgs_value *v, const char *name);
 void sgs_value_take_names(sgs_graph *g, sgs_value *to, sgs_value *from); /* `to` is the same tensor: moves all names, swallowed ones too */
@@ -104,6 +112,15 @@ bool sgs_value_has_name(const sgs_value *v, const char *name);
 /* The name to show: the main name, else "%id" in arena memory. */
 const char *sgs_value_label(sgs_graph *g, const sgs_value *v);
 const char *sgs_node_label(sgs_graph *g, const sgs_node *n);      /* node name, else its first named output, else the op and id */
+/* The elements of a constant; NULL: v is none. */
+static inline const void *sgs_const_data(const sgs_value *v)
+{
+    return v->constant ? v->constant->data : NULL;
+}
+static inline const float *sgs_const_f32(const sgs_value *v)
+{
+    return sgs_const_data(v);
+}
 int64_t sgs_value_count(const sgs_value *v);                      /* elements; dims are verified to multiply without overflow */
 int64_t sgs_value_bytes(const sgs_value *v);
 sgs_quant *sgs_quant_new(sgs_graph *g, int axis, int n);

@@ -543,7 +543,7 @@ static sgs_status constant(parser *p)
     char *data = sgs_try_alloc(p->g->arena, (size_t)sgs_value_bytes(v));
     if (!data)
         return out_of_memory(p);
-    v->data = data;
+    v->constant = sgs_constant_new(p->g->arena, data);
     return listed ? listed_const(p, v, data, count) : made_const(p, v, how.s, data, count);
 }
 

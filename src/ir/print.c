@@ -198,7 +198,7 @@ static void put_value(printer *p, const sgs_value *v)
 static bool all_equal(const sgs_value *v, int64_t count)
 {
     size_t each = (size_t)sgs_type_bytes(v->type);
-    const char *data = v->data;
+    const char *data = sgs_const_data(v);
     for (int64_t i = 1; i < count; i++)
         if (memcmp(data, data + (size_t)i * each, each))
             return false;
@@ -212,7 +212,7 @@ static void put_const(printer *p, const sgs_value *v)
     put_value(p, v);
     if (all_equal(v, count)) {
         put(p, " = splat(");
-        put_element(p, v->type, v->data, 0);
+        put_element(p, v->type, sgs_const_data(v), 0);
         put(p, ")\n");
         return;
     }
@@ -220,7 +220,7 @@ static void put_const(printer *p, const sgs_value *v)
     bool elide = p->o->max_elements && count > p->o->max_elements;
     for (int64_t i = 0; i < count && !elide; i++) {
         put(p, i ? "," : "");
-        put_element(p, v->type, v->data, i);
+        put_element(p, v->type, sgs_const_data(v), i);
     }
     put(p, elide ? "...}\n" : "}\n");
 }
@@ -228,7 +228,7 @@ static void put_const(printer *p, const sgs_value *v)
 /* A constant is shown once, before its first user. */
 static void put_new_const(printer *p, const sgs_value *v, char *seen)
 {
-    if (v && v->data && !seen[v->id]) {
+    if (v && v->constant && !seen[v->id]) {
         seen[v->id] = 1;
         put_const(p, v);
     }

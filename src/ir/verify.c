@@ -122,9 +122,9 @@ static sgs_status check_input(checker *c, const char *label, int slot, sgs_value
 {
     if (v->id >= 0 && v->id < c->g->nvalue && c->known[v->id] == v)
         return SGS_OK;
-    if (v->data && v->def)
+    if (v->constant && v->def)
         return wrong(c, label, "input %d, %s, is a constant and yet has a producer", slot, sgs_value_label(c->g, v));
-    if (v->data)
+    if (v->constant)
         return enter(c, v);
     if (v->def)
         return wrong(c, label, "input %d, %s, is used before it is made by %s", slot, sgs_value_label(c->g, v),
@@ -172,7 +172,7 @@ static sgs_status check_outputs(checker *c, const char *label, sgs_node *n)
     for (int i = 0; i < n->nout; i++) {
         sgs_value *v = n->out[i];
         SGS_TRY(enter(c, v));
-        if (v->def != n || v->data)
+        if (v->def != n || v->constant)
             return wrong(c, label, "output %d, %s, is not marked as made here", i, sgs_value_label(c->g, v));
         if (!sgs_type_fits(v, t[i].type) || v->rank != t[i].rank ||
             memcmp(v->dim, t[i].dim, (size_t)v->rank * sizeof v->dim[0]))
@@ -221,7 +221,7 @@ static sgs_status check_graph(checker *c)
 {
     sgs_graph *g = c->g;
     for (int i = 0; i < g->nin; i++) {
-        if (g->in[i]->def || g->in[i]->data)
+        if (g->in[i]->def || g->in[i]->constant)
             return wrong(c, sgs_value_label(g, g->in[i]), "an input of the graph has a producer or data");
         SGS_TRY(enter(c, g->in[i]));
     }

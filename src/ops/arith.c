@@ -214,20 +214,20 @@ static sgs_status arith_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor
 /* A 64-bit constant that meets a 64-bit input, which we hold in 32 bits.  As a bound it may lie beyond: no number of 32 bits reaches it. */
 sgs_status sgs_src_narrow(sgs_import *im, const sgs_source_node *s, bool bound, sgs_value **v, sgs_diag *d)
 {
-    int64_t count = (*v)->data ? sgs_value_count(*v) : 0;
+    int64_t count = (*v)->constant ? sgs_value_count(*v) : 0;
     sgs_value *w = sgs_value_new(im->g, SGS_S32, (*v)->rank, (*v)->dim);
     int32_t *to = sgs_try_alloc(im->g->arena, (size_t)count * sizeof *to);
-    if (!(*v)->data || !to)
+    if (!(*v)->constant || !to)
         return SGS_OK; /* the shapes' check says that the types differ */
     for (int64_t i = 0; i < count; i++) {
-        int64_t k = ((const int64_t *)(*v)->data)[i];
+        int64_t k = ((const int64_t *)sgs_const_data(*v))[i];
         if (bound)
             k = k < INT32_MIN ? INT32_MIN : k > INT32_MAX ? INT32_MAX : k;
         if (k < INT32_MIN || k > INT32_MAX)
             return sgs_src_refuse(im, s, d, "the constant %lld does not fit 32 bits", (long long)k);
         to[i] = (int32_t)k;
     }
-    w->data = to;
+    w->constant = sgs_constant_new(im->g->arena, to);
     *v = w;
     return SGS_OK;
 }
@@ -310,7 +310,7 @@ static sgs_status from_onnx_chain(sgs_import *im, const sgs_source_node *s, sgs_
 
 static bool is_number(const sgs_value *v)
 {
-    return v->data && v->type == SGS_F32 && sgs_value_count(v) == 1;
+    return v->constant && v->type == SGS_F32 && sgs_value_count(v) == 1;
 }
 
 /* TFLite's minimum compares integers as they are; with one constant number it is read back as a clip, a power as one of

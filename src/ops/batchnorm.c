@@ -52,9 +52,9 @@ static sgs_perm_attr rotate(int rank, bool back)
 
 static sgs_status positive_variance(sgs_import *im, const sgs_source_node *s, const sgs_value *var, float epsilon, sgs_diag *d)
 {
-    int64_t n = var->data && var->type == SGS_F32 ? sgs_value_count(var) : 0;
+    int64_t n = var->constant && var->type == SGS_F32 ? sgs_value_count(var) : 0;
     for (int64_t i = 0; i < n; i++) {
-        double v = (double)((const float *)var->data)[i] + (double)epsilon;
+        double v = (double)sgs_const_f32(var)[i] + (double)epsilon;
         if (!(v > 0))
             return sgs_src_fail(im, s, d, "expected a variance above 0, found %g with epsilon in channel %lld", v, (long long)i);
     }

@@ -246,7 +246,7 @@ static sgs_status from_caffe_scale(sgs_import *im, const sgs_source_node *s, sgs
 /* What was gathered in training is divided by how much was gathered. */
 static sgs_value *gathered(sgs_spell *p, sgs_value *v, sgs_value *factor)
 {
-    const float f = v && factor ? *(const float *)factor->data : 0;
+    const float f = v && factor ? *sgs_const_f32(factor) : 0;
     return v ? sgs_sp_by(p, &sgs_op_mul, v, f == 0 ? 0 : 1 / f) : NULL;
 }
 

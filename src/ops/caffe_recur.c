@@ -119,7 +119,7 @@ static sgs_value *step_of(sgs_spell *p, sgs_value *x, int64_t step)
 /* From the second step on all go on; *first: what the first does, all alike: 1 or 0. */
 static bool goes_on(const layer *l, bool *first)
 {
-    const float *v = l->going->type == SGS_F32 ? l->going->data : NULL;
+    const float *v = l->going->type == SGS_F32 ? sgs_const_data(l->going) : NULL;
     for (int64_t i = 0; v && i < l->steps * l->batch; i++)
         if ((v[i] != 0 && v[i] != 1) || (i < l->batch ? v[i] != v[0] : v[i] != 1))
             return false;

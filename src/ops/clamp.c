@@ -60,10 +60,10 @@ static sgs_status from_onnx_relu(sgs_import *im, const sgs_source_node *s, sgs_d
 /* A bound given as an input: absent, or one constant number. */
 static bool is_number(const sgs_value *b, float *v)
 {
-    if (b && (!b->data || b->type != SGS_F32 || sgs_value_count(b) != 1))
+    if (b && (!b->constant || b->type != SGS_F32 || sgs_value_count(b) != 1))
         return false;
     if (b)
-        *v = *(const float *)b->data;
+        *v = *sgs_const_f32(b);
     return true;
 }
 
@@ -150,13 +150,13 @@ static sgs_status relu1_from_tflite(sgs_import *im, const sgs_source_node *s, sg
 static const sgs_value *bound_from_tflite(sgs_import *im, const sgs_source_node *s)
 {
     const sgs_value *b = sgs_src_opt(im, s, 1);
-    return b && b->data && b->type == SGS_F32 && sgs_value_count(b) == 1 ? b : NULL;
+    return b && b->constant && b->type == SGS_F32 && sgs_value_count(b) == 1 ? b : NULL;
 }
 
 static sgs_status maximum_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
 {
     const sgs_value *b = bound_from_tflite(im, s);
-    return b ? clip_emit(im, s, (sgs_act_attr){ *(const float *)b->data, INFINITY }, d) : sgs_from_tflite_arith(im, s, d);
+    return b ? clip_emit(im, s, (sgs_act_attr){ *sgs_const_f32(b), INFINITY }, d) : sgs_from_tflite_arith(im, s, d);
 }
 
 /* MINIMUM behind a MAXIMUM is the other half of one clip. */
@@ -165,7 +165,7 @@ static sgs_status minimum_from_tflite(sgs_import *im, const sgs_source_node *s, 
     const sgs_value *b = bound_from_tflite(im, s);
     if (!b)
         return sgs_from_tflite_arith(im, s, d);
-    const sgs_act_attr a = { -INFINITY, *(const float *)b->data };
+    const sgs_act_attr a = { -INFINITY, *sgs_const_f32(b) };
     sgs_value *x;
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
     sgs_node *n = x->def;

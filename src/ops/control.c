@@ -113,12 +113,12 @@ static sgs_status from_onnx_if(sgs_import *im, const sgs_source_node *s, sgs_dia
     sgs_value *condition;
     const sgs_src_body *b;
     SGS_TRY(sgs_src_in(im, s, 0, &condition, d));
-    if (!condition->data || condition->type != SGS_BOOL || sgs_value_count(condition) != 1) {
+    if (!condition->constant || condition->type != SGS_BOOL || sgs_value_count(condition) != 1) {
         sgs_src_refuse(im, s, d, "its condition '%s' is known only at run time", s->in[0]);
         sgs_hint(d, "export the model with the branch that it shall take, or cut it before this node");
         return SGS_E_UNSUPPORTED;
     }
-    const char *name = *(const uint8_t *)condition->data ? "then_branch" : "else_branch";
+    const char *name = *(const uint8_t *)sgs_const_data(condition) ? "then_branch" : "else_branch";
     SGS_TRY(sgs_src_body_of(im, s, name, &b, d));
     if (b->nout < s->nout)
         return sgs_src_fail(im, s, d, "%s: expected a graph of %d output%s, found %d", name, s->nout,
@@ -203,9 +203,9 @@ static int64_t known(sgs_spell *p, int i, const char *what, int64_t none)
     sgs_value *x = sgs_src_opt(p->im, p->s, i);
     if (i >= p->s->nin - p->s->ncaptured || !p->s->in[i][0] || p->status != SGS_OK)
         return none;
-    if (x && x->data && x->type == SGS_BOOL && sgs_value_count(x) == 1)
-        return *(const uint8_t *)x->data != 0;
-    if (!x || !x->data)
+    if (x && x->constant && x->type == SGS_BOOL && sgs_value_count(x) == 1)
+        return *(const uint8_t *)sgs_const_data(x) != 0;
+    if (!x || !x->constant)
         sgs_sp_refuse(p, "its %s '%s' is known only at run time", what, p->s->in[i]);
     else
         p->status = sgs_src_const_ints(p->s, x, &v, 1, &n, p->d);
@@ -216,10 +216,10 @@ static int64_t known(sgs_spell *p, int i, const char *what, int64_t none)
 static bool goes_on(loop *l)
 {
     const sgs_value *c = l->p->status == SGS_OK ? l->out[0].v : NULL;
-    if (l->p->status == SGS_OK && (!c || !c->data || c->type != SGS_BOOL || sgs_value_count(c) != 1))
+    if (l->p->status == SGS_OK && (!c || !c->constant || c->type != SGS_BOOL || sgs_value_count(c) != 1))
         sgs_sp_refuse(l->p, "whether it goes on after iteration %lld, '%s' of its body, is known only at run time",
                       (long long)l->rounds, l->body->out[0]);
-    return l->p->status == SGS_OK && *(const uint8_t *)c->data;
+    return l->p->status == SGS_OK && *(const uint8_t *)sgs_const_data(c);
 }
 
 /* Of a loop that never runs: no elements of what a first iteration would give, which nobody uses. */

@@ -175,7 +175,7 @@ static sgs_status lower_group(sgs_lowering *l, const sgs_node *n, const sgs_sums
 {
     const sgs_conv_attr *a = n->attr;
     const int64_t *k = s->w->dim + 1, from = first / s->group * s->ci;
-    const uint8_t *w = (const uint8_t *)s->w->data + first * s->step_o * sgs_type_bytes(s->w->type);
+    const uint8_t *w = (const uint8_t *)sgs_const_data(s->w) + first * s->step_o * sgs_type_bytes(s->w->type);
     ipu_conv r = {
         .head = SGS_REC(s->x->type == SGS_U8 ? IPU_CONV_U8 : IPU_CONV_S16, conv),
         .y = sgs_ref_channels(sgs_lower_ref(l, s->y), first, s->group), .x = sgs_ref_channels(sgs_lower_ref(l, s->x), from, s->ci),

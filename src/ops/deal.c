@@ -125,7 +125,7 @@ static sgs_value *origin(const sgs_value *v, deal *a)
 /* Numbers that are the same for all pixels. */
 static bool by_channel(const sgs_value *v)
 {
-    return v->data && (sgs_value_count(v) == 1 || v->dim[v->rank - 1] == sgs_value_count(v));
+    return v->constant && (sgs_value_count(v) == 1 || v->dim[v->rank - 1] == sgs_value_count(v));
 }
 
 /* The operand that a node works on pixel by pixel, -1: another node. */

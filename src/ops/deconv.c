@@ -408,9 +408,9 @@ static void gather(sgs_lowering *l, const phase *p, bool depthwise, sgs_value *w
         for (int64_t k = 0; k < p->taps; k++) {
             const int64_t from = (o * kernel + source_tap(p, w->dim[2], k)) * ci,
                           at = depthwise ? k * co + o : (o * taps + k) * ci;
-            memcpy(to + (size_t)at * each, (const uint8_t *)w->data + (size_t)from * each, (size_t)ci * each);
+            memcpy(to + (size_t)at * each, (const uint8_t *)sgs_const_data(w) + (size_t)from * each, (size_t)ci * each);
         }
-    w->data = to;
+    w->constant = sgs_constant_new(sgs_lower_arena(l), to);
 }
 
 /* The pixels of y that the phase makes, the pixels of x that it reads. */
@@ -443,7 +443,7 @@ static sgs_status emit_depthwise(sgs_lowering *l, const sgs_node *n, const phase
         .head = SGS_REC(s->x->type == SGS_U8 ? IPU_DEPTHWISE_U8 : IPU_DEPTHWISE_S16, depthwise),
         .y = outputs_of(l, n, p),
         .x = inputs_of(l, n, p),
-        .w = sgs_pack_depthwise(l, s->w->type, s->w->data, s->taps, s->co),
+        .w = sgs_pack_depthwise(l, s->w->type, sgs_const_data(s->w), s->taps, s->co),
         .bias = sgs_sums_bias(l, s, 0, s->co),
         .mult = sgs_sums_mult(l, s, 0, s->co),
         .pad = sgs_lower_zeros(l, s->x, 0, s->co),
@@ -468,7 +468,7 @@ static sgs_status emit_group(sgs_lowering *l, const sgs_node *n, const phase *p,
     const sgs_conv_attr *a = n->attr;
     const line *h = &p->line[0], *w = &p->line[1];
     const int64_t from = first / s->group * s->ci;
-    const uint8_t *weights = (const uint8_t *)s->w->data + first * s->step_o * sgs_type_bytes(s->w->type);
+    const uint8_t *weights = (const uint8_t *)sgs_const_data(s->w) + first * s->step_o * sgs_type_bytes(s->w->type);
     const ipu_conv r = {
         .head = SGS_REC(s->x->type == SGS_U8 ? IPU_CONV_U8 : IPU_CONV_S16, conv),
         .y = sgs_ref_channels(outputs_of(l, n, p), first, s->group),
@@ -521,7 +521,7 @@ static sgs_status deconv_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     const sgs_conv_attr *a = n->attr;
     const int64_t *y = n->out[0]->dim;
-    if (!n->in[1]->data)
+    if (!n->in[1]->constant)
         return sgs_lower_fail(l, n, d, "expected constant weights");
     for (int64_t h = 0; h < a->stride[0] && h < y[1]; h++)
         for (int64_t w = 0; w < a->stride[1] && w < y[2]; w++) {

@@ -109,7 +109,7 @@ static sgs_status depthwise_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *
     SGS_TRY(sgs_sums_make(l, n, &s, d));
     ipu_depthwise r = {
         .head = SGS_REC(s.x->type == SGS_U8 ? IPU_DEPTHWISE_U8 : IPU_DEPTHWISE_S16, depthwise),
-        .y = sgs_lower_ref(l, s.y), .x = sgs_lower_ref(l, s.x), .w = sgs_pack_depthwise(l, w->type, w->data, taps, c),
+        .y = sgs_lower_ref(l, s.y), .x = sgs_lower_ref(l, s.x), .w = sgs_pack_depthwise(l, w->type, sgs_const_data(w), taps, c),
         .bias = sgs_sums_bias(l, &s, 0, c), .mult = sgs_sums_mult(l, &s, 0, c), .pad = sgs_lower_zeros(l, s.x, 0, c),
         .kh = (int32_t)w->dim[1], .kw = (int32_t)w->dim[2], .sy = (int32_t)a->stride[0], .sx = (int32_t)a->stride[1],
         .dy = (int32_t)a->dilation[0], .dx = (int32_t)a->dilation[1], .py = (int32_t)a->pad[0], .px = (int32_t)a->pad[1],

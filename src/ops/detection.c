@@ -75,7 +75,7 @@ static void check_inputs(tail *t, const sgs_value *boxes, const sgs_value *score
                     (long long)t->o.classes, sgs_dims_text(a, sizeof a, boxes->rank, boxes->dim),
                     sgs_dims_text(b, sizeof b, scores->rank, scores->dim),
                     sgs_dims_text(c, sizeof c, anchors->rank, anchors->dim));
-    else if (!anchors->data)
+    else if (!anchors->constant)
         sgs_sp_refuse(t->p, "the anchors are known only at run time");
 }
 

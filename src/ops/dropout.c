@@ -63,9 +63,9 @@ static sgs_status read_ratio(sgs_import *im, const sgs_source_node *s, float *ra
     const sgs_value *v = sgs_src_opt(im, s, 1);
     if (!v)
         return SGS_OK;
-    if (!v->data || v->type != SGS_F32 || sgs_value_count(v) != 1)
+    if (!v->constant || v->type != SGS_F32 || sgs_value_count(v) != 1)
         return sgs_src_refuse(im, s, d, "ratio: expected one constant number in training mode");
-    *ratio = *(const float *)v->data;
+    *ratio = *sgs_const_f32(v);
     if (!(*ratio >= 0 && *ratio < 1))
         return sgs_src_fail(im, s, d, "ratio: expected at least 0 and below 1, found %g", (double)*ratio);
     return SGS_OK;
@@ -76,11 +76,11 @@ static sgs_status read_dropping(sgs_import *im, const sgs_source_node *s, droppi
 {
     const sgs_value *training = sgs_src_opt(im, s, 2);
     *p = (dropping){ .ratio = 0.5f };
-    if (!training || (training->data && !*(const uint8_t *)training->data))
+    if (!training || (training->constant && !*(const uint8_t *)sgs_const_data(training)))
         return SGS_OK;
     SGS_TRY(read_ratio(im, s, &p->ratio, d));
     p->training = p->ratio > 0;
-    if (p->training && (!training->data || !sgs_src_find(s, "seed")))
+    if (p->training && (!training->constant || !sgs_src_find(s, "seed")))
         return sgs_src_refuse(im, s, d, "training mode without a seed is not supported: export the model for inference");
     SGS_TRY(sgs_src_int(s, "seed", &p->seed, d));
     return p->seed >= 0 && p->seed <= UINT32_MAX
@@ -124,7 +124,7 @@ static sgs_status drop(sgs_import *im, const sgs_source_node *s, const dropping 
     if (!factor)
         return no_room(im, s, count, d);
     for (int64_t i = 0; i < count; i++)
-        factor[i] = ((const uint8_t *)mask->data)[i] ? 1 / (1 - p->ratio) : 0;
+        factor[i] = ((const uint8_t *)sgs_const_data(mask))[i] ? 1 / (1 - p->ratio) : 0;
     in[1] = sgs_const_new(im->g, SGS_F32, mask->rank, mask->dim, factor, false);
     return sgs_emit(im, s, &sgs_op_mul, 2, in, NULL, y, d);
 }

@@ -138,9 +138,9 @@ static void grid_of(sgs_spell *p, float lo, float hi, sgs_fake_quant_attr *a)
 static float bound_of(sgs_spell *p, int slot)
 {
     const sgs_value *v = sgs_sp_in(p, slot);
-    if (v && (!v->data || v->type != SGS_F32 || sgs_value_count(v) != 1))
+    if (v && (!v->constant || v->type != SGS_F32 || sgs_value_count(v) != 1))
         sgs_sp_refuse(p, "input %d: expected one constant number", slot);
-    return p->status == SGS_OK ? *(const float *)v->data : 0;
+    return p->status == SGS_OK ? *sgs_const_f32(v) : 0;
 }
 
 static sgs_status from_tf_fakequant(sgs_import *im, const sgs_source_node *s, sgs_diag *d)

@@ -21,7 +21,7 @@ static sgs_status check_ends(sgs_import *im, const sgs_source_node *s, const sgs
 /* One truth value. */
 static bool is_known(const sgs_value *v)
 {
-    return v && v->data && v->type == SGS_BOOL && sgs_value_count(v) == 1;
+    return v && v->constant && v->type == SGS_BOOL && sgs_value_count(v) == 1;
 }
 
 static sgs_status from_if(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
@@ -34,7 +34,7 @@ static sgs_status from_if(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
         sgs_hint(d, "convert the model with the branch that it shall take, or cut it before this operator");
         return SGS_E_UNSUPPORTED;
     }
-    const char *name = *(const uint8_t *)condition->data ? "then_branch" : "else_branch";
+    const char *name = *(const uint8_t *)sgs_const_data(condition) ? "then_branch" : "else_branch";
     SGS_TRY(sgs_src_body_of(im, s, name, &b, d));
     SGS_TRY(check_ends(im, s, b, name, s->nin - 1, s->nout, d));
     sgs_src_bound *in = bounds(im, b->nin), *out = bounds(im, b->nout);
@@ -75,7 +75,7 @@ static sgs_status ask(sgs_import *im, const sgs_source_node *s, const loop *l, b
                     "sgs check names the cut that avoids it");
         return SGS_E_UNSUPPORTED;
     }
-    *more = *(const uint8_t *)l->again[0].v->data != 0;
+    *more = *(const uint8_t *)sgs_const_data(l->again[0].v) != 0;
     return SGS_OK;
 }
 

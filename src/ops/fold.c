@@ -1,4 +1,6 @@
 /* One node of constants becomes constants, unless it makes an output of the graph: outputs are made by nodes. */
+#include <stdlib.h>
+
 #include "ops/op.h"
 
 #define FREE_BYTES ((int64_t)64 << 20) /* a folded output may take this much whatever it is made from */
@@ -7,7 +9,7 @@
 static bool inputs_known(const sgs_node *n)
 {
     for (int i = 0; i < n->nin; i++)
-        if (n->in[i] && !n->in[i]->data)
+        if (n->in[i] && !n->in[i]->constant)
             return false;
     return n->nin > 0;
 }
@@ -38,13 +40,12 @@ static void tensor_of(sgs_tensor *t, const sgs_value *v, void *data)
         t->dim[i] = v->dim[i];
 }
 
-static sgs_status evaluate(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs_diag *d)
+static sgs_status run(sgs_graph *g, const sgs_node *n, sgs_tensor *in, sgs_tensor *out, sgs_diag *d)
 {
-    sgs_tensor *in = SGS_NEW_N(g->arena, sgs_tensor, n->nin + 1);
     sgs_eval_state state = { 0 };
     for (int i = 0; i < n->nin; i++)
         if (n->in[i])
-            tensor_of(&in[i], n->in[i], (void *)(uintptr_t)n->in[i]->data);
+            tensor_of(&in[i], n->in[i], (void *)(uintptr_t)sgs_const_data(n->in[i]));
     for (int i = 0; i < n->nout; i++) {
         void *data = sgs_const_room(g, (size_t)sgs_value_bytes(n->out[i]));
         if (!data)
@@ -55,6 +56,25 @@ static sgs_status evaluate(sgs_graph *g, const sgs_node *n, sgs_tensor *out, sgs
     if (state.destroy)
         state.destroy(state.p);
     return s;
+}
+
+/* made: what the outputs will be, once their node is gone. */
+static sgs_status evaluate(sgs_graph *g, const sgs_node *n, sgs_constant *made, sgs_diag *d)
+{
+    sgs_tensor *t = calloc((size_t)(n->nin + n->nout), sizeof *t), *out = t + n->nin;
+    if (!t)
+        abort();
+    const sgs_status s = run(g, n, t, out, d);
+    for (int i = 0; i < n->nout; i++)
+        made[i].data = out[i].data;
+    free(t);
+    return s;
+}
+
+static void make_constants(sgs_node *n, sgs_constant *made)
+{
+    for (int i = 0; i < n->nout; i++)
+        n->out[i]->constant = &made[i];
 }
 
 /* A moved constant is the same tensor: its names come along unless someone else still uses it as it was. */
@@ -70,22 +90,21 @@ sgs_status sgs_fold_node(sgs_graph *g, sgs_node *n, bool *folded, sgs_diag *d)
     *folded = false;
     if (!inputs_known(n) || makes_output(g, n) || !n->op->eval || !is_small_enough(n))
         return SGS_OK;
-    sgs_tensor *out = SGS_NEW_N(g->arena, sgs_tensor, n->nout + 1);
     if (n->op == &sgs_op_reshape) {
-        out[0].data = (void *)(uintptr_t)n->in[0]->data;
+        n->out[0]->constant = n->in[0]->constant;
     } else {
-        sgs_status s = evaluate(g, n, out, d);
+        sgs_constant *made = SGS_NEW_N(g->arena, sgs_constant, n->nout);
+        sgs_status s = evaluate(g, n, made, d);
         if (s == SGS_E_UNSUPPORTED)
             return SGS_OK;
         if (s != SGS_OK) {
             sgs_fail_at(d, g->file, 0, sgs_node_label(g, n));
             return s;
         }
+        make_constants(n, made);
     }
     move_names(g, n);
     sgs_node_remove(g, n);
-    for (int i = 0; i < n->nout; i++)
-        n->out[i]->data = out[i].data;
     *folded = true;
     return SGS_OK;
 }

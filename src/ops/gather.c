@@ -45,8 +45,8 @@ static sgs_status gather_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out,
         return sgs_fail(d, SGS_E_MODEL, "axis must lie in 0..%d, found %lld", x->rank - 1, (long long)axis);
     if (i->type != SGS_S64 && i->type != SGS_S32 && (i->quant || (i->type != SGS_S16 && i->type != SGS_U8)))
         return sgs_fail(d, SGS_E_MODEL, "indices: expected integers, found %s", i->quant ? "quantized numbers" : sgs_type_word(i->type));
-    for (int64_t k = 0; i->data && k < sgs_value_count(i); k++)
-        SGS_TRY(row_in(index_at(i->type, i->data, k), x->dim[axis], &row, d));
+    for (int64_t k = 0; i->constant && k < sgs_value_count(i); k++)
+        SGS_TRY(row_in(index_at(i->type, sgs_const_data(i), k), x->dim[axis], &row, d));
     if (x->rank - 1 + i->rank > SGS_MAX_RANK)
         return sgs_fail(d, SGS_E_UNSUPPORTED, "at most %d dimensions are supported, found %d", SGS_MAX_RANK, x->rank - 1 + i->rank);
     out->type = x->type;
@@ -84,11 +84,11 @@ static sgs_status gather_eval(const sgs_node *n, const sgs_tensor *in, sgs_tenso
 /* Do the constant indices march in equal steps?  Then as start and step, counted from 0. */
 static bool regular(const sgs_value *i, int64_t rows, int64_t *start, int64_t *step)
 {
-    int64_t n = i->data && i->rank < 2 ? sgs_value_count(i) : 0, before = 0;
+    int64_t n = i->constant && i->rank < 2 ? sgs_value_count(i) : 0, before = 0;
     sgs_diag none;
     for (int64_t k = 0; k < n; k++) {
         int64_t row = 0;
-        if (row_in(index_at(i->type, i->data, k), rows, &row, &none) != SGS_OK)
+        if (row_in(index_at(i->type, sgs_const_data(i), k), rows, &row, &none) != SGS_OK)
             return false; /* gather_infer says so */
         if (k == 0)
             *start = row;
@@ -140,8 +140,8 @@ static sgs_status gather_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_dia
 {
     const sgs_tfl_option o[] = { { "axis", (double)((const sgs_axis_attr *)n->attr)->axis }, { NULL, 0 } };
     (void)d;
-    for (int64_t k = 0; n->in[1]->data && k < sgs_value_count(n->in[1]); k++)
-        if (index_at(n->in[1]->type, n->in[1]->data, k) < 0)
+    for (int64_t k = 0; n->in[1]->constant && k < sgs_value_count(n->in[1]); k++)
+        if (index_at(n->in[1]->type, sgs_const_data(n->in[1]), k) < 0)
             return sgs_tfl_custom(w, n); /* the builtin does not count from the end */
     return sgs_tfl_simple(w, n, "GATHER", o);
 }
@@ -248,7 +248,7 @@ static sgs_nest other_axes(sgs_lowering *l, const sgs_node *n, int axis)
 /* Indices known only at run time are one list; the rows that they choose follow each other evenly. */
 static bool gather_dense(const sgs_node *n)
 {
-    return !n->in[1]->data && n->in[1]->rank > 1;
+    return !n->in[1]->constant && n->in[1]->rank > 1;
 }
 
 /* Bytes from one indexed row of y to the next. */
@@ -308,17 +308,17 @@ static sgs_status gather_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     const sgs_value *x = n->in[0], *list = n->in[1], *y = n->out[0];
     int axis = (int)((const sgs_axis_attr *)n->attr)->axis;
     int64_t count = sgs_value_count(list), rows = x->dim[axis];
-    if (!list->data)
+    if (!list->constant)
         return lower_run_time(l, n, d);
     for (int64_t k = 0, run; k < count; k += run) {
         int64_t first = 0, next = 0, index[SGS_MAX_RANK] = { 0 }, rest = k;
         int last = list->rank - 1;
-        SGS_TRY(row_in(index_at(list->type, list->data, k), rows, &first, d));
+        SGS_TRY(row_in(index_at(list->type, sgs_const_data(list), k), rows, &first, d));
         for (int i = last; i >= 0; rest /= list->dim[i--])
             index[i] = rest % list->dim[i];
         int64_t room = list->rank ? list->dim[last] - index[last] : 1, step = 1;
         for (run = 1; run < room; run++) {
-            SGS_TRY(row_in(index_at(list->type, list->data, k + run), rows, &next, d));
+            SGS_TRY(row_in(index_at(list->type, sgs_const_data(list), k + run), rows, &next, d));
             step = run == 1 ? next - first : step;
             if (next != first + run * step)
                 break;

@@ -283,7 +283,7 @@ static sgs_tensor numbers(sgs_lowering *l, const sgs_value *v, int32_t first)
 static sgs_status sources(sgs_lowering *l, const sgs_node *n, const int32_t **from, sgs_diag *d)
 {
     const sgs_value *x = n->in[0], *i = n->in[1];
-    sgs_tensor in[3] = { numbers(l, x, 0), { .type = i->type, .rank = i->rank, .data = (void *)(uintptr_t)i->data } };
+    sgs_tensor in[3] = { numbers(l, x, 0), { .type = i->type, .rank = i->rank, .data = (void *)(uintptr_t)sgs_const_data(i) } };
     sgs_tensor out = numbers(l, n->out[0], 0);
     memcpy(in[1].dim, i->dim, sizeof i->dim);
     if (n->nin > 2)
@@ -545,7 +545,7 @@ static sgs_status index_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     const bool scatter = n->op == &sgs_op_scatter_elements || n->op == &sgs_op_scatter_nd;
     if (sgs_value_count(n->in[0]) > INT32_MAX / 4 || sgs_value_count(n->out[0]) > INT32_MAX / 4 || sgs_value_count(n->in[1]) > INT32_MAX / 4)
         return sgs_lower_fail(l, n, d, "more elements than can be taken one by one");
-    if (n->in[1]->data && !((const index_attr *)n->attr)->reduce)
+    if (n->in[1]->constant && !((const index_attr *)n->attr)->reduce)
         return constant_lower(l, n, d);
     if (n->in[1]->type != SGS_S32)
         return sgs_lower_fail(l, n, d, "expected indices of int32, found %s", sgs_type_word(n->in[1]->type));

@@ -156,7 +156,7 @@ static sgs_status take_operands(sgs_lowering *l, const sgs_node *n, ipu_layernor
 static ipu_ref over_scale(sgs_lowering *l, const sgs_value *v, float absent, double s_y)
 {
     const int64_t count = v ? sgs_value_count(v) : 1;
-    const float *from = v ? v->data : &absent;
+    const float *from = v ? sgs_const_data(v) : &absent;
     float *to = SGS_NEW_N(sgs_lower_arena(l), float, count);
     for (int64_t i = 0; i < count; i++)
         to[i] = sgs_mult((double)from[i], s_y);
@@ -171,7 +171,7 @@ static sgs_status norm_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     if (x->type != SGS_S16 || y->type != SGS_S16 || !sgs_one_scale(x) || !sgs_one_scale(y))
         return sgs_lower_fail(l, n, d, "expected int16 in and out with one scale each");
     for (int i = 1; i < n->nin; i++)
-        if (!n->in[i]->data)
+        if (!n->in[i]->constant)
             return sgs_lower_fail(l, n, d, "expected a constant scale and bias");
     if (each > IPU_LAYERNORM_MOST)
         return sgs_lower_fail(l, n, d, "expected at most %d elements from axis %d on, found %.0f", IPU_LAYERNORM_MOST,

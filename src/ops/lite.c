@@ -91,7 +91,7 @@ static sgs_status from_identity(sgs_import *im, const sgs_source_node *s, sgs_di
     SPELL(p, im, s, d);
     sgs_value *x = sgs_sp_in(p, 0);
     if (x)
-        sgs_sp_out(p, 0, x->data ? x : sgs_sp_own(p, x));
+        sgs_sp_out(p, 0, x->constant ? x : sgs_sp_own(p, x));
     return p->status;
 }
 

@@ -241,13 +241,13 @@ static sgs_value *read_blocks(sgs_spell *p, blocks *b)
         return x;
     if (x->rank < 1 + b->n || x->rank + b->n > SGS_MAX_RANK)
         sgs_sp_fail(p, "%d block sizes for an input of %d dimensions", b->n, x->rank);
-    if (!edges->data || edges->type != SGS_S32 || sgs_value_count(edges) != 2 * (int64_t)b->n)
+    if (!edges->constant || edges->type != SGS_S32 || sgs_value_count(edges) != 2 * (int64_t)b->n)
         sgs_sp_fail(p, "expected %d constant numbers of pixels at the edges", 2 * b->n);
     for (int i = 0; i < b->n && p->status == SGS_OK; i++) {
         if (b->size[i] < 1 || b->size[i] > INT32_MAX)
             sgs_sp_fail(p, "a block size cannot be %lld", (long long)b->size[i]);
         for (int k = 0; k < 2; k++) {
-            b->edge[i][k] = ((const int32_t *)edges->data)[2 * i + k];
+            b->edge[i][k] = ((const int32_t *)sgs_const_data(edges))[2 * i + k];
             if (b->edge[i][k] < 0)
                 sgs_sp_fail(p, "the number of pixels at an edge cannot be %lld", (long long)b->edge[i][k]);
         }

@@ -98,10 +98,10 @@ static sgs_value *sequence(sgs_spell *p, bool time_major)
 
 static bool is_zero(const sgs_value *v)
 {
-    for (int64_t i = 0; v->data && i < sgs_value_count(v); i++)
-        if (((const float *)v->data)[i] != 0)
+    for (int64_t i = 0; v->constant && i < sgs_value_count(v); i++)
+        if (sgs_const_f32(v)[i] != 0)
             return false;
-    return v->data != NULL;
+    return v->constant != NULL;
 }
 
 static sgs_value *state(sgs_spell *p, int slot, int64_t batch, int64_t size)

@@ -195,11 +195,11 @@ static sgs_status from_onnx_gelu(sgs_import *im, const sgs_source_node *s, sgs_d
 /* The one number a constant holds. */
 static bool number(const sgs_value *v, float *x)
 {
-    if (!v->data || sgs_value_count(v) != 1 || (v->type != SGS_F32 && v->type != SGS_S64 && v->type != SGS_S32))
+    if (!v->constant || sgs_value_count(v) != 1 || (v->type != SGS_F32 && v->type != SGS_S64 && v->type != SGS_S32))
         return false;
-    *x = v->type == SGS_F32   ? *(const float *)v->data
-         : v->type == SGS_S64 ? (float)*(const int64_t *)v->data
-                              : (float)*(const int32_t *)v->data;
+    *x = v->type == SGS_F32   ? *sgs_const_f32(v)
+         : v->type == SGS_S64 ? (float)*(const int64_t *)sgs_const_data(v)
+                              : (float)*(const int32_t *)sgs_const_data(v);
     return true;
 }
 
@@ -392,12 +392,12 @@ static sgs_status lut_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     const sgs_value *x = n->in[0], *y = n->out[0], *t = n->nin > 1 ? n->in[1] : NULL;
     if (x->type != SGS_S16 || y->type != SGS_S16 || !sgs_one_scale(x) || !sgs_one_scale(y))
         return sgs_lower_fail(l, n, d, "expected int16 in and out with one scale each");
-    if (!t || !t->data || t->type != SGS_S16 || sgs_value_count(t) != 2 * IPU_LUT_SIDE)
+    if (!t || !t->constant || t->type != SGS_S16 || sgs_value_count(t) != 2 * IPU_LUT_SIDE)
         return sgs_lower_fail(l, n, d, "expected a constant table of %d int16 entries", 2 * IPU_LUT_SIDE);
     ipu_lut r = { .head = SGS_REC(IPU_LUT_S16, lut),
                   .y = sgs_lower_ref(l, y),
                   .x = sgs_lower_ref(l, x),
-                  .table = sgs_lower_const(l, IPU_S16, t->data, 2 * IPU_LUT_SIDE) };
+                  .table = sgs_lower_const(l, IPU_S16, sgs_const_data(t), 2 * IPU_LUT_SIDE) };
     return sgs_lower_emit(l, &r.head, n, 0, d);
 }
 

@@ -136,7 +136,7 @@ static sgs_status from_onnx_gemm(sgs_import *im, const sgs_source_node *s, sgs_d
     SGS_TRY(sgs_src_float(s, "beta", &beta, d));
     SGS_TRY(sgs_src_int(s, "transA", &turn[0], d));
     SGS_TRY(sgs_src_int(s, "transB", &turn[1], d));
-    const bool rows = turn[1] && weights && weights->data && weights->type == SGS_F32; /* large ones are not turned to and fro */
+    const bool rows = turn[1] && weights && weights->constant && weights->type == SGS_F32; /* large ones are not turned to and fro */
     for (int i = 0; i < 2; i++) {
         SGS_TRY(sgs_src_in(im, s, i, &in[i], d));
         if (in[i]->rank != 2)
@@ -283,7 +283,7 @@ static sgs_status from_tf_matmul(sgs_import *im, const sgs_source_node *s, sgs_d
     const bool turn[2] = { sgs_sp_int(p, batch ? "adj_x" : "transpose_a", 0) != 0, sgs_sp_int(p, batch ? "adj_y" : "transpose_b", 0) != 0 };
     if (p->status != SGS_OK)
         return p->status;
-    const bool rows = turn[1] && in[1]->data && in[1]->type == SGS_F32 && in[1]->rank == 2 && in[0]->rank == 2;
+    const bool rows = turn[1] && in[1]->constant && in[1]->type == SGS_F32 && in[1]->rank == 2 && in[0]->rank == 2;
     for (int i = 0; i < 2; i++) {
         const int rank = in[i]->rank;
         int64_t perm[SGS_MAX_RANK];

@@ -128,9 +128,9 @@ static sgs_status nms_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *
 static float threshold(sgs_spell *p, int i, float absent)
 {
     const sgs_value *v = sgs_src_opt(p->im, p->s, i);
-    if (v && (!v->data || v->type != SGS_F32 || sgs_value_count(v) != 1))
+    if (v && (!v->constant || v->type != SGS_F32 || sgs_value_count(v) != 1))
         sgs_sp_refuse(p, "'%s' is not one constant number", p->s->in[i]);
-    return v && p->status == SGS_OK ? *(const float *)v->data : absent;
+    return v && p->status == SGS_OK ? *sgs_const_f32(v) : absent;
 }
 
 static sgs_status from_onnx_nms(sgs_import *im, const sgs_source_node *s, sgs_diag *d)

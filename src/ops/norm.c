@@ -90,7 +90,7 @@ static sgs_status scaled_by_channel(sgs_import *im, const sgs_source_node *s, in
 
 static bool fits_trailing(const sgs_value *v, const sgs_value *x, int64_t axis)
 {
-    return !v || (v->data && v->type == SGS_F32 && v->rank == x->rank - axis &&
+    return !v || (v->constant && v->type == SGS_F32 && v->rank == x->rank - axis &&
                   !memcmp(v->dim, x->dim + axis, (size_t)v->rank * sizeof *v->dim));
 }
 

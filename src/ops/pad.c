@@ -186,23 +186,23 @@ static sgs_status pads(sgs_import *im, const sgs_source_node *s, const sgs_value
 
 static bool padding_value(const sgs_value *v, float *to)
 {
-    if (!v->data || sgs_value_count(v) != 1)
+    if (!v->constant || sgs_value_count(v) != 1)
         return false;
     switch (v->type) {
     case SGS_F32:
-        *to = *(const float *)v->data;
+        *to = *sgs_const_f32(v);
         return true;
     case SGS_S64:
-        *to = (float)*(const int64_t *)v->data;
+        *to = (float)*(const int64_t *)sgs_const_data(v);
         return true;
     case SGS_S32:
-        *to = (float)*(const int32_t *)v->data;
+        *to = (float)*(const int32_t *)sgs_const_data(v);
         return true;
     case SGS_S8:
-        *to = *(const int8_t *)v->data;
+        *to = *(const int8_t *)sgs_const_data(v);
         return true;
     default:
-        *to = *(const uint8_t *)v->data;
+        *to = *(const uint8_t *)sgs_const_data(v);
         return true;
     }
 }
@@ -293,17 +293,17 @@ static sgs_status pad_to_tflite(sgs_tfl_writer *w, const sgs_node *n, sgs_diag *
 /* One constant of a float or fixed-point type. */
 static bool number(const sgs_value *v, float *out)
 {
-    if (!v->data || sgs_value_count(v) != 1)
+    if (!v->constant || sgs_value_count(v) != 1)
         return false;
     switch (v->type) {
     case SGS_F32:
-        *out = *(const float *)v->data;
+        *out = *sgs_const_f32(v);
         return true;
     case SGS_U8:
-        *out = *(const uint8_t *)v->data;
+        *out = *(const uint8_t *)sgs_const_data(v);
         return true;
     case SGS_S16:
-        *out = *(const int16_t *)v->data;
+        *out = *(const int16_t *)sgs_const_data(v);
         return true;
     default:
         return false;
@@ -312,7 +312,7 @@ static bool number(const sgs_value *v, float *out)
 
 static int64_t padding_at(const sgs_value *p, int i)
 {
-    return p->type == SGS_S64 ? ((const int64_t *)p->data)[i] : ((const int32_t *)p->data)[i];
+    return p->type == SGS_S64 ? ((const int64_t *)sgs_const_data(p))[i] : ((const int32_t *)sgs_const_data(p))[i];
 }
 
 /* The first or the last elements of an axis, turned round. */
@@ -350,8 +350,8 @@ static sgs_status pad_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_
     SGS_TRY(sgs_src_in(im, s, 1, &p, d));
     const sgs_value *value = sgs_src_opt(im, s, 2);
     char shape[128];
-    if (!p->data || (p->type != SGS_S32 && p->type != SGS_S64) || p->rank != 2 || p->dim[0] != x->rank || p->dim[1] != 2)
-        return sgs_src_fail(im, s, d, "expected constant paddings of int32 and shape [%d,2], found %s of %s and shape %s", x->rank, p->data ? "constants" : "variables",
+    if (!p->constant || (p->type != SGS_S32 && p->type != SGS_S64) || p->rank != 2 || p->dim[0] != x->rank || p->dim[1] != 2)
+        return sgs_src_fail(im, s, d, "expected constant paddings of int32 and shape [%d,2], found %s of %s and shape %s", x->rank, p->constant ? "constants" : "variables",
                             sgs_type_word(p->type), sgs_dims_text(shape, sizeof shape, p->rank, p->dim));
     if (value && !number(value, &a.value))
         return sgs_src_fail(im, s, d, "the padding value: expected one constant number");
@@ -484,7 +484,7 @@ static sgs_status lower_blocks(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     run *runs[SGS_MAX_RANK];
     int64_t count[SGS_MAX_RANK], index[SGS_MAX_RANK] = { 0 }, values = sgs_one_scale(x) ? 1 : x->quant->n;
     const sgs_value fill = {
-        .id = -1, .type = x->type, .rank = 1, .dim = { values }, .data = pad_values(l, x, a->value, values)
+        .id = -1, .type = x->type, .rank = 1, .dim = { values }, .constant = &(sgs_constant){ pad_values(l, x, a->value, values) }
     };
     for (int k = 0; k < y->rank; k++) {
         runs[k] = SGS_NEW_N(sgs_lower_arena(l), run, y->dim[k]);

@@ -161,7 +161,7 @@ static sgs_status from_onnx_thresholdedrelu(sgs_import *im, const sgs_source_nod
 
 static bool is_data_of_integers(const sgs_value *x)
 {
-    return sgs_has_integer_form(x->type) && !x->data;
+    return sgs_has_integer_form(x->type) && !x->constant;
 }
 
 static sgs_status from_onnx_abs(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
@@ -203,7 +203,7 @@ static sgs_status spelled_out(sgs_import *im, const sgs_source_node *s, sgs_valu
 static sgs_status emit_prelu(sgs_import *im, const sgs_source_node *s, sgs_value **in, sgs_diag *d)
 {
     sgs_value *y;
-    if (in[1]->data || im->as_is)
+    if (in[1]->constant || im->as_is)
         SGS_TRY(sgs_emit(im, s, &sgs_op_prelu, 2, in, NULL, &y, d));
     else
         SGS_TRY(spelled_out(im, s, in[0], in[1], &y, d));
@@ -326,7 +326,7 @@ static sgs_status lower_lines(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
         sgs_nest_at(&nest, last, index, off);
         r.y = sgs_lower_window(l, v[0], off[0], dim, (int64_t[]){ 0, 0, 0, nest.stride[0][last] });
         r.x = sgs_lower_window(l, v[1], off[1], dim, (int64_t[]){ 0, 0, 0, nest.stride[1][last] });
-        r.mult = slopes(l, n, (const float *)v[2]->data + off[2] / (int64_t)sizeof(float),
+        r.mult = slopes(l, n, sgs_const_f32(v[2]) + off[2] / (int64_t)sizeof(float),
                         nest.stride[2][last] ? dim[3] : 1);
         SGS_TRY(sgs_lower_emit(l, &r.head, n, 0, d));
     } while (sgs_next_index(index, last, nest.dim));
@@ -337,14 +337,14 @@ static sgs_status prelu_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     const sgs_value *slope = n->in[1];
     SGS_TRY(check_types(l, n, d));
-    if (!slope->data || slope->type != SGS_F32)
+    if (!slope->constant || slope->type != SGS_F32)
         return sgs_lower_fail(l, n, d, "expected constant float32 slopes");
     if (!is_per_channel(n->in[0], slope))
         return lower_lines(l, n, d);
     ipu_prelu r = record(n);
     r.y = sgs_lower_ref(l, n->out[0]);
     r.x = sgs_lower_ref(l, n->in[0]);
-    r.mult = slopes(l, n, slope->data, sgs_value_count(slope));
+    r.mult = slopes(l, n, sgs_const_data(slope), sgs_value_count(slope));
     return sgs_lower_emit(l, &r.head, n, 0, d);
 }
 

@@ -60,7 +60,7 @@ static grid grid_of(sgs_spell *p, const sgs_value *x, const sgs_value *scale)
 
 static bool is_number(const sgs_value *v)
 {
-    return v->data && v->type == SGS_F32 && sgs_value_count(v) == 1;
+    return v->constant && v->type == SGS_F32 && sgs_value_count(v) == 1;
 }
 
 /* The operand before v when that is what `op` makes of it and one number, which goes to *c. */
@@ -69,7 +69,7 @@ static sgs_value *before(const sgs_value *v, const sgs_op *op, float *c)
     const sgs_node *n = v ? v->def : NULL;
     if (!n || n->op != op || !is_number(n->in[1]))
         return NULL;
-    *c = *(const float *)n->in[1]->data;
+    *c = *sgs_const_f32(n->in[1]);
     return n->in[0];
 }
 
@@ -97,7 +97,7 @@ static sgs_value *centred_steps(sgs_spell *p, const sgs_value *x, sgs_value *zer
     sgs_fake_quant_attr a;
     zero = zero ? sgs_sp_cast(p, zero, SGS_F32) : NULL;
     sgs_value *steps = p->status == SGS_OK ? steps_of(x, &a) : NULL;
-    if (!steps || (zero && !is_number(zero)) || (float)a.zero != (zero ? *(const float *)zero->data : 0))
+    if (!steps || (zero && !is_number(zero)) || (float)a.zero != (zero ? *sgs_const_f32(zero) : 0))
         return NULL;
     return sgs_sp_one(p, &sgs_op_fake_quant, steps, &a);
 }
@@ -178,7 +178,7 @@ static sgs_value *scaled(sgs_spell *p, sgs_value *x, sgs_value *scale)
 {
     float step = 0;
     sgs_value *from = p->status == SGS_OK && x->def && x->def->op == &sgs_op_fake_quant && is_number(scale) ? before(x->def->in[0], &sgs_op_div, &step) : NULL;
-    if (!from || step != *(const float *)scale->data)
+    if (!from || step != *sgs_const_f32(scale))
         return sgs_sp_two(p, &sgs_op_mul, x, scale);
     sgs_fake_quant_attr a = *(const sgs_fake_quant_attr *)x->def->attr;
     a.scale = step;
@@ -456,9 +456,9 @@ static sgs_status from_dynamicquantizematmul(sgs_import *im, const sgs_source_no
 static float tf_bound(sgs_spell *p, int slot)
 {
     const sgs_value *v = sgs_sp_in(p, slot);
-    if (v && (!v->data || v->type != SGS_F32 || sgs_value_count(v) != 1))
+    if (v && (!v->constant || v->type != SGS_F32 || sgs_value_count(v) != 1))
         sgs_sp_refuse(p, "input %d: expected one constant number", slot);
-    return p->status == SGS_OK ? *(const float *)v->data : 0;
+    return p->status == SGS_OK ? *sgs_const_f32(v) : 0;
 }
 
 /* y = (x + shift) * scale + least */

@@ -237,9 +237,9 @@ static sgs_value *lengths(const sgs_value *x, bool batch_first, sgs_value *v)
 {
     const int64_t steps = x->rank == 3 ? x->dim[batch_first] : 0;
     bool whole =
-        v && v->data && v->type == SGS_S32 && v->rank == 1 && x->rank == 3 && v->dim[0] == x->dim[!batch_first];
+        v && v->constant && v->type == SGS_S32 && v->rank == 1 && x->rank == 3 && v->dim[0] == x->dim[!batch_first];
     for (int64_t i = 0; whole && i < v->dim[0]; i++)
-        whole = ((const int32_t *)v->data)[i] >= steps;
+        whole = ((const int32_t *)sgs_const_data(v))[i] >= steps;
     return whole ? NULL : v;
 }
 

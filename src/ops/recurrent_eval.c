@@ -301,8 +301,8 @@ static bool keep(sgs_eval_state *st)
 /* Products keep the weights that they saw first. */
 static bool weights_stay(const sgs_node *n)
 {
-    return n->in[SGS_REC_W]->data && n->in[SGS_REC_R]->data &&
-           (n->nin <= SGS_REC_B || !n->in[SGS_REC_B] || n->in[SGS_REC_B]->data);
+    return n->in[SGS_REC_W]->constant && n->in[SGS_REC_R]->constant &&
+           (n->nin <= SGS_REC_B || !n->in[SGS_REC_B] || n->in[SGS_REC_B]->constant);
 }
 
 sgs_status sgs_recurrent_eval(const sgs_node *n, const sgs_tensor *in, sgs_tensor *out, sgs_eval_state *st, sgs_diag *d)

@@ -75,7 +75,7 @@ static void read_layer(sgs_spell *p, layer *l, const sgs_node *n)
     l->x = a->batch_first ? sgs_sp_transpose(p, n->in[SGS_REC_X], (const int64_t[]){ 1, 0, 2 }) : n->in[SGS_REC_X];
     l->first_h = spell_state(p, l, SGS_REC_H);
     l->first_c = spell_state(p, l, SGS_REC_C);
-    l->length = input(l, SGS_REC_LENGTHS) ? input(l, SGS_REC_LENGTHS)->data : NULL;
+    l->length = input(l, SGS_REC_LENGTHS) ? sgs_const_data(input(l, SGS_REC_LENGTHS)) : NULL;
 }
 
 static void read_weights(sgs_spell *p, const layer *l, int direction, weights *w)
@@ -234,7 +234,7 @@ const char *sgs_recurrent_unfixed(const sgs_node *n)
 {
     if (sgs_rec_sizes_of(n).steps > MOST_STEPS)
         return "has more than 4096 time steps";
-    return n->nin > SGS_REC_LENGTHS && n->in[SGS_REC_LENGTHS] && !n->in[SGS_REC_LENGTHS]->data
+    return n->nin > SGS_REC_LENGTHS && n->in[SGS_REC_LENGTHS] && !n->in[SGS_REC_LENGTHS]->constant
                ? "has sequence lengths that are known only at run time"
                : NULL;
 }

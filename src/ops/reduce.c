@@ -360,7 +360,7 @@ static sgs_status from_onnx_reduce(sgs_import *im, const sgs_source_node *s, sgs
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
     SGS_TRY(sgs_src_int(s, "keepdims", &keep, d));
     SGS_TRY(onnx_axes(im, s, x, &a, d));
-    if (op_of(s->op) == &sgs_op_reduce_prod && x->type == SGS_F32 && !x->data && sgs_value_count(x))
+    if (op_of(s->op) == &sgs_op_reduce_prod && x->type == SGS_F32 && !x->constant && sgs_value_count(x))
         SGS_TRY(spelled_product(im, s, x, &a, &y, d));
     else
         SGS_TRY(sgs_emit(im, s, op_of(s->op), 1, &x, &a, &y, d));
@@ -402,7 +402,7 @@ static sgs_status from_tf_reduce(sgs_import *im, const sgs_source_node *s, sgs_d
     const sgs_type t = x->type;
     y = x = t == SGS_BOOL ? sgs_sp_cast(p, x, SGS_S32) : x;
     SGS_TRY(p->status);
-    if (of[row].op == &sgs_op_reduce_prod && x->type == SGS_F32 && !x->data && sgs_value_count(x))
+    if (of[row].op == &sgs_op_reduce_prod && x->type == SGS_F32 && !x->constant && sgs_value_count(x))
         SGS_TRY(spelled_product(im, s, x, &a, &y, d));
     else if (a.n)
         SGS_TRY(sgs_emit(im, s, of[row].op, 1, &x, &a, &y, d));

@@ -286,7 +286,7 @@ static sgs_status from_tf_identity(sgs_import *im, const sgs_source_node *s, sgs
         }
         SGS_TRY(sgs_src_in(im, s, from, &x, d));
         y = x;
-        if (!x->data)
+        if (!x->constant)
             SGS_TRY(sgs_emit_same(im, s, x, &y, d));
         SGS_TRY(sgs_src_out(im, s, i, y, d));
     }

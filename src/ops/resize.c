@@ -258,7 +258,7 @@ static sgs_status scales_of(sgs_import *im, const sgs_source_node *s, int slot, 
     const sgs_value *c = slot < 0 ? NULL : sgs_src_opt(im, s, slot);
     const sgs_src_attr *a = slot < 0 ? sgs_src_find(s, "scales") : NULL;
     *n = 0;
-    if (c && !c->data)
+    if (c && !c->constant)
         return sgs_src_refuse(im, s, d, "scales: expected constants, found numbers known only at run time");
     if (c && c->type != SGS_F32)
         return sgs_src_fail(im, s, d, "scales: expected float numbers, found %s", sgs_type_word(c->type));
@@ -269,7 +269,7 @@ static sgs_status scales_of(sgs_import *im, const sgs_source_node *s, int slot, 
         return sgs_src_fail(im, s, d, "expected at most %d scales, one for each dimension of the input, found %lld", SGS_MAX_RANK, (long long)count);
     *n = (int)count;
     if (count)
-        memcpy(v, c ? c->data : a->floats, (size_t)count * sizeof *v);
+        memcpy(v, c ? sgs_const_data(c) : a->floats, (size_t)count * sizeof *v);
     return SGS_OK;
 }
 
@@ -423,14 +423,14 @@ static sgs_status read_crop(sgs_import *im, const sgs_source_node *s, const requ
         crop[rank + i] = 1;
     }
     SGS_TRY(sgs_src_ints(s, "axes", axes, SGS_MAX_RANK, -1, &n, d));
-    if (!v || !v->data || v->type != SGS_F32 || sgs_value_count(v) != 2 * n)
+    if (!v || !v->constant || v->type != SGS_F32 || sgs_value_count(v) != 2 * n)
         return sgs_src_fail(im, s, d, "roi: expected %d constant float numbers for the crop", 2 * n);
     for (int i = 0; i < n; i++) {
         SGS_TRY(sgs_src_axis(im, s, &axes[i], rank, d));
         if (q->scale[axes[i]] > 0)
             return sgs_src_refuse(im, s, d, "a crop with scales is not supported");
-        crop[axes[i]] = ((const float *)v->data)[i];
-        crop[rank + axes[i]] = ((const float *)v->data)[n + i];
+        crop[axes[i]] = sgs_const_f32(v)[i];
+        crop[rank + axes[i]] = sgs_const_f32(v)[n + i];
     }
     return SGS_OK;
 }

@@ -90,7 +90,7 @@ static sgs_status sign_from_onnx(sgs_import *im, const sgs_source_node *s, sgs_d
     sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
     sgs_value *x = sgs_sp_in(p, 0);
     SGS_TRY(p->status);
-    if (sgs_has_integer_form(x->type) && !x->data) {
+    if (sgs_has_integer_form(x->type) && !x->constant) {
         x = sgs_sp_two(p, &sgs_op_max, x, sgs_sp_integer(p, x->type, -(x->type != SGS_U8)));
         x = sgs_sp_two(p, &sgs_op_min, x, sgs_sp_integer(p, x->type, 1));
     } else {

@@ -138,7 +138,7 @@ typedef struct parts {
 
 static int64_t number_at(const sgs_value *v, int64_t i)
 {
-    return v->type == SGS_S64 ? ((const int64_t *)v->data)[i] : ((const int32_t *)v->data)[i];
+    return v->type == SGS_S64 ? ((const int64_t *)sgs_const_data(v))[i] : ((const int32_t *)sgs_const_data(v))[i];
 }
 
 static parts find_parts(sgs_spell *p, const sgs_value *x, int axis)
@@ -147,7 +147,7 @@ static parts find_parts(sgs_spell *p, const sgs_value *x, int axis)
     parts r = { x->dim[axis], 1, NULL };
     if (!split)
         return r;
-    if (!split->data || (split->type != SGS_S64 && split->type != SGS_S32) || split->rank > 1) {
+    if (!split->constant || (split->type != SGS_S64 && split->type != SGS_S32) || split->rank > 1) {
         sgs_sp_refuse(p, "its sizes '%s' are no constant integers", p->s->in[1]);
         return r;
     }

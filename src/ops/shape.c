@@ -123,9 +123,9 @@ static sgs_status from_onnx_nonzero(sgs_import *im, const sgs_source_node *s, sg
 {
     sgs_value *x;
     SGS_TRY(sgs_src_in(im, s, 0, &x, d));
-    if (!x->data)
+    if (!x->constant)
         return sgs_src_refuse(im, s, d, "'%s' is known only at run time, and so is how much of it is not 0", s->in[0]);
-    const sgs_tensor t = { .type = x->type, .data = (void *)(uintptr_t)x->data };
+    const sgs_tensor t = { .type = x->type, .data = (void *)(uintptr_t)sgs_const_data(x) };
     const int64_t all = sgs_value_count(x);
     int64_t n = 0, at = 0, index[SGS_MAX_RANK] = { 0 };
     for (int64_t i = 0; i < all; i++)
@@ -158,9 +158,9 @@ static sgs_status from_onnx_range(sgs_import *im, const sgs_source_node *s, sgs_
     sgs_tensor t[3];
     for (int i = 0; i < 3; i++) {
         SGS_TRY(sgs_src_in(im, s, i, &in[i], d));
-        if (!in[i]->data || sgs_value_count(in[i]) != 1)
+        if (!in[i]->constant || sgs_value_count(in[i]) != 1)
             return sgs_src_refuse(im, s, d, "'%s' is not one constant number", s->in[i]);
-        t[i] = (sgs_tensor){ .type = in[i]->type, .data = (void *)(uintptr_t)in[i]->data };
+        t[i] = (sgs_tensor){ .type = in[i]->type, .data = (void *)(uintptr_t)sgs_const_data(in[i]) };
     }
     const bool real = t[0].type == SGS_F32 || t[0].type == SGS_F64;
     if (!real && t[0].type != SGS_S64 && t[0].type != SGS_S32)
@@ -237,7 +237,7 @@ static sgs_status from_onnx_constantofshape(sgs_import *im, const sgs_source_nod
     const void *one = &zero;
     if (a && a->kind == SGS_SRC_TENSOR && sgs_value_count(a->tensor) == 1) {
         t = a->tensor->type;
-        one = a->tensor->data;
+        one = sgs_const_data(a->tensor);
     } else if (a) {
         return sgs_src_fail(im, s, d, "value must be a tensor of one number");
     }
@@ -273,7 +273,7 @@ static sgs_status cast_quant(struct sgs_quantizer *q, sgs_node *n, sgs_diag *d)
 static sgs_status truth_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     static const int16_t none = 0;
-    const sgs_value zero = { .id = -1, .type = SGS_S16, .rank = 0, .data = &none }, *x = n->in[0];
+    const sgs_value zero = { .id = -1, .type = SGS_S16, .rank = 0, .constant = &(sgs_constant){ &none } }, *x = n->in[0];
     ipu_compare r = { .head = SGS_REC(IPU_COMPARE_S16, compare), .mode = IPU_COMPARE_DIFFERENT, .ma = sgs_mult(sgs_scale(x, 0), 1), .mb = 1 };
     if (x->type != SGS_S16 || !sgs_one_scale(x))
         return sgs_lower_fail(l, n, d, "expected int16 with one scale, found %s", sgs_type_word(x->type));
@@ -284,7 +284,7 @@ static sgs_status truth_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 static sgs_status nonzero_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     static const int32_t none = 0;
-    const sgs_value zero = { .id = -1, .type = n->in[0]->type, .rank = 0, .data = &none };
+    const sgs_value zero = { .id = -1, .type = n->in[0]->type, .rank = 0, .constant = &(sgs_constant){ &none } };
     return sgs_integer_lower(l, n, n->in[0], &zero, IPU_INTEGER_DIFFERENT, d);
 }
 
@@ -372,7 +372,7 @@ static sgs_value *filled(sgs_spell *p, int rank, const int64_t *dim, const sgs_v
     sgs_value *v = sgs_sp_const(p, one->type, rank, dim, &data);
     const int64_t count = v ? sgs_value_count(v) : 0;
     for (int64_t i = 0; i < count; i++)
-        memcpy((char *)data + (size_t)i * each, one->data, each);
+        memcpy((char *)data + (size_t)i * each, sgs_const_data(one), each);
     return v;
 }
 
@@ -384,7 +384,7 @@ static sgs_status from_tf_fill(sgs_import *im, const sgs_source_node *s, sgs_dia
     sgs_value *one = sgs_sp_in(p, 1), *y = NULL;
     if (p->status == SGS_OK && (sgs_value_count(one) != 1 || one->rank > n))
         sgs_sp_fail(p, "expected one number, found %lld", (long long)sgs_value_count(one));
-    if (p->status == SGS_OK && one->data) {
+    if (p->status == SGS_OK && one->constant) {
         y = filled(p, n, dim, one);
     } else if (p->status == SGS_OK) {
         for (int i = one->rank; i < n; i++)

@@ -184,11 +184,11 @@ static sgs_status softmax_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     int64_t axis = ((const sgs_axis_attr *)n->attr)->axis;
     if (x->type != SGS_S16 || y->type != SGS_S16 || !sgs_one_scale(x) || !sgs_one_scale(y))
         return sgs_lower_fail(l, n, d, "expected int16 in and out with one scale each");
-    if (!table || !table->data || table->type != SGS_S16 || sgs_value_count(table) != 1025)
+    if (!table || !table->constant || table->type != SGS_S16 || sgs_value_count(table) != 1025)
         return sgs_lower_fail(l, n, d, "expected a constant table of 1025 int16 entries");
     if (x->dim[axis] > MOST)
         return sgs_lower_fail(l, n, d, "expected at most %d elements along the axis, found %lld", MOST, (long long)x->dim[axis]);
-    ipu_softmax r = { .head = SGS_REC(IPU_SOFTMAX_S16, softmax), .table = sgs_lower_const(l, IPU_S16, table->data, 1025), .m_in = (float)(sgs_scale(x, 0) * 4096),
+    ipu_softmax r = { .head = SGS_REC(IPU_SOFTMAX_S16, softmax), .table = sgs_lower_const(l, IPU_S16, sgs_const_data(table), 1025), .m_in = (float)(sgs_scale(x, 0) * 4096),
                       .m_out = sgs_mult(1, sgs_scale(y, 0)), .out = sgs_out_range(y, SGS_ACT_NONE, 0, 0) };
     return sgs_lower_along(l, &r.head, n, (int)axis, 2, d);
 }

@@ -80,10 +80,10 @@ sgs_status sgs_src_ints(const sgs_source_node *s, const char *name, int64_t *v, 
 sgs_status sgs_src_const_ints(const sgs_source_node *s, const sgs_value *v, int64_t *out, int max, int *n, sgs_diag *d)
 {
     const char *name = v->nname ? v->name[0] : "input";
-    const char *problem = !v->data ? "is known only at run time" : v->type != SGS_S64 && v->type != SGS_S32 ? "does not hold integers"
+    const char *problem = !v->constant ? "is known only at run time" : v->type != SGS_S64 && v->type != SGS_S32 ? "does not hold integers"
                           : v->rank > 1 ? "is not a list" : NULL;
     int64_t count = problem ? 0 : sgs_value_count(v);
-    const sgs_status code = v->data ? SGS_E_MODEL : SGS_E_UNSUPPORTED;
+    const sgs_status code = v->constant ? SGS_E_MODEL : SGS_E_UNSUPPORTED;
     if (problem)
         sgs_fail(d, code, "%s: '%s', which it takes as shape, axes or sizes, %s", s->op, name, problem);
     else if (count > max)
@@ -93,7 +93,7 @@ sgs_status sgs_src_const_ints(const sgs_source_node *s, const sgs_value *v, int6
         return code;
     }
     for (int64_t i = 0; i < count; i++)
-        out[i] = v->type == SGS_S64 ? ((const int64_t *)v->data)[i] : ((const int32_t *)v->data)[i];
+        out[i] = v->type == SGS_S64 ? ((const int64_t *)sgs_const_data(v))[i] : ((const int32_t *)sgs_const_data(v))[i];
     *n = (int)count;
     return SGS_OK;
 }

@@ -24,8 +24,8 @@ static sgs_value *value_of(sgs_spell *p, sgs_value *values, int64_t i)
 
 static int64_t depth_of(sgs_spell *p, const sgs_value *v)
 {
-    int64_t n = v->data && v->type == SGS_F32 && sgs_value_count(v) == 1
-                    ? (int64_t)fminf(fmaxf(*(const float *)v->data, 0), 0x1p40f)
+    int64_t n = v->constant && v->type == SGS_F32 && sgs_value_count(v) == 1
+                    ? (int64_t)fminf(fmaxf(*sgs_const_f32(v), 0), 0x1p40f)
                     : 0;
     int count = 0;
     if (!n && p->status == SGS_OK)

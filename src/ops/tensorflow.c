@@ -101,7 +101,7 @@ int sgs_tf_ints(sgs_spell *p, int slot, int64_t *v, int most)
 {
     int n = 0;
     sgs_value *x = sgs_sp_in(p, slot);
-    if (x && x->rank > 1 && x->data)
+    if (x && x->rank > 1 && x->constant)
         x = sgs_sp_reshape(p, x, 1, (const int64_t[]){ sgs_value_count(x) });
     if (x && p->status == SGS_OK)
         p->status = sgs_src_const_ints(p->s, x, v, most, &n, p->d);

@@ -12,13 +12,13 @@
 /* An op of two operands, a constant second one and a first that is none. */
 static bool with_const(const sgs_node *n, const sgs_op *op)
 {
-    return n && n->op == op && sgs_is_const_f32(n->in[1]) && !n->in[0]->data && !n->in[0]->quant;
+    return n && n->op == op && sgs_is_const_f32(n->in[1]) && !n->in[0]->constant && !n->in[0]->quant;
 }
 
 static bool const_last(sgs_rewriter *r, sgs_node *n)
 {
     bool turns = n->op == &sgs_op_add || n->op == &sgs_op_mul || n->op == &sgs_op_min || n->op == &sgs_op_max;
-    if (!turns || !sgs_is_const_f32(n->in[0]) || n->in[1]->data)
+    if (!turns || !sgs_is_const_f32(n->in[0]) || n->in[1]->constant)
         return false;
     sgs_value *c = n->in[0];
     sgs_node_set_in(r->g, n, 0, n->in[1]);
@@ -43,7 +43,7 @@ static sgs_value *made_of(sgs_rewriter *r, const sgs_value *c, float (*of)(float
     sgs_value *v = sgs_const_new(r->g, SGS_F32, c->rank, c->dim, NULL, true);
     int64_t count = sgs_value_count(c);
     for (int64_t i = 0; i < count; i++)
-        ((float *)(uintptr_t)v->data)[i] = of(((const float *)c->data)[i]);
+        ((float *)(uintptr_t)sgs_const_data(v))[i] = of(sgs_const_f32(c)[i]);
     return v;
 }
 
@@ -66,7 +66,7 @@ static bool all(const sgs_value *c, bool (*holds)(float))
 {
     int64_t count = sgs_value_count(c);
     for (int64_t i = 0; i < count; i++)
-        if (!holds(((const float *)c->data)[i]))
+        if (!holds(sgs_const_f32(c)[i]))
             return false;
     return true;
 }
@@ -132,7 +132,7 @@ static bool bound(sgs_rewriter *r, sgs_node *n)
     bool low = with_const(n, &sgs_op_max), high = with_const(n, &sgs_op_min);
     if ((!low && !high) || sgs_value_count(n->in[1]) != 1 || !sgs_same_dims(n->in[0], n->out[0]))
         return false;
-    float v = *(const float *)n->in[1]->data;
+    float v = *sgs_const_f32(n->in[1]);
     const sgs_act_attr a = { low ? v : -INFINITY, high ? v : INFINITY };
     sgs_put(r, n, &sgs_op_clip, 1, n->in, &a, n->out[0]);
     n->prev->name = n->name;

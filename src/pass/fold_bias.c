@@ -100,7 +100,7 @@ static sgs_value *weights_times(sgs_rewriter *r, const sgs_node *conv, const flo
 {
     const runs all = runs_of(conv);
     sgs_value *w = sgs_writable(r, conv->in[1]);
-    float *at = (float *)(uintptr_t)w->data;
+    float *at = (float *)(uintptr_t)sgs_const_data(w);
     for (int64_t i = 0; i < all.n; i++, at += all.length) {
         const float *by = c + first_input(&all, i);
         for (int64_t k = 0; k < all.length; k++)
@@ -114,7 +114,7 @@ static sgs_value *bias_plus(sgs_rewriter *r, const sgs_node *conv, const float *
 {
     const sgs_value *y = conv->out[0];
     const runs all = runs_of(conv);
-    const float *w = conv->in[1]->data;
+    const float *w = sgs_const_data(conv->in[1]);
     int64_t outputs = y->dim[y->rank - 1];
     double *sum = SGS_NEW_N(r->g->arena, double, outputs);
     sgs_value *v = sgs_const_new(r->g, SGS_F32, 1, &outputs, NULL, true);
@@ -124,8 +124,8 @@ static sgs_value *bias_plus(sgs_rewriter *r, const sgs_node *conv, const float *
             sum[all.each ? i / all.each : k] += (double)w[k] * (double)by[k];
     }
     for (int64_t o = 0; o < outputs; o++)
-        ((float *)(uintptr_t)v->data)[o] =
-            (float)(sum[o] + (conv->nin > 2 && conv->in[2] ? (double)((const float *)conv->in[2]->data)[o] : 0));
+        ((float *)(uintptr_t)sgs_const_data(v))[o] =
+            (float)(sum[o] + (conv->nin > 2 && conv->in[2] ? (double)sgs_const_f32(conv->in[2])[o] : 0));
     return v;
 }
 
@@ -144,7 +144,7 @@ static bool fold_before(sgs_rewriter *r, sgs_node *n)
         return false;
     sgs_value *x = arith->in[0], *old = times ? n->in[1] : n->nin > 2 ? n->in[2] : NULL;
     const float *c = sgs_same_dims(x, n->in[0]) ? sgs_per_channel(r, arith->in[1], x->dim[x->rank - 1]) : NULL;
-    if (!c || x->data)
+    if (!c || x->constant)
         return false;
     sgs_value *in[3] = { x, n->in[1], n->nin > 2 ? n->in[2] : NULL };
     in[times ? 1 : 2] = times ? weights_times(r, n, c) : bias_plus(r, n, c);

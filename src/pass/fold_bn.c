@@ -15,7 +15,7 @@ static bool affine_of(sgs_rewriter *r, const sgs_node *n, affine *a)
     for (int i = 1; i < 5; i++)
         if (!sgs_is_const_f32(n->in[i]))
             return false;
-    const float *gamma = n->in[1]->data, *beta = n->in[2]->data, *mean = n->in[3]->data, *var = n->in[4]->data;
+    const float *gamma = sgs_const_data(n->in[1]), *beta = sgs_const_data(n->in[2]), *mean = sgs_const_data(n->in[3]), *var = sgs_const_data(n->in[4]);
     int64_t channels = sgs_value_count(n->in[1]);
     a->scale = SGS_NEW_N(r->g->arena, double, channels);
     a->shift = SGS_NEW_N(r->g->arena, double, channels);
@@ -43,7 +43,7 @@ static sgs_value *const_of(sgs_rewriter *r, int rank, const int64_t *dim, const 
 {
     sgs_value *v = sgs_const_new(r->g, SGS_F32, rank, dim, NULL, true);
     for (int64_t i = 0; i < sgs_value_count(v); i++)
-        ((float *)(uintptr_t)v->data)[i] = (float)from[i];
+        ((float *)(uintptr_t)sgs_const_data(v))[i] = (float)from[i];
     return v;
 }
 

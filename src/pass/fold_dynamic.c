@@ -15,7 +15,7 @@ static sgs_value *arg(const sgs_value *v, const sgs_op *op, int i)
 
 static bool is_number(const sgs_value *v, float number)
 {
-    return v && sgs_is_const_f32(v) && sgs_value_count(v) == 1 && *(const float *)v->data == number;
+    return v && sgs_is_const_f32(v) && sgs_value_count(v) == 1 && *sgs_const_f32(v) == number;
 }
 
 /* ---- what DynamicQuantizeLinear is spelled as ---- */
@@ -82,7 +82,7 @@ static bool has_no_bias(const sgs_node *n)
 {
     const sgs_value *b = n->nin > 2 ? n->in[2] : NULL;
     for (int64_t i = 0; b && i < sgs_value_count(b); i++)
-        if (!b->data || b->type != SGS_F32 || ((const float *)b->data)[i] != 0)
+        if (!b->constant || b->type != SGS_F32 || sgs_const_f32(b)[i] != 0)
             return false;
     return true;
 }

@@ -8,7 +8,7 @@
 
 static bool hides(const sgs_value *c)
 {
-    const float *x = c->data;
+    const float *x = sgs_const_data(c);
     bool found = false;
     for (int64_t i = 0; i < sgs_value_count(c); i++) {
         if (isnan(x[i]) || (isinf(x[i]) && x[i] > 0))
@@ -20,8 +20,8 @@ static bool hides(const sgs_value *c)
 
 static sgs_value *with_an_end(sgs_graph *g, const sgs_value *c)
 {
-    sgs_value *y = sgs_const_new(g, SGS_F32, c->rank, c->dim, c->data, true);
-    float *to = (float *)(uintptr_t)y->data;
+    sgs_value *y = sgs_const_new(g, SGS_F32, c->rank, c->dim, sgs_const_data(c), true);
+    float *to = (float *)(uintptr_t)sgs_const_data(y);
     for (int64_t i = 0; i < sgs_value_count(c); i++)
         to[i] = to[i] < HIDDEN ? HIDDEN : to[i];
     return y;

@@ -33,7 +33,7 @@ static bool number(const sgs_value *v, float *x)
 {
     if (!sgs_is_const_f32(v) || sgs_value_count(v) != 1)
         return false;
-    *x = *(const float *)v->data;
+    *x = *sgs_const_f32(v);
     return true;
 }
 
@@ -114,7 +114,7 @@ static product product_of(match *m, sgs_node *n)
 static bool replace(match *m, sgs_node *n, const sgs_op *op, sgs_value *x, sgs_lut_attr a)
 {
     sgs_value *y = n->out[0];
-    if (!sgs_same_dims(x, y) || x->data || x->quant)
+    if (!sgs_same_dims(x, y) || x->constant || x->quant)
         return false;
     for (int i = 0; i < m->n; i++)
         sgs_value_swallow(m->r->g, y, m->inner[i]);

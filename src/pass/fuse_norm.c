@@ -59,7 +59,7 @@ static sgs_value *mean_square(match *m, sgs_value *v, sgs_norm_attr *a)
     sgs_node *sum = part(m, v, &sgs_op_add);
     if (!sum || !sgs_is_const_f32(sum->in[1]) || sgs_value_count(sum->in[1]) != 1)
         return NULL;
-    a->epsilon = *(const float *)sum->in[1]->data;
+    a->epsilon = *sgs_const_f32(sum->in[1]);
     sgs_node *mean = part(m, sum->in[0], &sgs_op_reduce_mean);
     if (!mean || !(a->epsilon >= 0) || isinf(a->epsilon) || !is_trailing(mean, a))
         return NULL;
@@ -73,7 +73,7 @@ static sgs_value *mean_square(match *m, sgs_value *v, sgs_norm_attr *a)
 static bool replace(match *m, sgs_node *n, const sgs_op *op, int nin, sgs_value *const *in, const sgs_norm_attr *a)
 {
     sgs_value *y = n->out[0];
-    if (in[0]->type != SGS_F32 || in[0]->data || in[0]->quant || !sgs_same_dims(in[0], y))
+    if (in[0]->type != SGS_F32 || in[0]->constant || in[0]->quant || !sgs_same_dims(in[0], y))
         return false;
     for (int i = 0; i < m->n; i++)
         sgs_value_swallow(m->r->g, y, m->inner[i]);
@@ -146,7 +146,7 @@ static float *spread(sgs_rewriter *r, const sgs_value *c, const sgs_value *x, in
             at += rest % x->dim[k] * stride[k];
             rest /= x->dim[k];
         }
-        to[i] = ((const float *)c->data)[at];
+        to[i] = sgs_const_f32(c)[at];
     }
     return to;
 }
@@ -159,8 +159,8 @@ static sgs_value *joined(sgs_rewriter *r, const sgs_node *n, const sgs_value *ol
     const int64_t axis = ((const sgs_norm_attr *)norm->attr)->axis, each = sgs_norm_count(x, axis);
     sgs_value *v = sgs_const_new(r->g, SGS_F32, x->rank - (int)axis, x->dim + axis, by, true);
     for (int64_t i = 0; i < each && old; i++) {
-        const double a = (double)((const float *)old->data)[i], b = (double)by[i];
-        ((float *)(uintptr_t)v->data)[i] = (float)(n->op == &sgs_op_mul ? a * b : a + b);
+        const double a = (double)sgs_const_f32(old)[i], b = (double)by[i];
+        ((float *)(uintptr_t)sgs_const_data(v))[i] = (float)(n->op == &sgs_op_mul ? a * b : a + b);
     }
     return v;
 }

@@ -136,14 +136,14 @@ static follow how(const sgs_value *v, const perm *p, const perm *back)
     if (is_transpose_by(v->def, p))
         return CANCELS;
     dims_at_rank(v, p->n, dim);
-    return v->data || sgs_keeps_order(back->at, p->n, dim) ? RESHAPES : MOVES;
+    return v->constant || sgs_keeps_order(back->at, p->n, dim) ? RESHAPES : MOVES;
 }
 
 /* A moved constant becomes one at once: as a transpose it would look like one to cancel, and sink and raise would chase each other. */
 static sgs_value *folded(sgs_rewriter *r, sgs_value *v)
 {
     bool did;
-    if (v && v->def->in[0]->data)
+    if (v && v->def->in[0]->constant)
         r->status = sgs_fold_node(r->g, v->def, &did, r->d);
     return r->status == SGS_OK ? v : NULL;
 }
@@ -166,7 +166,7 @@ static sgs_value *untransposed(sgs_rewriter *r, sgs_node *f, sgs_value *v, const
                    ? v
                    : sgs_put_reshape(r, f, v, p->n, moved, NULL);
     sgs_value *from = v;
-    bool own = v->data && sgs_used_only_by(r, v, f); /* f goes, and nobody else needs the constant as it was */
+    bool own = v->constant && sgs_used_only_by(r, v, f); /* f goes, and nobody else needs the constant as it was */
     if (v->rank < p->n)
         v = folded(r, sgs_put_reshape(r, f, v, p->n, dim, NULL));
     v = v ? folded(r, sgs_put_transpose(r, f, v, back.at, NULL)) : NULL;
@@ -401,7 +401,7 @@ static bool raise_is_worth_it(sgs_rewriter *r, const sgs_node *f, const perm *p)
         follow h = how(f->in[i], p, &back);
         made += h == MOVES;
         /* A constant's transpose is folded away: it costs nothing. */
-        gone += h == CANCELS && !f->in[i]->def->in[0]->data && sgs_used_only_by(r, f->in[i], f);
+        gone += h == CANCELS && !f->in[i]->def->in[0]->constant && sgs_used_only_by(r, f->in[i], f);
     }
     return made < gone;
 }
@@ -450,8 +450,8 @@ static sgs_value *permuted_columns(sgs_rewriter *r, const sgs_value *w, const sg
             index[i] = 0;
     }
     sgs_value *v = sgs_const_new(r->g, SGS_F32, 2, w->dim, NULL, true);
-    const float *row = w->data;
-    float *to = (float *)(uintptr_t)v->data;
+    const float *row = sgs_const_data(w);
+    float *to = (float *)(uintptr_t)sgs_const_data(v);
     for (int64_t o = 0; o < w->dim[0]; o++, row += columns, to += columns)
         for (int64_t k = 0; k < columns; k++)
             to[k] = row[source[k]];

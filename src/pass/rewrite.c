@@ -140,7 +140,7 @@ bool sgs_is_graph_output(sgs_rewriter *r, const sgs_value *v)
 
 bool sgs_is_const_f32(const sgs_value *v)
 {
-    return v && v->data && v->type == SGS_F32 && !v->quant;
+    return v && v->constant && v->type == SGS_F32 && !v->quant;
 }
 
 bool sgs_same_dims(const sgs_value *a, const sgs_value *b)
@@ -173,10 +173,10 @@ const float *sgs_per_channel(sgs_rewriter *r, const sgs_value *v, int64_t channe
     if (count == 1) {
         float *all = SGS_NEW_N(r->g->arena, float, channels);
         for (int64_t i = 0; i < channels; i++)
-            all[i] = *(const float *)v->data;
+            all[i] = *sgs_const_f32(v);
         return all;
     }
-    return v->rank && count == channels && v->dim[v->rank - 1] == channels ? v->data : NULL;
+    return v->rank && count == channels && v->dim[v->rank - 1] == channels ? sgs_const_data(v) : NULL;
 }
 
 bool sgs_keeps_order(const int64_t *perm, int rank, const int64_t *dim)
@@ -234,7 +234,7 @@ bool sgs_forward(sgs_rewriter *r, sgs_value *old, sgs_value *now)
 {
     sgs_graph *g = r->g;
     if (sgs_is_graph_output(r, old)) {
-        if (now->data || is_graph_input(g, now) || sgs_is_graph_output(r, now))
+        if (now->constant || is_graph_input(g, now) || sgs_is_graph_output(r, now))
             return false;
         sgs_value_take_names(g, old, now); /* an output keeps its own name in front */
     }
@@ -271,7 +271,7 @@ sgs_value *sgs_writable(sgs_rewriter *r, sgs_value *v)
 {
     if (sgs_used_once(r, v) && sgs_const_is_own(r->g, v))
         return v;
-    return sgs_const_new(r->g, v->type, v->rank, v->dim, v->data, true);
+    return sgs_const_new(r->g, v->type, v->rank, v->dim, sgs_const_data(v), true);
 }
 
 /* w * scale: the output channel is the first axis of the weights, of depthwise ones the last. */
@@ -280,7 +280,7 @@ static sgs_value *scaled_weights(sgs_rewriter *r, const sgs_node *conv, const do
     sgs_value *w = sgs_writable(r, conv->in[1]);
     const int64_t count = sgs_value_count(w), channels = channels_of(conv);
     const int64_t each = conv->op == &sgs_op_depthwise || !channels ? 1 : count / channels;
-    float *at = (float *)(uintptr_t)w->data;
+    float *at = (float *)(uintptr_t)sgs_const_data(w);
     for (int64_t i = 0, c = 0; i < count; i += each, c = c + 1 < channels ? c + 1 : 0)
         for (int64_t k = i; k < i + each; k++)
             at[k] = (float)((double)at[k] * scale[c]);
@@ -291,8 +291,8 @@ static sgs_value *moved_bias(sgs_rewriter *r, const sgs_node *conv, const double
 {
     int64_t channels = channels_of(conv);
     sgs_value *v = sgs_const_new(r->g, SGS_F32, 1, &channels, NULL, true);
-    float *to = (float *)(uintptr_t)v->data;
-    const float *from = has_bias(conv) ? conv->in[2]->data : NULL;
+    float *to = (float *)(uintptr_t)sgs_const_data(v);
+    const float *from = has_bias(conv) ? sgs_const_data(conv->in[2]) : NULL;
     for (int64_t i = 0; i < channels; i++)
         to[i] = (float)((from ? (double)from[i] : 0.0) * (scale ? scale[i] : 1.0) + (shift ? shift[i] : 0.0));
     return v;

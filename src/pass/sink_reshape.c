@@ -30,7 +30,7 @@ static bool keeps_last(const sgs_value *y, const sgs_value *x)
 /* One number for all, or one for each element of the last axis, which stays. */
 static bool spreads_alike(const sgs_value *c, const sgs_value *y, const sgs_value *x)
 {
-    int64_t count = c->data ? sgs_value_count(c) : 0;
+    int64_t count = c->constant ? sgs_value_count(c) : 0;
     return count == 1 ||
            (count && keeps_last(y, x) && c->rank && c->dim[c->rank - 1] == count && y->dim[y->rank - 1] == count);
 }

@@ -12,7 +12,7 @@ static void put_in_place(sgs_graph *g, sgs_value *made, sgs_value *old)
 {
     sgs_node *def = made->def;
     sgs_replace_uses(g, made, old);
-    old->data = made->data;
+    old->constant = made->constant;
     for (int i = 0; def && i < def->nout; i++)
         if (def->out[i] == made)
             def->out[i] = old;

@@ -76,7 +76,7 @@ static names names_of(sgs_graph *g)
     for (const sgs_node *n = g->first; n; n = n->next) {
         for (int i = 0; i < n->nin; i++) {
             add_names(&l, n->in[i]);
-            if (n->in[i] && n->in[i]->data && l.role[n->in[i]->id] != WEIGHTS)
+            if (n->in[i] && n->in[i]->constant && l.role[n->in[i]->id] != WEIGHTS)
                 l.role[n->in[i]->id] = i == 1 && sgs_is_conv(n) ? WEIGHTS : OTHER_CONSTANT;
         }
         for (int i = 0; i < n->nout; i++)
@@ -103,7 +103,7 @@ static sgs_value *find_turn(const names *l, const char *name, int *turn)
         return NULL;
     sgs_value *v = find(l, sgs_strndup(l->a, name, (size_t)(hash - name)));
     *turn = (int)k;
-    return v && v->data ? v : NULL;
+    return v && v->constant ? v : NULL;
 }
 
 static sgs_status unknown(const names *l, sgs_graph *g, const sgs_params *p, const sgs_param *e, sgs_diag *d)
@@ -155,7 +155,7 @@ static sgs_status check_data(const sgs_params *p, const bound *b, sgs_diag *d)
     const sgs_value *v = b->v;
     bool same = x->rank == v->rank;
     char text[2][128] = { "", "" };
-    if (!v->data || v->type != SGS_F32) {
+    if (!v->constant || v->type != SGS_F32) {
         sgs_fail(d, SGS_E_DATA, "'%.200s' has data, but is no constant of real numbers", b->e->name);
         return sgs_param_fail_at(p, b->e, d);
     }
@@ -251,7 +251,7 @@ static void left_out(const sgs_quantizer *q, const bound *b, const char *what, c
 /* Those of its weights count, then those of what it reads; NULL: none are said. */
 static const bound *bits_of(const sgs_quantizer *q, const sgs_node *n, int turn)
 {
-    const bound *w = n->in[1]->data ? entry_of(q, n->in[1], turn) : NULL, *x = entry_of(q, n->in[0], 1);
+    const bound *w = n->in[1]->constant ? entry_of(q, n->in[1], turn) : NULL, *x = entry_of(q, n->in[0], 1);
     return w && w->e->bit ? w : x && x->e->bit ? x : NULL;
 }
 
@@ -260,7 +260,7 @@ static int turn_of(int *turn, const sgs_node *n)
 {
     int mine = 1;
     for (int i = 0; i < n->nin; i++) {
-        if (!n->in[i] || !n->in[i]->data || (i >= sgs_data_inputs(n) && !sgs_is_conv(n)))
+        if (!n->in[i] || !n->in[i]->constant || (i >= sgs_data_inputs(n) && !sgs_is_conv(n)))
             continue;
         const int now = ++turn[n->in[i]->id];
         mine = i == 1 ? now : mine;
@@ -517,7 +517,7 @@ sgs_status sgs_import_data(sgs_graph *g, const sgs_qoptions *o, sgs_diag *d)
             return sgs_fail(d, SGS_E_LIMIT, "the constants need more memory than a graph may take");
         for (int64_t k = 0; k < b->e->data->count; k++)
             data[k] = (float)sgs_tree_element(b->e->data, k);
-        b->v->data = data;
+        b->v->constant = sgs_constant_new(g->arena, data);
     }
     return SGS_OK;
 }

@@ -15,10 +15,10 @@ static bool is_output(const sgs_graph *g, const sgs_value *v)
 
 static bool is_infinite(const sgs_value *c)
 {
-    for (int64_t i = 0; c->data && c->type == SGS_F32 && i < sgs_value_count(c); i++)
-        if (!isinf(((const float *)c->data)[i]))
+    for (int64_t i = 0; c->constant && c->type == SGS_F32 && i < sgs_value_count(c); i++)
+        if (!isinf(sgs_const_f32(c)[i]))
             return false;
-    return c->data && c->type == SGS_F32;
+    return c->constant && c->type == SGS_F32;
 }
 
 /* The operand of n that no finite number equals, or -1. */
@@ -33,7 +33,7 @@ static void set_known(sgs_graph *g, sgs_node *n, bool truth)
     const int64_t count = sgs_value_count(y);
     uint8_t *data = sgs_alloc_n(g->arena, (size_t)count + 1, 1);
     memset(data, truth, (size_t)count);
-    y->data = data;
+    y->constant = sgs_constant_new(g->arena, data);
     sgs_node_remove(g, n);
 }
 

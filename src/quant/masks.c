@@ -9,13 +9,13 @@
 
 static bool extent_of(const sgs_range *range, const sgs_value *v, float *lo, float *hi)
 {
-    if (!v->data) {
+    if (!v->constant) {
         *lo = INFINITY;
         *hi = -INFINITY;
         sgs_range_all(&range[v->id], lo, hi);
         return range[v->id].channels > 0;
     }
-    const float *x = v->data;
+    const float *x = sgs_const_data(v);
     *lo = *hi = x[0];
     for (int64_t i = 1; i < sgs_value_count(v); i++) {
         *lo = fminf(*lo, x[i]);
@@ -35,8 +35,8 @@ static void end_at(sgs_range *r, float lo)
 /* The constant v with nothing below lo. */
 static sgs_value *raised(sgs_graph *g, sgs_value *v, float lo)
 {
-    sgs_value *y = sgs_const_new(g, SGS_F32, v->rank, v->dim, v->data, true);
-    float *to = (float *)(uintptr_t)y->data;
+    sgs_value *y = sgs_const_new(g, SGS_F32, v->rank, v->dim, sgs_const_data(v), true);
+    float *to = (float *)(uintptr_t)sgs_const_data(y);
     for (int64_t i = 0; i < sgs_value_count(v); i++)
         to[i] = fmaxf(to[i], lo);
     y->name = v->name;
@@ -48,8 +48,8 @@ static float smallest_from(const sgs_value *c, float least)
 {
     float lo = INFINITY;
     for (int64_t i = 0; i < sgs_value_count(c); i++)
-        if (((const float *)c->data)[i] >= least)
-            lo = fminf(lo, ((const float *)c->data)[i]);
+        if (sgs_const_f32(c)[i] >= least)
+            lo = fminf(lo, sgs_const_f32(c)[i]);
     return lo;
 }
 
@@ -74,7 +74,7 @@ static float end_of(sgs_graph *g, const sgs_range *range, sgs_node *n)
         if (!extent_of(range, n->in[first + i], &lo[i], &hi[i]))
             return -INFINITY;
     for (int i = 0; i < 2; i++)
-        if (n->in[first + i]->data && !n->in[first + 1 - i]->data)
+        if (n->in[first + i]->constant && !n->in[first + 1 - i]->constant)
             return raise_constant(g, n, first + i, lo[1 - i], hi[1 - i]);
     return sum ? lo[0] + lo[1] : fminf(lo[0], lo[1]);
 }
@@ -91,7 +91,7 @@ void sgs_end_masks(sgs_graph *g, sgs_range *range)
             continue;
         if (joins)
             end_at(&range[y->id], end_of(g, range, n));
-        else if (!n->in[0]->data && extent_of(range, n->in[0], &lo, &hi))
+        else if (!n->in[0]->constant && extent_of(range, n->in[0], &lo, &hi))
             end_at(&range[y->id], lo);
     }
 }

@@ -51,19 +51,19 @@ static sgs_status converted_const(sgs_graph *g, const sgs_value *c, sgs_type t, 
 {
     *y = sgs_const_new(g, t, c->rank, c->dim, NULL, true);
     for (int64_t i = 0; i < sgs_value_count(c); i++) {
-        const int64_t v = c->type == SGS_S64   ? ((const int64_t *)c->data)[i]
-                          : c->type == SGS_S32 ? ((const int32_t *)c->data)[i]
-                          : c->type == SGS_S16 ? ((const int16_t *)c->data)[i]
-                          : c->type == SGS_S8  ? ((const int8_t *)c->data)[i]
-                                               : ((const uint8_t *)c->data)[i];
+        const int64_t v = c->type == SGS_S64   ? ((const int64_t *)sgs_const_data(c))[i]
+                          : c->type == SGS_S32 ? ((const int32_t *)sgs_const_data(c))[i]
+                          : c->type == SGS_S16 ? ((const int16_t *)sgs_const_data(c))[i]
+                          : c->type == SGS_S8  ? ((const int8_t *)sgs_const_data(c))[i]
+                                               : ((const uint8_t *)sgs_const_data(c))[i];
         if (v != (int32_t)v)
             return sgs_fail(d, SGS_E_UNSUPPORTED, "the constant %lld does not fit 32 bits", (long long)v);
         if (t == SGS_S32)
-            ((int32_t *)(uintptr_t)(*y)->data)[i] = (int32_t)v;
+            ((int32_t *)(uintptr_t)sgs_const_data(*y))[i] = (int32_t)v;
         else if (t == SGS_S16)
-            ((int16_t *)(uintptr_t)(*y)->data)[i] = (int16_t)v;
+            ((int16_t *)(uintptr_t)sgs_const_data(*y))[i] = (int16_t)v;
         else
-            ((uint8_t *)(uintptr_t)(*y)->data)[i] = (uint8_t)v;
+            ((uint8_t *)(uintptr_t)sgs_const_data(*y))[i] = (uint8_t)v;
     }
     return SGS_OK;
 }
@@ -97,7 +97,7 @@ sgs_status sgs_fit_plain(sgs_quantizer *q, sgs_node *n, sgs_diag *d)
         sgs_value *v = n->in[i];
         if (!is_number(v) || v->type == needed(n, i))
             continue;
-        if (!v->data)
+        if (!v->constant)
             n->in[i] = converted(q->g, n, v, needed(n, i));
         else if (converted_const(q->g, v, needed(n, i), &n->in[i], d) != SGS_OK)
             return sgs_fail_at(d, q->g->file, 0, sgs_node_label(q->g, n));

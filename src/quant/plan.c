@@ -127,7 +127,7 @@ static void group_moves(sgs_quantizer *q)
         if (n->op->qrule != SGS_Q_MOVE || from_image(q, n->out[0]))
             continue;
         for (int i = 0; i < sgs_data_inputs(n); i++)
-            if (!n->in[i]->data && !from_image(q, n->in[i]) && !is_raw_integers(q, n->in[i]))
+            if (!n->in[i]->constant && !from_image(q, n->in[i]) && !is_raw_integers(q, n->in[i]))
                 join(q, n->in[i], n->out[0]);
     }
 }
@@ -191,7 +191,7 @@ static bool on_grid(const float *w, int64_t n, double step)
 static bool needs_nine_bits(const sgs_node *n)
 {
     const int64_t count = sgs_value_count(n->in[1]);
-    const float *w = n->in[1]->data;
+    const float *w = sgs_const_data(n->in[1]);
     double most = 0;
     for (int64_t i = 0; w && i < count; i++)
         most = fmax(most, fabs((double)w[i]));
@@ -205,7 +205,7 @@ static bool needs_nine_bits(const sgs_node *n)
 static void widen_kept(sgs_quantizer *q)
 {
     for (sgs_node *n = q->g->first; n; n = n->next) {
-        const sgs_qfixed *k = sgs_is_conv(n) && !n->in[0]->data ? &q->kept[sgs_group_of(q, n->in[0])] : NULL;
+        const sgs_qfixed *k = sgs_is_conv(n) && !n->in[0]->constant ? &q->kept[sgs_group_of(q, n->in[0])] : NULL;
         if (!k || !(k->scale > 0) || sgs_takes_image(q, n) || !(k->wide || needs_nine_bits(n)))
             continue;
         q->wide[n->out[0]->id] = 1;
@@ -261,10 +261,10 @@ static void choose_types(sgs_quantizer *q)
         q->type[i] = SGS_U8;
     for (sgs_node *n = q->g->first; n; n = n->next) {
         bool conv = sgs_is_conv(n), wide = conv && q->wide[n->out[0]->id];
-        if (conv && !wide && !n->in[0]->data)
+        if (conv && !wide && !n->in[0]->constant)
             feeds[sgs_group_of(q, n->in[0])] = true;
         for (int i = 0; i < sgs_data_inputs(n); i++)
-            if (!n->in[i]->data && (n->op->qrule == SGS_Q_S16 || wide))
+            if (!n->in[i]->constant && (n->op->qrule == SGS_Q_S16 || wide))
                 need_s16(q, n->in[i]);
         if (n->op->qrule == SGS_Q_S16 || (n->op->computes && n->op->computes(n)) || q->kept[sgs_group_of(q, n->out[0])].wide)
             need_s16(q, n->out[0]);
@@ -290,7 +290,7 @@ static const char *refusal(const sgs_quantizer *q, const sgs_node *n)
     for (int i = 0; i < sgs_data_inputs(n); i++)
         if (!n->in[i] || (n->in[i]->type != SGS_F32 && !(n->op->qrule == SGS_Q_MOVE && sgs_is_plain(n->in[i]) && n->in[i]->type == n->in[0]->type)))
             return "works on values that are not float";
-    if (sgs_is_conv(n) && (!n->in[1]->data || (n->nin > 2 && n->in[2] && !n->in[2]->data)))
+    if (sgs_is_conv(n) && (!n->in[1]->constant || (n->nin > 2 && n->in[2] && !n->in[2]->constant)))
         return "has weights or a bias that are known only at run time";
     return NULL;
 }

@@ -13,9 +13,9 @@ typedef struct interval {
 static interval seen(const sgs_value *v, const sgs_range *range)
 {
     interval x = { INFINITY, -INFINITY };
-    for (int64_t i = 0; v->data && i < sgs_value_count(v); i++)
-        x = (interval){ fminf(x.lo, ((const float *)v->data)[i]), fmaxf(x.hi, ((const float *)v->data)[i]) };
-    if (!v->data)
+    for (int64_t i = 0; v->constant && i < sgs_value_count(v); i++)
+        x = (interval){ fminf(x.lo, sgs_const_f32(v)[i]), fmaxf(x.hi, sgs_const_f32(v)[i]) };
+    if (!v->constant)
         sgs_range_all(&range[v->id], &x.lo, &x.hi);
     return x;
 }
@@ -45,9 +45,9 @@ static interval logarithms(interval x)
 
 static sgs_value *log_const(sgs_graph *g, const sgs_value *c)
 {
-    sgs_value *y = sgs_const_new(g, SGS_F32, c->rank, c->dim, c->data, true);
+    sgs_value *y = sgs_const_new(g, SGS_F32, c->rank, c->dim, sgs_const_data(c), true);
     for (int64_t i = 0; i < sgs_value_count(c); i++)
-        ((float *)(uintptr_t)y->data)[i] = logf(((const float *)c->data)[i]);
+        ((float *)(uintptr_t)sgs_const_data(y))[i] = logf(sgs_const_f32(c)[i]);
     return y;
 }
 
@@ -60,7 +60,7 @@ static sgs_status spell(sgs_graph *g, sgs_node *n, sgs_range *range, sgs_diag *d
                  (double)base.lo);
         return sgs_fail_at(d, g->file, 0, sgs_node_label(g, n));
     }
-    sgs_value *log = x->data ? log_const(g, x) : made(g, n, &sgs_op_log, &x, x, range, logarithms(base));
+    sgs_value *log = x->constant ? log_const(g, x) : made(g, n, &sgs_op_log, &x, x, range, logarithms(base));
     sgs_value *both[] = { log, n->in[1] };
     const interval result = seen(y, range);
     sgs_value *product = made(g, n, &sgs_op_mul, both, y, range, logarithms(result));

@@ -93,9 +93,9 @@ static void widen_by_const(sgs_quantizer *q, extent *e, const sgs_node *n)
     for (int i = 0; i < n->nin && n->op->qrule == SGS_Q_MOVE; i++) {
         const sgs_value *c = n->in[i];
         extent *x = &e[sgs_group_of(q, n->out[0])];
-        for (int64_t k = 0; c->data && c->type == SGS_F32 && k < sgs_value_count(c); k++) {
-            x->lo = fminf(x->lo, ((const float *)c->data)[k]);
-            x->hi = fmaxf(x->hi, ((const float *)c->data)[k]);
+        for (int64_t k = 0; c->constant && c->type == SGS_F32 && k < sgs_value_count(c); k++) {
+            x->lo = fminf(x->lo, sgs_const_f32(c)[k]);
+            x->hi = fmaxf(x->hi, sgs_const_f32(c)[k]);
             x->observed = true;
         }
     }
@@ -354,8 +354,8 @@ static sgs_value *constant(sgs_quantizer *q, const sgs_value *c, sgs_type t, sgs
     int64_t count = sgs_value_count(c);
     float lo = 0, hi = 0;
     for (int64_t i = 0; i < count; i++) {
-        lo = fminf(lo, ((const float *)c->data)[i]);
-        hi = fmaxf(hi, ((const float *)c->data)[i]);
+        lo = fminf(lo, sgs_const_f32(c)[i]);
+        hi = fmaxf(hi, sgs_const_f32(c)[i]);
     }
     if (!quant)
         sgs_import_constant(q, c, &lo, &hi);
@@ -363,12 +363,12 @@ static sgs_value *constant(sgs_quantizer *q, const sgs_value *c, sgs_type t, sgs
     sgs_value *y = sgs_const_new(q->g, t, c->rank, c->dim, NULL, true);
     double least = t == SGS_U8 ? 0 : -32767, most = t == SGS_U8 ? 255 : 32767;
     for (int64_t i = 0; i < count; i++) {
-        double v = rint((double)((const float *)c->data)[i] / (double)quant->scale[0]) + quant->zero[0];
+        double v = rint((double)sgs_const_f32(c)[i] / (double)quant->scale[0]) + quant->zero[0];
         v = fmin(fmax(v, least), most);
         if (t == SGS_U8)
-            ((uint8_t *)(uintptr_t)y->data)[i] = (uint8_t)v;
+            ((uint8_t *)(uintptr_t)sgs_const_data(y))[i] = (uint8_t)v;
         else
-            ((int16_t *)(uintptr_t)y->data)[i] = (int16_t)v;
+            ((int16_t *)(uintptr_t)sgs_const_data(y))[i] = (int16_t)v;
     }
     y->quant = for_another(q->g, quant);
     hand_name(q, y, c);
@@ -380,7 +380,7 @@ static bool holds_all(const sgs_quant *quant, const sgs_value *c)
 {
     const double most = 32767 * (double)quant->scale[0];
     for (int64_t i = 0; i < sgs_value_count(c); i++)
-        if (!(fabs((double)((const float *)c->data)[i]) <= most))
+        if (!(fabs((double)sgs_const_f32(c)[i]) <= most))
             return false;
     return true;
 }
@@ -391,7 +391,7 @@ static sgs_quant *given_quant(const sgs_node *n, int i)
     if (n->op->qrule == SGS_Q_MOVE)
         return n->out[0]->quant;
     const sgs_value *other = n->op->alike ? n->in[1 - i] : NULL;
-    return other && !other->data && other->quant && other->quant->n == 1 && holds_all(other->quant, n->in[i]) ? other->quant : NULL;
+    return other && !other->constant && other->quant && other->quant->n == 1 && holds_all(other->quant, n->in[i]) ? other->quant : NULL;
 }
 
 static void fit_inputs(sgs_quantizer *q, sgs_node *n)
@@ -399,10 +399,10 @@ static void fit_inputs(sgs_quantizer *q, sgs_node *n)
     const bool move = n->op->qrule == SGS_Q_MOVE;
     const int count = sgs_data_inputs(n);
     for (int i = 0; i < count; i++)
-        if (!n->in[i]->data && !sgs_is_plain(n->in[i]))
+        if (!n->in[i]->constant && !sgs_is_plain(n->in[i]))
             n->in[i] = fitting(q, n, i);
     for (int i = 0; i < count; i++)
-        if (n->in[i]->data && !sgs_is_plain(n->in[i]))
+        if (n->in[i]->constant && !sgs_is_plain(n->in[i]))
             n->in[i] = constant(q, n->in[i], move ? n->out[0]->type : SGS_S16, given_quant(n, i));
 }
 
@@ -427,7 +427,7 @@ static void layout(const sgs_node *n, sgs_qweights *w)
 /* The board's channel order: float weights with their input channels reversed. */
 static const float *swapped(sgs_quantizer *q, const sgs_value *v, const sgs_qweights *w)
 {
-    const float *from = v->data;
+    const float *from = sgs_const_data(v);
     float *to = SGS_NEW_N(q->g->arena, float, sgs_value_count(v));
     for (int64_t o = 0; o < w->outputs; o++)
         for (int64_t t = 0; t < w->taps; t++)
@@ -551,8 +551,8 @@ static void quantize_conv(sgs_quantizer *q, sgs_node *n)
     w.parts = n->op == &sgs_op_deconv;
     w.wide = q->wide[n->out[0]->id];
     w.level = q->o->level;
-    w.weights = image && in->swap ? swapped(q, n->in[1], &w) : n->in[1]->data;
-    w.bias = n->nin > 2 && n->in[2] ? n->in[2]->data : NULL;
+    w.weights = image && in->swap ? swapped(q, n->in[1], &w) : sgs_const_data(n->in[1]);
+    w.bias = n->nin > 2 && n->in[2] ? sgs_const_data(n->in[2]) : NULL;
     absorb(q, x->quant, &w);
     if (image)
         w.bias = image_bias(q, in, &w);
@@ -719,7 +719,7 @@ sgs_status sgs_quantize_types(sgs_graph *g, const sgs_qoptions *o, sgs_type *typ
         for (int i = 0; i < n->nout; i++)
             type[n->out[i]->id] = planned(&q, n->out[i]);
         for (int i = 0; i < n->nin; i++)
-            if (n->in[i] && n->in[i]->data)
+            if (n->in[i] && n->in[i]->constant)
                 type[n->in[i]->id] = planned_const(&q, n, i);
     }
     return SGS_OK;

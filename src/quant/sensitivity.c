@@ -82,7 +82,7 @@ static void round_input(const sgs_range *r, const float *x, float *y, int64_t n)
 static void round_weights(const sgs_node *n, float *y)
 {
     const sgs_value *v = n->in[1];
-    const float *w = v->data;
+    const float *w = sgs_const_data(v);
     const bool last = n->op == &sgs_op_depthwise; /* output channels are the last dimension, else the first */
     const int64_t outputs = v->dim[last ? 3 : 0], each = sgs_value_count(v) / outputs;
     for (int64_t o = 0; o < outputs; o++) {
@@ -125,7 +125,7 @@ static sgs_status round_node(sgs_sensitivity *s, const sgs_node *n, sgs_diag *d)
     sgs_eval_state fresh = { 0 };
     sgs_tensor in[3] = { tensor_of(x, s->x), tensor_of(n->in[1], s->w) }, out = tensor_of(y, to);
     if (n->nin > 2 && n->in[2])
-        in[2] = tensor_of(n->in[2], n->in[2]->data);
+        in[2] = tensor_of(n->in[2], sgs_const_data(n->in[2]));
     round_input(&s->range[x->id], sgs_session_data(s->session, x), s->x, sgs_value_count(x));
     round_weights(n, s->w);
     memcpy(s->y, to, (size_t)count * sizeof *to);
@@ -174,7 +174,7 @@ static double noise(const sgs_sensitivity *s, const sgs_graph *g)
 static bool is_measured(const sgs_sensitivity *s, const sgs_node *n)
 {
     const sgs_value *x = n->in[0];
-    return sgs_is_conv(n) && x->type == SGS_F32 && !x->data && s->range[x->id].channels && n->in[1]->data;
+    return sgs_is_conv(n) && x->type == SGS_F32 && !x->constant && s->range[x->id].channels && n->in[1]->constant;
 }
 
 /* ---- all of them ---- */

@@ -6,7 +6,7 @@
 static bool is_whole_const(const sgs_value *c)
 {
     for (int64_t i = 0; c->type == SGS_F32 && i < sgs_value_count(c); i++)
-        if (((const float *)c->data)[i] != rintf(((const float *)c->data)[i]))
+        if (sgs_const_f32(c)[i] != rintf(sgs_const_f32(c)[i]))
             return false;
     return true;
 }
@@ -46,7 +46,7 @@ static bool gives_whole(const sgs_node *n, const bool *whole)
     if (!keeps_whole(n))
         return false;
     for (int i = 0; i < sgs_data_inputs(n); i++)
-        if (n->in[i] && !(sgs_is_plain(n->in[i]) || (n->in[i]->data ? is_whole_const(n->in[i]) : whole[n->in[i]->id])))
+        if (n->in[i] && !(sgs_is_plain(n->in[i]) || (n->in[i]->constant ? is_whole_const(n->in[i]) : whole[n->in[i]->id])))
             return false;
     return true;
 }

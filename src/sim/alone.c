@@ -25,10 +25,10 @@ static void give_inputs(sgs_layers *l, const sgs_layer *y)
 {
     for (int i = 0; i < y->npart; i++)
         for (int k = 0; k < y->part[i]->nin; k++) {
-            const sgs_value *v = y->part[i]->in[k], *x = v && !v->data ? l->twin[v->id] : NULL;
+            const sgs_value *v = y->part[i]->in[k], *x = v && !v->constant ? l->twin[v->id] : NULL;
             void *to = x && !l->picture[v->id] && !made_by(y, v) ? sgs_fixed_data(l->machine, v) : NULL;
             if (to)
-                sgs_round_to(v, to, x->type, x->data ? x->data : sgs_session_data(l->session, x));
+                sgs_round_to(v, to, x->type, x->constant ? sgs_const_data(x) : sgs_session_data(l->session, x));
         }
 }
 
@@ -74,7 +74,7 @@ static void real_weights(const sgs_node *n, float *w)
     for (int64_t i = 0, o = 0; i < count; i++) {
         const int64_t c = channel_of(n, i, &o);
         const double ratio = x->n > 1 ? s_x / (double)x->scale[c] : 1;
-        w[i] = (float)(sgs_stored(n->in[1]->type, n->in[1]->data, i) * (double)q->scale[q->n > 1 ? o : 0] * ratio);
+        w[i] = (float)(sgs_stored(n->in[1]->type, sgs_const_data(n->in[1]), i) * (double)q->scale[q->n > 1 ? o : 0] * ratio);
     }
 }
 
@@ -83,7 +83,7 @@ static void real_bias(const sgs_node *n, float *b)
     const sgs_value *v = n->nin > 2 ? n->in[2] : NULL;
     const sgs_quant *q = n->in[1]->quant;
     for (int64_t o = 0; v && o < sgs_value_count(v); o++)
-        b[o] = (float)(sgs_stored(v->type, v->data, o) * input_scale(n) * (double)q->scale[q->n > 1 ? o : 0]);
+        b[o] = (float)(sgs_stored(v->type, sgs_const_data(v), o) * input_scale(n) * (double)q->scale[q->n > 1 ? o : 0]);
 }
 
 static sgs_tensor tensor_of(const sgs_value *v, void *data)
@@ -126,7 +126,7 @@ static sgs_status round_conv(sgs_layers *l, const sgs_layer *y, sgs_diag *d)
     const int64_t nx = sgs_value_count(n->in[0]);
     float *const with[3] = { room(nx), room(sgs_value_count(n->in[1])),
                              biased ? room(sgs_value_count(n->in[2])) : NULL };
-    const void *q = n->in[0]->data ? n->in[0]->data : sgs_fixed_data(l->machine, n->in[0]);
+    const void *q = n->in[0]->constant ? sgs_const_data(n->in[0]) : sgs_fixed_data(l->machine, n->in[0]);
     for (int64_t i = 0; i < nx; i++)
         with[0][i] = (float)sgs_real(n->in[0], q, i);
     real_weights(n, with[1]);
@@ -142,7 +142,7 @@ static sgs_status round_conv(sgs_layers *l, const sgs_layer *y, sgs_diag *d)
 static sgs_status widen_conv(sgs_layers *l, const sgs_layer *y, sgs_diag *d)
 {
     const sgs_value *v = y->conv->in[0], *x = y->node->in[0], *b = y->node->nin > 2 ? y->node->in[2] : NULL;
-    const float *from = x->data ? x->data : sgs_session_data(l->session, x);
+    const float *from = x->constant ? sgs_const_data(x) : sgs_session_data(l->session, x);
     const int64_t n = sgs_value_count(x);
     float *to = room(n);
     for (int64_t i = 0; i < n; i++) {
@@ -151,7 +151,8 @@ static sgs_status widen_conv(sgs_layers *l, const sgs_layer *y, sgs_diag *d)
                      step = most / 32767;
         to[i] = (float)(rint(fmin(fmax((double)from[i], -most), most) / step) * step);
     }
-    float *const with[3] = { to, (float *)(uintptr_t)y->node->in[1]->data, b ? (float *)(uintptr_t)b->data : NULL };
+    float *const with[3] = { to, (float *)(uintptr_t)sgs_const_data(y->node->in[1]),
+                             b ? (float *)(uintptr_t)sgs_const_data(b) : NULL };
     const sgs_status s = eval_conv(l, y, with, d);
     free(to);
     return s;
@@ -179,7 +180,7 @@ static sgs_status count_noise(const sgs_layers *l, const sgs_layer *y, double *n
     SGS_TRY(sgs_session_resume(l->session, y->node, d));
     for (int i = 0; i < l->real->nout; i++) {
         const sgs_value *v = l->real->out[i];
-        const void *now = v->data ? v->data : sgs_session_data(l->session, v);
+        const void *now = v->constant ? sgs_const_data(v) : sgs_session_data(l->session, v);
         for (int64_t k = 0; k < sgs_value_count(v); k++) {
             const double x = (double)l->clean[i][k], e = sgs_stored(v->type, now, k) - x;
             noise[i] += isfinite(e) ? e * e : x * x; /* what overflows is no better than nothing */
@@ -202,7 +203,7 @@ static void keep_clean(sgs_layers *l)
 {
     for (int i = 0; i < l->real->nout; i++) {
         const sgs_value *v = l->real->out[i];
-        const void *x = v->data ? v->data : sgs_session_data(l->session, v);
+        const void *x = v->constant ? sgs_const_data(v) : sgs_session_data(l->session, v);
         for (int64_t k = 0; k < sgs_value_count(v); k++) {
             const double a = sgs_stored(v->type, x, k);
             l->clean[i][k] = (float)a;

@@ -113,7 +113,7 @@ static void take_part(const sgs_layers *l, sgs_layer *y, bool *in)
 static const sgs_node *conv_of(const sgs_layer *y)
 {
     const sgs_node *n = y->fixed->def;
-    return n->op == y->node->op && n->op->qrule == SGS_Q_CONV && n->in[1]->data &&
+    return n->op == y->node->op && n->op->qrule == SGS_Q_CONV && n->in[1]->constant &&
                    same_dims(n->in[0], y->node->in[0]) && same_dims(n->in[1], y->node->in[1])
                ? n
                : NULL;
@@ -248,7 +248,7 @@ static void count_layer(sgs_layers *l, sgs_layer *y)
 static void count_output(sgs_layers *l, int i)
 {
     const sgs_value *v = l->real->out[i], *f = l->fixed->out[i];
-    const void *x = v->data ? v->data : sgs_session_data(l->session, v), *q = sgs_fixed_output(l->machine, i);
+    const void *x = v->constant ? sgs_const_data(v) : sgs_session_data(l->session, v), *q = sgs_fixed_output(l->machine, i);
     for (int64_t k = 0; k < sgs_value_count(v); k++) {
         const double a = sgs_stored(v->type, x, k), e = sgs_real(f, q, k) - a;
         l->signal[i] += a * a;

@@ -168,7 +168,7 @@ static sgs_tensor tensor_of(const sgs_session *s, const sgs_value *v)
     sgs_tensor t = { 0 };
     if (v) {
         sgs_shape_like(&t, v);
-        t.data = v->data ? (void *)(uintptr_t)v->data : s->data[v->id];
+        t.data = v->constant ? (void *)(uintptr_t)sgs_const_data(v) : s->data[v->id];
     }
     return t;
 }

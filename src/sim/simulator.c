@@ -419,7 +419,7 @@ static sgs_status run_graph(sgs_simulator *s, sgs_diag *d)
     for (int i = 0; i < s->nout; i++) {
         const sgs_value *v = s->g->out[i];
         const void *result = s->fixed  ? sgs_fixed_output(s->fixed, i)
-                             : v->data ? v->data
+                             : v->constant ? sgs_const_data(v)
                                        : sgs_session_data(s->session, v);
         if (s->out[i].bytes)
             memcpy(s->from[i], result, s->out[i].bytes);

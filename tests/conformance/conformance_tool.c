@@ -159,7 +159,7 @@ static sgs_status save(sgs_graph *g, sgs_session *s, const job *j, FILE *text, s
         const sgs_value *v = g->out[i];
         char path[1024], dims[128];
         snprintf(path, sizeof path, "%s.%d.bin", j->prefix, i);
-        SGS_TRY(sgs_file_write(path, v->data ? v->data : sgs_session_data(s, v), (size_t)sgs_value_bytes(v), d));
+        SGS_TRY(sgs_file_write(path, v->constant ? sgs_const_data(v) : sgs_session_data(s, v), (size_t)sgs_value_bytes(v), d));
         fprintf(text, "%s %s\n", sgs_type_name(v->type), sgs_dims_text(dims, sizeof dims, v->rank, v->dim));
     }
     return SGS_OK;

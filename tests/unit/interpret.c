@@ -4,7 +4,7 @@
 
 static const void *data_of(const sgs_value *v, void *const *data)
 {
-    return v->data ? v->data : data[v->id];
+    return v->constant ? sgs_const_data(v) : data[v->id];
 }
 
 static sgs_tensor tensor_of(const sgs_value *v, const void *data)

@@ -44,7 +44,7 @@ static sgs_status tell(sgs_graph *g, void *const *data, const char *path, sgs_di
     for (const sgs_node *n = g->first; n; n = n->next) {
         printf("op\t%s\t%s\n", n->op->name, sgs_node_label(g, n));
         for (int i = 0; i < n->nin; i++)
-            for (int k = 0; n->in[i] && n->in[i]->data && k < n->in[i]->nname; k++)
+            for (int k = 0; n->in[i] && n->in[i]->constant && k < n->in[i]->nname; k++)
                 printf("const\t%s\n", n->in[i]->name[k]);
         tell_value(n->out[0], (int64_t)all.n / 4);
         sgs_buf_add(&all, data[n->out[0]->id], (size_t)sgs_value_bytes(n->out[0]));

@@ -123,15 +123,16 @@ static void test_outputs(void **state)
 static void test_constant(void **state)
 {
     small s = make();
+    sgs_constant some = { "12345678" };
     s.g->last->in[1] = sgs_value_like(s.g, s.relu);
-    s.g->last->in[1]->data = "12345678";
+    s.g->last->in[1]->constant = &some;
     s.g->last->in[1]->def = s.g->first;
     refused(&s, "sum", "input 1, %3, is a constant and yet has a producer");
     s = make();
-    s.relu->data = "12345678";
+    s.relu->constant = &some;
     refused(&s, "relu", "output 0, relu, is not marked as made here");
     s = make();
-    s.data->data = "12345678";
+    s.data->constant = &some;
     refused(&s, "data", "an input of the graph has a producer or data");
 }
 

@@ -81,13 +81,13 @@ static int64_t get(const sgs_value *v, int64_t i)
 {
     switch (v->type) {
     case SGS_S8:
-        return ((const int8_t *)v->data)[i];
+        return ((const int8_t *)sgs_const_data(v))[i];
     case SGS_S16:
-        return ((const int16_t *)v->data)[i];
+        return ((const int16_t *)sgs_const_data(v))[i];
     case SGS_S32:
-        return ((const int32_t *)v->data)[i];
+        return ((const int32_t *)sgs_const_data(v))[i];
     default:
-        return ((const int64_t *)v->data)[i];
+        return ((const int64_t *)sgs_const_data(v))[i];
     }
 }
 
@@ -321,7 +321,7 @@ static void unfit_layers_are_named(void **state)
     net t = make();
     sgs_program p;
     sgs_diag d = { 0 };
-    int32_t *bias = (int32_t *)(uintptr_t)t.b2->data;
+    int32_t *bias = (int32_t *)(uintptr_t)sgs_const_data(t.b2);
     bias[3] = INT32_MAX - 5;
     t.y3->def->name = "second";
     assert_int_equal(sgs_lower(&p, t.g, &d), SGS_E_UNSUPPORTED);
