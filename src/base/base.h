@@ -93,8 +93,18 @@ void sgs_file_forget(sgs_span data);
 /* Writes path.tmp.PID, syncs, renames: either the whole file or none is left at `path`.  The
  * temporaries in flight are removed by sgs_cleanup (sgs.h), which a program calls on SIGINT and SIGTERM. */
 sgs_status sgs_file_write(const char *path, const void *data, size_t n, sgs_diag *d);
-/* The same with the contents in parts that lie anywhere. */
-sgs_status sgs_file_write_parts(const char *path, const sgs_span *part, size_t n, sgs_diag *d);
+/* A part of a file's contents: bytes that lie somewhere, or, where `make` is set, bytes that it puts into `to` when their turn comes: n of them
+ * from byte `at` of the part on, both multiples of SGS_PART_UNIT but for the part's end. */
+typedef struct sgs_part {
+    const void *p;
+    size_t n;
+    void (*make)(const void *p, size_t at, size_t n, void *to);
+} sgs_part;
+#define SGS_PART_UNIT ((size_t)64)
+/* As sgs_file_write, with the contents in parts. */
+sgs_status sgs_file_write_parts(const char *path, const sgs_part *part, size_t n, sgs_diag *d);
+/* The bytes of one part. */
+void sgs_buf_add_part(sgs_buf *b, const sgs_part *part);
 
 /* ---- child processes --------------------------------------------------------------------------------------------- */
 

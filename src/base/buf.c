@@ -30,6 +30,18 @@ void sgs_buf_add(sgs_buf *b, const void *p, size_t n)
     b->p[b->n] = 0;
 }
 
+void sgs_buf_add_part(sgs_buf *b, const sgs_part *part)
+{
+    if (!part->make) {
+        sgs_buf_add(b, part->p, part->n);
+        return;
+    }
+    reserve(b, part->n);
+    part->make(part->p, 0, part->n, b->p + b->n);
+    b->n += part->n;
+    b->p[b->n] = 0;
+}
+
 void sgs_buf_printf(sgs_buf *b, const char *fmt, ...)
 {
     va_list ap, again;

@@ -3,6 +3,7 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -139,17 +140,38 @@ static bool give_name(int fd, const char *name)
 }
 
 typedef struct contents {
-    const sgs_span *part;
+    const sgs_part *part;
     size_t n;
 } contents;
 
-static bool fill(int fd, const contents *c)
+#define MADE ((size_t)1 << 18) /* bytes that are made at once: so few that they are written from the cache */
+
+static bool write_made(sink *to, const sgs_part *p, uint8_t *room)
+{
+    for (size_t at = 0, n; at < p->n; at += n) {
+        n = p->n - at < MADE ? p->n - at : MADE;
+        p->make(p->p, at, n, room);
+        if (!write_all(to, room, n))
+            return false;
+    }
+    return true;
+}
+
+static bool write_parts(int fd, const contents *c, uint8_t *room)
 {
     sink to = { .fd = fd };
     for (size_t i = 0; i < c->n; i++)
-        if (!write_all(&to, c->part[i].p, c->part[i].n))
+        if (!(c->part[i].make ? write_made(&to, &c->part[i], room) : write_all(&to, c->part[i].p, c->part[i].n)))
             return false;
     return fsync(fd) == 0;
+}
+
+static bool fill(int fd, const contents *c)
+{
+    uint8_t *room = malloc(MADE);
+    const bool ok = room && write_parts(fd, c, room);
+    free(room);
+    return ok;
 }
 
 /* As errno stands after `ok` was found out. */
@@ -199,7 +221,7 @@ static sgs_status may_replace(const char *path, sgs_diag *d)
     return SGS_E_FILE;
 }
 
-sgs_status sgs_file_write_parts(const char *path, const sgs_span *part, size_t n, sgs_diag *d)
+sgs_status sgs_file_write_parts(const char *path, const sgs_part *part, size_t n, sgs_diag *d)
 {
     char tmp[PATH_MAX];
     if (snprintf(tmp, sizeof tmp, "%s.tmp.%ld", path, (long)getpid()) >= (int)sizeof tmp) {
@@ -220,5 +242,5 @@ sgs_status sgs_file_write_parts(const char *path, const sgs_span *part, size_t n
 
 sgs_status sgs_file_write(const char *path, const void *data, size_t n, sgs_diag *d)
 {
-    return sgs_file_write_parts(path, &(sgs_span){ data, n }, 1, d);
+    return sgs_file_write_parts(path, &(sgs_part){ .p = data, .n = n }, 1, d);
 }

@@ -509,12 +509,12 @@ static sgs_status make_outputs(sgs_model *o, const plan *p, sgs_diag *d)
 }
 
 /* Finite numbers' exponents are not all ones. */
-static bool all_finite(const float *x, int64_t n)
+static bool all_finite(const uint8_t *x, int64_t n)
 {
     bool other = false;
     for (int64_t i = 0; i < n; i++) {
         uint32_t bits;
-        memcpy(&bits, &x[i], sizeof bits);
+        memcpy(&bits, x + i * (int64_t)sizeof bits, sizeof bits);
         other |= (bits & 0x7f800000) == 0x7f800000;
     }
     return !other;
@@ -525,7 +525,7 @@ static sgs_status check_constant(sgs_model *o, const sgs_node *n, const sgs_valu
 {
     bool weights = n->op->qrule == SGS_Q_CONV || n->op == &sgs_op_batchnorm || n->op == &sgs_op_matmul;
     int64_t count = v->type == SGS_F32 ? sgs_value_count(v) : 0;
-    if (all_finite(sgs_const_f32(v), count))
+    if (all_finite(sgs_constant_source(v->constant), count))
         return SGS_OK;
     for (int64_t i = 0; i < count; i++) {
         float x = sgs_const_f32(v)[i];

@@ -224,6 +224,22 @@ static sgs_status check_amount(const tensor *t, int64_t count, sgs_diag *d)
     return SGS_OK;
 }
 
+/* NULL: the memory limit is reached. */
+static sgs_value *converted(const tensor *t, sgs_type type, int64_t count)
+{
+    sgs_graph *g = t->o->im.g;
+    void *data = sgs_const_room(g, (size_t)(count * sgs_type_bytes(type)));
+    if (!data)
+        return NULL;
+    if (t->type == DATA_FLOAT && count)
+        memcpy(data, t->floats.v, (size_t)count * sizeof(float));
+    for (int64_t i = 0; i < count && t->type != DATA_FLOAT; i++)
+        convert_one(t, data, i);
+    if (t->has_raw)
+        sgs_graph_forget(g, t->raw);
+    return sgs_const_new(g, type, (int)t->dims.n, t->dims.v, data, false);
+}
+
 static sgs_status make(tensor *t, sgs_value **out, sgs_diag *d)
 {
     int64_t count;
@@ -234,20 +250,10 @@ static sgs_status make(tensor *t, sgs_value **out, sgs_diag *d)
     if (t->external)
         SGS_TRY(external_bytes(t, d));
     SGS_TRY(check_amount(t, count, d));
-    bool in_place = t->type == DATA_FLOAT && t->has_raw && (uintptr_t)t->raw.p % sizeof(float) == 0;
-    void *data = in_place ? (void *)(uintptr_t)t->raw.p : sgs_const_room(t->o->im.g, (size_t)(count * sgs_type_bytes((sgs_type)type)));
-    if (!data)
+    const bool in_place = t->type == DATA_FLOAT && t->has_raw;
+    *out = in_place ? sgs_const_in_file(t->o->im.g, SGS_F32, (int)t->dims.n, t->dims.v, t->raw.p) : converted(t, (sgs_type)type, count);
+    if (!*out)
         return sgs_fail(d, SGS_E_LIMIT, "%lld elements exceed the memory limit", (long long)count);
-    if (t->type == DATA_FLOAT && !t->has_raw && count)
-        memcpy(data, t->floats.v, (size_t)count * sizeof(float));
-    else if (t->type == DATA_FLOAT && !in_place && count)
-        memcpy(data, t->raw.p, (size_t)count * sizeof(float));
-    else if (!in_place)
-        for (int64_t i = 0; i < count; i++)
-            convert_one(t, data, i);
-    if (t->has_raw && !in_place)
-        sgs_graph_forget(t->o->im.g, t->raw);
-    *out = sgs_const_new(t->o->im.g, (sgs_type)type, (int)t->dims.n, t->dims.v, data, false);
     return SGS_OK;
 }
 

@@ -17,14 +17,14 @@ static const int8_t tensor_type[SGS_TYPE_COUNT] = {
 
 #define CUSTOM 32              /* BuiltinOperator_CUSTOM */
 #define INLINE_LIMIT (((int64_t)1 << 31) - (64 << 20)) /* constants of more bytes lie behind the FlatBuffer */
-#define ALIGN ((size_t)64)     /* of constants, for those who map the file */
+#define ALIGN SGS_PART_UNIT    /* of constants, for those who map the file */
 #define PIECE ((size_t)4096)   /* constants from so many bytes on are not copied */
 
 typedef struct tensor {
     sgs_type type;
     int rank;
     int64_t dim[SGS_MAX_RANK];
-    const void *data;          /* constant */
+    const sgs_constant *constant;
     const sgs_value *value;    /* NULL: made by the writer */
     sgs_stand stand;
     const sgs_quant *quant;
@@ -39,10 +39,10 @@ typedef struct operator_ {
     const sgs_node *node;
 } operator_;
 
-/* Bytes of a constant that the file takes from where they lie. */
+/* Bytes of a constant that the file takes from where they lie, or that are made when they are written. */
 typedef struct piece {
     size_t at;                 /* behind so much of the writer's own bytes */
-    sgs_span data;
+    sgs_part part;
 } piece;
 
 typedef struct code {
@@ -87,9 +87,9 @@ static int add_tensor(sgs_tfl_writer *w, const tensor *t)
     return w->ntensor++;
 }
 
-static tensor plain(sgs_type t, int rank, const int64_t *dim, const void *data)
+static tensor plain(sgs_type t, int rank, const int64_t *dim)
 {
-    tensor x = { .type = t, .rank = rank, .data = data };
+    tensor x = { .type = t, .rank = rank };
     if (rank)
         memcpy(x.dim, dim, (size_t)rank * sizeof *dim);
     return x;
@@ -103,7 +103,8 @@ sgs_arena *sgs_tfl_arena(sgs_tfl_writer *w)
 int sgs_tfl_value(sgs_tfl_writer *w, const sgs_value *v)
 {
     if (!w->index[v->id]) {
-        tensor t = plain(v->type, v->rank, v->dim, sgs_const_data(v));
+        tensor t = plain(v->type, v->rank, v->dim);
+        t.constant = v->constant;
         t.value = v;
         t.quant = v->quant;
         w->index[v->id] = add_tensor(w, &t) + 1;
@@ -113,11 +114,11 @@ int sgs_tfl_value(sgs_tfl_writer *w, const sgs_value *v)
 
 int sgs_tfl_const(sgs_tfl_writer *w, sgs_type type, int rank, const int64_t *dim, const void *data)
 {
-    tensor t = plain(type, rank, dim, NULL);
+    tensor t = plain(type, rank, dim);
     size_t n = (size_t)sgs_type_bytes(type);
     for (int i = 0; i < rank; i++)
         n *= (size_t)dim[i];
-    t.data = sgs_strndup(w->a, data, n);
+    t.constant = sgs_constant_new(w->a, sgs_strndup(w->a, data, n));
     return add_tensor(w, &t);
 }
 
@@ -132,14 +133,15 @@ int sgs_tfl_const_s32(sgs_tfl_writer *w, const int64_t *v, int n)
 
 int sgs_tfl_zeros(sgs_tfl_writer *w, const sgs_node *n, int slot, int64_t count)
 {
-    tensor t = plain(SGS_F32, 1, &count, SGS_NEW_N(w->a, float, count));
+    tensor t = plain(SGS_F32, 1, &count);
+    t.constant = sgs_constant_new(w->a, SGS_NEW_N(w->a, float, count));
     t.stand = slot < n->nin ? SGS_STAND_NULL : SGS_STAND_CUT;
     return add_tensor(w, &t);
 }
 
 int sgs_tfl_temp(sgs_tfl_writer *w, const sgs_value *like, int rank, const int64_t *dim)
 {
-    tensor t = plain(like->type, rank, dim, NULL);
+    tensor t = plain(like->type, rank, dim);
     t.quant = like->quant;
     return add_tensor(w, &t);
 }
@@ -269,7 +271,7 @@ static void write_tensors(sgs_tfl_writer *w, size_t at)
     link_here(w, at, list);
     for (int i = 0; i < w->ntensor; i++) {
         const tensor *t = &w->tensor[i];
-        sgs_fb_field f[] = { ref(0), number(1, SGS_FB_8, tensor_type[t->type]), number(2, SGS_FB_32, t->data ? ++buffer : 0), ref(3), ref(4) };
+        sgs_fb_field f[] = { ref(0), number(1, SGS_FB_8, tensor_type[t->type]), number(2, SGS_FB_32, t->constant ? ++buffer : 0), ref(3), ref(4) };
         link_here(w, sgs_fbw_slot(list, (size_t)i), sgs_fbw_table(&w->b, f, t->quant ? 5 : 4));
         link_here(w, f[0].at, write_shape(w, t));
         link_here(w, f[3].at, sgs_fbw_string(&w->b, t->value && t->value->nname ? t->value->name[0] : ""));
@@ -342,26 +344,37 @@ static void write_subgraph(sgs_tfl_writer *w, size_t at)
 /* ---- buffers -------------------------------------------------------------------------------------------------------------------------- */
 
 typedef struct blob {
+    const sgs_constant *made;  /* whose bytes they are; NULL: they lie at p */
     const void *p;
     size_t n;
     size_t offset_at, size_at; /* of a blob behind the FlatBuffer */
 } blob;
 
-/* Pieces are whole multiples of ALIGN long, so that what is aligned in b is aligned in the file. */
-static void put_bytes(sgs_tfl_writer *w, const void *p, size_t n)
+static void make_elements(const void *constant, size_t at, size_t n, void *to)
 {
-    const size_t whole = n < PIECE ? 0 : n - n % ALIGN;
-    if (whole) {
-        w->piece = room(w->a, w->piece, w->npiece, &w->piece_cap, sizeof *w->piece);
-        w->piece[w->npiece++] = (piece){ w->b.n, { p, whole } };
-        w->apart += whole;
-    }
-    sgs_buf_add(&w->b, (const uint8_t *)p + whole, n - whole);
+    sgs_constant_read(constant, at, n, to);
 }
 
-static void add_blob(blob *list, int *n, const void *p, size_t bytes)
+/* Pieces are whole multiples of ALIGN long, so that what is aligned in b is aligned in the file. */
+static void put_bytes(sgs_tfl_writer *w, const blob *x)
 {
-    list[(*n)++] = (blob){ .p = p, .n = bytes };
+    const size_t whole = x->n < PIECE ? 0 : x->n - x->n % ALIGN;
+    uint8_t rest[PIECE];
+    if (whole) {
+        w->piece = room(w->a, w->piece, w->npiece, &w->piece_cap, sizeof *w->piece);
+        w->piece[w->npiece++] =
+            (piece){ w->b.n, { .p = x->made ? x->made : x->p, .n = whole, .make = x->made ? make_elements : NULL } };
+        w->apart += whole;
+    }
+    if (x->made)
+        sgs_constant_read(x->made, whole, x->n - whole, rest);
+    sgs_buf_add(&w->b, x->made ? rest : (const uint8_t *)x->p + whole, x->n - whole);
+}
+
+static blob blob_of(const sgs_constant *c, size_t bytes)
+{
+    const void *rows = sgs_constant_rows(c);
+    return (blob){ .made = rows || !bytes ? NULL : c, .p = rows, .n = bytes };
 }
 
 /* Constants in tensor order, then the metadata. */
@@ -372,15 +385,15 @@ static int list_blobs(sgs_tfl_writer *w, blob **out)
         nmeta++;
     *out = SGS_NEW_N(w->a, blob, w->ntensor + nmeta + 1);
     for (int i = 0; i < w->ntensor; i++)
-        if (w->tensor[i].data) {
+        if (w->tensor[i].constant) {
             size_t bytes = (size_t)sgs_type_bytes(w->tensor[i].type);
             for (int k = 0; k < w->tensor[i].rank; k++)
                 bytes *= (size_t)w->tensor[i].dim[k];
-            add_blob(*out, &n, w->tensor[i].data, bytes);
+            (*out)[n++] = blob_of(w->tensor[i].constant, bytes);
         }
-    add_blob(*out, &n, w->names.p, w->names.n);
+    (*out)[n++] = (blob){ .p = w->names.p, .n = w->names.n };
     for (const sgs_meta *m = w->g->meta; m; m = m->next)
-        add_blob(*out, &n, m->data.p, m->data.n);
+        (*out)[n++] = (blob){ .p = m->data.p, .n = m->data.n };
     return n;
 }
 
@@ -416,7 +429,7 @@ static void write_buffers(sgs_tfl_writer *w, size_t at, blob *blobs, int n)
         link_here(w, sgs_fbw_slot(list, (size_t)i), table + w->apart);
         if (here) {
             link_here(w, f[0].at, sgs_fbw_length(&w->b, blobs[i].n, ALIGN));
-            put_bytes(w, blobs[i].p, blobs[i].n);
+            put_bytes(w, &blobs[i]);
         }
         blobs[i].offset_at = f[1].at;
         blobs[i].size_at = f[2].at;
@@ -426,7 +439,7 @@ static void write_buffers(sgs_tfl_writer *w, size_t at, blob *blobs, int n)
             continue;
         sgs_buf_align(&w->b, ALIGN);
         uint64_t offset = w->b.n + w->apart, size = blobs[i].n;
-        put_bytes(w, blobs[i].p, blobs[i].n);
+        put_bytes(w, &blobs[i]);
         memcpy(w->b.p + blobs[i].offset_at, &offset, 8);
         memcpy(w->b.p + blobs[i].size_at, &size, 8);
     }
@@ -505,29 +518,29 @@ static void end(sgs_tfl_writer *w)
 }
 
 /* The file from its beginning to its end: own bytes and pieces in turns. */
-static size_t list_parts(const sgs_tfl_writer *w, sgs_span **out)
+static size_t list_parts(const sgs_tfl_writer *w, sgs_part **out)
 {
-    sgs_span *part = *out = SGS_NEW_N(w->a, sgs_span, 2 * w->npiece + 1);
+    sgs_part *part = *out = SGS_NEW_N(w->a, sgs_part, 2 * w->npiece + 1);
     size_t n = 0, from = 0;
     for (int i = 0; i < w->npiece; i++) {
         const piece *p = &w->piece[i];
-        part[n++] = (sgs_span){ (const uint8_t *)w->b.p + from, p->at - from };
-        part[n++] = p->data;
+        part[n++] = (sgs_part){ .p = w->b.p + from, .n = p->at - from };
+        part[n++] = p->part;
         from = p->at;
     }
-    part[n++] = (sgs_span){ (const uint8_t *)w->b.p + from, w->b.n - from };
+    part[n++] = (sgs_part){ .p = w->b.p + from, .n = w->b.n - from };
     return n;
 }
 
 sgs_status sgs_sim_write_limit(sgs_graph *g, sgs_buf *out, int64_t inline_limit, sgs_diag *d)
 {
     sgs_tfl_writer w;
-    sgs_span *part;
+    sgs_part *part;
     *out = (sgs_buf){ 0 };
     sgs_status s = begin(&w, g, inline_limit, d);
     const size_t n = s == SGS_OK ? list_parts(&w, &part) : 0;
     for (size_t i = 0; i < n; i++)
-        sgs_buf_add(out, part[i].p, part[i].n);
+        sgs_buf_add_part(out, &part[i]);
     end(&w);
     return s;
 }
@@ -540,7 +553,7 @@ sgs_status sgs_sim_write_buf(sgs_graph *g, sgs_buf *out, sgs_diag *d)
 sgs_status sgs_sim_write(sgs_graph *g, const char *path, sgs_diag *d)
 {
     sgs_tfl_writer w;
-    sgs_span *part;
+    sgs_part *part;
     sgs_status s = begin(&w, g, INLINE_LIMIT, d);
     if (s == SGS_OK) {
         const size_t n = list_parts(&w, &part);

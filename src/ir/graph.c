@@ -48,11 +48,18 @@ sgs_status sgs_graph_map(sgs_graph *g, const char *path, sgs_span *data, sgs_dia
     return SGS_OK;
 }
 
-void sgs_graph_forget(const sgs_graph *g, sgs_span data)
+bool sgs_graph_maps(const sgs_graph *g, sgs_span data)
 {
     for (const struct sgs_mapped *m = g->mapped; m; m = m->next)
         if (data.p >= m->file.data.p && data.n <= m->file.data.n && data.p <= m->file.data.p + (m->file.data.n - data.n))
-            sgs_file_forget(data);
+            return true;
+    return false;
+}
+
+void sgs_graph_forget(const sgs_graph *g, sgs_span data)
+{
+    if (sgs_graph_maps(g, data))
+        sgs_file_forget(data);
 }
 
 /* ---- constants' elements --------------------------------------------------------------------- */
@@ -102,7 +109,7 @@ static int count_holders(const sgs_graph *g, const sgs_constant *c)
 
 bool sgs_const_is_own(const sgs_graph *g, const sgs_value *v)
 {
-    return sgs_arena_is_loose(g->arena, v->constant->data) && count_holders(g, v->constant) == 1;
+    return (v->constant->recipe || sgs_arena_is_loose(g->arena, v->constant->data)) && count_holders(g, v->constant) == 1;
 }
 
 void sgs_const_drop(sgs_graph *g, sgs_value *v)
@@ -134,13 +141,6 @@ sgs_value *sgs_value_new(sgs_graph *g, sgs_type t, int rank, const int64_t *dim)
 sgs_value *sgs_value_like(sgs_graph *g, const sgs_value *v)
 {
     return sgs_value_new(g, v->type, v->rank, v->dim);
-}
-
-sgs_constant *sgs_constant_new(sgs_arena *a, const void *data)
-{
-    sgs_constant *c = SGS_NEW(a, sgs_constant);
-    c->data = data;
-    return c;
 }
 
 sgs_value *sgs_const_new(sgs_graph *g, sgs_type t, int rank, const int64_t *dim, const void *data, bool copy)

@@ -7,7 +7,8 @@
  *
  * The elements of constants are most of a model.  They lie in files that the graph keeps mapped, or in loose memory of its
  * arena (sgs_const_room); several values may have the same ones, and nobody is their owner: sgs_graph_collect gives back
- * the memory that no constant leads to which the graph still uses.                                                     */
+ * the memory that no constant leads to which the graph still uses.  Those of a file in another order stay there too, as a
+ * recipe, until sgs_const_data is asked for them: most are asked for by the writer of the result alone, piece by piece. */
 #ifndef SGS_IR_H
 #define SGS_IR_H
 
@@ -34,7 +35,8 @@ typedef struct sgs_quant {
 
 /* The elements of a constant.  Values that have the same ones share it. */
 typedef struct sgs_constant {
-    const void *data;      /* row-major */
+    const void *data;      /* row-major; NULL while they are not made */
+    struct sgs_recipe *recipe; /* how; NULL: they lie in memory */
 } sgs_constant;
 
 typedef struct sgs_node sgs_node;
@@ -82,6 +84,7 @@ sgs_graph *sgs_graph_new(const char *file);
 void sgs_graph_free(sgs_graph *g);
 /* Maps a file for the life of the graph; the same path again gives the same bytes. */
 sgs_status sgs_graph_map(sgs_graph *g, const char *path, sgs_span *data, sgs_diag *d);
+bool sgs_graph_maps(const sgs_graph *g, sgs_span data); /* whether these bytes lie in a mapped file */
 /* Bytes of a mapped file that will not be read soon stop taking memory; of other bytes nothing happens. */
 void sgs_graph_forget(const sgs_graph *g, sgs_span data);
 /* Gives back the elements of constants that are neither inputs of nodes nor outputs of the graph.  For the moments between two changes, when
@@ -89,8 +92,27 @@ void sgs_graph_forget(const sgs_graph *g, sgs_span data);
 void sgs_graph_collect(sgs_graph *g);
 /* The same for the elements of one constant, which nobody but the graph will ask for again. */
 void sgs_const_drop(sgs_graph *g, sgs_value *v);
-/* Whether v, used once, may be changed where it lies: its elements are in loose memory, and no other constant of the graph has them. */
+/* Whether v, used once, may be changed where sgs_const_data says it lies: in loose memory, and no other constant of the graph has its elements. */
 bool sgs_const_is_own(const sgs_graph *g, const sgs_value *v);
+
+/* ---- elements of constants ------------------------------------------------------------------- */
+
+const void *sgs_constant_make(sgs_constant *c); /* from its recipe, which it has */
+/* The elements of a constant, made now if they are not; NULL: v is none. */
+static inline const void *sgs_const_data(const sgs_value *v)
+{
+    return !v->constant ? NULL : v->constant->recipe ? sgs_constant_make(v->constant) : v->constant->data;
+}
+static inline const float *sgs_const_f32(const sgs_value *v)
+{
+    return sgs_const_data(v);
+}
+/* The same, row by row, without making any: where they lie, at any address; NULL: they have to be made. */
+const void *sgs_constant_rows(const sgs_constant *c);
+/* Where the elements lie at any address and in any order, before what they may be multiplied by. */
+const void *sgs_constant_source(const sgs_constant *c);
+/* n bytes of whole elements from byte `at` on. */
+void sgs_constant_read(const sgs_constant *c, size_t at, size_t n, void *to);
 
 /* ---- building -------------------------------------------------------------------------------- */
 
@@ -100,9 +122,22 @@ sgs_value *sgs_value_like(sgs_graph *g, const sgs_value *v);      /* same type a
 void *sgs_const_room(sgs_graph *g, size_t bytes);
 /* A constant; data is kept by reference when `copy` is false: sgs_const_room's, a mapped file's, or what lives as long as the graph. */
 sgs_value *sgs_const_new(sgs_graph *g, sgs_type t, int rank, const int64_t *dim, const void *data, bool copy);
+/* A constant whose elements lie row by row in a mapped file, at any address.  NULL when memory or the arena's limit is gone. */
+sgs_value *sgs_const_in_file(sgs_graph *g, sgs_type t, int rank, const int64_t *dim, const void *at);
 /* A constant of the same type and elements with other dims. */
 sgs_value *sgs_const_view(sgs_graph *g, const sgs_value *of, int rank, const int64_t *dim);
 sgs_constant *sgs_constant_new(sgs_arena *a, const void *data); /* kept by reference */
+/* of's elements, axis i being its axis perm[i], where that needs no memory; NULL: somebody has to move them. */
+sgs_constant *sgs_constant_turned(sgs_graph *g, const sgs_value *of, const int64_t *perm);
+/* Element i of f32 times at[i / each % n], rounded once. */
+typedef struct sgs_factors {
+    const double *at;
+    int64_t n, each;
+} sgs_factors;
+/* Elements first .. first + n - 1, which lie at x. */
+void sgs_factors_apply(const sgs_factors *f, int64_t first, int64_t n, float *x);
+/* of's elements times factors, which are copied; NULL as above. */
+sgs_constant *sgs_constant_scaled(sgs_graph *g, const sgs_value *of, const sgs_factors *by);
 void sgs_value_name(sgs_graph *g, sgs_value *v, const char *name); /* adds a name (copied); no effect when already there */
 void sgs_value_drop_name(sgs_value *v, const char *name);
 void sgs_value_take_names(sgs_graph *g, sgs_value *to, sgs_value *from); /* `to` is the same tensor: moves all names, swallowed ones too */
@@ -112,15 +147,6 @@ bool sgs_value_has_name(const sgs_value *v, const char *name);
 /* The name to show: the main name, else "%id" in arena memory. */
 const char *sgs_value_label(sgs_graph *g, const sgs_value *v);
 const char *sgs_node_label(sgs_graph *g, const sgs_node *n);      /* node name, else its first named output, else the op and id */
-/* The elements of a constant; NULL: v is none. */
-static inline const void *sgs_const_data(const sgs_value *v)
-{
-    return v->constant ? v->constant->data : NULL;
-}
-static inline const float *sgs_const_f32(const sgs_value *v)
-{
-    return sgs_const_data(v);
-}
 int64_t sgs_value_count(const sgs_value *v);                      /* elements; dims are verified to multiply without overflow */
 int64_t sgs_value_bytes(const sgs_value *v);
 sgs_quant *sgs_quant_new(sgs_graph *g, int axis, int n);

@@ -269,7 +269,7 @@ static sgs_status logic_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 static sgs_status not_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     static const uint8_t yes = 1;
-    const sgs_value one = { .id = -1, .type = SGS_BOOL, .rank = 0, .constant = &(sgs_constant){ &yes } };
+    const sgs_value one = { .id = -1, .type = SGS_BOOL, .rank = 0, .constant = &(sgs_constant){ .data = &yes } };
     ipu_compare r = { .head = SGS_REC(IPU_LOGIC, compare), .mode = IPU_LOGIC_XOR };
     return sgs_nest_emit(l, n, &r.head, (const sgs_value *const[]){ n->out[0], n->in[0], &one }, 3, d);
 }

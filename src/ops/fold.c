@@ -71,6 +71,14 @@ static sgs_status evaluate(sgs_graph *g, const sgs_node *n, sgs_constant *made, 
     return s;
 }
 
+/* Where one node moves elements at most, its output's may stay where they are: nobody moves them twice. */
+static sgs_constant *unmoved(sgs_graph *g, const sgs_node *n)
+{
+    if (n->op == &sgs_op_reshape)
+        return n->in[0]->constant;
+    return n->op == &sgs_op_transpose ? sgs_constant_turned(g, n->in[0], ((const sgs_perm_attr *)n->attr)->perm) : NULL;
+}
+
 static void make_constants(sgs_node *n, sgs_constant *made)
 {
     for (int i = 0; i < n->nout; i++)
@@ -90,9 +98,8 @@ sgs_status sgs_fold_node(sgs_graph *g, sgs_node *n, bool *folded, sgs_diag *d)
     *folded = false;
     if (!inputs_known(n) || makes_output(g, n) || !n->op->eval || !is_small_enough(n))
         return SGS_OK;
-    if (n->op == &sgs_op_reshape) {
-        n->out[0]->constant = n->in[0]->constant;
-    } else {
+    n->out[0]->constant = unmoved(g, n);
+    if (!n->out[0]->constant) {
         sgs_constant *made = SGS_NEW_N(g->arena, sgs_constant, n->nout);
         sgs_status s = evaluate(g, n, made, d);
         if (s == SGS_E_UNSUPPORTED)

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/strided.h"
 #include "compile/lower.h"
 #include "ops/util.h"
 
@@ -73,101 +74,14 @@ void sgs_nest_operand(sgs_lowering *l, sgs_nest *n, int k, const sgs_value *v)
     }
 }
 
-/* n elements, of which those read lie `stride` bytes apart. */
-static void copy_row(char *to, const char *from, int64_t stride, int64_t n, int bytes)
-{
-    if (stride == bytes) {
-        memcpy(to, from, (size_t)(n * bytes));
-        return;
-    }
-    for (int64_t i = 0; i < n; i++, to += bytes, from += stride)
-        switch (bytes) {
-        case 1:
-            *to = *from;
-            break;
-        case 2:
-            memcpy(to, from, 2);
-            break;
-        case 4:
-            memcpy(to, from, 4);
-            break;
-        default:
-            memcpy(to, from, 8);
-            break;
-        }
-}
-
-/* Rows of the result that are columns of what is read go in square tiles, so that neither side leaves its cache lines
- * half used. */
-#define TILE 16
-
-typedef struct turned {
-    int64_t across, along;     /* elements side by side in what is read; in the result */
-    int64_t to, from;          /* bytes from one to the next: of `across` in the result, of `along` in what is read */
-} turned;
-
-static inline void copy_tile(char *to, const char *from, const turned *t, int64_t across, int64_t along, size_t bytes)
-{
-    for (int64_t i = 0; i < across; i++)
-        for (int64_t k = 0; k < along; k++)
-            memcpy(to + i * t->to + k * (int64_t)bytes, from + i * (int64_t)bytes + k * t->from, bytes);
-}
-
-static void copy_turned(char *to, const char *from, const turned *t, int bytes)
-{
-    for (int64_t k = 0; k < t->along; k += TILE)
-        for (int64_t i = 0; i < t->across; i += TILE) {
-            const int64_t across = t->across - i < TILE ? t->across - i : TILE, along = t->along - k < TILE ? t->along - k : TILE;
-            char *at = to + i * t->to + k * bytes;
-            const char *seen = from + i * bytes + k * t->from;
-            if (bytes == 4 && across == TILE && along == TILE)
-                copy_tile(at, seen, t, TILE, TILE, 4);
-            else if (bytes == 4)
-                copy_tile(at, seen, t, across, along, 4);
-            else
-                copy_tile(at, seen, t, across, along, (size_t)bytes);
-        }
-}
-
-/* The axis, not the last, whose elements lie side by side in what is read, made the last but one; false: there is none. */
-static bool turn(sgs_nest *n, int bytes)
-{
-    const int last = n->rank - 1;
-    int at = last - 1;
-    while (at >= 0 && n->stride[1][at] != bytes)
-        at--;
-    if (at < 0 || n->stride[1][last] == bytes)
-        return false;
-    sgs_nest was = *n;
-    for (int i = at; i < last - 1; i++)
-        set_axis(n, i, &was, i + 1);
-    set_axis(n, last - 1, &was, at);
-    return true;
-}
-
 void sgs_copy_seen(sgs_tensor *out, const void *from, const int64_t *stride)
 {
-    const int bytes = sgs_type_bytes(out->type);
-    sgs_nest n = { .rank = out->rank, .operands = 2 };
-    int64_t index[SGS_NEST_AXES] = { 0 }, off[SGS_NEST_OPERANDS];
-    if (!sgs_tensor_count(out))
-        return;
-    sgs_dense_strides(out->rank, out->dim, bytes, n.stride[0]);
+    sgs_strided s = { .from = from, .each = sgs_type_bytes(out->type), .rank = out->rank };
     for (int i = 0; i < out->rank; i++) {
-        n.dim[i] = out->dim[i];
-        n.stride[1][i] = stride[i];
+        s.dim[i] = out->dim[i];
+        s.stride[i] = stride[i];
     }
-    sgs_nest_merge(&n);
-    const int last = n.rank - 1, outer = turn(&n, bytes) ? last - 1 : last;
-    do {
-        sgs_nest_at(&n, outer, index, off);
-        char *to = (char *)out->data + off[0];
-        const char *seen = (const char *)from + off[1];
-        if (outer < last)
-            copy_turned(to, seen, &(turned){ n.dim[outer], n.dim[last], n.stride[0][outer], n.stride[1][last] }, bytes);
-        else
-            copy_row(to, seen, n.stride[1][last], n.dim[last], bytes);
-    } while (sgs_next_index(index, outer, n.dim));
+    sgs_strided_read(&s, 0, sgs_tensor_count(out), out->data);
 }
 
 /* ---- rows between axes --------------------------------------------------------------------- */

@@ -484,7 +484,7 @@ static sgs_status lower_blocks(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
     run *runs[SGS_MAX_RANK];
     int64_t count[SGS_MAX_RANK], index[SGS_MAX_RANK] = { 0 }, values = sgs_one_scale(x) ? 1 : x->quant->n;
     const sgs_value fill = {
-        .id = -1, .type = x->type, .rank = 1, .dim = { values }, .constant = &(sgs_constant){ pad_values(l, x, a->value, values) }
+        .id = -1, .type = x->type, .rank = 1, .dim = { values }, .constant = &(sgs_constant){ .data = pad_values(l, x, a->value, values) }
     };
     for (int k = 0; k < y->rank; k++) {
         runs[k] = SGS_NEW_N(sgs_lower_arena(l), run, y->dim[k]);

@@ -273,7 +273,7 @@ static sgs_status cast_quant(struct sgs_quantizer *q, sgs_node *n, sgs_diag *d)
 static sgs_status truth_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     static const int16_t none = 0;
-    const sgs_value zero = { .id = -1, .type = SGS_S16, .rank = 0, .constant = &(sgs_constant){ &none } }, *x = n->in[0];
+    const sgs_value zero = { .id = -1, .type = SGS_S16, .rank = 0, .constant = &(sgs_constant){ .data = &none } }, *x = n->in[0];
     ipu_compare r = { .head = SGS_REC(IPU_COMPARE_S16, compare), .mode = IPU_COMPARE_DIFFERENT, .ma = sgs_mult(sgs_scale(x, 0), 1), .mb = 1 };
     if (x->type != SGS_S16 || !sgs_one_scale(x))
         return sgs_lower_fail(l, n, d, "expected int16 with one scale, found %s", sgs_type_word(x->type));
@@ -284,7 +284,7 @@ static sgs_status truth_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 static sgs_status nonzero_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     static const int32_t none = 0;
-    const sgs_value zero = { .id = -1, .type = n->in[0]->type, .rank = 0, .constant = &(sgs_constant){ &none } };
+    const sgs_value zero = { .id = -1, .type = n->in[0]->type, .rank = 0, .constant = &(sgs_constant){ .data = &none } };
     return sgs_integer_lower(l, n, n->in[0], &zero, IPU_INTEGER_DIFFERENT, d);
 }
 

@@ -277,13 +277,17 @@ sgs_value *sgs_writable(sgs_rewriter *r, sgs_value *v)
 /* w * scale: the output channel is the first axis of the weights, of depthwise ones the last. */
 static sgs_value *scaled_weights(sgs_rewriter *r, const sgs_node *conv, const double *scale)
 {
-    sgs_value *w = sgs_writable(r, conv->in[1]);
-    const int64_t count = sgs_value_count(w), channels = channels_of(conv);
-    const int64_t each = conv->op == &sgs_op_depthwise || !channels ? 1 : count / channels;
-    float *at = (float *)(uintptr_t)sgs_const_data(w);
-    for (int64_t i = 0, c = 0; i < count; i += each, c = c + 1 < channels ? c + 1 : 0)
-        for (int64_t k = i; k < i + each; k++)
-            at[k] = (float)((double)at[k] * scale[c]);
+    sgs_value *w = conv->in[1];
+    const int64_t channels = channels_of(conv);
+    const sgs_factors by = { scale, channels, conv->op == &sgs_op_depthwise || !channels ? 1 : sgs_value_count(w) / channels };
+    sgs_constant *later = sgs_constant_scaled(r->g, w, &by);
+    if (later) {
+        w = sgs_value_like(r->g, w);
+        w->constant = later;
+        return w;
+    }
+    w = sgs_writable(r, w);
+    sgs_factors_apply(&by, 0, sgs_value_count(w), (float *)(uintptr_t)sgs_const_data(w));
     return w;
 }
 

@@ -66,13 +66,44 @@ static void test_write_and_replace(void **state)
 
 static void test_parts_follow_each_other(void **state)
 {
-    const sgs_span part[] = { { (const uint8_t *)"one ", 4 }, { NULL, 0 }, { (const uint8_t *)"two", 3 } };
+    const sgs_part part[] = { { "one ", 4, NULL }, { NULL, 0, NULL }, { "two", 3, NULL } };
     sgs_diag d = { 0 };
     sgs_file f;
     assert_int_equal(sgs_file_write_parts("parts", part, 3, &d), SGS_OK);
     assert_int_equal(sgs_file_open(&f, "parts", &d), SGS_OK);
     assert_int_equal(f.data.n, 7);
     assert_memory_equal(f.data.p, "one two", 7);
+    sgs_file_close(&f);
+}
+
+/* Byte i of the part is *p + i / 64. */
+static void count_up(const void *p, size_t at, size_t n, void *to)
+{
+    assert_int_equal(at % SGS_PART_UNIT, 0);
+    for (size_t i = 0; i < n; i++)
+        ((uint8_t *)to)[i] = (uint8_t)(*(const uint8_t *)p + (at + i) / 64);
+}
+
+static void test_parts_that_are_made_as_they_are_written(void **state)
+{
+    const uint8_t start = 7;
+    const size_t n = 1000003;
+    const sgs_part part[] = { { "before", 6, NULL }, { &start, n, count_up }, { "behind", 6, NULL } };
+    sgs_diag d = { 0 };
+    sgs_file f;
+    sgs_buf b = { 0 };
+    assert_int_equal(sgs_file_write_parts("parts", part, 3, &d), SGS_OK);
+    assert_int_equal(sgs_file_open(&f, "parts", &d), SGS_OK);
+    for (int i = 0; i < 3; i++)
+        sgs_buf_add_part(&b, &part[i]);
+    assert_int_equal(f.data.n, n + 12);
+    assert_int_equal(b.n, n + 12);
+    assert_memory_equal(f.data.p, b.p, b.n);
+    assert_memory_equal(b.p, "before", 6);
+    assert_memory_equal(b.p + 6 + n, "behind", 6);
+    for (size_t i = 0; i < n; i++)
+        assert_int_equal((uint8_t)b.p[6 + i], (uint8_t)(7 + i / 64));
+    sgs_buf_free(&b);
     sgs_file_close(&f);
 }
 
@@ -240,6 +271,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_write_and_replace, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_parts_follow_each_other, make_folder, remove_folder),
+        cmocka_unit_test_setup_teardown(test_parts_that_are_made_as_they_are_written, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_failures_leave_the_old_file, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_killed, make_folder, remove_folder),
         cmocka_unit_test_setup_teardown(test_what_is_no_file_stays, make_folder, remove_folder),

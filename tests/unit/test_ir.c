@@ -123,7 +123,7 @@ static void test_outputs(void **state)
 static void test_constant(void **state)
 {
     small s = make();
-    sgs_constant some = { "12345678" };
+    sgs_constant some = { .data = "12345678" };
     s.g->last->in[1] = sgs_value_like(s.g, s.relu);
     s.g->last->in[1]->constant = &some;
     s.g->last->in[1]->def = s.g->first;
