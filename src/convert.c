@@ -183,12 +183,14 @@ static sgs_status add_hash(sgs_buf *b, const char *name, sgs_graph *g, const cha
     size_t part;
     uint8_t hash[32];
     SGS_TRY(sgs_graph_map(g, path, &data, d));
+    const bool copied = sgs_arena_loose(g->arena) > data.n / 4; /* else the writer reads it once more */
     ipu_sha256 s;
     ipu_sha256_init(&s);
     for (; data.n; data.p += part, data.n -= part) {
         part = data.n < HASHED ? data.n : HASHED;
         sgs_sha256_add(&s, data.p, part);
-        sgs_graph_forget(g, (sgs_span){ data.p, part });
+        if (copied)
+            sgs_graph_forget(g, (sgs_span){ data.p, part });
     }
     ipu_sha256_end(&s, hash);
     sgs_buf_printf(b, "%s ", name);

@@ -90,9 +90,14 @@ void sgs_cleanup(void)
 }
 
 #define BATCH ((size_t)8 << 20)
+/* Written at once, from its multiple on: the system then keeps the file in large pieces, and the bytes are still in the CPU's cache.  Straight from
+ * a mapped file, whose pages are not there yet, it would take them page by page. */
+#define ROOM ((size_t)1 << 18)
 
 typedef struct sink {
     int fd;
+    uint8_t *room;         /* ROOM bytes and one more unit */
+    size_t n;              /* bytes in it */
     size_t written, started; /* bytes handed over; of those, sent on to the disk */
 } sink;
 
@@ -107,18 +112,35 @@ static void start(sink *to)
     to->started = to->written;
 }
 
-static bool write_all(sink *to, const uint8_t *p, size_t n)
+static bool write_room(sink *to, size_t n)
 {
-    while (n) {
-        ssize_t w = write(to->fd, p, n < BATCH ? n : BATCH);
+    for (size_t done = 0; done < n;) {
+        ssize_t w = write(to->fd, to->room + done, n - done);
         if (w < 0 && errno == EINTR)
             continue;
         if (w <= 0)
             return false;
-        p += w;
-        n -= (size_t)w;
-        to->written += (size_t)w;
-        start(to);
+        done += (size_t)w;
+    }
+    to->written += n;
+    to->n -= n;
+    memmove(to->room, to->room + n, to->n);
+    start(to);
+    return true;
+}
+
+static bool put(sink *to, const sgs_part *p)
+{
+    for (size_t at = 0, n; at < p->n; at += n) {
+        n = ROOM + SGS_PART_UNIT - 1 - to->n;
+        n = p->n - at < n ? p->n - at : n / SGS_PART_UNIT * SGS_PART_UNIT;
+        if (p->make)
+            p->make(p->p, at, n, to->room + to->n);
+        else
+            memcpy(to->room + to->n, (const uint8_t *)p->p + at, n);
+        to->n += n;
+        if (to->n >= ROOM && !write_room(to, ROOM))
+            return false;
     }
     return true;
 }
@@ -144,33 +166,19 @@ typedef struct contents {
     size_t n;
 } contents;
 
-#define MADE ((size_t)1 << 18) /* bytes that are made at once: so few that they are written from the cache */
-
-static bool write_made(sink *to, const sgs_part *p, uint8_t *room)
+static bool put_parts(sink *to, const contents *c)
 {
-    for (size_t at = 0, n; at < p->n; at += n) {
-        n = p->n - at < MADE ? p->n - at : MADE;
-        p->make(p->p, at, n, room);
-        if (!write_all(to, room, n))
-            return false;
-    }
-    return true;
-}
-
-static bool write_parts(int fd, const contents *c, uint8_t *room)
-{
-    sink to = { .fd = fd };
     for (size_t i = 0; i < c->n; i++)
-        if (!(c->part[i].make ? write_made(&to, &c->part[i], room) : write_all(&to, c->part[i].p, c->part[i].n)))
+        if (!put(to, &c->part[i]))
             return false;
-    return fsync(fd) == 0;
+    return write_room(to, to->n) && fsync(to->fd) == 0;
 }
 
 static bool fill(int fd, const contents *c)
 {
-    uint8_t *room = malloc(MADE);
-    const bool ok = room && write_parts(fd, c, room);
-    free(room);
+    sink to = { .fd = fd, .room = malloc(ROOM + SGS_PART_UNIT) };
+    const bool ok = to.room && put_parts(&to, c);
+    free(to.room);
     return ok;
 }
 
