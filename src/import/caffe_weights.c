@@ -70,7 +70,24 @@ static sgs_status blob_dims(const blob *b, int *rank, int64_t *dim, int64_t *cou
     return SGS_OK;
 }
 
-static sgs_status blob_data(sgs_graph *g, const blob *b, int64_t count, float **data, sgs_diag *d)
+/* NULL: the memory limit is reached. */
+static sgs_value *value_of(sgs_graph *g, const blob *b, int rank, const int64_t *dim, int64_t count)
+{
+    if (!b->doubles.n && b->packed.n)
+        return sgs_const_in_file(g, SGS_F32, rank, dim, b->packed.p);
+    if (!b->doubles.n && b->floats.n)
+        return sgs_const_new(g, SGS_F32, rank, dim, b->floats.v, false);
+    float *data = sgs_const_room(g, (size_t)count * sizeof(float));
+    for (int64_t i = 0; data && i < count; i++) {
+        uint64_t bits;
+        memcpy(&bits, b->doubles.p + 8 * i, sizeof bits);
+        data[i] = (float)sgs_bits_f64(bits);
+    }
+    sgs_graph_forget(g, b->doubles);
+    return data ? sgs_const_new(g, SGS_F32, rank, dim, data, false) : NULL;
+}
+
+static sgs_status blob_amount(const blob *b, int64_t count, sgs_diag *d)
 {
     const int64_t have = b->doubles.n ? (int64_t)(b->doubles.n / 8) : b->packed.n ? (int64_t)(b->packed.n / 4) : b->floats.n;
     if (b->packed.n % 4 || b->doubles.n % 8)
@@ -78,20 +95,6 @@ static sgs_status blob_data(sgs_graph *g, const blob *b, int64_t count, float **
                         b->packed.n % 4 ? 4 : 8);
     if (have != count)
         return sgs_fail(d, SGS_E_FORMAT, "a blob's shape is of %lld elements, found %lld", (long long)count, (long long)have);
-    const bool in_place = !b->doubles.n && b->packed.n && (uintptr_t)b->packed.p % sizeof(float) == 0;
-    *data = in_place ? (float *)(uintptr_t)b->packed.p : b->floats.n && !b->packed.n && !b->doubles.n ? b->floats.v : sgs_const_room(g, (size_t)count * sizeof(float));
-    if (!*data)
-        return sgs_fail(d, SGS_E_LIMIT, "%lld elements exceed the memory limit", (long long)count);
-    if (b->doubles.n)
-        for (int64_t i = 0; i < count; i++) {
-            uint64_t bits;
-            memcpy(&bits, b->doubles.p + 8 * i, sizeof bits);
-            (*data)[i] = (float)sgs_bits_f64(bits);
-        }
-    else if (b->packed.n && !in_place)
-        memcpy(*data, b->packed.p, b->packed.n);
-    if (!in_place)
-        sgs_graph_forget(g, b->packed.n ? b->packed : b->doubles);
     return SGS_OK;
 }
 
@@ -100,7 +103,6 @@ static sgs_status read_blob(reader *r, sgs_span msg, sgs_value **v, sgs_diag *d)
     blob b = { .legacy = { 1, 1, 1, 1 } };
     int64_t dim[SGS_MAX_RANK], count;
     int rank;
-    float *data;
     sgs_field f;
     for (bool end;;) {
         SGS_TRY(sgs_proto_next(&msg, &f, &end, d));
@@ -109,9 +111,9 @@ static sgs_status read_blob(reader *r, sgs_span msg, sgs_value **v, sgs_diag *d)
         SGS_TRY(blob_field(r->o->a, &f, &b, d));
     }
     SGS_TRY(blob_dims(&b, &rank, dim, &count, d));
-    SGS_TRY(blob_data(r->o->im.g, &b, count, &data, d));
-    *v = sgs_const_new(r->o->im.g, SGS_F32, rank, dim, data, false);
-    return SGS_OK;
+    SGS_TRY(blob_amount(&b, count, d));
+    *v = value_of(r->o->im.g, &b, rank, dim, count);
+    return *v ? SGS_OK : sgs_fail(d, SGS_E_LIMIT, "%lld elements exceed the memory limit", (long long)count);
 }
 
 /* ---- layers ---------------------------------------------------------------------------------------------------- */

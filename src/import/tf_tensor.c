@@ -131,6 +131,19 @@ static sgs_status element_count(const tensor *t, int64_t *count, sgs_diag *d)
     return SGS_OK;
 }
 
+/* NULL: the memory limit is reached. */
+static sgs_value *converted(const tensor *t, sgs_type type, int64_t count)
+{
+    sgs_graph *g = t->o->im.g;
+    void *data = sgs_const_room(g, (size_t)(count * sgs_type_bytes(type)));
+    if (!data)
+        return NULL;
+    for (int64_t i = 0; i < count; i++)
+        convert_one(t, type, data, i);
+    sgs_graph_forget(g, t->content);
+    return sgs_const_new(g, type, (int)t->dims.n, t->dims.v, data, false);
+}
+
 static sgs_status make(const tensor *t, sgs_type type, sgs_value **out, sgs_diag *d)
 {
     int64_t count;
@@ -139,19 +152,11 @@ static sgs_status make(const tensor *t, sgs_type type, sgs_value **out, sgs_diag
     if (t->content.n && (int64_t)t->content.n != want)
         return sgs_fail(d, SGS_E_FORMAT, "expected %lld bytes of data for %lld elements, found %zu", (long long)want,
                         (long long)count, t->content.n);
-    const bool in_place = t->dtype == FLOAT && t->content.n && (uintptr_t)t->content.p % sizeof(float) == 0;
-    void *data =
-        in_place ? (void *)(uintptr_t)t->content.p : sgs_const_room(t->o->im.g, (size_t)(count * sgs_type_bytes(type)));
-    if (!data)
+    const bool in_place = t->dtype == FLOAT && t->content.n;
+    *out = in_place ? sgs_const_in_file(t->o->im.g, type, (int)t->dims.n, t->dims.v, t->content.p)
+                    : converted(t, type, count);
+    if (!*out)
         return sgs_fail(d, SGS_E_LIMIT, "%lld elements exceed the memory limit", (long long)count);
-    const bool as_it_is = t->dtype == FLOAT && t->content.n;
-    if (as_it_is && !in_place)
-        memcpy(data, t->content.p, t->content.n);
-    for (int64_t i = 0; i < count && !as_it_is; i++)
-        convert_one(t, type, data, i);
-    if (!in_place)
-        sgs_graph_forget(t->o->im.g, t->content);
-    *out = sgs_const_new(t->o->im.g, type, (int)t->dims.n, t->dims.v, data, false);
     return SGS_OK;
 }
 

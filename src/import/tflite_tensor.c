@@ -159,11 +159,16 @@ static void convert(const sgs_lite_tensor *x, const void *data, void *out)
             ((int32_t *)out)[i] = (int32_t)whole(x->t.type, data, i);
 }
 
+static void no_room(sgs_lite_model *m)
+{
+    sgs_fail(m->t.d, SGS_E_LIMIT, "constants exceed the memory limit");
+}
+
 static void *room(sgs_lite_model *m, int64_t bytes)
 {
     void *p = sgs_try_alloc(m->o->a, (size_t)bytes + 1);
     if (!p)
-        sgs_fail(m->t.d, SGS_E_LIMIT, "constants exceed the memory limit");
+        no_room(m);
     return p;
 }
 
@@ -174,36 +179,54 @@ static const void *aligned(sgs_lite_model *m, const void *data, int64_t bytes)
     return copy ? memcpy(copy, data, (size_t)bytes) : (uintptr_t)data % 8 && bytes ? NULL : data;
 }
 
-static sgs_status make_constant(sgs_lite_model *m, sgs_lite_tensor *x, sgs_span bytes, sgs_value **v)
+/* Elements that the graph holds in another type or quantization than the file; NULL: no room. */
+static const void *converted(sgs_lite_model *m, const sgs_lite_tensor *x, sgs_type t, const void *stored, int64_t bytes)
 {
-    const sgs_type *narrow, t = graph_type(x, &narrow);
-    const int64_t stored = x->t.packed ? (x->t.count + 1) / 2 : x->t.count * sgs_type_bytes(x->t.type),
-                  need = x->t.count * sgs_type_bytes(t);
-    SGS_TRY(sgs_tfl_need_type(&m->t, &x->t));
-    if ((int64_t)bytes.n < stored)
-        return sgs_fail(m->t.d, SGS_E_FORMAT, "damaged file: tensor '%s' needs %lld bytes, its buffer has %zu", x->name,
-                        (long long)stored, bytes.n);
-    if (sgs_fb_sub(&m->t.f, x->t.table, 6).pos)
-        return sgs_fail(m->t.d, SGS_E_UNSUPPORTED, "tensor '%s' is sparse, which is not supported", x->name);
-    const void *data = aligned(m, bytes.n ? (const void *)bytes.p : "", stored);
+    const void *data = aligned(m, stored, bytes);
     if (data && x->t.packed) {
         int8_t *wide = room(m, x->t.count);
         if (wide)
             unpack(data, x->t.count, wide);
         data = wide;
     }
-    if (data && t != x->t.type) {
-        void *real = room(m, need);
-        if (real && x->quant)
-            dequantize(x, data, real);
-        else if (real)
-            convert(x, data, real);
-        data = real;
-        m->nquantized += x->t.type != SGS_S32 && x->t.type != SGS_S64 && t == SGS_F32;
+    if (!data || t == x->t.type)
+        return data;
+    void *real = room(m, x->t.count * sgs_type_bytes(t));
+    if (real && x->quant)
+        dequantize(x, data, real);
+    else if (real)
+        convert(x, data, real);
+    m->nquantized += x->t.type != SGS_S32 && x->t.type != SGS_S64 && t == SGS_F32;
+    return real;
+}
+
+/* NULL: no room. */
+static sgs_value *constant_of(sgs_lite_model *m, const sgs_lite_tensor *x, sgs_type t, const void *stored, int64_t bytes)
+{
+    sgs_graph *g = m->o->im.g;
+    if (t != x->t.type || x->t.packed) {
+        const void *data = converted(m, x, t, stored, bytes);
+        return data ? sgs_const_new(g, t, x->t.rank, x->t.dim, data, false) : NULL;
     }
-    if (!data)
+    sgs_value *v = sgs_const_in_file(g, t, x->t.rank, x->t.dim, stored);
+    if (!v)
+        no_room(m);
+    return v;
+}
+
+static sgs_status make_constant(sgs_lite_model *m, sgs_lite_tensor *x, sgs_span bytes, sgs_value **v)
+{
+    const sgs_type *narrow, t = graph_type(x, &narrow);
+    const int64_t stored = x->t.packed ? (x->t.count + 1) / 2 : x->t.count * sgs_type_bytes(x->t.type);
+    SGS_TRY(sgs_tfl_need_type(&m->t, &x->t));
+    if ((int64_t)bytes.n < stored)
+        return sgs_fail(m->t.d, SGS_E_FORMAT, "damaged file: tensor '%s' needs %lld bytes, its buffer has %zu", x->name,
+                        (long long)stored, bytes.n);
+    if (sgs_fb_sub(&m->t.f, x->t.table, 6).pos)
+        return sgs_fail(m->t.d, SGS_E_UNSUPPORTED, "tensor '%s' is sparse, which is not supported", x->name);
+    *v = constant_of(m, x, t, bytes.n ? (const void *)bytes.p : "", stored);
+    if (!*v)
         return SGS_E_LIMIT;
-    *v = sgs_const_new(m->o->im.g, t, x->t.rank, x->t.dim, data, false);
     if (narrow)
         sgs_src_set_narrow(&m->o->im, *v, narrow);
     return SGS_OK;
