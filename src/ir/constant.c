@@ -4,16 +4,18 @@
 #include "base/strided.h"
 #include "ir/ir.h"
 
+#define FACTORS 2                /* as two layers' may follow on one convolution */
 #define WORTH ((int64_t)1 << 16) /* bytes from which on elements wait: moving fewer costs nothing */
 
 _Static_assert(SGS_MAX_RANK <= SGS_STRIDED_AXES, "every tensor can be walked");
 
-/* Elements of a mapped file, each once, in some order, and what they are multiplied by. */
+/* Elements of a mapped file, each once, in some order, and what they are multiplied by: `seen` is by the dims of a value that had them. */
 struct sgs_recipe {
     sgs_graph *g;
     sgs_strided seen;
     size_t bytes;
-    sgs_factors by;            /* at NULL: nothing */
+    sgs_factors by[FACTORS];   /* one after the other */
+    int nby;
 };
 
 sgs_constant *sgs_constant_new(sgs_arena *a, const void *data)
@@ -65,20 +67,23 @@ sgs_value *sgs_const_in_file(sgs_graph *g, sgs_type t, int rank, const int64_t *
     return v;
 }
 
-/* How v's elements lie in a mapped file, by v's own dims; false: they lie in memory, or are no mere elements of a file. */
-static bool is_seen(const sgs_graph *g, const sgs_value *v, sgs_strided *seen)
+/* How v's elements are made; false: they lie in memory, or are too few to wait. */
+static bool recipe_of(sgs_graph *g, const sgs_value *v, struct sgs_recipe *r)
 {
-    const struct sgs_recipe *r = v->constant->recipe;
-    if (r)
-        return !r->by.at && sgs_strided_reshape(&r->seen, v->rank, v->dim, seen);
-    *seen = sgs_strided_dense(v->constant->data, sgs_type_bytes(v->type), v->rank, v->dim);
-    return sgs_graph_maps(g, (sgs_span){ v->constant->data, (size_t)sgs_value_bytes(v) });
+    const size_t bytes = (size_t)sgs_value_bytes(v);
+    if (v->constant->recipe) {
+        *r = *v->constant->recipe;
+        return true;
+    }
+    *r = (struct sgs_recipe){ .g = g, .seen = sgs_strided_dense(v->constant->data, sgs_type_bytes(v->type), v->rank, v->dim), .bytes = bytes };
+    return sgs_value_bytes(v) >= WORTH && sgs_graph_maps(g, (sgs_span){ v->constant->data, bytes });
 }
 
 sgs_constant *sgs_constant_turned(sgs_graph *g, const sgs_value *of, const int64_t *perm)
 {
+    struct sgs_recipe r;
     sgs_strided seen;
-    if (sgs_value_bytes(of) < WORTH || !is_seen(g, of, &seen))
+    if (!recipe_of(g, of, &r) || r.nby || !sgs_strided_reshape(&r.seen, of->rank, of->dim, &seen))
         return NULL;
     seen = sgs_strided_turn(&seen, perm);
     return constant_of(g, &seen);
@@ -86,12 +91,12 @@ sgs_constant *sgs_constant_turned(sgs_graph *g, const sgs_value *of, const int64
 
 sgs_constant *sgs_constant_scaled(sgs_graph *g, const sgs_value *of, const sgs_factors *by)
 {
-    struct sgs_recipe r = { .g = g, .bytes = (size_t)sgs_value_bytes(of), .by = *by };
-    if (sgs_value_bytes(of) < WORTH || !is_seen(g, of, &r.seen))
+    struct sgs_recipe r;
+    if (!recipe_of(g, of, &r) || r.nby == FACTORS)
         return NULL;
     double *factor = SGS_NEW_N(g->arena, double, by->n);
     memcpy(factor, by->at, (size_t)by->n * sizeof *factor);
-    r.by.at = factor;
+    r.by[r.nby++] = (sgs_factors){ factor, by->n, by->each };
     return with_recipe(g, &r);
 }
 
@@ -118,8 +123,8 @@ void sgs_constant_read(const sgs_constant *c, size_t at, size_t n, void *to)
     }
     const int64_t first = (int64_t)at / r->seen.each, count = (int64_t)n / r->seen.each;
     sgs_strided_read(&r->seen, first, count, to);
-    if (r->by.at)
-        sgs_factors_apply(&r->by, first, count, to);
+    for (int i = 0; i < r->nby; i++)
+        sgs_factors_apply(&r->by[i], first, count, to);
 }
 
 const void *sgs_constant_make(sgs_constant *c)
@@ -137,7 +142,7 @@ const void *sgs_constant_rows(const sgs_constant *c)
 {
     if (!c->recipe)
         return c->data;
-    return !c->recipe->by.at && sgs_strided_is_dense(&c->recipe->seen) ? c->recipe->seen.from : NULL;
+    return !c->recipe->nby && sgs_strided_is_dense(&c->recipe->seen) ? c->recipe->seen.from : NULL;
 }
 
 const void *sgs_constant_source(const sgs_constant *c)

@@ -235,7 +235,6 @@ static void test_times_factors(void **state)
     sgs_value *columns = with(s.g, COLUMNS, ROWS, sgs_constant_scaled(s.g, t, &(sgs_factors){ factor, ROWS, 1 }));
     memset(factor, 0, sizeof factor); /* they are copied */
     assert_null(sgs_constant_turned(s.g, rows, swap));
-    assert_null(sgs_constant_scaled(s.g, rows, &(sgs_factors){ factor, ROWS, COLUMNS }));
     assert_null(sgs_constant_rows(rows->constant));
     float piece[333];
     for (int64_t first = 0, n; first < COUNT; first += n) {
@@ -249,6 +248,25 @@ static void test_times_factors(void **state)
     }
     for (int64_t i = 0; i < COUNT; i++)
         assert_float_equal(sgs_const_f32(columns)[i], sgs_const_f32(rows)[i % ROWS * COLUMNS + i / ROWS], 0);
+    sgs_graph_free(s.g);
+}
+
+/* Each product is rounded. */
+static void test_times_factors_of_two_layers(void **state)
+{
+    const double factor[] = { 1 / 3.0, 1 / 7.0 };
+    weights s = of_file();
+    sgs_value *once = with(s.g, ROWS, COLUMNS, sgs_constant_scaled(s.g, s.w, &(sgs_factors){ factor, 2, COLUMNS }));
+    sgs_value *twice = with(s.g, ROWS, COLUMNS, sgs_constant_scaled(s.g, once, &(sgs_factors){ factor + 1, 1, 1 }));
+    assert_null(sgs_constant_scaled(s.g, twice, &(sgs_factors){ factor, 1, 1 }));
+    int apart = 0;
+    for (int64_t i = 0; i < COUNT; i++) {
+        const int64_t row = i / COLUMNS;
+        const float x = number(&s, row, i % COLUMNS), first = (float)((double)x * factor[row % 2]);
+        assert_float_equal(sgs_const_f32(twice)[i], (float)((double)first * factor[1]), 0);
+        apart += sgs_const_f32(twice)[i] != (float)((double)x * (factor[row % 2] * factor[1]));
+    }
+    assert_true(apart > 0);
     sgs_graph_free(s.g);
 }
 
@@ -309,6 +327,7 @@ int main(void)
         cmocka_unit_test(test_turned_there_and_back),
         cmocka_unit_test(test_turned_with_other_dims),
         cmocka_unit_test(test_times_factors),
+        cmocka_unit_test(test_times_factors_of_two_layers),
         cmocka_unit_test(test_small_ones_are_read_at_once),
         cmocka_unit_test(test_written_as_if_they_were_there),
     };
