@@ -85,7 +85,8 @@ conformance: setup-test
 	@.venv/bin/python tools/conformance.py --tool $(BUILD)/tests/conformance/conformance_tool --stage $(STAGE) \
 	  --fixed-tool $(BUILD)/tests/ops/fixed_tool --out out/conformance-$(notdir $(patsubst %/,%,$(DIR)))-$(STAGE).tsv $(DIR)
 
-# ONNX to a float model, beside onnxruntime's creation of a session, on networks that `make families` exports.  Fails where ours takes longer.
+# ONNX to a float model, beside onnxruntime's creation of a session, on networks that `make families` exports; one network from each framework,
+# which a script writes.  Fails where ours takes longer, a format much longer than ONNX, or memory is beyond 2.5 times the file.
 bench-convert: setup-test
 	@$(call fresh,$(BUILD))
 	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
