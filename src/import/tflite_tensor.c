@@ -166,7 +166,7 @@ static void no_room(sgs_lite_model *m)
 
 static void *room(sgs_lite_model *m, int64_t bytes)
 {
-    void *p = sgs_try_alloc(m->o->a, (size_t)bytes + 1);
+    void *p = sgs_const_room(m->o->im.g, (size_t)bytes + 1);
     if (!p)
         no_room(m);
     return p;
