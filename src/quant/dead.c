@@ -2,8 +2,8 @@
 #include "base/log.h"
 #include "quant/quantize.h"
 
-#define FEWEST 4 /* channels: of fewer, one may well be constant */
-#define MANY 0.5 /* share of a layer's channels from which it is worth a warning */
+#define FEWEST 4  /* channels: of fewer, one may well be constant */
+#define MANY 0.75 /* share of a layer's channels from which it is worth a warning */
 
 static int64_t dead_channels(const sgs_range *r)
 {
@@ -28,11 +28,12 @@ void sgs_say_dead(sgs_graph *g, const sgs_range *range, const sgs_log *log)
                            (long long)dead, (long long)r->channels);
     }
     if (layers)
-        sgs_log_warning(log,
-                        "in %d layer%s half of the channels or more hold one number on every picture: %s%s; either the "
-                        "pictures are not "
-                        "what the network was trained on (channel order, mean, std_value), or those channels are dead "
-                        "and can be pruned",
-                        layers, layers == 1 ? "" : "s", names.p, names.n >= 300 ? ", ..." : "");
+        sgs_log_warning(
+            log,
+            "in %d layer%s three quarters of the channels or more hold one number on every picture: %s%s; either the "
+            "pictures are not "
+            "what the network was trained on (channel order, mean, std_value), or those channels are dead "
+            "and can be pruned",
+            layers, layers == 1 ? "" : "s", names.p, names.n >= 300 ? ", ..." : "");
     sgs_buf_free(&names);
 }

@@ -47,7 +47,8 @@ static void nothing_given(void **state)
 {
     sgs_diag d = { 0 };
     says(sgs_convert(&(sgs_convert_options){ 0 }, &d), &d, NULL, "expected model_file, input_config and output_file");
-    says(sgs_check(&(sgs_check_options){ .platform = (sgs_platform)99, .model_file = "m" }, &d), &d, NULL, "expected a platform, found number 99");
+    says(sgs_check(&(sgs_check_options){ .platform = (sgs_platform)99, .model_file = "m" }, &d), &d, NULL,
+         "expected a platform, found number 99");
     says(sgs_check(&(sgs_check_options){ 0 }, &d), &d, NULL, "expected model_file");
     says(sgs_extract(&(sgs_extract_options){ 0 }, &d), &d, NULL, "expected model_file and output_file");
     says(sgs_calibrate(&(sgs_calibrate_options){ 0 }, NULL, NULL, &d), &d, NULL,
@@ -83,6 +84,55 @@ static void after_a_failed_sample(void **state)
     sgs_samples_close(s);
 }
 
+/* ---- a float and a fixed-point model that do not belong together ---- */
+
+#define ONE_INI                                                                                                        \
+    "[INPUT_CONFIG]\\x0ainputs=x;\\x0ainput_formats=RAWDATA_F32_NHWC;\\x0a[OUTPUT_CONFIG]\\x0aoutputs=y;\\x0a"
+#define TWO_INI                                                                                                        \
+    "[INPUT_CONFIG]\\x0ainputs=x,z;\\x0ainput_formats=RAWDATA_F32_NHWC,RAWDATA_F32_NHWC;\\x0a[OUTPUT_CONFIG]"          \
+    "\\x0aoutputs=y;"                                                                                                  \
+    "\\x0a"
+#define FIXED_GRAPH                                                                                                    \
+    "input %0 \"x\" f32[1,4]\n"                                                                                        \
+    "%1 \"q\" s16[1,4] @{scale=0.1, zero=0} = quantize %0\n"                                                           \
+    "%2 \"y\" f32[1,4] = dequantize %1\n"                                                                              \
+    "output %2\n"
+
+/* What sgs_analyze says of these two; `about`: of which file. */
+static void analysis_says(const char *fixed, const char *real, const char *about, const char *text)
+{
+    char fixed_path[128], real_path[128], script[128];
+    sgs_diag d = { 0 };
+    snprintf(fixed_path, sizeof fixed_path, "%s", model("pair_fixed.sim", fixed));
+    snprintf(real_path, sizeof real_path, "%s", model("pair_float.sim", real));
+    snprintf(script, sizeof script, "%s/none.py", folder);
+    FILE *f = fopen(script, "w");
+    fclose(f);
+    const sgs_analyze_options o = { .model = fixed_path,
+                                    .samples = { .images = "/dev/null", .preprocess = script, .num_process = 1 } };
+    says(sgs_analyze(&o, NULL, &d), &d, strcmp(about, "fixed") ? real_path : fixed_path, text);
+}
+
+static void models_that_do_not_belong(void **state)
+{
+    static const char fixed[] = "meta \"sgs.fixed\" \"1\"\nmeta \"sgs.config\" \"" ONE_INI "\"\n" FIXED_GRAPH;
+    static const char real[] = "input %0 \"x\" f32[1,4]\n%1 \"other\" f32[1,4] = clip %0 {lo=0, hi=1}\noutput %1\n";
+    sgs_diag d = { 0 };
+    says(sgs_analyze(&(sgs_analyze_options){ 0 }, NULL, &d), &d, NULL, "expected a fixed-point model");
+    sgs_analysis_free(NULL);
+    analysis_says("meta \"sgs.fixed\" \"1\"\n" FIXED_GRAPH, real, "fixed",
+                  "expected a fixed-point model that carries its configuration, as the calibrator writes it");
+    analysis_says("meta \"sgs.fixed\" \"1\"\nmeta \"sgs.config\" \"" TWO_INI "\"\n" FIXED_GRAPH, real, "fixed",
+                  "expected a fixed-point model with the inputs and outputs of its configuration");
+    analysis_says(fixed, real, "float", "no tensor of the float model is in the fixed-point model by that name");
+    analysis_says(fixed, "input %0 \"x\" f32[1,4]\n%1 \"y\" f32[1,4] = clip %0 {lo=0, hi=1}\noutput %1\noutput %0\n",
+                  "float", "expected 1 inputs and 1 outputs, as the fixed-point model has, found 1 and 2");
+    analysis_says(fixed, "input %0 \"x\" f32[1,5]\n%1 \"y\" f32[1,5] = clip %0 {lo=0, hi=1}\noutput %1\n", "float",
+                  "input 'x' has another shape in the fixed-point model");
+    analysis_says(fixed, "input %0 \"x\" f32[1,4]\n%1 \"y\" f32[1,8] = concat %0, %0 {axis=1}\noutput %1\n", "float",
+                  "output 'y' has another shape in the fixed-point model");
+}
+
 /* ---- plans and images ---- */
 
 static void memory_of_targets(void **state)
@@ -112,7 +162,9 @@ static const char both[] = "meta \"sgs.fixed\" \"1\"\n"
                            "output %3\n"
                            "output %6\n";
 
-#define ROOM "give the model smaller inputs when it is converted (--input_shapes), ask for 16 bits in fewer layers, or compile for a larger target (--soc_version)"
+#define ROOM                                                                                                           \
+    "give the model smaller inputs when it is converted (--input_shapes), ask for 16 bits in fewer layers, or "        \
+    "compile for a larger target (--soc_version)"
 
 static void memory_of_a_microcontroller(void **state)
 {
@@ -239,6 +291,7 @@ int main(void)
         cmocka_unit_test(nothing_given),
         cmocka_unit_test(no_samples),
         cmocka_unit_test(after_a_failed_sample),
+        cmocka_unit_test(models_that_do_not_belong),
         cmocka_unit_test(memory_of_targets),
         cmocka_unit_test(memory_of_a_microcontroller),
         cmocka_unit_test(images),
