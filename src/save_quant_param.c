@@ -15,6 +15,7 @@ typedef struct saving {
     sgs_saved *s;
     int n;
     bool *seen; /* by value id */
+    int *read;  /* by value id: the bits with which convolutions count it; 0: none does, or they differ */
 } saving;
 
 /* ---- tensors ----------------------------------------------------------------------------------------------------- */
@@ -39,6 +40,29 @@ static int64_t most_of(sgs_type t)
 static int bits_of(sgs_type t)
 {
     return 8 * sgs_type_bytes(t);
+}
+
+/* What a convolution reads, before it was brought to the convolution's bits. */
+static const sgs_value *operand(const sgs_node *conv)
+{
+    const sgs_value *x = conv->in[0];
+    return x->def && x->def->op == &sgs_op_quantize && !x->nname ? x->def->in[0] : x;
+}
+
+static void note_readers(saving *s)
+{
+    bool *differ = SGS_NEW_N(s->arena, bool, s->g->nvalue + 1);
+    s->read = SGS_NEW_N(s->arena, int, s->g->nvalue + 1);
+    for (const sgs_node *n = s->g->first; n; n = n->next) {
+        if (n->op->qrule != SGS_Q_CONV)
+            continue;
+        const int id = operand(n)->id, bits = bits_of(n->in[1]->type);
+        differ[id] |= s->read[id] && s->read[id] != bits;
+        s->read[id] = bits;
+    }
+    for (int i = 0; i < s->g->nvalue; i++)
+        if (differ[i])
+            s->read[i] = 0;
 }
 
 static double element(const sgs_value *v, int64_t i)
@@ -111,7 +135,7 @@ static void save_value(saving *s, const sgs_value *named)
     if (!v->quant || (v->type != SGS_U8 && v->type != SGS_S8 && v->type != SGS_S16))
         return;
     sgs_saved *to = &s->s[s->n++];
-    *to = (sgs_saved){ .name = named->name[0], .bit = bits_of(v->type) };
+    *to = (sgs_saved){ .name = named->name[0], .bit = s->read[named->id] ? s->read[named->id] : bits_of(v->type) };
     save_range(s, to, v);
     if (s->o->data && v->constant && !is_absorbing(s->g, v))
         save_data(s, to, v);
@@ -127,6 +151,7 @@ static void save_all(saving *s)
     sgs_graph *g = s->g;
     s->s = SGS_NEW_N(s->arena, sgs_saved, g->nvalue + 1);
     s->seen = SGS_NEW_N(s->arena, bool, g->nvalue + 1);
+    note_readers(s);
     for (int i = 0; i < g->nin; i++)
         save_value(s, g->in[i]);
     for (const sgs_node *n = g->first; n; n = n->next) {

@@ -379,10 +379,16 @@ static const char *unreasonable(const extent *x, sgs_type t)
     return NULL;
 }
 
-static bool is_seen(const sgs_range *r, const sgs_param *e)
+static float inside(float v, float lo, float hi)
+{
+    return fminf(fmaxf(v, lo), hi);
+}
+
+/* Whether e says what was seen, as far as it lies between lo and hi. */
+static bool is_seen(const sgs_range *r, const sgs_param *e, float lo, float hi)
 {
     for (int64_t c = 0; c < r->channels; c++)
-        if (at(e->lo, e, c) != r->lo[c] || at(e->hi, e, c) != r->hi[c])
+        if (at(e->lo, e, c) != inside(r->lo[c], lo, hi) || at(e->hi, e, c) != inside(r->hi[c], lo, hi))
             return false;
     return true;
 }
@@ -412,10 +418,11 @@ static const char *own_scale(sgs_quantizer *q, const bound *b)
                        : "it is an image, which mean and std_value of the ini scale";
     if (sgs_is_plain(v) || v->id >= q->nrange || !q->range[v->id].channels)
         return "it holds integers of the model's own, or nothing reads it";
-    if (is_seen(&q->range[v->id], b->e))
+    const sgs_qfixed *kept = &q->kept[sgs_group_of(q, v)];
+    if (is_seen(&q->range[v->id], b->e, -INFINITY, INFINITY))
         return NULL;
-    if (q->kept[sgs_group_of(q, v)].scale > 0)
-        return "the model brings its scale";
+    if (kept->scale > 0)
+        return is_seen(&q->range[v->id], b->e, kept->lo, kept->hi) ? NULL : "the model brings its scale";
     return v->def && v->def->op->fixed_out && v->def->op->fixed_out(v->def, &f) ? "its operator has a scale of its own"
                                                                                 : NULL;
 }
@@ -440,7 +447,8 @@ static void import_range(sgs_quantizer *q, const bound *b)
     const sgs_range *r = b->v->id < q->nrange ? &q->range[b->v->id] : NULL;
     if (own)
         left_out(q, b, "range", own);
-    if (own || !r || !r->channels || q->image[b->v->id] || is_seen(r, b->e))
+    if (own || !r || !r->channels || q->image[b->v->id] || q->kept[sgs_group_of(q, b->v)].scale > 0 ||
+        is_seen(r, b->e, -INFINITY, INFINITY))
         return;
     const extent x = extent_of(r, b->e);
     const char *why = unreasonable(&x, q->type[sgs_group_of(q, b->v)]);
