@@ -198,12 +198,12 @@ static void copy_box(box *b, char *to, const char *from)
 static void copy_rows(const sgs_strided *s, int axis, int64_t n, char *to, const char *from)
 {
     box b = { .rank = s->rank - axis, .each = s->each };
-    int64_t step = s->each;
+    int64_t apart = s->each;
     for (int i = b.rank - 1; i >= 0; i--) {
         b.dim[i] = i ? s->dim[axis + i] : n;
         b.from[i] = s->stride[axis + i];
-        b.to[i] = step;
-        step *= b.dim[i];
+        b.to[i] = apart;
+        apart *= b.dim[i];
     }
     copy_box(&b, to, from);
 }

@@ -119,6 +119,16 @@ def test_number_of_processes(net, workers):
     assert t.path("Fixed").read_bytes() == net.level["L2"].path("Fixed").read_bytes()
 
 
+@pytest.mark.parametrize("level, mode, name", [("L1", "JSON", "p.json"), ("L2", "Pickle", "p.pkl")])
+def test_saved_parameters_give_the_same_model(net, level, mode, name):
+    t = net.toolchain("again" + level)
+    t.path("Float").write_bytes(net.float.path("Float").read_bytes())
+    t.tool("examples/save_quant_param.py", "-m", net.level[level].path("Fixed"), "--output_mode", mode, "-o", name)
+    said = t.calibrate(net.ini, net.calibration, net.script, level, "--quant_file", name)
+    assert "not taken" not in said
+    assert t.path("Fixed").read_bytes() == net.level[level].path("Fixed").read_bytes()
+
+
 def test_other_compilers_tools_write_the_same_files(net):
     other = os.environ.get("OPENIPU_OTHER_BUILD")
     if not other:
