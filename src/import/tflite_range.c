@@ -146,6 +146,13 @@ static bool same_grid(const sgs_model *o, const sgs_source_node *n, const sgs_li
     return true;
 }
 
+/* Whether a range may be all that is left of an activation: it begins or ends at 0, or is that of RELU_N1_TO_1. */
+static bool may_activate(sgs_lite_extent e, float step)
+{
+    const float near = 1.5f * step;
+    return fabsf(e.lo) < near || fabsf(e.hi) < near || (fabsf(e.lo + 1) < near && fabsf(e.hi - 1) < near);
+}
+
 /* What is to be done to an output: rounded to steps, or cut to a range; NULL: nothing. */
 const sgs_op *sgs_lite_limit(const sgs_model *o, const sgs_source_node *n, const sgs_lite_tensor *y, const void **attr)
 {
@@ -163,5 +170,5 @@ const sgs_op *sgs_lite_limit(const sgs_model *o, const sgs_source_node *n, const
     sgs_act_attr *a = SGS_NEW(o->a, sgs_act_attr);
     *a = (sgs_act_attr){ may.lo, may.hi };
     *attr = a;
-    return can.lo < may.lo - step || can.hi > may.hi + step ? &sgs_op_clip : NULL;
+    return may_activate(may, step) && (can.lo < may.lo - step || can.hi > may.hi + step) ? &sgs_op_clip : NULL;
 }

@@ -1,9 +1,10 @@
 /* A foreign TFLite model -> sgs_model.  Tensors are numbers in the file; here each has a name that no other has, its
  * own where that is free.
  *
- * A quantized tensor is read as the real numbers that it stands for.  Its scale says how far those reach: what its
- * operator computes beyond that is cut off, where it can compute such a thing at all (a ReLU6 may be implied so), and
- * with keep_quant it is rounded to the scale's steps too. */
+ * A quantized tensor is read as the real numbers that it stands for.  A range of its scale that an activation could
+ * have left (0 to 6, say) may be all that the file says of a ReLU6: what the operator computes beyond is cut off.  Any
+ * other range is what somebody observed.  With keep_quant every result is rounded to its scale's steps, and ends where
+ * they do. */
 #include <string.h>
 
 #include "base/log.h"
@@ -349,8 +350,8 @@ static void say_quantized(const sgs_lite_model *m)
                      m->nquantized);
     else if (grids)
         sgs_log_line(log,
-                     "the model is quantized, %d tensors and %d constants: read as real numbers within the ranges of "
-                     "its scales; --keep_quant keeps the scales",
+                     "the model is quantized, %d tensors and %d constants: read as real numbers, cut where a range may "
+                     "be an activation; --keep_quant keeps the scales",
                      grids, m->nquantized);
     else if (m->nquantized)
         sgs_log_line(log, "%d constants are quantized or of half precision: read as float32", m->nquantized);

@@ -372,14 +372,17 @@ def test_quantized_models(act, tmp_path):
     assert np.abs(real - want).max() < 3  # no rounding inside
 
 
-def test_ranges_cut(tmp_path):
-    """What the range of a result cuts off is an activation: without it this model says something else."""
+@pytest.mark.parametrize("scale, zero, cut", [(6 / 255, 0, (0, 6)), (6 / 254, 1, (-6 / 254, 6)), (2 / 255, 127, (-254 / 255, 256 / 255)), (4 / 255, 255, (-4, 0)),
+                                              (8 / 255, 100, (-np.inf, np.inf)), (2 / 255, 100, (-np.inf, np.inf))])
+def test_ranges_cut(scale, zero, cut, tmp_path):
+    """A range that an activation may have left is cut to: without it the model says something else.  Another is what somebody observed: logits that leave it stay apart."""
     m, x = Model(), numbers(1, 8, low=-9, high=9)
     a = m.tensor("x", x.shape)
-    q = m.op("QUANTIZE", [a], "q", x.shape, U8, scale=6 / 255, zero=0)
+    q = m.op("QUANTIZE", [a], "q", x.shape, U8, scale=scale, zero=zero)
     y = m.op("DEQUANTIZE", [q], "y", x.shape)
-    got = ours(m.bytes([a], [y]), [x], tmp_path)[0]
-    np.testing.assert_allclose(got, np.clip(x, 0, 6), atol=1e-5)
+    data = m.bytes([a], [y])
+    np.testing.assert_allclose(ours(data, [x], tmp_path)[0], np.clip(x, *cut), atol=1e-5)
+    assert np.abs(ours(data, [x], tmp_path, "--keep")[0] - litert(data, [x])[0]).max() < 1.01 * scale
 
 
 def test_ranges_that_cut_nothing(tmp_path):
