@@ -13,7 +13,7 @@ WINDOW = {"padding": (0, "b"), "stride_w": (1, "i"), "stride_h": (2, "i")}
 POOL = {**WINDOW, "filter_width": (3, "i"), "filter_height": (4, "i"), ACT: (5, "b")}
 OPS = {
     "ADD": (0, 11, {ACT: (0, "b")}), "AVERAGE_POOL_2D": (1, 5, POOL), "CONCATENATION": (2, 10, {"axis": (0, "i"), ACT: (1, "b")}),
-    "CONV_2D": (3, 1, {**WINDOW, ACT: (3, "b"), "dilation_w_factor": (4, "i"), "dilation_h_factor": (5, "i")}),
+    "CONV_2D": (3, 1, {**WINDOW, ACT: (3, "b"), "dilation_w_factor": (4, "i"), "dilation_h_factor": (5, "i"), "quantized_bias_type": (6, "b")}),
     "DEPTHWISE_CONV_2D": (4, 2, {**WINDOW, "depth_multiplier": (3, "i"), ACT: (4, "b"), "dilation_w_factor": (5, "i"), "dilation_h_factor": (6, "i")}),
     "DEPTH_TO_SPACE": (5, 94, {"block_size": (0, "i")}), "DEQUANTIZE": (6, 0, {}), "EMBEDDING_LOOKUP": (7, 0, {}), "FLOOR": (8, 0, {}),
     "FULLY_CONNECTED": (9, 8, {ACT: (0, "b"), "keep_num_dims": (2, "b")}), "L2_NORMALIZATION": (11, 12, {ACT: (0, "b")}), "L2_POOL_2D": (12, 5, POOL),
@@ -30,7 +30,7 @@ OPS = {
     "BIDIRECTIONAL_SEQUENCE_LSTM": (52, 69, {ACT: (0, "b"), "cell_clip": (1, "f"), "proj_clip": (2, "f"), "merge_outputs": (3, "b"), "time_major": (4, "b")}),
     "CAST": (53, 37, {"in_data_type": (0, "b"), "out_data_type": (1, "b")}), "PRELU": (54, 0, {}), "MAXIMUM": (55, 39, {}), "MINIMUM": (57, 39, {}), "LESS": (58, 41, {}),
     "PADV2": (60, 43, {}), "GREATER": (61, 44, {}), "GREATER_EQUAL": (62, 45, {}), "LESS_EQUAL": (63, 46, {}), "SELECT": (64, 47, {}), "SLICE": (65, 48, {}),
-    "TRANSPOSE_CONV": (67, 49, {**WINDOW, ACT: (3, "b")}), "TILE": (69, 51, {}), "EXPAND_DIMS": (70, 52, {}), "EQUAL": (71, 53, {}), "NOT_EQUAL": (72, 54, {}),
+    "TRANSPOSE_CONV": (67, 49, {**WINDOW, ACT: (3, "b"), "quantized_bias_type": (4, "b")}), "TILE": (69, 51, {}), "EXPAND_DIMS": (70, 52, {}), "EQUAL": (71, 53, {}), "NOT_EQUAL": (72, 54, {}),
     "SUM": (74, 27, {"keep_dims": (0, "b")}), "SHAPE": (77, 55, {"out_type": (0, "b")}), "FAKE_QUANT": (80, 58, {"min": (0, "f"), "max": (1, "f"), "num_bits": (2, "i"), "narrow_range": (3, "b")}),
     "PACK": (83, 59, {"values_count": (0, "i"), "axis": (1, "i")}), "LOGICAL_OR": (84, 60, {}), "ONE_HOT": (85, 61, {"axis": (0, "i")}), "LOGICAL_AND": (86, 62, {}),
     "LOGICAL_NOT": (87, 63, {}), "UNPACK": (88, 64, {"num": (0, "i"), "axis": (1, "i")}), "FLOOR_DIV": (90, 65, {}), "REDUCE_ANY": (91, 27, {"keep_dims": (0, "b")}),
@@ -38,7 +38,7 @@ OPS = {
     "SPLIT_V": (102, 79, {"num_splits": (0, "i")}), "REVERSE_V2": (105, 81, {}), "ADD_N": (106, 82, {}), "GATHER_ND": (107, 83, {}), "RANK": (110, 86, {}), "QUANTIZE": (114, 89, {}),
     "IF": (118, 92, {"then_branch": (0, "i"), "else_branch": (1, "i")}), "WHILE": (119, 93, {"cond": (0, "i"), "body": (1, "i")}), "SCATTER_ND": (122, 97, {}), "SELECT_V2": (123, 98, {}), "CUMSUM": (128, 102, {"exclusive": (0, "b"), "reverse": (1, "b")}),
     "BROADCAST_TO": (130, 104, {}), "HASHTABLE": (136, 0, {}), "HASHTABLE_SIZE": (139, 0, {}), "CALL_ONCE": (129, 103, {"init": (0, "i")}), "REDUCE_ALL": (140, 27, {"keep_dims": (0, "b")}), "VAR_HANDLE": (142, 111, {"container": (0, "s"), "shared_name": (1, "s")}),
-    "READ_VARIABLE": (143, 112, {}), "ASSIGN_VARIABLE": (144, 113, {}), "RELU_0_TO_1": (152, 0, {}), "ATAN2": (156, 122, {}), "CUSTOM": (32, 0, {}),
+    "READ_VARIABLE": (143, 112, {}), "ASSIGN_VARIABLE": (144, 113, {}), "RELU_0_TO_1": (152, 0, {}), "ATAN2": (156, 122, {}), "LEAKY_RELU": (98, 75, {"alpha": (0, "f")}), "CUSTOM": (32, 0, {}),
 }
 
 
