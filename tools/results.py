@@ -39,19 +39,27 @@ def float_error(original, ours):
 
 
 def compared(network, model, reference, paths, labels):
-    """What the float model is beside the original."""
+    """What the float model is beside the original, and the original's outputs where those are of integers."""
     try:
         other = references.of(model, [network.input], network.outputs.split(","))
     except references.Nobody as e:
-        return str(e)
+        return str(e), None
     original = outputs_of(other, network, model, paths)
     if not other.real:
-        return "%s in integers: %s" % (other.name, task(network, original, original, labels))
+        return "%s in integers: %s" % (other.name, task(network, original, original, labels)), original
     on = "" if len(original) == len(reference) else " on %d samples" % len(original)
     error, more = float_error(original, reference), ""
     if error > TOLERANCE and other.name == "LiteRT":  # what is rounding here
         more = " (its plain kernels and its fast ones: %.1e)" % float_error(original, outputs_of(other.again(), network, model, paths))
-    return "float against %s%s: largest difference %.1e of the largest value%s" % (other.name, on, error, more)
+    return "float against %s%s: largest difference %.1e of the largest value%s" % (other.name, on, error, more), None
+
+
+def paired(got, original, labels):
+    """How decisions differ from the original's, and by how much accuracy does: with the standard error of a paired difference."""
+    choice = {n: (tc.decisions(got[n], k), tc.decisions(original[n], k), k) for n, k in labels.items()}
+    a, b, k = (np.concatenate([np.atleast_1d(c[i]) for c in choice.values()]) for i in range(3))
+    gain = (a == k).astype(float) - (b == k)
+    return "another decision on %d of %d, right on %+.2f %% (standard error %.2f %%)" % ((a != b).sum(), k.size, 100 * gain.mean(), 100 * gain.std() / np.sqrt(k.size))
 
 
 def area(score, label):
@@ -83,6 +91,25 @@ def row(network, stage, reference, got, labels, ms, size):
                                                           size)
 
 
+def shapes_of(network):
+    return ["--input_shapes", network.shapes] if network.shapes else []
+
+
+def kept(args, network, model, original, labels):
+    """The row of the model that keeps its own scales, beside the original in integers; LiteRT's outputs are the reference of it."""
+    t = tc.Toolchain(args.build, pathlib.Path(args.work) / "kept" / model.stem, model.stem)
+    plain = tc.Toolchain(args.build, pathlib.Path(args.work) / "tflite" / model.stem, model.stem).work
+    ini, script = plain / "input_config.ini", plain / "preprocess.py"
+    t.convert(model, ini, "--keep_quant", *shapes_of(network))
+    t.calibrate(ini, plain / "calib.txt", script, LEVELS[0])
+    t.compile()
+    fixed, ms = t.simulate("Fixed", plain / "val.txt", script)
+    offline, _ = t.simulate("Offline", plain / "val.txt", script)
+    line = row(network, "fixed, kept", original, fixed, labels, ms, t.path("Fixed").stat().st_size)
+    note = "scales kept: fixed and offline agree bit for bit on %d of %d samples" % (len(fixed) - tc.different(fixed, offline), len(fixed))
+    return line, note + (", beside LiteRT " + paired(fixed, original, labels) if network.score == "top1" else "")
+
+
 def measure(args, network):
     data, model = pathlib.Path(args.shared) / "data", pathlib.Path(args.shared) / "models" / network.file
     work = pathlib.Path(args.work)
@@ -94,11 +121,13 @@ def measure(args, network):
     labels = {p.name: k for p, k in score.items()}
     for name, files in (("calib.txt", calibrate), ("val.txt", score)):
         (t.work / name).write_text("".join("%s\n" % f for f in files))
-    t.convert(model, ini, *(["--input_shapes", network.shapes] if network.shapes else []))
+    log = t.convert(model, ini, *shapes_of(network))
+    quantized = "the model is quantized" in log
     reference, ms = t.simulate("Float", t.work / "val.txt", script)
     lines = [row(network, "float", reference, reference, labels, ms, t.path("Float").stat().st_size)]
     notes = ["the manifest says %s" % network.known] if network.known else []
-    notes.append(compared(network, model, reference, score, labels))
+    note, original = compared(network, model, reference, score, labels)
+    notes.append(note)
     for level in LEVELS:
         t.calibrate(ini, t.work / "calib.txt", script, level)
         log = t.compile()
@@ -109,6 +138,10 @@ def measure(args, network):
         notes.append("%s: fixed and offline agree bit for bit on %d of %d samples" % (level, same, len(score)))
     lines.append(row(network, "offline " + level, reference, offline, labels, ms, t.path("Offline").stat().st_size))
     notes += re.findall(r"arena[^\n]*", log)
+    if quantized and original:
+        line, note = kept(args, network, model, original, labels)
+        lines.append(line)
+        notes.append(note)
     return lines, ["- %s: %s." % (network.title, "; ".join(n.strip() for n in notes))]
 
 
@@ -125,8 +158,12 @@ Pictures that calibrate are not scored; of the arrays (words, sounds, digits by 
 pictures to score, one a class; it flatters every model (its pictures are largely training pictures): compare float with fixed, not with papers.
 CIFAR-10: 2000 pictures, recompressed; ResNet-8: 100 that are not. Detectors: the share of the boxes that the float model finds which the fixed one finds
 too (IoU 0.5, same class, same threshold), on half of coco128 and the demo photos; the other half calibrates. Sounds: area under the curve, the mean over
-four machines. TFLite models "of bytes" are read as real numbers within the ranges of their scales: their float row clamps and does not round.
-"The manifest": `../shared/models/MANIFEST.md`, accuracies in float that others measured.
+four machines. "The manifest": `../shared/models/MANIFEST.md`, accuracies in float that others measured.
+
+TFLite models "of bytes" are read as real numbers: their float row does not round, and is cut where a range may be an activation (from 0, to 0, -1 to 1).
+LiteRT runs them in integers and cuts logits too, where two that leave their range tie; its own plain and fast kernels round differently, and decide
+differently on some pictures. "Fixed, kept" is the model with its own scales (`--keep_quant`); cosine and SQNR of that row are against LiteRT, and its note says on
+how many samples both decide differently and what the difference in accuracy is worth.
 
 | network | stage | task | cosine | SQNR dB | ms | file bytes |
 |---|---|---:|---:|---:|---:|---:|

@@ -104,6 +104,11 @@ def different(a, b):
     return sum(any(x.tobytes() != y.tobytes() for x, y in zip(a[name], b[name])) for name in a)
 
 
+def decisions(outputs, label):
+    """Of the first output, the index of the largest value; of several samples one each, as there are labels."""
+    return outputs[0].reshape(np.size(label), -1).argmax(1)
+
+
 def top1(outputs, labels):
     """Share of samples whose largest value of the first output is the label; a sample of several has a label for each."""
-    return float(np.mean(np.concatenate([outputs[name][0].reshape(np.size(k), -1).argmax(1) == k for name, k in labels.items()])))
+    return float(np.mean(np.concatenate([decisions(outputs[name], k) == k for name, k in labels.items()])))
