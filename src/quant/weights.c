@@ -225,33 +225,48 @@ static bool fits_at(sgs_qweights *q, int64_t o, float scale, double limit)
     return bias_fits(q, o, scale, &s);
 }
 
-/* Whether channel o has a scale that the user brings.  Counted are those that end below the weights' root mean square, and those that leave zeros
- * alone where the bias does not need as much. */
-static bool has_imported(sgs_qweights *q, int64_t o, double limit)
+/* Doubles the scale of channel o until its sums fit; whether it had to. */
+static bool raise_scale(sgs_qweights *q, int64_t o, double limit)
 {
-    if (!q->imported)
+    bool raised = false;
+    for (; !fits_at(q, o, q->scale[o], limit); raised = true)
+        q->scale[o] *= 2;
+    return raised;
+}
+
+/* The scale of channel o where the user brings none; whether it was raised. */
+static bool take_own(sgs_qweights *q, int64_t o, double limit, double *room)
+{
+    if (keep_grid(q, o, limit, room))
         return false;
-    const double most = largest(q, o), end = (double)q->imported[o] * limit;
+    q->scale[o] = first_scale(q, o, limit, room);
+    return raise_scale(q, o, limit);
+}
+
+/* Whether the scale that the user brings ends below the weights' root mean square, or leaves zeros alone where our own is smaller. */
+static bool is_odd(sgs_qweights *q, int64_t o, double limit, double *room)
+{
+    const double most = largest(q, o), scale = (double)q->imported[o];
     double square = 0;
     for (int64_t t = 0; t < q->taps; t++)
         for (int64_t i = 0; i < q->inputs; i++)
             square += weight(q, o, t, i) * weight(q, o, t, i);
-    const double rms = sqrt(square / (double)(q->taps * q->inputs));
-    const bool zeros = most > 0 && (double)q->imported[o] > 2 * most;
-    const bool odd = !(end > 0) || end < rms || (zeros && fits_at(q, o, q->imported[o] / 2, limit));
-    q->odd += odd;
-    return !odd;
+    const double least = sqrt(square / (double)(q->taps * q->inputs)) * (1 - 1e-6); /* scales are rounded to floats */
+    if (!(scale > 0) || scale * limit < least)
+        return true;
+    if (!(most > 0 && scale > 2 * most))
+        return false;
+    take_own(q, o, limit, room);
+    return q->imported[o] > q->scale[o];
 }
 
-/* Takes it where the sums fit; where they don't, it is what the scale is raised from. */
+/* Where its sums don't fit it is what is raised; whether it was. */
 static bool take_imported(sgs_qweights *q, int64_t o, double limit)
 {
     q->scale[o] = fmaxf(q->imported[o], LEAST_SCALE);
-    if (fits_at(q, o, q->scale[o], limit))
-        return true;
-    if (is_narrow(q))
+    if (is_narrow(q) && !fits_at(q, o, q->scale[o], limit))
         q->scale[o] = fmaxf(q->scale[o], (float)narrow_scale(q, o));
-    return false;
+    return raise_scale(q, o, limit);
 }
 
 void sgs_quantize_weights(sgs_qweights *q)
@@ -261,18 +276,8 @@ void sgs_quantize_weights(sgs_qweights *q)
     q->raised = 0;
     q->odd = 0;
     for (int64_t o = 0; o < q->outputs; o++) {
-        const bool imported = has_imported(q, o, limit);
-        if (imported ? take_imported(q, o, limit) : keep_grid(q, o, limit, room))
-            continue;
-        if (!imported)
-            q->scale[o] = first_scale(q, o, limit, room);
-        totals s = convert(q, o, q->scale[o], limit);
-        bool raised = false;
-        while (!bias_fits(q, o, q->scale[o], &s)) {
-            raised = true;
-            q->scale[o] *= 2;
-            s = convert(q, o, q->scale[o], limit);
-        }
-        q->raised += raised;
+        const bool odd = q->imported && is_odd(q, o, limit, room);
+        q->odd += odd;
+        q->raised += q->imported && !odd ? take_imported(q, o, limit) : take_own(q, o, limit, room);
     }
 }

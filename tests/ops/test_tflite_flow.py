@@ -85,12 +85,16 @@ def test_loops(trips, tmp_path):
 
 
 def test_quantized_loops(tmp_path):
-    """The scales of tensors within hold: what exceeds them is cut off in each turn, and with --keep the steps are LiteRT's."""
+    """With --keep the scales of tensors within hold: what exceeds them is cut off in each turn, and the steps are LiteRT's.  Without, real numbers are LiteRT's where nothing exceeds them."""
     data = counter(4, kind=I8, scale=1 / 64, zero=3)
     q = np.int8([[-120, 5, 110]])
-    want = litert(data, [q])[0].astype(float)
-    real = ours(data, [((q - 3.0) / 64).astype(np.float32)], tmp_path)[0]
+    within = np.int8([[-25, 5, 30]])
+    want = litert(data, [within])[0].astype(float)
+    assert np.abs(want).max() < 127
+    real = ours(data, [((within - 3.0) / 64).astype(np.float32)], tmp_path)[0]
     assert np.abs(real * 64 + 3 - want).max() < 3
+    want = litert(data, [q])[0].astype(float)
+    assert np.abs(want).max() >= 127
     kept = ours(data, [((q - 3.0) / 64).astype(np.float32)], tmp_path, "--keep")[0]
     assert np.abs(kept * 64 + 3 - want).max() < 1.01
 

@@ -74,8 +74,9 @@ def test_tensor_details(project):
     assert all(sorted(t) == ["dtype", "max", "min", "name", "quantization", "shape"] for t in fixed.values())
     for name in ("data", "w2", "b2", "r1"):
         assert fixed[name]["dtype"] == told[name][1], "the type that was foretold"
-    (scale, zero), (lo,), (hi,) = fixed["r1"]["quantization"][0], fixed["r1"]["min"], fixed["r1"]["max"]
-    assert len(fixed["w2"]["quantization"]) == 10 and zero == 0 and lo == 0 and hi == pytest.approx(scale * 255, rel=1e-5)
+    (scale, zero), lo, hi = fixed["r1"]["quantization"][0], fixed["r1"]["min"], fixed["r1"]["max"]
+    assert len(fixed["w2"]["quantization"]) == 10 and zero == 0
+    assert len(lo) == len(hi) == 8 and min(lo) == 0 and max(hi) == pytest.approx(scale * 255, rel=1e-5), "of each channel, the widest ends where the bytes do"
     assert [t["name"] for t in opened(project, "offline").get_tensor_details()] == ["data", "prob"]
 
 

@@ -163,8 +163,8 @@ static const char both[] = "meta \"sgs.fixed\" \"1\"\n"
                            "output %6\n";
 
 #define ROOM                                                                                                           \
-    "give the model smaller inputs when it is converted (--input_shapes), ask for 16 bits in fewer layers, or "        \
-    "compile for a larger target (--soc_version)"
+    "give the model smaller inputs when it is converted (--input_shapes), ask for 16 bits in fewer "                   \
+    "layers, or compile for a larger target (--soc_version)"
 
 static void memory_of_a_microcontroller(void **state)
 {
