@@ -13,7 +13,7 @@ static const cli_option options[] = {
     CLI_MODEL(args, "the fixed-point model, X_fixed.sim"),
     { "--float_model", CLI_TEXT, offsetof(args, float_model), "FILE", false, "X_float.sim beside it",
       "the float model it was calibrated from" },
-    CLI_SAMPLES(args),
+    CLI_SAMPLES(args, true),
     CLI_INI(args, false),
     { "--layer_pictures", CLI_COUNT, offsetof(args, layer_samples), "N", false, "4",
       "pictures on which each layer runs alone" },

@@ -14,6 +14,7 @@ typedef enum cli_kind {
     CLI_TEXT,   /* const char * */
     CLI_FLAG,   /* bool */
     CLI_COUNT,  /* int, a whole number from 1 */
+    CLI_LIST,   /* sgs_paths: all that stands behind it up to the next option */
     CLI_REFUSED /* known, not there: `help` is the sentence */
 } cli_kind;
 
@@ -78,10 +79,10 @@ int cli_parse(const cli_syntax *s, int argc, char **argv, void *args);
 #define CLI_SOC(X) \
     { "--soc_version", CLI_TEXT, offsetof(X, soc_version), "NAME", false, "CHIP, which runs everywhere", \
       "target; show_sdk_info.py lists them" }
-#define CLI_SAMPLES(X) \
-    { "-i --image", CLI_TEXT, offsetof(X, samples.images), "PATH", true, NULL, \
+#define CLI_SAMPLES(X, must) \
+    { "-i --image", CLI_TEXT, offsetof(X, samples.images), "PATH", must, NULL, \
       "a picture, a folder, or a list file (.txt .list .lst)" }, \
-    { "-n --preprocess", CLI_TEXT, offsetof(X, samples.preprocess), "FILE[,FILE]", true, NULL, \
+    { "-n --preprocess", CLI_TEXT, offsetof(X, samples.preprocess), "FILE[,FILE]", must, NULL, \
       "preprocessing script, one for each input" }, \
     { "--num_process", CLI_COUNT, offsetof(X, samples.num_process), "N", false, "10, at most the processors", \
       "preprocessing processes" }, \

@@ -23,7 +23,7 @@ typedef struct args {
 /* clang-format off */
 #define EVERY_STAGE(shapes) \
     CLI_INI(args, true), \
-    CLI_SAMPLES(args), \
+    CLI_SAMPLES(args, true), \
     CLI_OUTPUT(args, true, NULL, "the image, NAME.img"), \
     CLI_SOC(args), \
     { "--export_models", CLI_FLAG, offsetof(args, export_models), NULL, false, NULL, \
@@ -31,10 +31,10 @@ typedef struct args {
     shapes, \
     CLI_ARRAYS(args), \
     CLI_GRAPH(args), \
-    { "--quant_level", CLI_TEXT, offsetof(args, quant_level), "L1|L2", false, "L2", \
-      "quantization level; L3 to L5 come with a later version" }, \
+    { "--quant_level", CLI_TEXT, offsetof(args, quant_level), "L1|L2|L3", false, "L2", \
+      "quantization level; L4 and L5 come with a later version" }, \
     { "--memory_saving", CLI_FLAG, offsetof(args, memory_saving), NULL, false, NULL, \
-      "gather statistics with less memory" }, \
+      "weigh layers with less memory, in more time" }, \
     { "-b --batch", CLI_TEXT, offsetof(args, batch), "N", false, "1", "batch size" }, \
     { "--batch_mode", CLI_TEXT, offsetof(args, batch_mode), "n_buf|one_buf", false, "n_buf", "buffers of a batch" }, \
     { "-c --category", CLI_TEXT, offsetof(args, category), "NAME", false, "Unknown", \

@@ -232,6 +232,22 @@ typedef struct reading {
     bool seen[OPTIONS_MAX];
 } reading;
 
+/* argv[at] holds the first one: alone, or behind the option's name. */
+static int store_list(reading *r, const cli_option *o, const char *first, void *args)
+{
+    sgs_paths *list = (sgs_paths *)((char *)args + o->offset);
+    char *rest;
+    bool typographic;
+    r->argv[r->at] += first - r->argv[r->at];
+    list->path = (const char *const *)&r->argv[r->at];
+    for (list->n = 1; r->at + 1 < r->argc && !dashes(r->argv[r->at + 1], &rest, &typographic); r->at++)
+        list->n++;
+    for (int i = 0; i < list->n; i++)
+        if (!list->path[i][0])
+            return complain(r->s, "%s: expected a value, found nothing", title(o), NULL);
+    return CLI_OK;
+}
+
 /* argv[at] is an option, perhaps with its value in it ("--name=value", "-nvalue"). */
 static int read_option(reading *r, const char *arg, void *args)
 {
@@ -261,6 +277,8 @@ static int read_option(reading *r, const char *arg, void *args)
             return complain(r->s, "%s: expected a value behind it", title(o), NULL);
         value = r->argv[++r->at];
     }
+    if (o->kind == CLI_LIST)
+        return store_list(r, o, value, args);
     return store(r->s, o, value, args);
 }
 

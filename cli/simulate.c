@@ -15,7 +15,7 @@ typedef struct args {
 
 static const cli_option options[] = {
     CLI_MODEL(args, "a float (.sim), fixed (.sim) or offline (.img) model"),
-    CLI_SAMPLES(args),
+    CLI_SAMPLES(args, true),
     CLI_INI(args, false),
     { "-t --type", CLI_TEXT, offsetof(args, type), "Float|Fixed|Offline", false, "what the file is", "kind of model" },
     { "-c --category", CLI_TEXT, offsetof(args, category), "NAME", false, "Unknown", "Classification or Unknown" },

@@ -2,7 +2,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/log.h"
 #include "compile/target.h"
 #include "config/config.h"
@@ -23,14 +22,12 @@ typedef struct calibration {
     sgs_graph *g;
     sgs_session *session;
     sgs_samples *samples;
-    sgs_observer observer, now; /* all samples; the one that runs */
+    sgs_statistics *statistics;
     sgs_want *want;            /* [inputs] */
     sgs_quality *quality;
     sgs_variety *variety;
-    sgs_sensitivity *sensitivity;
-    const double *harm;        /* what it measured */
+    sgs_graph *fixed;
     sgs_calibrate_report report;
-    ipu_sha256 list;           /* over the hashes of the samples that calibrated */
 } calibration;
 
 /* ---- the ini and the model ------------------------------------------------------------------------------------------------------ */
@@ -52,64 +49,45 @@ static sgs_status open_model(calibration *c, sgs_diag *d)
     return SGS_OK;
 }
 
-/* ---- the ini as the quantizer wants it ------------------------------------------------------------------------------------------------- */
-
-static sgs_qoptions quantizer_options(const calibration *c)
-{
-    sgs_qoptions o = sgs_qoptions_from(c->config, c->g);
-    o.level = c->level;
-    o.harm = c->harm;
-    o.params = c->params;
-    o.log = &c->o->log;
-    return o;
-}
-
 /* ---- ranges -------------------------------------------------------------------------------------------------------------------------- */
-
-static void watch(void *user, const sgs_node *n, const sgs_tensor *out)
-{
-    sgs_observe(user, n->out[0], out[0].data);
-}
 
 static sgs_status bad_value(const calibration *c, int sample, sgs_diag *d)
 {
-    sgs_fail(d, SGS_E_DATA, "with picture '%s' the tensor '%s' holds NaN or infinity", sgs_samples_path(c->samples, sample, 0),
-             sgs_value_label(c->g, c->now.bad));
-    return sgs_fail_at(d, c->o->model, 0, c->now.bad->def ? sgs_node_label(c->g, c->now.bad->def) : NULL);
+    const sgs_value *v = sgs_statistics_bad(c->statistics);
+    sgs_fail(d, SGS_E_DATA, "with picture '%s' the tensor '%s' holds NaN or infinity", sgs_samples_path(c->samples, sample, 0), sgs_value_label(c->g, v));
+    return sgs_fail_at(d, c->o->model, 0, v->def ? sgs_node_label(c->g, v->def) : NULL);
 }
 
 static sgs_status one_sample(calibration *c, int sample, const sgs_array *array, sgs_diag *d)
 {
-    uint8_t hash[32];
-    ipu_sha256 arrays;
-    ipu_sha256_init(&arrays);
     for (int i = 0; i < c->g->nin; i++) {
         void *to = sgs_session_data(c->session, c->g->in[i]);
         SGS_TRY(sgs_samples_take(c->samples, i, &array[i], &c->want[i], to, d));
-        sgs_sha256_add(&arrays, to, (size_t)sgs_value_bytes(c->g->in[i]));
-        sgs_observe(&c->now, c->g->in[i], to);
         sgs_variety_add(c->variety, sample, &c->want[i], to);
     }
-    sgs_sensitivity_keep(c->sensitivity, c->session);
-    sgs_status s = sgs_session_run(c->session, d);
-    if (c->now.bad)
+    sgs_statistics_inputs(c->statistics, c->session);
+    const sgs_status s = sgs_session_run(c->session, d);
+    if (sgs_statistics_bad(c->statistics))
         return bad_value(c, sample, d);
-    sgs_observer_fold(&c->observer, &c->now);
-    ipu_sha256_end(&arrays, hash);
-    sgs_sha256_add(&c->list, hash, sizeof hash);
+    sgs_statistics_end_sample(c->statistics);
     if (s == SGS_OK)
         sgs_quality_keep(c->quality, sample, c->session);
     return s;
+}
+
+static void warn_few(const calibration *c, int n)
+{
+    if (n < SGS_FEW_SAMPLES)
+        sgs_log_warning(&c->o->log, "%d picture%s to calibrate with; about 100 give better ranges", n, n == 1 ? "" : "s");
 }
 
 static sgs_status observe_all(calibration *c, sgs_diag *d)
 {
     int n = sgs_samples_count(c->samples);
     sgs_array *array = SGS_NEW_N(c->arena, sgs_array, c->g->nin + 1);
-    if (n < SGS_FEW_SAMPLES)
-        sgs_log_warning(&c->o->log, "%d picture%s to calibrate with; about 100 give better ranges", n, n == 1 ? "" : "s");
+    warn_few(c, c->o->stats_out ? SGS_FEW_SAMPLES : n);
     sgs_log_line(&c->o->log, "Start to analysis images...");
-    sgs_session_watch(c->session, watch, &c->now);
+    sgs_statistics_watch(c->statistics, c->session);
     for (int i = 0; i < n; i++) {
         bool end;
         sgs_log_progress(&c->o->log, "calibrate", i, n);
@@ -118,35 +96,62 @@ static sgs_status observe_all(calibration *c, sgs_diag *d)
     }
     sgs_log_progress(&c->o->log, "calibrate", n, n);
     sgs_variety_say(c->variety, c->samples, &c->o->log);
-    sgs_say_dead(c->g, c->observer.range, &c->o->log);
     return SGS_OK;
 }
 
-static sgs_status gather(calibration *c, sgs_diag *d)
+static sgs_status run_samples(calibration *c, sgs_diag *d)
 {
     SGS_TRY(sgs_preflight(c->config, &c->o->samples, c->want, &c->o->log, d));
     /* Workers are forked before the session starts anything of its own. */
     SGS_TRY(sgs_samples_open(&c->samples, &c->o->samples, c->g->nin, true, d));
     SGS_TRY(sgs_session_new(&c->session, c->g, false, d));
-    sgs_observer_init(&c->observer, c->g);
-    sgs_observer_init(&c->now, c->g);
     c->quality = sgs_quality_new(c->arena, c->g, c->config, sgs_samples_count(c->samples));
     c->variety = sgs_variety_new(c->arena, sgs_samples_count(c->samples));
-    c->sensitivity = sgs_sensitivity_new(c->arena, c->g);
-    ipu_sha256_init(&c->list);
     return observe_all(c, d);
+}
+
+/* What other runs wrote. */
+static sgs_status merge(calibration *c, sgs_diag *d)
+{
+    const sgs_paths *from = &c->o->stats_merge;
+    for (int i = 0; i < from->n; i++) {
+        const int before = sgs_statistics_count(c->statistics);
+        SGS_TRY(sgs_statistics_read(c->statistics, c->o->model, from->path[i], d));
+        sgs_log_line(&c->o->log, "%s: %d samples", from->path[i], sgs_statistics_count(c->statistics) - before);
+    }
+    const int n = sgs_statistics_count(c->statistics), repeated = sgs_statistics_repeated(c->statistics);
+    warn_few(c, n);
+    if (repeated)
+        sgs_log_warning(&c->o->log, "%d of the %d samples were there before: is a file given twice?", repeated, n);
+    return SGS_OK;
+}
+
+static sgs_status gather(calibration *c, sgs_diag *d)
+{
+    c->statistics = sgs_statistics_new(c->g, c->level >= SGS_CLIP_LEVEL || c->o->stats_out || c->o->stats_merge.n);
+    SGS_TRY(c->o->stats_merge.n ? merge(c, d) : run_samples(c, d));
+    sgs_say_dead(c->g, sgs_statistics_ranges(c->statistics), &c->o->log);
+    return SGS_OK;
 }
 
 /* ---- quantization ---------------------------------------------------------------------------------------------------------------------- */
 
 static sgs_status quantize(calibration *c, sgs_diag *d)
 {
-    const sgs_qoptions o = quantizer_options(c);
-    uint8_t hash[32];
-    SGS_TRY(sgs_quantize(c->g, c->observer.range, &o, d));
-    ipu_sha256_end(&c->list, hash);
-    sgs_fixed_mark(c->g, c->config, c->level, hash);
-    return sgs_graph_verify(c->g, d);
+    const sgs_log *log = &c->o->log;
+    sgs_making m = { .path = c->o->model,
+                     .g = c->g,
+                     .ini = c->config,
+                     .params = c->params,
+                     .level = c->level,
+                     .statistics = c->statistics,
+                     .log = log };
+    const bool weighs = sgs_level_weighs(c->level, c->config, log);
+    if (weighs)
+        m.weighed = sgs_weigh(c->statistics, c->g, sgs_statistics_ranges(c->statistics), &(sgs_weigh_options){ c->level, c->o->memory_saving, log });
+    else if (c->o->memory_saving)
+        sgs_log_line(log, "--memory_saving: no layers are weighed here; there is nothing to save");
+    return sgs_make_fixed(&c->fixed, &m, d);
 }
 
 /* ---- what it is worth --------------------------------------------------------------------------------------------------------------- */
@@ -168,8 +173,8 @@ static void say_quality(const calibration *c)
 /* What a board program has to write into inputs of integers. */
 static void say_scales(const calibration *c)
 {
-    for (int i = 0; i < c->g->nin; i++) {
-        const sgs_value *v = c->g->in[i];
+    for (int i = 0; i < c->fixed->nin; i++) {
+        const sgs_value *v = c->fixed->in[i];
         if (sgs_format_raw(c->config->in[i].input) && v->quant)
             sgs_log_line(&c->o->log, "input '%s' takes %s q, value = (q - %d) * %.9g", c->config->in[i].name, sgs_type_name(v->type),
                          v->quant->zero[0], (double)v->quant->scale[0]);
@@ -178,30 +183,51 @@ static void say_scales(const calibration *c)
 
 /* ---- the stage -------------------------------------------------------------------------------------------------------------------------- */
 
+/* Pictures, or statistics of some; a model, or statistics. */
+static sgs_status check_options(const sgs_calibrate_options *o, sgs_diag *d)
+{
+    if (!o->model || !o->input_config)
+        return sgs_fail(d, SGS_E_USAGE, "expected a model and an input_config");
+    if (!o->stats_merge.n && (!o->samples.images || !o->samples.preprocess))
+        return sgs_fail(d, SGS_E_USAGE, "expected pictures and scripts, -i and -n, or statistics of them, --stats-merge");
+    if (o->stats_merge.n && (o->samples.images || o->samples.preprocess))
+        return sgs_fail(d, SGS_E_USAGE, "--stats-merge takes the place of -i and -n: expected one of the two");
+    if (o->quant_file && (o->stats_out || o->stats_merge.n))
+        return sgs_fail(d, SGS_E_USAGE, "--quant_file does not go with statistics in files: expected pictures and a model");
+    if (o->stats_out && o->output)
+        return sgs_fail(d, SGS_E_USAGE, "--stats-out writes statistics and makes no model: expected no -o");
+    return SGS_OK;
+}
+
+static sgs_status write_model(calibration *c, sgs_diag *d)
+{
+    SGS_TRY(quantize(c, d));
+    SGS_TRY(sgs_sim_write(c->fixed, c->path, d));
+    say_scales(c);
+    if (!c->o->stats_merge.n) {
+        sgs_quality_measure(c->quality, c->fixed, &c->o->samples, &c->o->log, &c->report);
+        say_quality(c);
+    }
+    return SGS_OK;
+}
+
 static sgs_status calibrate(calibration *c, sgs_diag *d)
 {
-    SGS_TRY(sgs_level_find(c->o->quant_level, &c->o->log, &c->level, d));
-    if (c->o->memory_saving)
-        sgs_log_line(&c->o->log, "--memory_saving: L%d keeps no pictures in memory; there is nothing to save", c->level);
-    c->path = sgs_fixed_path(c->arena, c->o->model, c->o->output);
+    SGS_TRY(check_options(c->o, d));
+    SGS_TRY(sgs_level_find(c->o->quant_level, c->o->stats_out ? NULL : &c->o->log, &c->level, d));
+    c->path = c->o->stats_out ? c->o->stats_out : sgs_fixed_path(c->arena, c->o->model, c->o->output);
     if (c->o->quant_file)
         SGS_TRY(sgs_params_read(&c->params, c->o->quant_file, d));
     SGS_TRY(open_model(c, d));
-    const sgs_qoptions o = quantizer_options(c);
+    sgs_qoptions o = sgs_qoptions_from(c->config, c->g);
+    o.params = c->params;
     SGS_TRY(sgs_float_model_plan(c->o->model, &o, d));
     SGS_TRY(sgs_import_data(c->g, &o, d));
-    const bool chooses = sgs_level_chooses_bits(c->level, c->config, &c->o->log);
     SGS_TRY(gather(c, d));
     sgs_session_free(c->session);
     c->session = NULL;
-    if (chooses)
-        c->harm = sgs_sensitivity_measure(c->sensitivity, c->g, c->observer.range, &c->o->log);
-    SGS_TRY(quantize(c, d));
-    SGS_TRY(sgs_sim_write(c->g, c->path, d));
-    say_scales(c);
-    sgs_quality_measure(c->quality, c->g, &c->o->samples, &c->o->log, &c->report);
-    say_quality(c);
-    sgs_log_line(&c->o->log, "Run convert model OK.");
+    SGS_TRY(c->o->stats_out ? sgs_statistics_write(c->statistics, c->o->model, c->path, d) : write_model(c, d));
+    sgs_log_line(&c->o->log, c->o->stats_out ? "Gather statistics OK." : "Run convert model OK.");
     return SGS_OK;
 }
 
@@ -209,8 +235,6 @@ sgs_status sgs_calibrate(const sgs_calibrate_options *o, char **written, sgs_cal
 {
     if (written)
         *written = NULL;
-    if (!o->model || !o->input_config)
-        return sgs_fail(d, SGS_E_USAGE, "expected a model and an input_config");
     calibration c = { .o = o, .arena = sgs_arena_new() };
     if (!c.arena)
         return sgs_fail(d, SGS_E_LIMIT, "out of memory");
@@ -221,6 +245,7 @@ sgs_status sgs_calibrate(const sgs_calibrate_options *o, char **written, sgs_cal
         *r = c.report;
     sgs_samples_close(c.samples);
     sgs_session_free(c.session);
+    sgs_graph_free(c.fixed);
     sgs_graph_free(c.g);
     sgs_config_free(c.config);
     sgs_params_free(c.params);

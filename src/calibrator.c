@@ -2,7 +2,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
 #include "base/log.h"
 #include "compile/target.h"
 #include "config/quant_param.h"
@@ -15,24 +14,16 @@ struct sgs_calibrator {
     sgs_opened m;
     const char *path;
     sgs_config *ini;
-    sgs_params *params;    /* what the user brings, or NULL */
-    sgs_observer now, all; /* since the last take; what was added */
-    sgs_buf first;         /* the inputs of the first run of `now` */
-    sgs_sensitivity *sensitivity;
-    const double *harm; /* what it measured of all that was added */
-    bool measured;
-    bool ran;
-    ipu_sha256 arrays, list; /* the arrays of `now`; the hashes of what was added */
-    int added;
+    sgs_params *params;        /* what the user brings, or NULL */
+    sgs_statistics *now, *all; /* since the last take; what was added */
+    bool ran;                  /* there is something to take */
+    sgs_range *range;          /* what `all` says; NULL: more was added since */
+    sgs_weighed weighed[6];    /* by level, of all that was added */
+    bool measured[6];
     float *least; /* by value id: what its range holds at least, from ties; 0: none */
 };
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
-
-static void watch(void *user, const sgs_node *n, const sgs_tensor *out)
-{
-    sgs_observe(user, n->out[0], out[0].data);
-}
 
 static sgs_qoptions first_options(const sgs_calibrator *c, sgs_graph *g)
 {
@@ -49,15 +40,16 @@ static sgs_status load_model(sgs_calibrator *c, sgs_diag *d)
     sgs_simulator_close(c->model);
     c->model = model;
     c->m = sgs_simulator_opened(model);
+    c->range = NULL; /* of the model before */
+    memset(c->measured, 0, sizeof c->measured);
     SGS_TRY(sgs_float_model_check(c->m.g, c->path, c->ini, d));
     const sgs_qoptions q = first_options(c, c->m.g);
     SGS_TRY(sgs_float_model_plan(c->path, &q, d));
     SGS_TRY(sgs_import_data(c->m.g, &q, d));
-    sgs_observer_init(&c->now, c->m.g);
-    sgs_observer_init(&c->all, c->m.g);
+    c->now = sgs_statistics_new(c->m.g, true);
+    c->all = sgs_statistics_new(c->m.g, true);
     c->least = SGS_NEW_N(c->m.arena, float, c->m.g->nvalue + 1);
-    c->sensitivity = sgs_sensitivity_new(c->m.arena, c->m.g);
-    sgs_session_watch(c->m.session, watch, &c->now);
+    sgs_statistics_watch(c->now, c->m.session);
     return SGS_OK;
 }
 
@@ -67,8 +59,6 @@ static sgs_status open_model(sgs_calibrator *c, const char *soc_version, const c
     SGS_TRY(sgs_target_find(soc_version, &target, d));
     SGS_TRY(sgs_config_read(&c->ini, input_config, d));
     SGS_TRY(load_model(c, d));
-    ipu_sha256_init(&c->arrays);
-    ipu_sha256_init(&c->list);
     return SGS_OK;
 }
 
@@ -99,7 +89,6 @@ void sgs_calibrator_close(sgs_calibrator *c)
     sgs_simulator_close(c->model);
     sgs_config_free(c->ini);
     sgs_params_free(c->params);
-    sgs_buf_free(&c->first);
     free((void *)(uintptr_t)c->path);
     free(c);
 }
@@ -113,36 +102,31 @@ sgs_simulator *sgs_calibrator_model(sgs_calibrator *c)
 
 static sgs_status bad_value(const sgs_calibrator *c, sgs_diag *d)
 {
-    const sgs_value *v = c->now.bad;
+    const sgs_value *v = sgs_statistics_bad(c->now);
     sgs_fail(d, SGS_E_DATA, "the tensor '%s' holds NaN or infinity", sgs_value_label(c->m.g, v));
     return sgs_fail_at(d, c->path, 0, v->def ? sgs_node_label(c->m.g, v->def) : NULL);
-}
-
-static void forget(sgs_observer *o)
-{
-    sgs_buf none = { 0 };
-    sgs_observer_pack(o, &none);
-    sgs_buf_free(&none);
 }
 
 /* Forgets the runs since the last take. */
 static void drop(sgs_calibrator *c)
 {
-    forget(&c->now);
-    sgs_buf_free(&c->first);
-    ipu_sha256_init(&c->arrays);
+    sgs_statistics_clear(c->now);
     c->ran = false;
+}
+
+/* More was added, or less is there. */
+static void changed(sgs_calibrator *c)
+{
+    c->range = NULL;
+    memset(c->measured, 0, sizeof c->measured);
 }
 
 void sgs_calibrator_clear(sgs_calibrator *c)
 {
     drop(c);
-    forget(&c->all);
-    ipu_sha256_init(&c->list);
+    sgs_statistics_clear(c->all);
     memset(c->least, 0, (size_t)c->m.g->nvalue * sizeof *c->least);
-    c->sensitivity = sgs_sensitivity_new(c->m.arena, c->m.g);
-    c->measured = false;
-    c->added = 0;
+    changed(c);
 }
 
 /* A session has made its own of the constants: where their values come or go, the model is read again. */
@@ -184,33 +168,24 @@ sgs_status sgs_calibrator_import(sgs_calibrator *c, const char *path, const void
 sgs_status sgs_calibrator_invoke(sgs_calibrator *c, sgs_diag *d)
 {
     const sgs_status s = sgs_simulator_invoke(c->model, d);
-    for (int i = 0; s == SGS_OK && i < c->m.g->nin; i++) {
-        const void *data = sgs_session_data(c->m.session, c->m.g->in[i]);
-        sgs_sha256_add(&c->arrays, data, (size_t)sgs_value_bytes(c->m.g->in[i]));
-        sgs_observe(&c->now, c->m.g->in[i], data);
-    }
-    if (s == SGS_OK && !c->first.n)
-        sgs_sensitivity_pack(c->m.session, &c->first);
-    const sgs_status whole = c->now.bad ? bad_value(c, d) : s;
+    if (s == SGS_OK)
+        sgs_statistics_inputs(c->now, c->m.session);
+    const sgs_status whole = sgs_statistics_bad(c->now) ? bad_value(c, d) : s;
     c->ran |= whole == SGS_OK;
     if (whole != SGS_OK)
         drop(c);
     return whole;
 }
 
-/* Hash of the arrays, the inputs of the first run, then the observer's own bytes. */
 sgs_status sgs_calibrator_take(sgs_calibrator *c, void **data, size_t *n, sgs_diag *d)
 {
-    uint8_t hash[32];
     sgs_buf b = { 0 };
     *data = NULL;
     *n = 0;
     if (!c->ran)
         return SGS_OK;
-    ipu_sha256_end(&c->arrays, hash);
-    sgs_buf_add(&b, hash, sizeof hash);
-    sgs_buf_add(&b, c->first.p, c->first.n);
-    sgs_observer_pack(&c->now, &b);
+    sgs_statistics_end_sample(c->now);
+    sgs_statistics_pack(c->now, &b);
     drop(c);
     *data = b.p;
     *n = b.n;
@@ -221,26 +196,25 @@ sgs_status sgs_calibrator_add(sgs_calibrator *c, const void *data, size_t n, sgs
 {
     if (c->ran)
         return sgs_fail(d, SGS_E_USAGE, "there are statistics that were not taken yet");
-    sgs_span rest = { (const uint8_t *)data + 32, n < 32 ? 0 : n - 32 };
-    const size_t inputs = sgs_sensitivity_take(c->sensitivity, rest);
-    if (n < 32 || !inputs)
-        return sgs_fail(d, SGS_E_DATA, "these are not the statistics of this model");
-    rest.p += inputs, rest.n -= inputs;
-    SGS_TRY(sgs_observer_unpack(&c->now, rest, d));
-    sgs_observer_fold(&c->all, &c->now);
-    sgs_sha256_add(&c->list, data, 32);
-    c->measured = false;
-    c->added++;
+    SGS_TRY(sgs_statistics_merge(c->all, (sgs_span){ data, n }, d));
+    changed(c);
     return SGS_OK;
 }
 
 /* ---- the fixed-point model ------------------------------------------------------------------------------------- */
 
+static const sgs_range *seen(sgs_calibrator *c)
+{
+    if (!c->range)
+        c->range = sgs_statistics_ranges(c->all);
+    return c->range;
+}
+
 /* The ranges by value id, of this graph and of any other of the same file; the quantizer uses the table up. */
-static sgs_range *ranges(const sgs_calibrator *c, sgs_graph *g)
+static sgs_range *ranges(sgs_calibrator *c, sgs_graph *g)
 {
     sgs_range *range = SGS_NEW_N(g->arena, sgs_range, g->nvalue + 1);
-    memcpy(range, c->all.range, (size_t)g->nvalue * sizeof *range);
+    memcpy(range, seen(c), (size_t)g->nvalue * sizeof *range);
     for (int i = 0; i < g->nvalue; i++) {
         sgs_range *r = &range[i];
         if (!r->channels || !(c->least[i] > 0))
@@ -253,34 +227,23 @@ static sgs_range *ranges(const sgs_calibrator *c, sgs_graph *g)
     return range;
 }
 
-static const double *harm_of(sgs_calibrator *c, const sgs_log *log)
+static sgs_weighed weighed(sgs_calibrator *c, int level, const sgs_log *log)
 {
-    if (!c->measured)
-        c->harm = sgs_sensitivity_measure(c->sensitivity, c->m.g, c->all.range, log);
-    c->measured = true;
-    return c->harm;
+    if (!sgs_level_weighs(level, c->ini, log))
+        return (sgs_weighed){ 0 };
+    if (!c->measured[level])
+        c->weighed[level] = sgs_weigh(c->all, c->m.g, seen(c), &(sgs_weigh_options){ level, false, log });
+    c->measured[level] = true;
+    return c->weighed[level];
 }
 
 static sgs_qoptions options(sgs_calibrator *c, sgs_graph *g, int level, const sgs_log *log)
 {
     sgs_qoptions o = first_options(c, g);
-    o.level = level;
-    o.log = log;
     o.least = c->least;
-    if (sgs_level_chooses_bits(level, c->ini, log))
-        o.harm = harm_of(c, log);
+    o.log = log;
+    o.weighed = weighed(c, level, log);
     return o;
-}
-
-static sgs_status make_fixed(sgs_calibrator *c, sgs_graph *g, int level, const sgs_log *log, sgs_diag *d)
-{
-    uint8_t hash[32];
-    ipu_sha256 list = c->list;
-    const sgs_qoptions o = options(c, g, level, log);
-    SGS_TRY(sgs_quantize(g, ranges(c, g), &o, d));
-    ipu_sha256_end(&list, hash);
-    sgs_fixed_mark(g, c->ini, level, hash);
-    return sgs_graph_verify(g, d);
 }
 
 sgs_status sgs_calibrator_write(sgs_calibrator *c, const sgs_calibrator_options *o, char **written, sgs_diag *d)
@@ -290,19 +253,26 @@ sgs_status sgs_calibrator_write(sgs_calibrator *c, const sgs_calibrator_options 
     if (written)
         *written = NULL;
     SGS_TRY(sgs_level_find(o->quant_level, &o->log, &level, d));
-    if (!c->added) {
+    const int added = sgs_statistics_count(c->all);
+    if (!added) {
         sgs_fail(d, SGS_E_USAGE, "nothing has run: there are no statistics to make a fixed-point model from");
         return sgs_fail_at(d, c->path, 0, NULL);
     }
-    if (c->added < SGS_FEW_SAMPLES)
-        sgs_log_warning(&o->log, "%d sample%s to calibrate with; about 100 give better ranges", c->added,
-                        c->added == 1 ? "" : "s");
+    if (added < SGS_FEW_SAMPLES)
+        sgs_log_warning(&o->log, "%d sample%s to calibrate with; about 100 give better ranges", added,
+                        added == 1 ? "" : "s");
     const char *path = sgs_fixed_path(c->m.arena, c->path, o->output);
-    const sgs_qoptions q = first_options(c, c->m.g);
-    SGS_TRY(sgs_float_model_read_with(&g, c->path, &q, d));
-    sgs_status s = make_fixed(c, g, level, &o->log, d);
-    if (s == SGS_OK)
-        s = sgs_sim_write(g, path, d);
+    const sgs_making m = { .path = c->path,
+                           .g = c->m.g,
+                           .ini = c->ini,
+                           .params = c->params,
+                           .level = level,
+                           .statistics = c->all,
+                           .weighed = weighed(c, level, &o->log),
+                           .least = c->least,
+                           .log = &o->log };
+    SGS_TRY(sgs_make_fixed(&g, &m, d));
+    const sgs_status s = sgs_sim_write(g, path, d);
     sgs_graph_free(g);
     if (s == SGS_OK && written)
         *written = strdup(path);
@@ -338,8 +308,7 @@ static sgs_status scale_of(const end *e, int level, float *scale, sgs_diag *d)
     sgs_graph *g;
     const sgs_qoptions q = first_options(e->c, e->c->m.g);
     SGS_TRY(sgs_float_model_read_with(&g, e->c->path, &q, d));
-    sgs_qoptions o = options(e->c, g, level, &silent);
-    o.level = 1;
+    const sgs_qoptions o = options(e->c, g, level, &silent);
     const sgs_status s = sgs_quantize(g, ranges(e->c, g), &o, d);
     if (s == SGS_OK) {
         const sgs_value *v = e->output ? g->out[e->i] : g->in[e->i];
@@ -384,7 +353,7 @@ sgs_status sgs_calibrator_tie(sgs_calibrator *a, int output, sgs_calibrator *b, 
     SGS_TRY(sgs_level_find(quant_level, NULL, &level, d));
     if (a == b || output < 0 || output >= a->m.g->nout || input < 0 || input >= b->m.g->nin)
         return sgs_fail(d, SGS_E_USAGE, "expected an output and an input of two calibrators");
-    if (!a->added || !b->added || !scaled_s16(&e[0]) || !scaled_s16(&e[1]))
+    if (!sgs_statistics_count(a->all) || !sgs_statistics_count(b->all) || !scaled_s16(&e[0]) || !scaled_s16(&e[1]))
         return SGS_OK;
     const sgs_status s = tie(e, level, changed, d);
     return s == SGS_OK ? s : sgs_fail_at(d, a->path, 0, NULL);

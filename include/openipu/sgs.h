@@ -108,14 +108,20 @@ typedef struct sgs_samples_options {
 
 /* ---- stage 2: float -> fixed ------------------------------------------------------------------------------------------ */
 
+typedef struct sgs_paths {
+    const char *const *path;
+    int n;
+} sgs_paths;
 typedef struct sgs_calibrate_options {
     const char *model;            /* X_float.sim */
     const char *input_config;
     sgs_samples_options samples;
     const char *output;           /* a file, an existing folder, or NULL (DECISIONS 7) */
-    const char *quant_level;      /* "L1", "L2"; NULL: the highest there is */
+    const char *quant_level;      /* "L1", "L2", "L3"; NULL: "L2" */
     const char *quant_file;       /* quantization parameters to take, JSON or pickle, or NULL: docs/QUANT_PARAM.md */
-    bool memory_saving;
+    bool memory_saving;           /* layers are weighed in less memory and more time; the model is the same */
+    const char *stats_out;        /* a file for the statistics: then no model is made, output is NULL; or NULL */
+    sgs_paths stats_merge;        /* files of statistics in the place of samples, in any order: samples are all NULL and 0 */
     const char *soc_version;
     sgs_log log;
 } sgs_calibrate_options;
@@ -128,7 +134,7 @@ typedef struct sgs_calibrate_report {
         double sqnr;              /* dB; infinite: equal on all of them; NaN: the float output is all zeros */
     } output[64];
 } sgs_calibrate_report;
-/* *written and *r may be NULL; *written receives the path, to be freed with sgs_free. */
+/* *written and *r may be NULL; *written receives the path of what was written, to be freed with sgs_free. */
 sgs_status sgs_calibrate(const sgs_calibrate_options *o, char **written, sgs_calibrate_report *r, sgs_diag *d);
 
 /* What a fixed-point model is quantized with, as a file that quant_file takes: the same pictures and level then give the same model. */
@@ -317,7 +323,7 @@ sgs_status sgs_calibrator_invoke(sgs_calibrator *c, sgs_diag *d);
 /* The statistics of the runs since the last call, as bytes that sgs_calibrator_add takes here or in another process of the same program;
  * to be freed with sgs_free.  *n 0, *data NULL: there were none. */
 sgs_status sgs_calibrator_take(sgs_calibrator *c, void **data, size_t *n, sgs_diag *d);
-/* Adds to what the fixed-point model will be made from.  The same bytes in the same order give the same model. */
+/* Adds to what the fixed-point model will be made from.  The same bytes in any order give the same model. */
 sgs_status sgs_calibrator_add(sgs_calibrator *c, const void *data, size_t n, sgs_diag *d);
 
 /* Forgets all of it, taken or not, added and tied: as it was opened. */

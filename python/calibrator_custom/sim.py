@@ -156,7 +156,7 @@ class SIM_Calibrator(_Net):
         """Runs forward for each item of img_gen (a list of arrays, one for each of its parameters) and writes the fixed-point model of each
         calibrator, in the order __init__ made them, to the paths fix_model.  The models are the same bytes whatever num_process is.  Where
         forward hands a get_output of one model to set_input of another as it is, and both are RAWDATA_S16, the two get one scale.
-        quant_level: 'L1', 'L2'; None: the highest there is.  quant_param: what save_quant_param.py wrote, or the like: a path, the list that such
+        quant_level: 'L1', 'L2', 'L3'; None: 'L2'.  quant_param: what save_quant_param.py wrote, or the like: a path, the list that such
         a file holds, or one of these (or None) for each model; what it says comes in the place of what calibration sees."""
         models, n = self._models(), _processes(num_process)
         if isinstance(fix_model, (str, bytes)) or not hasattr(fix_model, "__len__"):
@@ -165,7 +165,7 @@ class SIM_Calibrator(_Net):
             raise ValueError("fix_model: expected a path for each of the %d models that __init__ made, found %d" % (len(models), len(fix_model)))
         parameters = _parameters(quant_param, len(models))
         if quant_level is not None and not isinstance(quant_level, str):
-            raise TypeError("quant_level: expected 'L1' or 'L2', found %s" % type(quant_level).__name__)
+            raise TypeError("quant_level: expected 'L1' to 'L5', found %s" % type(quant_level).__name__)
         paths, ties, items = [_path(p, "a fixed-point model") for p in fix_model], {}, 0
         for m, p in zip(models, parameters):
             _import(m._model, p)

@@ -63,11 +63,11 @@ static void collect(sgs_quantizer *q, choices *l)
         if (!sgs_is_conv(n))
             continue;
         l->all += multiplications(n);
-        if (sgs_takes_image(q, n) || q->o->harm[id] < 0)
+        if (sgs_takes_image(q, n) || q->o->weighed.harm[id] < 0)
             continue;
-        l->c[l->n++] = (choice){ n, q->o->harm[id], multiplications(n) };
-        l->rest += q->o->harm[id];
-        q->reason[id] = sgs_format(q->g->arena, "8 bit: alone leaves %.0f dB", decibel(q->o->harm[id]));
+        l->c[l->n++] = (choice){ n, q->o->weighed.harm[id], multiplications(n) };
+        l->rest += q->o->weighed.harm[id];
+        q->reason[id] = sgs_format(q->g->arena, "8 bit: alone leaves %.0f dB", decibel(q->o->weighed.harm[id]));
     }
 }
 

@@ -439,6 +439,7 @@ static void take_range(sgs_quantizer *q, const bound *b)
     hi[0] = fmaxf(hi[0], least);
     r->lo = lo;
     r->hi = hi;
+    r->given = true;
 }
 
 static void import_range(sgs_quantizer *q, const bound *b)

@@ -8,14 +8,15 @@
 #include "pass/pass.h"
 #include "sim/session.h"
 
-#define HIGHEST_LEVEL 2
+#define HIGHEST_LEVEL 3
+#define DEFAULT_LEVEL 2
 #define BITS_LEVEL 2 /* from here on a level chooses between 8 and 16 bits itself */
 
 sgs_status sgs_level_find(const char *quant_level, const sgs_log *log, int *level, sgs_diag *d)
 {
     if (!quant_level) {
-        *level = HIGHEST_LEVEL;
-        sgs_log_line(log, "no --quant_level: L%d, the highest level there is", *level);
+        *level = DEFAULT_LEVEL;
+        sgs_log_line(log, "no --quant_level: L%d", *level);
         return SGS_OK;
     }
     if ((quant_level[0] != 'L' && quant_level[0] != 'l') || quant_level[1] < '1' || quant_level[1] > '5' ||
@@ -25,11 +26,11 @@ sgs_status sgs_level_find(const char *quant_level, const sgs_log *log, int *leve
     if (*level <= HIGHEST_LEVEL)
         return SGS_OK;
     sgs_fail(d, SGS_E_UNSUPPORTED, "--quant_level L%d comes with a later version", *level);
-    sgs_hint(d, "leave it out to take the highest level there is, L%d", HIGHEST_LEVEL);
+    sgs_hint(d, "the highest level there is: L%d", HIGHEST_LEVEL);
     return SGS_E_UNSUPPORTED;
 }
 
-bool sgs_level_chooses_bits(int level, const sgs_config *c, const sgs_log *log)
+bool sgs_level_weighs(int level, const sgs_config *c, const sgs_log *log)
 {
     if (level < BITS_LEVEL)
         return false;
@@ -37,7 +38,7 @@ bool sgs_level_chooses_bits(int level, const sgs_config *c, const sgs_log *log)
         return true;
     sgs_log_warning(log, "input_format=%s takes the place of L%d's own choice of 8 or 16 bits",
                     sgs_conv_format_name(c->conv_format), level);
-    return false;
+    return level >= SGS_CLIP_LEVEL && c->conv_format != SGS_CONV_ALL_INT16;
 }
 
 static const char *base_name(const char *path)

@@ -7,10 +7,11 @@
 
 #define SGS_FEW_SAMPLES 10 /* fewer get a warning */
 
-/* "L1" to "L5"; NULL: the highest there is, and a log line says which. */
+/* "L1" to "L5"; NULL: L2, and a log line says so. */
 sgs_status sgs_level_find(const char *quant_level, const sgs_log *log, int *level, sgs_diag *d);
-/* Whether that level chooses between 8 and 16 bits itself; a warning where the ini takes that from it. */
-bool sgs_level_chooses_bits(int level, const sgs_config *c, const sgs_log *log);
+/* Whether that level asks what 8 bits do to the outputs: to choose between 8 and 16, with a warning where the ini takes
+ * that from it, or to choose where 8 bits end. */
+bool sgs_level_weighs(int level, const sgs_config *c, const sgs_log *log);
 /* X_float.sim -> X_fixed.sim, any other X.sim -> X_fixed.sim; beside the model, in the folder `out`, or the file `out`.
  */
 const char *sgs_fixed_path(sgs_arena *a, const char *model, const char *out);
@@ -26,5 +27,21 @@ sgs_status sgs_float_model_read_with(sgs_graph **g, const char *path, const sgs_
 sgs_status sgs_float_model_plan(const char *path, const sgs_qoptions *o, sgs_diag *d);
 /* Notes in g, by now fixed, what made it; `list` is of the arrays that calibrated. */
 void sgs_fixed_mark(sgs_graph *g, const sgs_config *ini, int level, const uint8_t list[32]);
+
+/* ---- make.c ---- */
+
+typedef struct sgs_making {
+    const char *path; /* of the float model */
+    sgs_graph *g;     /* it, as it was calibrated */
+    const sgs_config *ini;
+    const struct sgs_params *params; /* what the user brings, or NULL */
+    int level;
+    const sgs_statistics *statistics;
+    sgs_weighed weighed;
+    const float *least; /* by value id: what its range holds at least; 0: nothing; NULL: nothing at all */
+    const sgs_log *log;
+} sgs_making;
+/* The fixed-point model of that level, marked as such; to be freed. */
+sgs_status sgs_make_fixed(sgs_graph **out, const sgs_making *m, sgs_diag *d);
 
 #endif

@@ -3,6 +3,8 @@
 
 #include "quant/quantize.h"
 
+enum { SOME = 1 << 15 }; /* elements of a tensor that a run counts */
+
 /* Channels of each value by id; 0: never observed. */
 static int64_t *channels_of(const sgs_graph *g)
 {
@@ -14,51 +16,33 @@ static int64_t *channels_of(const sgs_graph *g)
     return n;
 }
 
-void sgs_observer_init(sgs_observer *o, sgs_graph *g)
+/* Values that a convolution may get in 8 bits with a range of our choice. */
+static bool *binned_of(const sgs_graph *g)
+{
+    bool *binned = SGS_NEW_N(g->arena, bool, g->nvalue + 1);
+    for (const sgs_node *n = g->first; n; n = n->next)
+        if (sgs_is_conv(n) && n->in[0]->def)
+            binned[n->in[0]->id] = true;
+    return binned;
+}
+
+/* A pixel may have more than SOME channels. */
+static int64_t most_counted(const sgs_observer *o)
+{
+    int64_t most = 0;
+    for (int i = 0; i < o->g->nvalue; i++)
+        most = o->channels[i] > most ? o->channels[i] : most;
+    return most + SOME;
+}
+
+void sgs_observer_init(sgs_observer *o, sgs_graph *g, bool histograms)
 {
     o->g = g;
     o->channels = channels_of(g);
+    o->binned = histograms ? binned_of(g) : NULL;
     o->range = SGS_NEW_N(g->arena, sgs_range, g->nvalue + 1);
+    o->some = histograms ? SGS_NEW_N(g->arena, float, most_counted(o)) : NULL;
     o->bad = NULL;
-}
-
-static void start(sgs_range *r, sgs_graph *g, int64_t channels)
-{
-    r->channels = channels;
-    r->lo = SGS_NEW_N(g->arena, float, channels + 1);
-    r->hi = SGS_NEW_N(g->arena, float, channels + 1);
-    r->sum = SGS_NEW_N(g->arena, double, channels + 1);
-    r->square = SGS_NEW_N(g->arena, double, channels + 1);
-    for (int64_t c = 0; c < channels; c++) {
-        r->lo[c] = INFINITY;
-        r->hi[c] = -INFINITY;
-    }
-}
-
-void sgs_observe(sgs_observer *o, sgs_value *v, const void *data)
-{
-    int64_t channels = v->rank ? v->dim[v->rank - 1] : 1, count = sgs_value_count(v);
-    sgs_range *r = &o->range[v->id];
-    const float *p = data;
-    if (v->type != SGS_F32 || !count)
-        return;
-    if (!r->channels)
-        start(r, o->g, channels);
-    float zero = 0;
-    for (int64_t i = 0; i < count; i += channels)
-        for (int64_t c = 0; c < channels; c++) {
-            float x = p[i + c];
-            r->lo[c] = x < r->lo[c] ? x : r->lo[c];
-            r->hi[c] = x > r->hi[c] ? x : r->hi[c];
-            r->sum[c] += (double)x;
-            r->square[c] += (double)x * (double)x;
-            zero += x * 0.0f; /* NaN and infinity leave their mark */
-        }
-    r->count += count / channels;
-    for (int64_t i = 0; i < count && !v->def && !r->fractions; i++)
-        r->fractions = p[i] != rintf(p[i]);
-    if (!(zero == 0.0f) && !o->bad)
-        o->bad = v;
 }
 
 static void empty(sgs_range *r)
@@ -70,90 +54,142 @@ static void empty(sgs_range *r)
     }
     r->count = 0;
     r->fractions = false;
+    sgs_histogram_clear(&r->bins);
 }
 
-static void fold(sgs_range *to, const sgs_range *from)
+static void start(sgs_range *r, sgs_graph *g, int64_t channels)
 {
-    for (int64_t c = 0; c < from->channels; c++) {
-        to->lo[c] = fminf(to->lo[c], from->lo[c]);
-        to->hi[c] = fmaxf(to->hi[c], from->hi[c]);
-        to->sum[c] += from->sum[c];
-        to->square[c] += from->square[c];
+    r->channels = channels;
+    r->lo = SGS_NEW_N(g->arena, float, channels + 1);
+    r->hi = SGS_NEW_N(g->arena, float, channels + 1);
+    r->sum = SGS_NEW_N(g->arena, double, channels + 1);
+    r->square = SGS_NEW_N(g->arena, double, channels + 1);
+    empty(r);
+}
+
+enum { LANES = 32 };
+
+/* What is kept of some neighbouring channels while a tensor is read. */
+typedef struct lanes {
+    float lo[LANES], hi[LANES];
+    double sum[LANES], square[LANES];
+} lanes;
+
+/* One pixel's elements: a loop that a compiler makes vectors of.  Channel by channel, the order is that of the pixels.
+ */
+static inline void add_pixel(lanes *l, const float *p, int n)
+{
+    for (int c = 0; c < n; c++) {
+        const float x = p[c];
+        const double wide = (double)x;
+        l->lo[c] = x < l->lo[c] ? x : l->lo[c];
+        l->hi[c] = x > l->hi[c] ? x : l->hi[c];
+        l->sum[c] += wide;
+        l->square[c] += wide * wide;
     }
-    to->count += from->count;
-    to->fractions |= from->fractions;
 }
 
-void sgs_observer_fold(sgs_observer *to, sgs_observer *from)
+static void add_pixels(lanes *l, const float *p, int64_t pixels, int64_t step, int n)
 {
-    for (int i = 0; i < from->g->nvalue; i++) {
-        sgs_range *f = &from->range[i], *t = &to->range[i];
-        if (!f->count)
-            continue;
-        if (!t->channels)
-            start(t, to->g, f->channels);
-        fold(t, f);
-        empty(f);
+    if (n == LANES)
+        for (int64_t i = 0; i < pixels; i++)
+            add_pixel(l, p + i * step, LANES);
+    else
+        for (int64_t i = 0; i < pixels; i++)
+            add_pixel(l, p + i * step, n);
+}
+
+/* Channels c to c + n of the tensor at p. */
+static void add_channels(sgs_range *r, const float *p, int64_t pixels, int64_t c, int n)
+{
+    lanes l;
+    for (int k = 0; k < n; k++) {
+        l.lo[k] = r->lo[c + k], l.hi[k] = r->hi[c + k];
+        l.sum[k] = r->sum[c + k], l.square[k] = r->square[c + k];
     }
-    from->bad = NULL;
-}
-
-/* For each value that was seen: id, channels, count, fractions; lo, hi, sum, square of each channel. */
-void sgs_observer_pack(sgs_observer *o, sgs_buf *out)
-{
-    for (int i = 0; i < o->g->nvalue; i++) {
-        sgs_range *r = &o->range[i];
-        const int64_t head[4] = { i, r->channels, r->count, r->fractions };
-        if (!r->count)
-            continue;
-        sgs_buf_add(out, head, sizeof head);
-        sgs_buf_add(out, r->lo, (size_t)r->channels * sizeof *r->lo);
-        sgs_buf_add(out, r->hi, (size_t)r->channels * sizeof *r->hi);
-        sgs_buf_add(out, r->sum, (size_t)r->channels * sizeof *r->sum);
-        sgs_buf_add(out, r->square, (size_t)r->channels * sizeof *r->square);
-        empty(r);
+    add_pixels(&l, p + c, pixels, r->channels, n);
+    for (int k = 0; k < n; k++) {
+        r->lo[c + k] = l.lo[k], r->hi[c + k] = l.hi[k];
+        r->sum[c + k] = l.sum[k], r->square[c + k] = l.square[k];
     }
-    o->bad = NULL;
 }
 
-static bool take(sgs_span *from, void *to, size_t n)
+/* Squares of floats are finite as doubles. */
+static bool is_finite(const sgs_range *r)
 {
-    if (n > from->n)
-        return false;
-    memcpy(to, from->p, n);
-    from->p += n;
-    from->n -= n;
-    return true;
+    double zero = 0;
+    for (int64_t c = 0; c < r->channels; c++)
+        zero += r->square[c] * 0;
+    return zero == 0;
 }
 
-/* One value's part. */
-static bool unpack(sgs_observer *o, sgs_span *bytes)
+static int64_t common_divisor(int64_t a, int64_t b)
 {
-    int64_t head[4];
-    if (!take(bytes, head, sizeof head) || head[0] < 0 || head[0] >= o->g->nvalue || head[1] < 1 ||
-        head[1] != o->channels[head[0]] || head[2] < 1 || (head[3] | 1) != 1)
-        return false;
-    sgs_range *r = &o->range[head[0]];
-    const size_t n = (size_t)head[1];
-    if (bytes->n / (sizeof(float) * 2 + sizeof(double) * 2) < n)
-        return false;
+    while (b) {
+        const int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return a;
+}
+
+static float largest(const sgs_range *r)
+{
+    float lo = 0, hi = 0;
+    sgs_range_all(r, &lo, &hi);
+    return fmaxf(-lo, hi);
+}
+
+/* Every so many pixels one counts, so that a run counts about SOME elements: no divisor of their number, or columns of
+ * a picture would be left out. */
+int64_t sgs_observed_step(const sgs_value *v)
+{
+    const int64_t channels = v->rank ? v->dim[v->rank - 1] : 1, pixels = sgs_value_count(v) / channels;
+    int64_t step = (pixels * channels + SOME - 1) / SOME;
+    while (step > 1 && common_divisor(step, pixels) > 1)
+        step++;
+    return step;
+}
+
+static void add_bins(sgs_observer *o, sgs_range *r, const sgs_value *v, const float *p)
+{
+    const int64_t step = sgs_observed_step(v), pixels = sgs_value_count(v) / r->channels;
+    const float most = largest(r);
+    if (step == 1) {
+        sgs_histogram_count(&r->bins, o->g->arena, p, pixels * r->channels, most);
+        return;
+    }
+    int64_t n = 0;
+    for (int64_t i = 0; i < pixels; i += step, n += r->channels)
+        memcpy(o->some + n, p + i * r->channels, (size_t)r->channels * sizeof *p);
+    sgs_histogram_count(&r->bins, o->g->arena, o->some, n, most);
+}
+
+void sgs_observe(sgs_observer *o, sgs_value *v, const void *data)
+{
+    const int64_t channels = v->rank ? v->dim[v->rank - 1] : 1, count = sgs_value_count(v);
+    sgs_range *r = &o->range[v->id];
+    const float *p = data;
+    if (v->type != SGS_F32 || !count)
+        return;
     if (!r->channels)
-        start(r, o->g, head[1]);
-    r->count = head[2];
-    r->fractions = head[3] != 0;
-    return take(bytes, r->lo, n * sizeof *r->lo) && take(bytes, r->hi, n * sizeof *r->hi) &&
-           take(bytes, r->sum, n * sizeof *r->sum) && take(bytes, r->square, n * sizeof *r->square);
+        start(r, o->g, channels);
+    for (int64_t c = 0; c < channels; c += LANES)
+        add_channels(r, p, count / channels, c, channels - c < LANES ? (int)(channels - c) : LANES);
+    r->count += count / channels;
+    for (int64_t i = 0; i < count && !v->def && !r->fractions; i++)
+        r->fractions = p[i] != rintf(p[i]);
+    if (!is_finite(r))
+        o->bad = o->bad ? o->bad : v;
+    else if (o->binned && o->binned[v->id])
+        add_bins(o, r, v, p);
 }
 
-sgs_status sgs_observer_unpack(sgs_observer *o, sgs_span bytes, sgs_diag *d)
+void sgs_observer_clear(sgs_observer *o)
 {
-    while (bytes.n)
-        if (!unpack(o, &bytes)) {
-            for (int i = 0; i < o->g->nvalue; i++)
-                empty(&o->range[i]);
-            return sgs_fail(d, SGS_E_DATA, "these are not the statistics of this model");
-        }
-    return SGS_OK;
+    for (int i = 0; i < o->g->nvalue; i++)
+        empty(&o->range[i]);
+    o->bad = NULL;
 }
 
 void sgs_range_all(const sgs_range *r, float *lo, float *hi)

@@ -233,7 +233,7 @@ static sgs_status widen_named(sgs_quantizer *q, const char *name, sgs_diag *d)
 
 static sgs_status choose_bits(sgs_quantizer *q, sgs_diag *d)
 {
-    if (q->o->conv_format == SGS_CONV_DEFAULT && q->o->harm)
+    if (q->o->conv_format == SGS_CONV_DEFAULT && q->o->weighed.harm)
         sgs_choose_bits(q);
     sgs_import_bits(q);
     for (sgs_node *n = q->g->first; n; n = n->next)

@@ -64,6 +64,7 @@ typedef struct extent {
     bool fractions;        /* some member may hold others than whole numbers */
     bool observed;         /* some member's range is what was observed */
     sgs_qfixed fixed;      /* of the members that know theirs; scale 0: none does */
+    sgs_clip clip;         /* where bytes end for those that convolutions read; both 0: nobody says */
 } extent;
 
 /* A group is fixed when all that make it agree on the scale. */
@@ -77,9 +78,28 @@ static void widen_by_rule(extent *x, const sgs_node *n)
     x->fixed = (sgs_qfixed){ f.scale, fminf(x->fixed.lo, f.lo), fmaxf(x->fixed.hi, f.hi), 0, false };
 }
 
+/* Where the bytes of v end, as a level chose. */
+static sgs_clip clip_of(const sgs_quantizer *q, const sgs_value *v)
+{
+    sgs_clip c = { 0 };
+    if (!q->o->weighed.clip || v->id >= q->nfloat)
+        return c;
+    if (!q->range[v->id].given)
+        return q->o->weighed.clip[v->id];
+    sgs_range_all(&q->range[v->id], &c.lo, &c.hi);
+    return c;
+}
+
+static bool is_clip(sgs_clip c)
+{
+    return c.lo < c.hi;
+}
+
 static void widen(sgs_quantizer *q, extent *e, const sgs_value *v)
 {
     extent *x = &e[sgs_group_of(q, v)];
+    const sgs_clip c = clip_of(q, v);
+    x->clip = (sgs_clip){ fminf(x->clip.lo, c.lo), fmaxf(x->clip.hi, c.hi), false };
     if (v->id < q->nrange && q->range[v->id].channels) {
         sgs_range_all(&q->range[v->id], &x->lo, &x->hi);
         x->seen = true;
@@ -127,6 +147,8 @@ static sgs_quant *observed_quant(sgs_graph *g, sgs_type t, const extent *e)
         return one_scale(g, sgs_whole_scale((double)most), 0, fminf(e->lo, 0), fmaxf(e->hi, 0));
     if (t == SGS_U8 && !e->fractions && most >= LEAST_RANGE)
         return whole_bytes(g, fminf(e->lo, 0), fmaxf(e->hi, 0));
+    if (t == SGS_U8 && is_clip(e->clip))
+        return quant_for(g, t, fmaxf(e->lo, e->clip.lo), fminf(e->hi, e->clip.hi));
     return quant_for(g, t, e->lo, e->hi);
 }
 
@@ -329,6 +351,9 @@ static sgs_value *fitting(sgs_quantizer *q, sgs_node *n, int i)
         return requantized(q, v, need, kept_quant(q->g, need, &q->kept[sgs_group_of(q, v)]));
     range_of(q, v, &lo, &hi);
     const bool whole = need == SGS_U8 && v->id < q->nplan && q->whole[v->id];
+    const sgs_clip clip = clip_of(q, v);
+    if (need == SGS_U8 && !whole && is_clip(clip))
+        lo = clip.lo, hi = clip.hi;
     return requantized(q, v, need, whole ? whole_bytes(q->g, fminf(lo, 0), fmaxf(hi, 0)) : quant_for(q->g, need, lo, hi));
 }
 
@@ -727,12 +752,13 @@ sgs_status sgs_quantize_types(sgs_graph *g, const sgs_qoptions *o, sgs_type *typ
 
 sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, sgs_diag *d)
 {
+    const int nfloat = g->nvalue;
     const sgs_import *import;
     SGS_TRY(sgs_import_bind(g, o, &import, d));
     SGS_TRY(sgs_know_finite(g, d));
     sgs_integers_as_real(g, range);
     SGS_TRY(sgs_spell_powers(g, &range, d));
-    sgs_quantizer q = { .g = g, .range = range, .nrange = g->nvalue, .o = o, .import = import };
+    sgs_quantizer q = { .g = g, .range = range, .nrange = g->nvalue, .nfloat = nfloat, .o = o, .import = import };
     sgs_end_masks(g, range);
     sgs_order_images(g, o);
     SGS_TRY(sgs_plan_types(&q, d));

@@ -1,6 +1,6 @@
 /* Float graph + observed ranges -> fixed graph.  One file each:
  *
- *   observe.c    runs the float graph over samples: ranges per channel, the same in any order
+ *   (statistics.h   what calibration saw)
  *   weights.c    L1 max-abs, L2 clip search per output channel; integer weights and biases with the proof of ARITHMETIC.md 4
  *   integers.c   integer inputs, whose numbers go in as they are
  *   known.c      comparisons with what no number on the board is
@@ -9,6 +9,7 @@
  *   dead.c       channels that say nothing
  *   raise.c      which convolutions to give 16 bits, for sgs analyze
  *   sensitivity.c  what 8 bits at one convolution do to the outputs
+ *   clip.c       where 8 bits should end
  *   bits.c       which convolutions take 16 bits
  *   plain.c      integers that stay integers
  *   whole.c      values that hold whole numbers alone
@@ -22,36 +23,35 @@
 #define SGS_QUANTIZE_H
 
 #include "ops/op.h"
+#include "quant/statistics.h"
 
-/* ---- observe.c ---------------------------------------------------------------------------------------------------------------- */
+/* ---- clip.c ---- */
 
-/* Statistics of one float value over all samples, per channel (last dimension).  Ranges are exact in any order of samples; sums are
- * made sample by sample, and those folded in the samples' order: the same, whoever ran which sample. */
-typedef struct sgs_range {
-    int64_t channels;      /* 0: never seen */
-    float *lo, *hi;        /* [channels] */
-    double *sum, *square;  /* [channels] */
-    int64_t count;         /* elements a channel */
-    bool fractions;        /* of an input of the graph: it held others than whole numbers */
-} sgs_range;
+#define SGS_CLIP_LEVEL 3   /* from this level on */
+/* Where the 8 bits of a value end. */
+typedef struct sgs_clip {
+    float lo, hi;          /* both 0: not decided here */
+    bool cuts;             /* they lie within what was seen */
+} sgs_clip;
+/* The ends with the least sum of |error|^p (p 2 or 4) over what the histogram counted; never beyond lo and hi, and zero lies within. */
+sgs_clip sgs_clip_best(const sgs_histogram *h, float lo, float hi, int p);
+double sgs_clip_error(const sgs_histogram *h, sgs_clip c, int p);
 
-typedef struct sgs_observer {
-    sgs_graph *g;
-    const int64_t *channels; /* by value id; 0: never observed */
-    sgs_range *range;      /* by value id */
-    sgs_value *bad;        /* a value that held NaN or infinity, or NULL */
-} sgs_observer;
+/* ---- sensitivity.c ---- */
 
-void sgs_observer_init(sgs_observer *o, sgs_graph *g);
-void sgs_observe(sgs_observer *o, sgs_value *v, const void *data);
-/* Adds what `from` has seen, and empties it; both of graphs of one file. */
-void sgs_observer_fold(sgs_observer *to, sgs_observer *from);
-/* What o has seen as bytes, which empties it; bytes into an o that is empty, and stays so where they are not of this graph.  From one
- * process to another of the same program. */
-void sgs_observer_pack(sgs_observer *o, sgs_buf *out);
-sgs_status sgs_observer_unpack(sgs_observer *o, sgs_span bytes, sgs_diag *d);
-/* Widens *lo and *hi, which the caller has set, by the ranges of all channels. */
-void sgs_range_all(const sgs_range *r, float *lo, float *hi);
+typedef struct sgs_weigh_options {
+    int level;             /* from 3 on clips are chosen too */
+    bool saving;           /* less memory, more time, the same numbers */
+    const sgs_log *log;
+} sgs_weigh_options;
+/* By value id; NULL both, with a warning, where the model is too large for it. */
+typedef struct sgs_weighed {
+    const double *harm;    /* of a convolution's output: the noise that 8 bits at its input alone, from end to end, bring into the graph's outputs,
+                              as a share of their variance, averaged over channels; below 0 where there is none to say */
+    const sgs_clip *clip;  /* of a convolution's input: where its 8 bits end; NULL: chosen by no one */
+} sgs_weighed;
+/* On the samples that the statistics of g kept; range is theirs. */
+sgs_weighed sgs_weigh(const sgs_statistics *s, sgs_graph *g, const sgs_range *range, const sgs_weigh_options *o);
 
 /* ---- quantize.c ---------------------------------------------------------------------------------------------------------------- */
 
@@ -78,7 +78,7 @@ typedef struct sgs_qoptions {
     int conv_format;       /* sgs_conv_format of the ini */
     const char *const *tensor_arrays;
     int ntensor_arrays;
-    const double *harm;    /* sensitivity.c, by value id; NULL: not measured */
+    sgs_weighed weighed;   /* sensitivity.c; all NULL: not measured */
     const struct sgs_params *params; /* config/quant_param.h: what the user brings, or NULL */
     const float *least;    /* by value id: what an imported range holds at least, from ties; NULL: nothing */
     const char *ini;       /* for messages */
@@ -91,7 +91,8 @@ typedef struct sgs_import sgs_import;
 typedef struct sgs_quantizer {
     sgs_graph *g;          /* becomes the fixed graph */
     sgs_range *range;      /* by value id of the float graph */
-    int nrange;            /* values the float graph had */
+    int nrange;            /* values the float graph had, powers spelled out */
+    int nfloat;            /* values it had as it was calibrated */
     int nplan;             /* values when types were planned: what came later has no group */
     const sgs_qoptions *o;
     int *group;            /* plan.c: by value id; parent links of groups that share a quantization */
@@ -166,20 +167,6 @@ void sgs_say_dead(sgs_graph *g, const sgs_range *range, const sgs_log *log);
 struct sgs_config;
 /* Of a float graph whose inputs and outputs are the ini's, in its order: level 1, no log.  In the graph's memory; the ini must outlive it. */
 sgs_qoptions sgs_qoptions_from(const struct sgs_config *c, sgs_graph *g);
-/* ---- sensitivity.c ---- */
-
-typedef struct sgs_sensitivity sgs_sensitivity;
-struct sgs_session;
-sgs_sensitivity *sgs_sensitivity_new(sgs_arena *a, const sgs_graph *g);
-/* The inputs of a run, as bytes, and the same bytes taken as a sample: the first few are, the others are let go.  Returns how many bytes
- * were taken, 0 where there are too few. */
-void sgs_sensitivity_pack(struct sgs_session *session, sgs_buf *out);
-size_t sgs_sensitivity_take(sgs_sensitivity *s, sgs_span bytes);
-/* Pack and take, while they are needed. */
-void sgs_sensitivity_keep(sgs_sensitivity *s, struct sgs_session *session);
-/* By id of a convolution's output value: the noise that 8 bits at its input alone bring into the graph's outputs, as a share of their
- * variance, averaged over channels; below 0 where there is none to say.  NULL, with a warning, where the model is too large for it. */
-const double *sgs_sensitivity_measure(sgs_sensitivity *s, sgs_graph *g, const sgs_range *range, const sgs_log *log);
 
 /* ---- bits.c ---- */
 

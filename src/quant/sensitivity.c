@@ -1,5 +1,7 @@
 /* How much the outputs suffer from 8 bits at one convolution: the float model runs again from there on, with that input
- * rounded as it would be.  A few of the calibration's own samples do; every convolution is measured alone. */
+ * rounded as it would be. A few of the calibration's own samples do; every convolution is measured alone.  Where a
+ * level clips, each candidate of clip.c is measured like that too, and one that does not do better than all of the
+ * range, by a clear part, is not taken. */
 #include <math.h>
 #include <string.h>
 
@@ -7,75 +9,58 @@
 #include "quant/quantize.h"
 #include "sim/session.h"
 
-enum { SAMPLES = 2 };
+enum {
+    SAMPLES = 2,
+    CLIP_SAMPLES = 4,
+    TRIALS = 3
+}; /* on which bits are weighed, on which clips; TRIALS: all of the range, the best clips for two powers */
 #define MOST_BYTES ((int64_t)1 << 30) /* of activations; a larger model goes without */
 #define LEAST_SHARE 1e-3              /* a channel counts as varying this much of the liveliest one at least */
+#define CLEARLY 0.9                   /* of the noise that all of the range brings: what a clip may leave at most */
 
-struct sgs_sensitivity {
+typedef struct weighing {
     sgs_arena *a;
-    const sgs_graph *g;
-    int n;
-    uint8_t *in[SAMPLES]; /* the graph's inputs in a row */
+    sgs_graph *g;
+    const sgs_statistics *of;
+    const sgs_weigh_options *o;
     const sgs_range *range;
     sgs_session *session;
-    float **clean;    /* by output of the graph */
-    float *x, *w, *y; /* room for a rounded input, rounded weights, an output */
-};
-
-sgs_sensitivity *sgs_sensitivity_new(sgs_arena *a, const sgs_graph *g)
-{
-    sgs_sensitivity *s = SGS_NEW(a, sgs_sensitivity);
-    *s = (sgs_sensitivity){ .a = a, .g = g };
-    return s;
-}
-
-static size_t input_bytes(const sgs_graph *g)
-{
-    size_t n = 0;
-    for (int i = 0; i < g->nin; i++)
-        n += (size_t)sgs_value_bytes(g->in[i]);
-    return n;
-}
-
-void sgs_sensitivity_pack(sgs_session *session, sgs_buf *out)
-{
-    const sgs_graph *g = sgs_session_graph(session);
-    for (int i = 0; i < g->nin; i++)
-        sgs_buf_add(out, sgs_session_data(session, g->in[i]), (size_t)sgs_value_bytes(g->in[i]));
-}
-
-size_t sgs_sensitivity_take(sgs_sensitivity *s, sgs_span bytes)
-{
-    const size_t n = input_bytes(s->g);
-    if (bytes.n < n)
-        return 0;
-    if (s->n < SAMPLES) {
-        s->in[s->n] = sgs_alloc_n(s->a, n + 1, 1);
-        memcpy(s->in[s->n++], bytes.p, n);
-    }
-    return n;
-}
-
-void sgs_sensitivity_keep(sgs_sensitivity *s, sgs_session *session)
-{
-    sgs_buf b = { 0 };
-    if (s->n == SAMPLES)
-        return;
-    sgs_sensitivity_pack(session, &b);
-    sgs_sensitivity_take(s, (sgs_span){ (const uint8_t *)b.p, b.n });
-    sgs_buf_free(&b);
-}
+    int samples, trials;
+    float **clean;          /* by output of the graph */
+    float *x, *w, *y;       /* room for a rounded input, rounded weights, an output */
+    double *lane;           /* room for a number a channel */
+    sgs_clip *clip[TRIALS]; /* by value id of an input */
+    double *harm[TRIALS];   /* by value id of an input, of all that read it */
+    double *alone;          /* by value id of an output */
+    int done, all;
+    const sgs_node *at; /* a run with hardly any memory: who is rounded, and where it ends */
+    int trial;
+    sgs_status status;
+    sgs_diag *d;
+} weighing;
 
 /* ---- one convolution ---- */
 
-/* As U8 with the one scale of the value's range, and back. */
-static void round_input(const sgs_range *r, const float *x, float *y, int64_t n)
+/* The nearest whole number, for magnitudes below 2^22; unlike rintf's it goes into vectors everywhere. */
+static inline float nearest(float x)
 {
-    float lo = 0, hi = 0;
-    sgs_range_all(r, &lo, &hi);
-    const float s = (hi - lo) / 255, zero = s > 0 ? rintf(-lo / s) : 0;
-    for (int64_t i = 0; i < n; i++)
-        y[i] = s > 0 ? (fminf(fmaxf(rintf(x[i] / s) + zero, 0), 255) - zero) * s : 0;
+    return x + 0x1.8p23f - 0x1.8p23f;
+}
+
+/* As U8 from end to end, and back. */
+static void round_input(sgs_clip c, const float *x, float *y, int64_t n)
+{
+    const float s = (c.hi - c.lo) / 255, zero = s > 0 ? rintf(-c.lo / s) : 0, least = -zero, most = 255 - zero;
+    if (!(s > 0)) {
+        memset(y, 0, (size_t)n * sizeof *y);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        float q = x[i] / s;
+        q = q < least ? least : q;
+        q = q > most ? most : q;
+        y[i] = nearest(q) * s;
+    }
 }
 
 /* As S8 with a scale for each output channel, and back. */
@@ -96,17 +81,25 @@ static void round_weights(const sgs_node *n, float *y)
     }
 }
 
-/* Takes out of y what it has more than x on average, channel by channel: the corrected bias does that. */
-static void keep_means(const float *x, float *y, int64_t n, int64_t channels)
+/* to[c] += the sum of y - x over the pixels, channel by channel. */
+static void add_differences(const float *x, const float *y, int64_t n, int64_t channels, double *to)
 {
-    for (int64_t c = 0; c < channels; c++) {
-        double sum = 0;
-        for (int64_t i = c; i < n; i += channels)
-            sum += (double)y[i] - (double)x[i];
-        const float mean = (float)(sum / (double)(n / channels));
-        for (int64_t i = c; i < n; i += channels)
-            y[i] -= mean;
-    }
+    for (int64_t i = 0; i < n; i += channels)
+        for (int64_t c = 0; c < channels; c++)
+            to[c] += (double)y[i + c] - (double)x[i + c];
+}
+
+/* Takes out of y what it has more than x on average, channel by channel: the corrected bias does that. */
+static void keep_means(weighing *s, const float *x, float *y, int64_t n, int64_t channels)
+{
+    double *more = s->lane;
+    memset(more, 0, (size_t)channels * sizeof *more);
+    add_differences(x, y, n, channels, more);
+    for (int64_t c = 0; c < channels; c++)
+        more[c] = (double)(float)(more[c] / (double)(n / channels));
+    for (int64_t i = 0; i < n; i += channels)
+        for (int64_t c = 0; c < channels; c++)
+            y[i + c] -= (float)more[c];
 }
 
 static sgs_tensor tensor_of(const sgs_value *v, const void *data)
@@ -116,23 +109,20 @@ static sgs_tensor tensor_of(const sgs_value *v, const void *data)
     return t;
 }
 
-/* The convolution with 8 bits, in place of its output. */
-static sgs_status round_node(sgs_sensitivity *s, const sgs_node *n, sgs_diag *d)
+/* What it makes of its input with 8 bits, in place of its output; s->y holds that. */
+static sgs_status round_node(weighing *s, const sgs_node *n, int trial, sgs_diag *d)
 {
     const sgs_value *x = n->in[0], *y = n->out[0];
-    const int64_t count = sgs_value_count(y);
     float *to = sgs_session_data(s->session, y);
     sgs_eval_state fresh = { 0 };
     sgs_tensor in[3] = { tensor_of(x, s->x), tensor_of(n->in[1], s->w) }, out = tensor_of(y, to);
     if (n->nin > 2 && n->in[2])
         in[2] = tensor_of(n->in[2], sgs_const_data(n->in[2]));
-    round_input(&s->range[x->id], sgs_session_data(s->session, x), s->x, sgs_value_count(x));
-    round_weights(n, s->w);
-    memcpy(s->y, to, (size_t)count * sizeof *to);
+    round_input(s->clip[trial][x->id], sgs_session_data(s->session, x), s->x, sgs_value_count(x));
     const sgs_status r = sgs_eval(n, in, &out, &fresh, d);
     if (fresh.destroy)
         fresh.destroy(fresh.p);
-    keep_means(s->y, to, count, y->dim[y->rank - 1]);
+    keep_means(s, s->y, to, sgs_value_count(y), y->dim[y->rank - 1]);
     return r;
 }
 
@@ -142,51 +132,129 @@ static double variance(const sgs_range *r, int64_t c)
     return fmax(r->square[c] / n - mean * mean, 0);
 }
 
-/* Noise of one output against what its channels vary by; 1 at most for each. */
-static double output_noise(const sgs_range *r, const float *clean, const float *now, int64_t n)
+static void add_squares(const float *clean, const float *now, int64_t n, int64_t channels, double *to)
 {
-    double most = 0, share = 0;
+    for (int64_t i = 0; i < n; i += channels)
+        for (int64_t c = 0; c < channels; c++) {
+            const double e = (double)now[i + c] - (double)clean[i + c];
+            to[c] += e * e;
+        }
+}
+
+/* Noise of one output against what its channels vary by; 1 at most for each. */
+static double output_noise(const weighing *s, const sgs_range *r, const float *clean, const float *now, int64_t n)
+{
+    double most = 0, share = 0, *e = s->lane;
+    memset(e, 0, (size_t)r->channels * sizeof *e);
+    add_squares(clean, now, n, r->channels, e);
     for (int64_t c = 0; c < r->channels; c++)
         most = fmax(most, variance(r, c));
-    for (int64_t c = 0; c < r->channels && most > 0; c++) {
-        double e = 0;
-        for (int64_t i = c; i < n; i += r->channels)
-            e += ((double)now[i] - (double)clean[i]) * ((double)now[i] - (double)clean[i]);
-        share += fmin(1, e / (double)(n / r->channels) / fmax(variance(r, c), most * LEAST_SHARE));
-    }
+    for (int64_t c = 0; c < r->channels && most > 0; c++)
+        share += fmin(1, e[c] / (double)(n / r->channels) / fmax(variance(r, c), most * LEAST_SHARE));
     return r->channels ? share / (double)r->channels : 0;
 }
 
-static double noise(const sgs_sensitivity *s, const sgs_graph *g)
+static double noise(const weighing *s)
 {
     double sum = 0;
     int n = 0;
-    for (int i = 0; i < g->nout; i++) {
-        const sgs_value *v = g->out[i];
+    for (int i = 0; i < s->g->nout; i++) {
+        const sgs_value *v = s->g->out[i];
         if (v->type != SGS_F32 || !s->range[v->id].channels)
             continue;
-        sum += output_noise(&s->range[v->id], s->clean[i], sgs_session_data(s->session, v), sgs_value_count(v));
+        sum += output_noise(s, &s->range[v->id], s->clean[i], sgs_session_data(s->session, v), sgs_value_count(v));
         n++;
     }
     return n ? sum / n : 0;
 }
 
-static bool is_measured(const sgs_sensitivity *s, const sgs_node *n)
+static bool is_measured(const weighing *s, const sgs_node *n)
 {
     const sgs_value *x = n->in[0];
     return sgs_is_conv(n) && x->type == SGS_F32 && !x->constant && s->range[x->id].channels && n->in[1]->constant;
 }
 
+/* ---- trials ---- */
+
+static bool is_new(const weighing *s, int id, int trial)
+{
+    for (int t = 0; t < trial; t++)
+        if (s->clip[t][id].lo == s->clip[trial][id].lo && s->clip[t][id].hi == s->clip[trial][id].hi)
+            return false;
+    return true;
+}
+
+static void choose_trials(weighing *s, int id)
+{
+    const sgs_range *r = &s->range[id];
+    sgs_clip all = { 0 };
+    sgs_range_all(r, &all.lo, &all.hi);
+    s->clip[0][id] = all;
+    for (int t = 1; t < s->trials; t++)
+        s->clip[t][id] = r->bins.side[0] || r->bins.side[1] ? sgs_clip_best(&r->bins, all.lo, all.hi, 2 * t) : all;
+}
+
+static void round_in_passing(void *user, const sgs_node *n, const sgs_tensor *out)
+{
+    weighing *s = user;
+    if (n != s->at)
+        return;
+    memcpy(s->y, out[0].data, (size_t)sgs_value_bytes(n->out[0]));
+    s->status = round_node(s, n, s->trial, s->d);
+}
+
+/* Where every activation has its memory, all before n is there, from the clean run, and what lies behind runs again:
+ * from the last node to the first, so that what a trial leaves behind the next one makes anew.  Else all runs again. */
+static sgs_status run_trial(weighing *s, const sgs_node *n, int trial, sgs_diag *d)
+{
+    if (!s->o->saving) {
+        SGS_TRY(round_node(s, n, trial, d));
+        return sgs_session_resume(s->session, n, d);
+    }
+    s->at = n;
+    s->trial = trial;
+    s->d = d;
+    s->status = SGS_OK;
+    const sgs_status r = sgs_session_run(s->session, d);
+    return s->status != SGS_OK ? s->status : r;
+}
+
+/* Bits are weighed on the first samples, clips on all of them where there are any. */
+static sgs_status measure_node(weighing *s, const sgs_node *n, int sample, sgs_diag *d)
+{
+    const sgs_value *x = n->in[0], *y = n->out[0];
+    int trials = 1;
+    for (int t = 1; t < s->trials; t++)
+        trials += is_new(s, x->id, t);
+    if (sample >= SAMPLES && trials == 1)
+        return SGS_OK;
+    if (!s->o->saving)
+        memcpy(s->y, sgs_session_data(s->session, y), (size_t)sgs_value_bytes(y));
+    round_weights(n, s->w);
+    for (int t = 0; t < s->trials; t++) {
+        if (!is_new(s, x->id, t))
+            continue;
+        SGS_TRY(run_trial(s, n, t, d));
+        const double e = noise(s);
+        s->harm[t][x->id] += e;
+        if (t == 0 && sample < SAMPLES)
+            s->alone[y->id] += e / s->samples;
+    }
+    return SGS_OK;
+}
+
 /* ---- all of them ---- */
 
-static sgs_status run_clean(sgs_sensitivity *s, const sgs_graph *g, int sample, sgs_diag *d)
+static sgs_status run_clean(weighing *s, int sample, sgs_diag *d)
 {
-    const uint8_t *from = s->in[sample];
+    const sgs_graph *g = s->g;
+    const uint8_t *from = sgs_statistics_sample(s->of, sample).p;
     for (int i = 0; i < g->nin; i++) {
         const size_t n = (size_t)sgs_value_bytes(g->in[i]);
         memcpy(sgs_session_data(s->session, g->in[i]), from, n);
         from += n;
     }
+    s->at = NULL;
     SGS_TRY(sgs_session_run(s->session, d));
     for (int i = 0; i < g->nout; i++)
         if (g->out[i]->type == SGS_F32)
@@ -194,68 +262,129 @@ static sgs_status run_clean(sgs_sensitivity *s, const sgs_graph *g, int sample, 
     return SGS_OK;
 }
 
-/* From the last to the first: what a run leaves behind, the next one makes anew. */
-static sgs_status measure_sample(sgs_sensitivity *s, const sgs_graph *g, double *harm, int *done, int all,
-                                 const sgs_log *log, sgs_diag *d)
+static sgs_status measure_sample(weighing *s, int sample, sgs_diag *d)
 {
-    for (const sgs_node *n = g->last; n; n = n->prev) {
+    for (const sgs_node *n = s->g->last; n; n = n->prev) {
         if (!is_measured(s, n))
             continue;
-        sgs_log_progress(log, "weigh layers", (*done)++, all);
-        SGS_TRY(round_node(s, n, d));
-        SGS_TRY(sgs_session_resume(s->session, n, d));
-        harm[n->out[0]->id] += noise(s, g) / s->n;
+        sgs_log_progress(s->o->log, "weigh layers", s->done++, s->all);
+        SGS_TRY(measure_node(s, n, sample, d));
     }
     return SGS_OK;
 }
 
-static sgs_status measure(sgs_sensitivity *s, sgs_graph *g, double *harm, const sgs_log *log, sgs_diag *d)
+static int samples_of(const weighing *s)
 {
-    int64_t most = 0;
-    int done = 0, all = 0;
+    const int n = sgs_statistics_kept(s->of), most = s->trials > 1 ? CLIP_SAMPLES : SAMPLES;
+    return n < most ? n : most;
+}
+
+/* Room, and what every convolution is tried with. */
+static void prepare(weighing *s)
+{
+    const sgs_graph *g = s->g;
+    int64_t most = 0, channels = 1;
+    for (int t = 0; t < TRIALS; t++) {
+        s->clip[t] = SGS_NEW_N(s->a, sgs_clip, g->nvalue + 1);
+        s->harm[t] = SGS_NEW_N(s->a, double, g->nvalue + 1);
+    }
     for (const sgs_node *n = g->first; n; n = n->next) {
-        harm[n->out[0]->id] = is_measured(s, n) ? 0 : -1;
-        all += is_measured(s, n) ? s->n : 0;
-        for (int i = 0; i < 2 && is_measured(s, n); i++)
+        const bool measured = is_measured(s, n);
+        s->alone[n->out[0]->id] = measured ? 0 : -1;
+        s->all += measured ? samples_of(s) : 0;
+        if (sgs_is_conv(n) && s->range[n->in[0]->id].channels)
+            choose_trials(s, n->in[0]->id);
+        for (int i = 0; i < 2 && measured; i++)
             most = sgs_value_bytes(n->in[i]) > most ? sgs_value_bytes(n->in[i]) : most;
         most = sgs_value_bytes(n->out[0]) > most ? sgs_value_bytes(n->out[0]) : most;
+        channels = s->range[n->out[0]->id].channels > channels ? s->range[n->out[0]->id].channels : channels;
     }
     s->x = sgs_alloc_n(s->a, (size_t)most + 64, 1);
     s->w = sgs_alloc_n(s->a, (size_t)most + 64, 1);
     s->y = sgs_alloc_n(s->a, (size_t)most + 64, 1);
+    s->lane = SGS_NEW_N(s->a, double, channels);
     s->clean = SGS_NEW_N(s->a, float *, g->nout + 1);
     for (int i = 0; i < g->nout; i++)
         s->clean[i] = sgs_alloc_n(s->a, (size_t)sgs_value_bytes(g->out[i]) + 64, 1);
-    SGS_TRY(sgs_session_new(&s->session, g, true, d));
+}
+
+static int64_t activation_bytes(const sgs_graph *g)
+{
+    int64_t bytes = 0;
+    for (const sgs_node *n = g->first; n; n = n->next)
+        bytes += sgs_value_bytes(n->out[0]);
+    return bytes;
+}
+
+static void say_saved(const weighing *s)
+{
+    sgs_log_line(s->o->log,
+                 "--memory_saving: layers are weighed in %.1f MB of activations instead of %.1f MB, which takes longer",
+                 (double)sgs_session_bytes(s->session) / (1 << 20), (double)activation_bytes(s->g) / (1 << 20));
+}
+
+static sgs_status measure(weighing *s, sgs_diag *d)
+{
+    SGS_TRY(sgs_session_new(&s->session, s->g, !s->o->saving, d));
     sgs_session_any_numbers(s->session);
-    for (int i = 0; i < s->n; i++) {
-        SGS_TRY(run_clean(s, g, i, d));
-        SGS_TRY(measure_sample(s, g, harm, &done, all, log, d));
+    if (s->o->saving) {
+        say_saved(s);
+        sgs_session_watch(s->session, round_in_passing, s);
     }
-    sgs_log_progress(log, "weigh layers", all, all);
+    for (int i = 0; i < samples_of(s); i++) {
+        SGS_TRY(run_clean(s, i, d));
+        SGS_TRY(measure_sample(s, i, d));
+    }
+    sgs_log_progress(s->o->log, "weigh layers", s->all, s->all);
     return SGS_OK;
 }
 
-const double *sgs_sensitivity_measure(sgs_sensitivity *s, sgs_graph *g, const sgs_range *range, const sgs_log *log)
+/* For each input the trial that left least noise; all of the range, unless a clip is clearly better. */
+static const sgs_clip *best_clips(const weighing *s)
 {
-    double *harm = SGS_NEW_N(s->a, double, g->nvalue + 1);
-    int64_t bytes = 0;
+    sgs_clip *clip = SGS_NEW_N(s->g->arena, sgs_clip, s->g->nvalue + 1);
+    for (int id = 0; id < s->g->nvalue; id++) {
+        double least = s->harm[0][id] * CLEARLY;
+        clip[id] = s->clip[0][id];
+        for (int t = 1; t < s->trials; t++)
+            if (is_new(s, id, t) && s->harm[t][id] < least) {
+                least = s->harm[t][id];
+                clip[id] = s->clip[t][id];
+            }
+    }
+    return clip;
+}
+
+static bool has_room(const weighing *s)
+{
+    const int64_t bytes = activation_bytes(s->g);
+    if (s->o->saving || bytes <= MOST_BYTES)
+        return true;
+    sgs_log_warning(s->o->log,
+                    "activations of %lld MB are too many to weigh layers by: every convolution stays 8 bit unless the "
+                    "ini asks for 16; "
+                    "--memory_saving weighs them, which takes longer",
+                    (long long)(bytes >> 20));
+    return false;
+}
+
+sgs_weighed sgs_weigh(const sgs_statistics *of, sgs_graph *g, const sgs_range *range, const sgs_weigh_options *o)
+{
     sgs_diag d = { 0 };
-    for (const sgs_node *n = g->first; n; n = n->next)
-        bytes += sgs_value_bytes(n->out[0]);
-    if (bytes > MOST_BYTES)
-        sgs_log_warning(log,
-                        "activations of %lld MB are too many to weigh layers by: every convolution stays 8 bit unless "
-                        "the ini asks for 16",
-                        (long long)(bytes >> 20));
-    if (!s->n || bytes > MOST_BYTES)
-        return NULL;
-    s->range = range;
-    const sgs_status status = measure(s, g, harm, log, &d);
-    sgs_session_free(s->session);
-    s->session = NULL;
-    if (status != SGS_OK)
-        sgs_log_warning(
-            log, "layers could not be weighed (%s): every convolution stays 8 bit unless the ini asks for 16", d.text);
-    return status == SGS_OK ? harm : NULL;
+    weighing s = { .of = of, .g = g, .range = range, .o = o, .trials = o->level >= SGS_CLIP_LEVEL ? TRIALS : 1 };
+    if (!sgs_statistics_kept(of) || !has_room(&s))
+        return (sgs_weighed){ 0 };
+    s.a = sgs_arena_new();
+    s.samples = sgs_statistics_kept(of) < SAMPLES ? sgs_statistics_kept(of) : SAMPLES;
+    s.alone = SGS_NEW_N(g->arena, double, g->nvalue + 1);
+    prepare(&s);
+    const sgs_status status = measure(&s, &d);
+    sgs_session_free(s.session);
+    sgs_weighed w = { s.alone, s.trials > 1 ? best_clips(&s) : NULL };
+    sgs_arena_free(s.a);
+    if (status == SGS_OK)
+        return w;
+    sgs_log_warning(
+        o->log, "layers could not be weighed (%s): every convolution stays 8 bit unless the ini asks for 16", d.text);
+    return (sgs_weighed){ 0 };
 }

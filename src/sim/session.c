@@ -20,6 +20,7 @@ struct sgs_session {
     void (*watch)(void *user, const sgs_node *n, const sgs_tensor *out);
     void *user;
     bool any_numbers;
+    int64_t bytes;             /* of all buffers */
 };
 
 /* ---- buffers -------------------------------------------------------------------------------------------------------------- */
@@ -87,6 +88,7 @@ static sgs_status plan(sgs_session *s, bool keep_all, sgs_diag *d)
     for (sgs_node *n = g->first; n; n = n->next, i++)
         for (int k = 0; k < n->nout; k++)
             SGS_TRY(place(&p, n->out[k], i, keep_all ? INT32_MAX : last[n->out[k]->id], d));
+    s->bytes = p.total;
     return SGS_OK;
 }
 
@@ -143,6 +145,11 @@ void sgs_session_free(sgs_session *s)
 const sgs_graph *sgs_session_graph(const sgs_session *s)
 {
     return s->g;
+}
+
+int64_t sgs_session_bytes(const sgs_session *s)
+{
+    return s->bytes;
 }
 
 void *sgs_session_data(sgs_session *s, const sgs_value *v)

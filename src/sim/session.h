@@ -9,6 +9,7 @@ typedef struct sgs_session sgs_session;
 sgs_status sgs_session_new(sgs_session **s, sgs_graph *g, bool keep_all, sgs_diag *d);
 void sgs_session_free(sgs_session *s);
 const sgs_graph *sgs_session_graph(const sgs_session *s);
+int64_t sgs_session_bytes(const sgs_session *s); /* of all buffers */
 /* Buffer of any non-constant value (inputs: write before run; others: valid after it, until the next; only with keep_all for inner ones). */
 void *sgs_session_data(sgs_session *s, const sgs_value *v);
 /* NaN and infinity may go in and come out; else they are errors. */

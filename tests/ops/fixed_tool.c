@@ -98,7 +98,7 @@ static void watch(void *user, const sgs_node *n, const sgs_tensor *out)
 
 static sgs_status run_float(work *w, sgs_diag *d)
 {
-    sgs_observer_init(&w->observer, w->g);
+    sgs_observer_init(&w->observer, w->g, false);
     SGS_TRY(sgs_session_new(&w->session, w->g, false, d));
     sgs_session_watch(w->session, watch, &w->observer);
     for (int k = 0; k < w->samples; k++) {
