@@ -19,7 +19,7 @@ static const struct command {
       "ranges and bits of X_fixed.sim -> JSON or pickle" },
     { "check", cli_check, "", "what of a model can be taken, and an ini to start from" },
     { "extract", cli_extract, "", "cuts a part out of an ONNX model" },
-    { "info", cli_info, "show_sdk_info.py", "versions, targets, this machine" },
+    { "info", cli_info, "show_sdk_info.py", "versions, targets, this machine; what an image or a model holds" },
     { NULL, NULL, NULL, NULL },
 };
 

@@ -11,8 +11,7 @@
 #include "config/config.h"
 #include "preprocess/preprocess.h"
 #include "sim/results.h"
-
-#define CONSOLE_NAME 200
+#include "sim/show.h"
 
 typedef struct simulation {
     const sgs_simulate_options *o;
@@ -129,42 +128,13 @@ static sgs_status take_category(simulation *s, sgs_diag *d)
 
 /* ---- the console ----------------------------------------------------------------------------------------------- */
 
-/* real = (q - zero) * scale. */
-static void show_scale(const simulation *s, const sgs_io_info *t)
-{
-    if (t->nscale == 1)
-        sgs_log_line(&s->o->log, "    scale: %.9g  zero point: %d", (double)t->scale[0], t->zero[0]);
-    else if (t->nscale > 1 && t->nscale <= 4)
-        for (int i = 0; i < t->nscale; i++)
-            sgs_log_line(&s->o->log, "    channel %d: scale: %.9g  zero point: %d", i, (double)t->scale[i], t->zero[i]);
-    else if (t->nscale)
-        sgs_log_line(&s->o->log, "    scale: one for each of %d channels", t->nscale);
-}
-
-static void show_tensor(const simulation *s, const sgs_io_info *t, const char *side, int index)
-{
-    sgs_buf b = { 0 };
-    for (int i = 0; i < t->rank; i++)
-        sgs_buf_printf(&b, "%s%d", i ? " " : "", t->dim[i]);
-    sgs_log_line(&s->o->log, "  %s %d: %.*s", side, index, CONSOLE_NAME, t->name);
-    sgs_log_line(&s->o->log, "    dtype: %s  layouts: %s  shape: [%s]", sgs_dtype_name(t->dtype), t->layout,
-                 b.p ? b.p : "");
-    if (t->training_format[0])
-        sgs_log_line(&s->o->log, "    training_input_formats: %s  input_formats: %s", t->training_format, t->format);
-    if (t->width_align)
-        sgs_log_line(&s->o->log, "    input_width_alignment: %d  input_height_alignment: %d", t->width_align,
-                     t->height_align);
-    show_scale(s, t);
-    sgs_buf_free(&b);
-}
-
 static void show_net(const simulation *s)
 {
     sgs_log_line(&s->o->log, "Net:");
     for (int i = 0; i < s->nin; i++)
-        show_tensor(s, s->in[i], "input", i);
+        sgs_show_tensor(&s->o->log, "input", i, s->in[i]);
     for (int i = 0; i < s->nout; i++)
-        show_tensor(s, s->out[i], "output", i);
+        sgs_show_tensor(&s->o->log, "output", i, s->out[i]);
 }
 
 /* ---- one sample ------------------------------------------------------------------------------------------------ */

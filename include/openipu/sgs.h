@@ -346,6 +346,41 @@ sgs_status sgs_calibrator_write(sgs_calibrator *c, const sgs_calibrator_options 
 
 /* ---- information ---------------------------------------------------------------------------------------------------------------- */
 
+typedef struct sgs_layer_cost {   /* of one layer of an image, that part of it which one kernel computes */
+    const char *name;             /* the user's */
+    const char *kernel;           /* "CONV_U8", a row of docs/IMAGE.md */
+    int records;                  /* how often the kernel is called for it: once a group, once a step */
+    int64_t mac;                  /* multiply-accumulates */
+    int64_t read, write;          /* bytes of activations */
+    int64_t constants;            /* bytes of weights and tables read */
+} sgs_layer_cost;
+
+/* What a program on the board has to know of an image.  A model (.sim) has inputs, outputs, sizes and operators. */
+typedef struct sgs_model_info {
+    sgs_kind kind;
+    int64_t file_bytes, const_bytes;
+    int ninput, noutput;          /* in the order of the ini, as ipu_input and ipu_output count them */
+    const sgs_io_info *input, *output;
+    int nkernel;
+    const struct sgs_kernel_use {
+        const char *name;         /* of an image its kernels, "CONV_U8"; of a model its operators, "conv" */
+        int count;
+    } *kernel;                    /* those that are used */
+    /* of an image alone, else 0 and NULL */
+    uint32_t version;             /* of the format */
+    const char *target;           /* as --soc_version takes it; "" where this program does not know it */
+    const char *category;         /* "Unknown", "Classification", "Detection" */
+    int64_t arena_bytes;          /* ipu_arena_size */
+    int alignment;                /* of image and arena in memory: bytes */
+    const char *provenance;       /* lines "key value\n": what it was made from */
+    int64_t mac;
+    int nlayer;
+    const sgs_layer_cost *layer;  /* in the order they run */
+} sgs_model_info;
+/* Describes an image or a model by log lines and in *info, both of which may be NULL; *info is to be freed with sgs_model_info_free. */
+sgs_status sgs_describe(const char *path, const sgs_log *log, sgs_model_info **info, sgs_diag *d);
+void sgs_model_info_free(sgs_model_info *info);
+
 /* The tool version, targets and this machine's CPU features as text lines through log. */
 sgs_status sgs_show_info(const sgs_log *log);
 /* The operators of ONNX and the layers of Caffe with their limits, Markdown tables, as text lines through log: docs/OPERATORS.md. */

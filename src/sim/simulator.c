@@ -28,7 +28,7 @@ struct sgs_simulator {
     int nin, nout;
     sgs_io_info *in, *out;
     void **to, **from; /* where inputs go; copies of the outputs */
-    bool *given, ran, spelled;
+    bool *given, ran, spelled, described;
     const sgs_details *details; /* NULL: not asked for yet */
 };
 
@@ -262,6 +262,8 @@ static sgs_status open_sim(sgs_simulator *s, sgs_diag *d)
         SGS_TRY(sgs_config_parse(&s->config, s->path, config->data, d));
     make_tables(s, s->g->nin, s->g->nout);
     SGS_TRY(describe_graph(s, d));
+    if (s->described)
+        return SGS_OK;
     if (s->kind == SGS_FLOAT)
         SGS_TRY(sgs_session_new(&s->session, s->g, false, d));
     else
@@ -297,6 +299,8 @@ static sgs_status open_image(sgs_simulator *s, sgs_diag *d)
         return load_failed(s, status, d);
     make_tables(s, ipu_input_count(&s->model), ipu_output_count(&s->model));
     SGS_TRY(describe_image(s, d));
+    if (s->described)
+        return SGS_OK;
     SGS_TRY(make_room(s, s->nin, s->in, s->to, d));
     SGS_TRY(make_room(s, s->nout, s->out, s->from, d));
     s->scratch = sgs_try_alloc(s->arena, ipu_arena_size(&s->model) + 1);
@@ -311,7 +315,9 @@ static sgs_status open_any(sgs_simulator *s, const sgs_simulator_options *o, sgs
     return s->kind == SGS_OFFLINE ? open_image(s, d) : open_sim(s, d);
 }
 
-static sgs_status open_new(sgs_simulator **out, const char *path, const sgs_simulator_options *o, bool spelled,
+typedef enum purpose { TO_RUN, TO_RUN_SPELLED, TO_DESCRIBE } purpose;
+
+static sgs_status open_new(sgs_simulator **out, const char *path, const sgs_simulator_options *o, purpose why,
                            sgs_diag *d)
 {
     sgs_arena *a = sgs_arena_new();
@@ -321,7 +327,8 @@ static sgs_status open_new(sgs_simulator **out, const char *path, const sgs_simu
     sgs_simulator *s = SGS_NEW(a, sgs_simulator);
     s->arena = a;
     s->path = sgs_strdup(a, path);
-    s->spelled = spelled;
+    s->spelled = why == TO_RUN_SPELLED;
+    s->described = why == TO_DESCRIBE;
     const sgs_status status = open_any(s, o, d);
     if (status == SGS_OK) {
         *out = s;
@@ -335,13 +342,19 @@ static sgs_status open_new(sgs_simulator **out, const char *path, const sgs_simu
 sgs_status sgs_simulator_open(sgs_simulator **out, const char *path, const sgs_simulator_options *o, sgs_diag *d)
 {
     static const sgs_simulator_options defaults;
-    return open_new(out, path, o ? o : &defaults, false, d);
+    return open_new(out, path, o ? o : &defaults, TO_RUN, d);
 }
 
 sgs_status sgs_simulator_open_spelled(sgs_simulator **out, const char *path, sgs_diag *d)
 {
     const sgs_simulator_options o = { .kind = SGS_FLOAT };
-    return open_new(out, path, &o, true, d);
+    return open_new(out, path, &o, TO_RUN_SPELLED, d);
+}
+
+sgs_status sgs_simulator_open_described(sgs_simulator **out, const char *path, sgs_diag *d)
+{
+    static const sgs_simulator_options defaults;
+    return open_new(out, path, &defaults, TO_DESCRIBE, d);
 }
 
 void sgs_simulator_close(sgs_simulator *s)
@@ -386,7 +399,7 @@ const sgs_io_info *sgs_simulator_output(const sgs_simulator *s, int i)
 
 sgs_opened sgs_simulator_opened(sgs_simulator *s)
 {
-    return (sgs_opened){ s->arena, s->path, s->g, s->config, s->session, &s->details };
+    return (sgs_opened){ s->arena, s->path, s->g, s->config, s->session, &s->details, s->g ? NULL : &s->model };
 }
 
 /* ---- running --------------------------------------------------------------------------------------------------- */
@@ -418,9 +431,9 @@ static sgs_status run_graph(sgs_simulator *s, sgs_diag *d)
     SGS_TRY(s->session ? sgs_session_run(s->session, d) : sgs_fixed_run(s->fixed, d));
     for (int i = 0; i < s->nout; i++) {
         const sgs_value *v = s->g->out[i];
-        const void *result = s->fixed  ? sgs_fixed_output(s->fixed, i)
+        const void *result = s->fixed      ? sgs_fixed_output(s->fixed, i)
                              : v->constant ? sgs_const_data(v)
-                                       : sgs_session_data(s->session, v);
+                                           : sgs_session_data(s->session, v);
         if (s->out[i].bytes)
             memcpy(s->from[i], result, s->out[i].bytes);
     }

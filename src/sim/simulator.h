@@ -3,6 +3,7 @@
 #define SGS_SIMULATOR_H
 
 #include "config/config.h"
+#include "openipu/ipu.h"
 #include "sim/session.h"
 
 typedef struct sgs_opened {
@@ -12,9 +13,12 @@ typedef struct sgs_opened {
     const sgs_config *config; /* NULL: the model carries none */
     sgs_session *session;     /* NULL: no float model */
     const sgs_details **details;
+    const ipu_model *image; /* NULL: no image */
 } sgs_opened;
 sgs_opened sgs_simulator_opened(sgs_simulator *s);
 /* A float model, with the graph that the quantizer takes: sgs_spell_out. */
 sgs_status sgs_simulator_open_spelled(sgs_simulator **out, const char *path, sgs_diag *d);
+/* A model to be described and not run: nothing is made that a run needs. */
+sgs_status sgs_simulator_open_described(sgs_simulator **out, const char *path, sgs_diag *d);
 
 #endif

@@ -54,6 +54,32 @@ static void nothing_given(void **state)
     says(sgs_calibrate(&(sgs_calibrate_options){ 0 }, NULL, NULL, &d), &d, NULL,
          "expected a model and an input_config");
     says(sgs_compile(&(sgs_compile_options){ 0 }, NULL, NULL, &d), &d, NULL, "no model given: --model X_fixed.sim");
+    sgs_model_info *info = (sgs_model_info *)&d;
+    says(sgs_describe(NULL, NULL, &info, &d), &d, NULL, "expected an image or a model to describe");
+    assert_null(info);
+}
+
+/* Without a log and without anywhere to put it too. */
+static void described(void **state)
+{
+    sgs_diag d = { 0 };
+    sgs_model_info *info;
+    const char *path = model("described.sim", "input %0 \"x\" f32[1,2,3]\nconst %1 \"c\" f32[3] = {1,2,3}\n%2 \"y\" f32[1,2,3] = add %0, %1\n"
+                                              "%3 \"z\" f32[1,2,3] = add %2, %1\noutput %3\n");
+    assert_int_equal(sgs_describe(path, NULL, NULL, &d), SGS_OK);
+    assert_int_equal(sgs_describe(path, NULL, &info, &d), SGS_OK);
+    assert_int_equal(info->kind, SGS_FLOAT);
+    assert_int_equal(info->const_bytes, 12);
+    assert_int_equal(info->ninput * 10 + info->noutput, 11);
+    assert_string_equal(info->input->name, "x");
+    assert_int_equal(info->output->bytes, 24);
+    assert_int_equal(info->nkernel, 1);
+    assert_string_equal(info->kernel->name, "add");
+    assert_int_equal(info->kernel->count, 2);
+    assert_int_equal(info->nlayer, 0);
+    assert_null(info->target);
+    sgs_model_info_free(info);
+    sgs_model_info_free(NULL);
 }
 
 static void no_samples(void **state)
@@ -289,6 +315,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_given),
+        cmocka_unit_test(described),
         cmocka_unit_test(no_samples),
         cmocka_unit_test(after_a_failed_sample),
         cmocka_unit_test(models_that_do_not_belong),
