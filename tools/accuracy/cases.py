@@ -31,6 +31,8 @@ class Case:
     score: dict              # {picture: what `kind` needs to know of it}
     kind: str                # how it is scored: a row of scores.KINDS
 
+    reference: dict = None   # {name of a picture: what the float model says}, once it is known
+
     def __post_init__(self):
         self.work.mkdir(parents=True, exist_ok=True)
         self.outputs = self.network.outputs.split(",")

@@ -110,7 +110,7 @@ def network(args, case):
         known = head(path)
         if not any(t in name for t in args.tools.split(",")) or known.get("key") == key and not (args.retry and "failed" in known):
             continue
-        reference = reference or ours.converted(args.build, case)
+        case.reference = reference = reference or ours.converted(args.build, case)
         measure(make, case, reference, path, dict(said, tool=name, versions=versions, key=key))
 
 
