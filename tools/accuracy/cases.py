@@ -121,7 +121,9 @@ def every(shared, work):
     for title in TITLES:
         network = known[title]
         yield title, lambda n=network: case(n, shared / "models" / n.file)
-        if network.file.endswith(".onnx") and TWIN.exists():
+    for title in TITLES:
+        network = known[title]
+        if network.file.endswith(".onnx"):
             yield title + TWINNED, lambda n=network: twin(n)
 
 

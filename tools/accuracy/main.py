@@ -42,6 +42,10 @@ def digest_of_outputs(found):
     return digest(*(part for name in sorted(found) for part in (name, *(o.tobytes() for o in found[name]))))
 
 
+def chosen(wanted, name):
+    return any(w.strip().lower() in name.lower() for w in wanted.split(","))
+
+
 def head(path):
     """{key: text} of a file's first lines; empty where there is none."""
     lines = path.read_text().splitlines() if path.exists() else []
@@ -108,7 +112,7 @@ def network(args, case):
         path = case.work / (cases.slug(name) + ".tsv")
         key = digest(content, outputs, program, versions, pathlib.Path(scores.__file__))
         known = head(path)
-        if not any(t in name for t in args.tools.split(",")) or known.get("key") == key and not (args.retry and "failed" in known):
+        if not chosen(args.tools, name) or known.get("key") == key and not (args.retry and "failed" in known):
             continue
         case.reference = reference = reference or ours.converted(args.build, case)
         measure(make, case, reference, path, dict(said, tool=name, versions=versions, key=key))
@@ -120,7 +124,7 @@ def main():
     parser.add_argument("--shared", type=pathlib.Path, required=True, help="the folder with models and data")
     parser.add_argument("--work", type=pathlib.Path, default=tc.ROOT / "out/accuracy", help="where the files go")
     parser.add_argument("--out", type=pathlib.Path, help="the page to write")
-    parser.add_argument("--only", default="", help="networks whose title holds this text")
+    parser.add_argument("--nets", default="", help="networks whose title holds one of these, separated by commas")
     parser.add_argument("--tools", default="", help="tools whose name holds one of these, separated by commas")
     parser.add_argument("--retry", action="store_true", help="what failed, once more")
     parser.add_argument("--page", action="store_true", help="measure nothing: the page again, from the files")
@@ -130,7 +134,7 @@ def main():
         sys.exit("accuracy: the labelled pictures are not here (expected %s/data)" % args.shared)
     cv2.setNumThreads(1)  # what is forked does not share threads
     for title, make in cases.every(args.shared, args.work):
-        if not args.page and args.only.lower() in title.lower():
+        if not args.page and chosen(args.nets, title):
             case = make()
             if case:
                 network(args, case)

@@ -1,5 +1,6 @@
 """docs/ACCURACY.md, of the files NETWORK/TOOL.tsv alone."""
 import dataclasses
+import pathlib
 import statistics
 
 import cases
@@ -14,26 +15,43 @@ scored, and nothing is chosen by what is scored.
 
 **The last line.** {last}
 
+## Goals
+
+Twins do not count but in their own row. A peer is compared with on the networks that it takes.
+
+| goal | measured | |
+|---|---|---|
+{goals}
+
 ## Loss against float
 
-In points; `±`: the paired standard error, √(b+c)/n, b and c the pictures (of detectors, the boxes) that only float, only the other gets right. **Bold**: a loss beyond it.
-For the area under the curve the error is that of leaving one sound out at a time, for super-resolution that of the mean. `–`: the tool does not read the format,
-or failed (below). Other projects' tools run as their documentation recommends; all of them keep in float what they do not quantize, ncnn everything but
+In points; `±`: the paired standard error SE = √(b+c)/n, b and c the pictures (of detectors, the boxes) that only float, only the other gets right. **Bold**: a loss beyond it.
+For the area under the curve the error is that of leaving one sound out at a time, for super-resolution, where a point is a hundredth of the float model's PSNR, that of the mean.
+`calib.`, `n`: how many pictures (files of keywords or sounds) calibrate and are scored. `–`: the tool does not read the format; `failed`: below; `not run`: no result is there.
+Other projects' tools run as their documentation recommends; all of them keep in float what they do not quantize, ncnn everything but
 convolutions and products. Ours computes in integers throughout: `{top}{all_8}` gives every convolution 8 bits, what lies between them 16; the levels by themselves choose 8 or 16 bits.
 
 """
 
 MEANS = """
-Mean and worst, the twins not counted; beside it {top} on the very networks that the tool takes.
+Mean and worst, the twins not counted; beside it {top} and {top}{all_8} on the very networks that the tool takes.
 
-| tool | networks | mean loss | worst | {top} on these |
-|---|---:|---:|---|---:|
+| tool | networks | mean loss | worst | {top} on these | {top}{all_8} on these |
+|---|---:|---:|---|---:|---:|
 """
 
 TWINS = """
 ## Hard twins
 
-The same networks, in float to the last bit, with channels scaled by 2^u, u in ±4, and scaled back by the next convolution (`tools/twin.py`); those of ONNX in which a channel can be scaled.
+The same networks, in float to the last bit, with channels scaled by 2^u, u in ±4, and scaled back by the next convolution (`tools/twin.py`); those of ONNX in which a channel can be scaled{without}.
+
+"""
+
+COST = """
+## What a calibration costs
+
+Made by `make bench-calibrate`: MobileNetV2, 100 pictures of 224x224, two cores; medians of runs in turns. Ours decode and preprocess the pictures within, the others
+get finished arrays. MB: the largest sum over the tool's processes.
 
 """
 
@@ -52,15 +70,16 @@ FOOT = """
 ## Who took part
 
 Peers: {versions}. Executed by their own runtimes: QDQ models by onnxruntime, NNCF's by OpenVINO (layers in float stay float32), ncnn's by ncnn, LiteRT's by LiteRT. A file is given only to those who
-read its format by themselves: onnxruntime ONNX, OpenVINO ONNX, TFLite and GraphDef, ncnn ONNX (by pnnx) and Caffe (by caffe2ncnn), LiteRT TFLite. {ncnn}
+read its format by themselves: onnxruntime ONNX, OpenVINO ONNX, TFLite and GraphDef, ncnn ONNX (by pnnx) and Caffe (by caffe2ncnn), LiteRT TFLite. ncnn's table makers are in no
+Python package: they come from a build of its repository ([CONTRIBUTING.md](../CONTRIBUTING.md)).
 
 {failures}## Recompute it
 
-`out/accuracy/NETWORK/TOOL.tsv` has a line a picture: its name, the outcome, agreement with float, signal and noise of the outputs; `tools/accuracy/scores.py` says how they add up.
-`make accuracy` measures what changed; `tools/accuracy/main.py --page` makes this page again from the files. `ONLY=` and `TOOLS=` narrow a run to networks and tools.
+`NETWORK/TOOL.tsv` in the folder out/accuracy has a line a picture: its name, the outcome, agreement with float, signal and noise of the outputs; `tools/accuracy/scores.py` says how they add up.
+`make accuracy` measures what changed; `tools/accuracy/main.py --page` makes this page again from the files. `NETS=` and `TOOLS=` narrow a run to networks and tools.
 """
 
-NCNN = """ncnn's table makers are in no Python package: they come from a build of its repository, whose folder is the variable `NCNN_TOOLS`."""
+GOAL_MEAN, GOAL_EACH, GOAL_PEER, GOAL_TWIN = 0.3, 0.8, 0.3, 0.3  # points
 
 
 @dataclasses.dataclass
@@ -99,9 +118,18 @@ def signed(points):
     return "%.2f" % (points + 0.0 if abs(points) >= 0.005 else 0)
 
 
-def cell(pair):
+def absent(of, name):
+    """Why there is no figure."""
+    if name in of:
+        return "failed"
+    reads = [p.reads for p in peers.PEERS if p.name == name]
+    return "–" if reads and pathlib.Path(of["float"].head["file"]).suffix not in reads[0] else "not run"
+
+
+def cell(of, name):
+    pair = loss_of(of, name)
     if not pair:
-        return "–"
+        return absent(of, name)
     text = "%s ± %.2f" % (signed(pair[0]), pair[1])
     return "**%s**" % text if pair[0] > pair[1] and pair[0] >= 0.005 else text
 
@@ -112,22 +140,31 @@ def figure(r):
 
 
 def matrix(found, titles, names):
-    yield "| network | float | " + " | ".join(names) + " |"
-    yield "|---|---:|" + "---:|" * len(names)
+    yield "| network | calib. | n | float | " + " | ".join(names) + " |"
+    yield "|---|---:|---:|---:|" + "---:|" * len(names)
     for t in titles:
-        yield "| %s | %s | %s |" % (t, figure(found[t]["float"]), " | ".join(cell(loss_of(found[t], n)) for n in names))
+        of = found.get(t)
+        if not of:
+            yield "| %s | | | not run |" % t + " |" * len(names)
+            continue
+        r = of["float"]
+        yield "| %s | %s | %d | %s | %s |" % (t, r.head["calibrate"], len(r.rows), figure(r), " | ".join(cell(of, n) for n in names))
 
 
 def losses(found, titles, name):
-    return {t: pair[0] for t in titles for pair in [loss_of(found[t], name)] if pair}
+    return {t: pair[0] for t in titles if t in found for pair in [loss_of(found[t], name)] if pair}
+
+
+def mean(of):
+    return signed(statistics.mean(of.values())) if of else "–"
 
 
 def means(found, titles, names, top):
     for n in names:
         of = losses(found, titles, n)
         if of:
-            worst, mine = max(of, key=of.get), losses(found, of, top)
-            yield "| %s | %d | %s | %s (%s) | %s |" % (n, len(of), signed(statistics.mean(of.values())), signed(of[worst]), worst, signed(statistics.mean(mine.values())) if mine else "–")
+            worst, mine = max(of, key=of.get), [mean(losses(found, of, name)) for name in (top, top + ours.ALL_8)]
+            yield "| %s | %d | %s | %s (%s) | %s | %s |" % (n, len(of), mean(of), signed(of[worst]), worst, *mine)
 
 
 def each(found, names):
@@ -136,7 +173,7 @@ def each(found, names):
             r = of.get(n)
             if r and r.rows:
                 agree, ratio = scores.agreement(r.rows), scores.sqnr(r.rows)
-                yield "| %s | %s | %s | %s | %s | %s |" % (t, n, figure(r), "" if n == "float" else cell(loss_of(of, n)), "–" if agree is None else "%.2f %%" % agree,
+                yield "| %s | %s | %s | %s | %s | %s |" % (t, n, figure(r), "" if n == "float" else cell(of, n), "–" if agree is None else "%.2f %%" % agree,
                                                            "" if n == "float" else "%.1f" % ratio)
 
 
@@ -158,17 +195,79 @@ def last_line(found, titles, top):
     return text + ("; best peer mean %s (%s)" % (signed(means_of[best]), best) if best else "; no peer ran on half of them")
 
 
+# ---- goals -------------------------------------------------------------------------------------------------------------
+
+def listed(missed, of):
+    """(measured, held or not) of a goal that each network is to hold"""
+    return "missed by %d of %d: %s" % (len(missed), of, "; ".join(missed)) if missed else "all %d" % of, not missed and of
+
+
+def goal_each(found, titles, top):
+    pairs = {t: loss_of(found[t], top) for t in losses(found, titles, top)}
+    return listed(["%s %s ± %.2f" % (t, signed(lost), se) for t, (lost, se) in pairs.items() if lost > max(GOAL_EACH, 2 * se)], len(pairs))
+
+
+def goal_best(found, titles, top):
+    """On each network: (missed, compared with anyone at all)"""
+    missed, compared = [], 0
+    for t, lost in losses(found, titles, top).items():
+        theirs = {p.name: loss_of(found[t], p.name) for p in peers.PEERS if loss_of(found[t], p.name)}
+        compared += bool(theirs)
+        best = min(theirs, key=lambda n: theirs[n][0], default=None)
+        if best and lost - theirs[best][0] > max(GOAL_PEER, loss_of(found[t], top)[1]):
+            missed.append("%s %s, %s %s" % (t, signed(lost), best, signed(theirs[best][0])))
+    return listed(missed, compared)
+
+
+def goal_means(found, titles, name):
+    """On the average no worse than each peer, on the networks of both"""
+    missed, compared = [], 0
+    for p in peers.PEERS:
+        both = [t for t in losses(found, titles, p.name) if t in losses(found, titles, name)]
+        theirs, mine = losses(found, both, p.name), losses(found, both, name)
+        compared += bool(both)
+        if both and statistics.mean(mine.values()) > statistics.mean(theirs.values()):
+            missed.append("%s %s on %d, %s %s" % (p.name, mean(theirs), len(both), name, mean(mine)))
+    return listed(missed, compared)
+
+
+def goal_twins(found, twins, top):
+    """The figure, not the loss: a twin's float model is the network's own."""
+    missed, compared = [], 0
+    for t in losses(found, twins, top):
+        own = found.get(t.removesuffix(cases.TWINNED), {}).get(top)
+        if own and own.rows:
+            compared += 1
+            gap = loss_of(found[t], top)[0] - loss_of(found[t.removesuffix(cases.TWINNED)], top)[0]
+            if gap > GOAL_TWIN:
+                missed.append("%s %s" % (t.removesuffix(cases.TWINNED), signed(gap)))
+    return listed(missed, compared)
+
+
+def goals(found, plain, twins, top):
+    mine = losses(found, plain, top)
+    average = statistics.mean(mine.values()) if mine else float("inf")
+    for goal, (measured, held) in (
+            ("%s loses at most %.1f point on the average" % (top, GOAL_MEAN), ("%.2f of %d networks" % (average, len(mine)), average <= GOAL_MEAN)),
+            ("%s loses at most max(%.1f, 2 SE) on each network" % (top, GOAL_EACH), goal_each(found, plain, top)),
+            ("%s is no worse than any peer on the average" % top, goal_means(found, plain, top)),
+            ("%s is within max(%.1f, SE) of the best peer on each network" % (top, GOAL_PEER), goal_best(found, plain, top)),
+            ("%s loses at most %.1f point more on a hard twin" % (top, GOAL_TWIN), goal_twins(found, twins, top)),
+            ("%s is no worse than any peer on the average" % (top + ours.ALL_8), goal_means(found, plain, top + ours.ALL_8))):
+        yield "| %s | %s | %s |" % (goal, measured, "held" if held else "**missed**")
+
+
 def made(work, levels):
     """(the page, its last line)"""
     top = levels[-1]
     names = levels + [top + ours.ALL_8] + [p.name for p in peers.PEERS]
-    found = results(work, names)
-    plain, twins = ([t for t in found if t.endswith(cases.TWINNED) == is_twin] for is_twin in (False, True))
+    found, plain, twins = results(work, names), list(cases.TITLES), cases.twins(work)
+    cost = work / "cost.md"
     last = last_line(found, plain, top)
-    text = HEAD.format(last=last, top=top, all_8=ours.ALL_8) + "\n".join(matrix(found, plain, names)) + "\n"
-    text += MEANS.format(top=top) + "\n".join(means(found, plain, names, top)) + "\n"
-    if twins:
-        text += TWINS + "\n".join(matrix(found, twins, names)) + "\n"
+    text = HEAD.format(last=last, top=top, all_8=ours.ALL_8, goals="\n".join(goals(found, plain, twins, top))) + "\n".join(matrix(found, plain, names)) + "\n"
+    text += MEANS.format(top=top, all_8=ours.ALL_8) + "\n".join(means(found, plain, names, top)) + "\n"
+    text += TWINS.format(without=cases.without_twin(work)) + "\n".join(matrix(found, twins, names)) + "\n"
+    text += COST + cost.read_text() if cost.exists() else ""
     text += EACH + "\n".join(each(found, names)) + "\n"
-    text += FOOT.format(versions="; ".join(sorted({p.versions() for p in peers.PEERS})), ncnn=NCNN, failures=failures(found, names))
+    text += FOOT.format(versions="; ".join(sorted({p.versions() for p in peers.PEERS})), failures=failures(found, names))
     return text, last
