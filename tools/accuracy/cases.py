@@ -98,12 +98,28 @@ def samples(network, data, work):
     return network.score, *networks.pictures(network.pictures, data, work, False)
 
 
-def twin_of(model, work):
-    """The hard twin's file; None where no channels can be scaled, or there is no tools/twin.py."""
-    made = work / (model.stem + "_twin.onnx")
+def twin_of(network, shared, work):
+    """The hard twin's file; None where no channels can be scaled, which a mark remembers."""
+    model, mark = shared / "models" / network.file, mark_of(network, work)
+    made = work / "twins" / (model.stem + "_twin.onnx")
     made.parent.mkdir(parents=True, exist_ok=True)
     run = subprocess.run([sys.executable, TWIN, model, made], capture_output=True, text=True)
-    return made if run.returncode == 0 else None
+    if run.returncode and not run.stderr.startswith("twin: no channels"):
+        raise RuntimeError("twin.py on %s: %s" % (model, run.stderr))
+    (mark.touch if run.returncode else lambda: mark.unlink(missing_ok=True))()
+    return None if run.returncode else made
+
+
+def mark_of(network, work):
+    return work / "twins" / (slug(network.title) + ".none")
+
+
+def with_twin(work):
+    """(titles of ONNX networks that have a twin, as far as known; those that have none)"""
+    known = {n.title: n for n in networks.NETWORKS}
+    of_onnx = [t for t in TITLES if known[t].file.endswith(".onnx")]
+    none = [t for t in of_onnx if mark_of(known[t], work).exists()]
+    return [t for t in of_onnx if t not in none], none
 
 
 def every(shared, work):
@@ -115,7 +131,7 @@ def every(shared, work):
         return Case(network, model, work / slug(network.title), calibrate, score, kind)
 
     def twin(network):
-        made = twin_of(shared / "models" / network.file, work / "twins")
+        made = twin_of(network, shared, work)
         return made and case(dataclasses.replace(network, title=network.title + TWINNED), made)
 
     for title in TITLES:

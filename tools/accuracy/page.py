@@ -95,7 +95,8 @@ class Result:
 def read(path):
     lines = path.read_text().splitlines() if path.exists() else []
     head = dict(line[2:].split(": ", 1) for line in lines if line.startswith("# "))
-    return Result(head, [scores.parse(line) for line in lines if not line.startswith("# ")]) if head else None
+    rows = sorted((scores.parse(line) for line in lines if not line.startswith("# ")), key=lambda r: r.picture)  # tools take them in orders of their own
+    return Result(head, rows) if head else None
 
 
 def results(work, names):
@@ -108,10 +109,10 @@ def results(work, names):
     return found
 
 
-def loss_of(of, name):
+def loss_of(of, name, against="float"):
     """(points, standard error), or None"""
     r = of.get(name)
-    return scores.loss(r.kind, of["float"].rows, r.rows) if r and r.rows else None
+    return scores.loss(r.kind, of[against].rows, r.rows) if r and r.rows else None
 
 
 def signed(points):
@@ -208,14 +209,15 @@ def goal_each(found, titles, top):
 
 
 def goal_best(found, titles, top):
-    """On each network: (missed, compared with anyone at all)"""
+    """On each network; the standard error is that of the two compared, picture by picture."""
     missed, compared = [], 0
-    for t, lost in losses(found, titles, top).items():
+    for t in losses(found, titles, top):
         theirs = {p.name: loss_of(found[t], p.name) for p in peers.PEERS if loss_of(found[t], p.name)}
         compared += bool(theirs)
         best = min(theirs, key=lambda n: theirs[n][0], default=None)
-        if best and lost - theirs[best][0] > max(GOAL_PEER, loss_of(found[t], top)[1]):
-            missed.append("%s %s, %s %s" % (t, signed(lost), best, signed(theirs[best][0])))
+        if best:
+            behind, se = loss_of(found[t], top, best)
+            missed += ["%s %s ± %.2f behind %s" % (t, signed(behind), se, best)] if behind > max(GOAL_PEER, se) else []
     return listed(missed, compared)
 
 
@@ -261,12 +263,13 @@ def made(work, levels):
     """(the page, its last line)"""
     top = levels[-1]
     names = levels + [top + ours.ALL_8] + [p.name for p in peers.PEERS]
-    found, plain, twins = results(work, names), list(cases.TITLES), cases.twins(work)
-    cost = work / "cost.md"
+    found, plain, cost = results(work, names), list(cases.TITLES), work / "cost.md"
+    twins, none = cases.with_twin(work)
+    twins = [t + cases.TWINNED for t in twins]
     last = last_line(found, plain, top)
     text = HEAD.format(last=last, top=top, all_8=ours.ALL_8, goals="\n".join(goals(found, plain, twins, top))) + "\n".join(matrix(found, plain, names)) + "\n"
     text += MEANS.format(top=top, all_8=ours.ALL_8) + "\n".join(means(found, plain, names, top)) + "\n"
-    text += TWINS.format(without=cases.without_twin(work)) + "\n".join(matrix(found, twins, names)) + "\n"
+    text += TWINS.format(without=": not " + ", ".join(none) if none else "") + "\n".join(matrix(found, twins, names)) + "\n"
     text += COST + cost.read_text() if cost.exists() else ""
     text += EACH + "\n".join(each(found, names)) + "\n"
     text += FOOT.format(versions="; ".join(sorted({p.versions() for p in peers.PEERS})), failures=failures(found, names))

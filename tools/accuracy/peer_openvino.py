@@ -2,6 +2,7 @@
 import nncf
 import numpy as np
 import openvino as ov
+from openvino.frontend import FrontEndManager
 
 import references
 
@@ -9,13 +10,22 @@ OPTIONS = {"default": {}, "mixed": {"preset": nncf.QuantizationPreset.MIXED, "fa
 
 
 def read(case):
-    model, network = case.model, case.network
-    if model.suffix == ".pb":
-        shapes = [int(d) for d in network.shapes.split(",")]
-        return ov.convert_model(str(model), input=[(network.input + ":0", shapes)], output=[n + ":0" for n in case.outputs])
-    read_in = ov.convert_model(str(model))
-    read_in.reshape(list(case.array(case.calibrate[0], model.suffix == ".onnx").shape))
+    if case.model.suffix == ".pb":
+        return cut(case)
+    read_in = ov.convert_model(str(case.model))
+    read_in.reshape(list(case.array(case.calibrate[0], case.model.suffix == ".onnx").shape))
     return read_in
+
+
+def cut(case):
+    """From the tensor that the case begins with, which is no input of the file: convert_model() would not have it."""
+    front = FrontEndManager().load_by_framework("tf")
+    graph = front.load(str(case.model))
+    begin = graph.get_place_by_tensor_name(case.network.input + ":0")
+    graph.extract_subgraph([begin], [graph.get_place_by_tensor_name(n + ":0") for n in case.outputs])
+    graph.set_partial_shape(begin, ov.PartialShape([int(d) for d in case.network.shapes.split(",")]))
+    graph.set_element_type(begin, ov.Type.f32)
+    return front.convert(graph)
 
 
 def named(ports, name):
