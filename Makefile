@@ -9,7 +9,7 @@ quiet = $(1) >$(2) 2>&1 || { tail -60 $(2); exit 1; }
 # Meson's own list of failures does not say what was wrong; the last lines of a log should.
 tests = $(2) meson test -C $(1) --print-errorlogs --no-rebuild --num-processes 2 $(3) || { tools/failures $(1); exit 1; }
 
-.PHONY: all demo check check-gcc check-clang check-sanitize setup setup-test setup-families fuzz format lint install results conformance bench-convert bench-simplify families clean
+.PHONY: all demo check check-gcc check-clang check-sanitize setup setup-test setup-families setup-bench fuzz format lint install results accuracy conformance bench-calibrate bench-convert bench-simplify families clean
 
 all: setup
 	@$(call fresh,$(BUILD))
@@ -21,6 +21,8 @@ setup-test:
 	@tools/setup test
 setup-families:
 	@tools/setup families
+setup-bench:
+	@tools/setup bench
 
 demo: setup
 	@$(call fresh,$(BUILD))
@@ -76,6 +78,21 @@ results: setup-test
 	@$(call fresh,$(BUILD))
 	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
 	@.venv/bin/python tools/results.py --build $(BUILD) --shared $(SHARED) --out docs/RESULTS.md
+
+# Task accuracy of every level and of other projects' quantizers on the same pictures into docs/ACCURACY.md, what did not change from the files of the last run.
+# NETS, TOOLS: a part, by names or pieces of them with commas between.  ncnn's tools are found by NCNN_TOOLS.
+NETS ?=
+TOOLS ?=
+accuracy: setup setup-bench
+	@$(call fresh,$(BUILD))
+	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
+	@.venv-bench/bin/python tools/accuracy/main.py --build $(BUILD) --shared $(SHARED) --nets "$(NETS)" --tools "$(TOOLS)" --out docs/ACCURACY.md
+
+# Time and memory of a calibration, ours beside ncnn's and onnxruntime's, in turns on two cores; `make accuracy` takes the table into its page.
+bench-calibrate: setup setup-bench
+	@$(call fresh,$(BUILD))
+	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
+	@.venv-bench/bin/python tools/bench_calibrate.py --build $(BUILD) --shared $(SHARED) --work out/accuracy --out out/accuracy/cost.md
 
 # Cases of other projects through the float simulator, or on to fixed point: DIR is one suite's folder.
 STAGE ?= float

@@ -95,7 +95,7 @@ def tools_of(args, case):
     for name in ours.names(args.build):
         yield name, "ours", program, lambda folder, n=name: ours.run(args.build, n, case, folder)
     for peer in peers.PEERS:
-        if case.model.suffix in peer.reads:
+        if case.model.suffix in peer.reads and peer.here():
             yield peer.name, peer.versions(), digest(peer.source(), peer.option), lambda folder, p=peer: importlib.import_module(p.module).run(p.option, case, folder)
 
 
@@ -132,6 +132,9 @@ def main():
     args.build, args.work, args.shared = args.build.resolve(), args.work.resolve(), args.shared.resolve()
     if not (args.shared / "data/imagenet_sample").is_dir():
         sys.exit("accuracy: the labelled pictures are not here (expected %s/data)" % args.shared)
+    for peer in peers.PEERS:
+        if not (args.page or peer.here()):
+            print("%s: left out, %s is not set" % (peer.name, peer.needs))
     cv2.setNumThreads(1)  # what is forked does not share threads
     for title, make in cases.every(args.shared, args.work):
         if not args.page and chosen(args.nets, title):

@@ -1,6 +1,7 @@
 """docs/ACCURACY.md, of the files NETWORK/TOOL.tsv alone."""
 import dataclasses
 import pathlib
+import re
 import statistics
 
 import cases
@@ -179,7 +180,7 @@ def each(found, names):
 
 
 def failures(found, names):
-    lines = ["- %s, %s: %s" % (t, n, of[n].head["failed"]) for t, of in found.items() for n in names if n in of and "failed" in of[n].head]
+    lines = ["- %s, %s: %s" % (t, n, re.sub(r"/\S*/", "", of[n].head["failed"])) for t, of in found.items() for n in names if n in of and "failed" in of[n].head]
     return "Failed:\n\n" + "\n".join(lines) + "\n\n" if lines else ""
 
 
@@ -200,7 +201,7 @@ def last_line(found, titles, top):
 
 def listed(missed, of):
     """(measured, held or not) of a goal that each network is to hold"""
-    return "missed by %d of %d: %s" % (len(missed), of, "; ".join(missed)) if missed else "all %d" % of, not missed and of
+    return "missed on %d of %d: %s" % (len(missed), of, "; ".join(missed)) if missed else "all %d" % of, not missed and of
 
 
 def goal_each(found, titles, top):

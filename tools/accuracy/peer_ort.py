@@ -15,10 +15,18 @@ def chunk(n):
     return max(d for d in range(1, MOST + 1) if n % d == 0)
 
 
-def outside(path):
-    """A model whose batch or the like is symbolic, and the opset that per-channel scales need."""
-    model = onnx.load(path)
-    return onnx.version_converter.convert_version(model, 13) if next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx")) < 13 else model
+def upgraded(model, path):
+    """A file of the opset that per-channel scales need, whose weights are no inputs: normalizations would not be folded, as it warns.  Of a model in memory the
+    pre-processing would lose the weights that it has written to a file."""
+    model = onnx.load(model)
+    if next(o.version for o in model.opset_import if o.domain in ("", "ai.onnx")) < 13:
+        model = onnx.version_converter.convert_version(model, 13)
+    weights = {t.name for t in model.graph.initializer}
+    inputs = [i for i in model.graph.input if i.name not in weights]
+    del model.graph.input[:]
+    model.graph.input.extend(inputs)
+    onnx.save(model, path)
+    return path
 
 
 class Pictures(quantization.CalibrationDataReader):
@@ -41,7 +49,7 @@ class Pictures(quantization.CalibrationDataReader):
 
 def prepared(case, folder):
     path = folder / "prepared.onnx"
-    quant_pre_process(outside(case.model), path, skip_symbolic_shape=True)
+    quant_pre_process(upgraded(case.model, folder / "upgraded.onnx"), path, skip_symbolic_shape=True)
     return path
 
 
