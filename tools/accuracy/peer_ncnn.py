@@ -67,7 +67,9 @@ class Net:
         for name in ("fp16_packed", "fp16_storage", "fp16_arithmetic", "bf16_storage"):
             setattr(self.net.opt, "use_" + name, False)
         if self.net.load_param(str(folder / (stem + ".param"))) or self.net.load_model(str(folder / (stem + ".bin"))):
-            raise RuntimeError("ncnn does not load what was converted for it")
+            kinds = {line.split()[0] for line in (folder / (stem + ".param")).read_text().splitlines()[2:]}
+            left = sorted(k for k in kinds if "." in k or ":" in k)  # what pnnx has no layer of ncnn for keeps PyTorch's name
+            raise RuntimeError("ncnn does not load what pnnx made for it%s" % (", no layer for " + ", ".join(left) if left else ""))
 
     def __call__(self, x):
         run = self.net.create_extractor()
