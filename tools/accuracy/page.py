@@ -70,7 +70,8 @@ SQNR: of all outputs over all pictures, against float.
 FOOT = """
 ## Who took part
 
-Peers: {versions}. Executed by their own runtimes: QDQ models by onnxruntime, NNCF's by OpenVINO (layers in float stay float32), ncnn's by ncnn, LiteRT's by LiteRT. A file is given only to those who
+Peers: {versions}. Executed by their own runtimes: QDQ models by onnxruntime, NNCF's by OpenVINO (layers in float stay float32), ncnn's by ncnn, LiteRT's by LiteRT, whose ranges by default are moving averages of
+each sample's extremes; `LiteRT extremes` takes the extremes of all. A file is given only to those who
 read its format by themselves: onnxruntime ONNX, OpenVINO ONNX, TFLite and GraphDef, ncnn ONNX (by pnnx) and Caffe (by caffe2ncnn), LiteRT TFLite. ncnn's table makers are in no
 Python package: they come from a build of its repository ([CONTRIBUTING.md](../CONTRIBUTING.md)).
 

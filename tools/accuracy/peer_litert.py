@@ -2,9 +2,13 @@
 import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
-from ai_edge_quantizer import quantizer, recipe
+from ai_edge_quantizer import calibrator, quantizer, recipe, recipe_manager
+from ai_edge_quantizer.utils import qsv_utils
 
 import references
+
+MIN_MAX, OCTAV = recipe.AlgorithmName.MIN_MAX_UNIFORM_QUANT, recipe.AlgorithmName.OCTAV
+OPTIONS = {"default": (MIN_MAX, qsv_utils.moving_average_update), "extremes": (MIN_MAX, qsv_utils.min_max_update), "octav": (OCTAV, qsv_utils.moving_average_update)}
 
 
 def signed(model):
@@ -41,11 +45,15 @@ def rows_of(case, pictures, name):
 
 def run(option, case, folder):
     model, key, name = signed(case.model)
-    tool = quantizer.Quantizer(model, recipe.static_wi8_ai8(recipe.AlgorithmName[option]))
-    calibration = tool.calibrate({key: list(rows_of(case, case.calibrate, name))}, num_threads=1)
+    algorithm, update = OPTIONS[option]
+    plan, manager = recipe.static_wi8_ai8(algorithm), recipe_manager.RecipeManager()
+    manager.load_quantization_recipe(plan)
+    calibration = calibrator.Calibrator(model, num_threads=1, qsv_update_func=update)
+    calibration.calibrate({key: list(rows_of(case, case.calibrate, name))}, manager)
+    tool = quantizer.Quantizer(model, plan)
     path = folder / "quantized.tflite"
     path.unlink(missing_ok=True)
-    tool.quantize(calibration, serialize_to_path=str(path), enable_progress_report=False)
+    tool.quantize(calibration.get_model_qsvs(), serialize_to_path=str(path), enable_progress_report=False)
     runner = references.LiteRT(path, [case.network.input], case.outputs)
     for picture in case.score:
         yield picture.name, runner([case.array(picture)])

@@ -32,5 +32,5 @@ PEERS = [
     *rows("peer_ort", (".onnx",), ("onnxruntime", "onnx"), ("onnxruntime MinMax", "MinMax"), ("onnxruntime Entropy", "Entropy"), ("onnxruntime Percentile", "Percentile")),
     *rows("peer_openvino", (".onnx", ".tflite", ".pb"), ("nncf", "openvino"), ("NNCF", "default"), ("NNCF mixed, full bias correction", "mixed")),
     *rows("peer_ncnn", (".onnx", ".prototxt"), ("ncnn", "pnnx"), ("ncnn KL", "kl"), ("ncnn ACIQ", "aciq"), needs="NCNN_TOOLS"),
-    *rows("peer_litert", (".tflite",), ("ai-edge-quantizer", "ai-edge-litert"), ("LiteRT min/max", "MIN_MAX_UNIFORM_QUANT"), ("LiteRT OCTAV", "OCTAV")),
+    *rows("peer_litert", (".tflite",), ("ai-edge-quantizer", "ai-edge-litert"), ("LiteRT", "default"), ("LiteRT extremes", "extremes"), ("LiteRT OCTAV", "octav")),
 ]
