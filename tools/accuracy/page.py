@@ -195,7 +195,7 @@ def last_line(found, titles, top):
     worst = max(mine, key=mine.get)
     text = "%s against float: mean loss %s points, worst %s (%s)" % (top, signed(statistics.mean(mine.values())), signed(mine[worst]), worst)
     best = min(means_of, key=means_of.get, default=None)
-    return text + ("; best peer mean %s (%s)" % (signed(means_of[best]), best) if best else "; no peer ran on half of them")
+    return text + ("; best peer mean %s (%s)" % (signed(means_of[best]), best) if best else "; no peer ran on half of the networks")
 
 
 # ---- goals -------------------------------------------------------------------------------------------------------------
@@ -274,5 +274,6 @@ def made(work, levels):
     text += TWINS.format(without=": not " + ", ".join(none) if none else "") + "\n".join(matrix(found, twins, names)) + "\n"
     text += COST + cost.read_text() if cost.exists() else ""
     text += EACH + "\n".join(each(found, names)) + "\n"
-    text += FOOT.format(versions="; ".join(sorted({p.versions() for p in peers.PEERS})), failures=failures(found, names))
+    versions = {of[p.name].head["versions"] for of in found.values() for p in peers.PEERS if p.name in of}
+    text += FOOT.format(versions="; ".join(sorted(versions)), failures=failures(found, names))
     return text, last
