@@ -92,7 +92,7 @@ accuracy: setup setup-bench
 bench-calibrate: setup setup-bench
 	@$(call fresh,$(BUILD))
 	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
-	@.venv-bench/bin/python tools/bench_calibrate.py --build $(BUILD) --shared $(SHARED) --work out/accuracy --out out/accuracy/cost.md
+	@.venv-bench/bin/python tools/bench_calibrate.py --build $(BUILD) --shared $(SHARED) --work out/accuracy --tools "$(TOOLS)" --out out/accuracy/cost.md
 
 # Cases of other projects through the float simulator, or on to fixed point: DIR is one suite's folder.
 STAGE ?= float

@@ -96,6 +96,7 @@ def main():
     parser.add_argument("--shared", type=pathlib.Path, required=True)
     parser.add_argument("--work", type=pathlib.Path, required=True)
     parser.add_argument("--out", type=pathlib.Path, help="where the table goes, for docs/ACCURACY.md")
+    parser.add_argument("--tools", default="", help="those whose name holds one of these, separated by commas")
     parser.add_argument("--runs", type=int, default=3)
     args = parser.parse_args()
     args.build, args.work = args.build.resolve(), args.work.resolve()
@@ -104,7 +105,7 @@ def main():
     import cases
     case = next(make for title, make in cases.every(args.shared.resolve(), args.work) if title == TITLE)()
     with tempfile.TemporaryDirectory(dir=args.work) as scratch:
-        found = jobs(args, case, pathlib.Path(scratch))
+        found = {what: command for what, command in jobs(args, case, pathlib.Path(scratch)).items() if any(t.lower() in what.lower() for t in args.tools.split(","))}
         runs = {what: [] for what in found}
         for _ in range(args.runs):
             for what, command in found.items():

@@ -115,7 +115,7 @@ def network(args, case):
         if not chosen(args.tools, name) or known.get("key") == key and not (args.retry and "failed" in known):
             continue
         case.reference = reference = reference or ours.converted(args.build, case)
-        measure(make, case, reference, path, dict(said, tool=name, versions=versions, key=key))
+        measure(make, case, reference, path, dict(said, tool=name, versions=versions, program=program, key=key))
 
 
 def main():

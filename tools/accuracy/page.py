@@ -75,10 +75,14 @@ each sample's extremes; `LiteRT extremes` takes the extremes of all. A file is g
 read its format by themselves: onnxruntime ONNX, OpenVINO ONNX, TFLite and GraphDef, ncnn ONNX (by pnnx) and Caffe (by caffe2ncnn), LiteRT TFLite. ncnn's table makers are in no
 Python package: they come from a build of its repository ([CONTRIBUTING.md](../CONTRIBUTING.md)).
 
-{failures}## Recompute it
+{ours}{failures}## Recompute it
 
 `NETWORK/TOOL.tsv` in the folder out/accuracy has a line a picture: its name, the outcome, agreement with float, signal and noise of the outputs; `tools/accuracy/scores.py` says how they add up.
 `make accuracy` measures what changed; `tools/accuracy/main.py --page` makes this page again from the files. `NETS=` and `TOOLS=` narrow a run to networks and tools.
+"""
+
+MIXED = """**Our own rows are of %d programs**: a run was stopped, or narrowed, after the program had changed.
+
 """
 
 GOAL_MEAN, GOAL_EACH, GOAL_PEER, GOAL_TWIN = 0.3, 0.8, 0.3, 0.3  # points
@@ -274,6 +278,7 @@ def made(work, levels):
     text += TWINS.format(without=": not " + ", ".join(none) if none else "") + "\n".join(matrix(found, twins, names)) + "\n"
     text += COST + cost.read_text() if cost.exists() else ""
     text += EACH + "\n".join(each(found, names)) + "\n"
+    programs = {of[n].head.get("program") for of in found.values() for n in names[:len(levels) + 1] if n in of}
     versions = {of[p.name].head["versions"] for of in found.values() for p in peers.PEERS if p.name in of}
-    text += FOOT.format(versions="; ".join(sorted(versions)), failures=failures(found, names))
+    text += FOOT.format(versions="; ".join(sorted(versions)), ours="" if len(programs) < 2 else MIXED % len(programs), failures=failures(found, names))
     return text, last
