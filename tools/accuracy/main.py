@@ -2,8 +2,10 @@
 """Task accuracy of float, of each level and of other quantizers on the same pictures, into docs/ACCURACY.md: `make accuracy`.
 
 Every tool writes OUT/NETWORK/TOOL.tsv, a line a picture (scores.py says what they mean); the page is made of those files alone.  A file that was made from
-the same model, pictures, script, program and versions is not made again, so a run that was stopped goes on, and a changed quantizer measures its own rows only."""
+the same model, pictures, script, program and versions is not made again, so a run that was stopped goes on, and a changed quantizer measures its own rows only.
+Two runs at a time share the networks."""
 import argparse
+import fcntl
 import hashlib
 import importlib
 import multiprocessing
@@ -118,6 +120,17 @@ def network(args, case):
         measure(make, case, reference, path, dict(said, tool=name, versions=versions, program=program, key=key))
 
 
+def alone(args, case):
+    """Several runs share the networks: what one is at, the others leave to it."""
+    with open(case.work / "lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            print("%s: left to another run, which is at it" % case.network.title, flush=True)
+            return
+        network(args, case)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--build", type=pathlib.Path, required=True)
@@ -140,7 +153,7 @@ def main():
         if not args.page and chosen(args.nets, title):
             case = make()
             if case:
-                network(args, case)
+                alone(args, case)
     text, last = page.made(args.work, ours.levels(args.build))
     if args.out:
         args.out.write_text(text)
