@@ -252,7 +252,19 @@ def goal_twins(found, twins, top):
     return listed(missed, compared)
 
 
-def goals(found, plain, twins, top):
+def goal_order(found, titles, levels):
+    """Each level's outputs no farther from float than those of the one below, to what the table prints"""
+    missed, compared = [], 0
+    for t, of in found.items():
+        ratios = [(n, round(scores.sqnr(of[n].rows), 1)) for n in levels if n in of and of[n].rows] if t in titles else []
+        compared += len(ratios) > 1
+        worse = ["%s %.1f dB, %s %.1f" % (*high, *low) for low, high in zip(ratios, ratios[1:]) if high[1] < low[1]]
+        missed += ["%s %s" % (t, ", ".join(worse))] if worse else []
+    return listed(missed, compared)
+
+
+def goals(found, plain, twins, levels):
+    top = levels[-1]
     mine = losses(found, plain, top)
     average = statistics.mean(mine.values()) if mine else float("inf")
     for goal, (measured, held) in (
@@ -261,7 +273,8 @@ def goals(found, plain, twins, top):
             ("%s is no worse than any peer on the average" % top, goal_means(found, plain, top)),
             ("%s is within max(%.1f, SE) of the best peer on each network" % (top, GOAL_PEER), goal_best(found, plain, top)),
             ("%s loses at most %.1f point more on a hard twin" % (top, GOAL_TWIN), goal_twins(found, twins, top)),
-            ("%s is no worse than any peer on the average" % (top + ours.ALL_8), goal_means(found, plain, top + ours.ALL_8))):
+            ("%s is no worse than any peer on the average" % (top + ours.ALL_8), goal_means(found, plain, top + ours.ALL_8)),
+            ("each level is no worse than the one below by SQNR, twins too", goal_order(found, plain + twins, levels))):
         yield "| %s | %s | %s |" % (goal, measured, "held" if held else "**missed**")
 
 
@@ -273,7 +286,7 @@ def made(work, levels):
     twins, none = cases.with_twin(work)
     twins = [t + cases.TWINNED for t in twins]
     last = last_line(found, plain, top)
-    text = HEAD.format(last=last, top=top, all_8=ours.ALL_8, goals="\n".join(goals(found, plain, twins, top))) + "\n".join(matrix(found, plain, names)) + "\n"
+    text = HEAD.format(last=last, top=top, all_8=ours.ALL_8, goals="\n".join(goals(found, plain, twins, levels))) + "\n".join(matrix(found, plain, names)) + "\n"
     text += MEANS.format(top=top, all_8=ours.ALL_8) + "\n".join(means(found, plain, names, top)) + "\n"
     text += TWINS.format(without=": not " + ", ".join(none) if none else "") + "\n".join(matrix(found, twins, names)) + "\n"
     text += COST + cost.read_text() if cost.exists() else ""
