@@ -87,3 +87,38 @@ def test_page(tmp_path):
     assert "- ResNet-20, ncnn KL: RuntimeError: ncnn2table ended with 1" in text
     assert "| L2 loses at most 0.3 point on the average | 25.00 of 2 networks | **missed** |" in text
     assert "| MobileNetV2 1.0 | | | not run |" in text
+
+
+def test_error_of_an_area():
+    """That of leaving one sound out at a time: without the first or the third, half of the pairs are lost, without the others none."""
+    reference, got = ([scores.Row(str(i), o, (0, 0), 1, 0) for i, o in enumerate(found)] for found in (["a:0:1", "a:0:2", "a:1:3", "a:1:4"], ["a:0:1", "a:0:3.5", "a:1:3", "a:1:4"]))
+    assert scores.loss("sounds", reference, got) == (pytest.approx(25), pytest.approx(math.sqrt(3 * np.var([50, 0, 50, 0]))))
+
+
+def test_super_resolution():
+    """Hundredths of the float model's decibels."""
+    reference, got = ([scores.Row(str(i), o, (0, 0), 1, 0) for i, o in enumerate(found)] for found in (["30.0", "20.0"], ["29.0", "20.0"]))
+    assert scores.loss("high", reference, got) == (pytest.approx(2), pytest.approx(4 * np.std([1, 0], ddof=1) / math.sqrt(2)))
+
+
+def noisy(noise, *pairs):
+    return [dataclasses.replace(r, noise=noise) for r in top1(*pairs)]
+
+
+def test_order_of_levels(tmp_path):
+    """By the noise of their outputs, whatever they get right."""
+    write(tmp_path, RESNET, "float", top1("1:1", "2:2"))
+    write(tmp_path, RESNET, "L1", noisy(0.1, "1:1", "2:0"))
+    for noise, said in ((0.05, "all 1 | held |"), (0.2, "missed on 1 of 1: ResNet-20 L2 7.0 dB, L1 10.0 | **missed** |")):
+        write(tmp_path, RESNET, "L2", noisy(noise, "1:1", "2:2"))
+        assert "| each level is no worse than the one below by SQNR, twins too | %s" % said in page.made(tmp_path, ["L1", "L2"])[0]
+
+
+def test_twins(tmp_path):
+    """A twin is held to the network itself, to its loss with the same level."""
+    for title in (RESNET, RESNET + cases.TWINNED):
+        write(tmp_path, title, "float", top1("1:1", "2:2"))
+    write(tmp_path, RESNET, "L2", top1("1:1", "2:0"))
+    for got, said in (("2:0", "all 1 | held |"), ("2:2", "all 1 | held |"), (None, "missed on 1 of 1: ResNet-20 50.00 | **missed** |")):
+        write(tmp_path, RESNET + cases.TWINNED, "L2", top1("1:1" if got else "1:0", got or "2:0"))
+        assert "| L2 loses at most 0.3 point more on a hard twin | %s" % said in page.made(tmp_path, ["L1", "L2"])[0]
