@@ -87,7 +87,7 @@ static void take_constants(description *x, const sgs_graph *g)
 /* ---- an image: what its header and its table of costs say ------------------------------------------------------ */
 
 static const char *const kernel_name[IPU_KIND_COUNT] = {
-#define X(kind, family, kernel) #kind + sizeof "IPU_" - 1,
+#define X(kind, family, kernel) &#kind[sizeof "IPU_" - 1],
     IPU_KINDS(X)
 #undef X
 };
