@@ -7,7 +7,7 @@
 #include "openipu/ipu.h"
 
 typedef struct args {
-    const char *model, *input_config, *type, *category, *label, *output, *soc_version, *cpu_mask;
+    const char *model, *input_config, *type, *category, *label, *output, *draw_result, *soc_version, *cpu_mask;
     sgs_samples_options samples;
     bool dump_rawdata, save_input, dump_output, skip_garbage, show_log, continue_run;
     int threads;
@@ -18,8 +18,10 @@ static const cli_option options[] = {
     CLI_SAMPLES(args, true),
     CLI_INI(args, false),
     { "-t --type", CLI_TEXT, offsetof(args, type), "Float|Fixed|Offline", false, "what the file is", "kind of model" },
-    { "-c --category", CLI_TEXT, offsetof(args, category), "NAME", false, "Unknown", "Classification or Unknown" },
-    { "-l --label", CLI_TEXT, offsetof(args, label), "FILE", false, NULL, "a label a line, for Classification" },
+    { "-c --category", CLI_TEXT, offsetof(args, category), "NAME", false, "Unknown",
+      "Classification, Detection or Unknown" },
+    { "-l --label", CLI_TEXT, offsetof(args, label), "FILE", false, NULL,
+      "a label a line, for Classification and --draw_result" },
     { "--output_dir", CLI_TEXT, offsetof(args, output), "FOLDER", false, "./log/output", "where the result files go" },
     { "--dump_rawdata", CLI_FLAG, offsetof(args, dump_rawdata), NULL, false, NULL,
       "PICTURE.bin: the bytes a board program gives the model" },
@@ -31,7 +33,8 @@ static const cli_option options[] = {
     { "--show_log", CLI_FLAG, offsetof(args, show_log), NULL, false, NULL, "a line for each sample" },
     { "--continue_run", CLI_FLAG, offsetof(args, continue_run), NULL, false, NULL,
       "leave out samples whose result is there already" },
-    { "--draw_result", CLI_REFUSED, 0, NULL, false, NULL, "comes with a later version, together with -c Detection" },
+    { "--draw_result", CLI_TEXT, offsetof(args, draw_result), "FOLDER", false, NULL,
+      "-c Detection: pictures with their boxes" },
     { "--tool", CLI_REFUSED, 0, NULL, false, NULL,
       "names another simulator program; this one is its own: leave the option out" },
     CLI_SOC(args),
@@ -116,5 +119,6 @@ int cli_simulate(int argc, char **argv)
     o.skip_garbage = a.skip_garbage;
     o.show_log = a.show_log;
     o.continue_run = a.continue_run;
+    o.draw_result = a.draw_result;
     return sgs_simulate(&o, &d) == SGS_OK ? CLI_OK : cli_fail(&d);
 }

@@ -13,6 +13,12 @@
 #include "sim/results.h"
 #include "sim/show.h"
 
+#define DRAWN_SCORE 0.3 /* boxes that score less only make a drawing hard to read */
+
+typedef enum category { UNKNOWN, CLASSES, BOXES, CATEGORIES } category;
+static const char *const category_name[] = { "Unknown", "Classification", "Detection" };
+static const char *const category_file[] = { "unknown", "classification", "detection" };
+
 typedef struct simulation {
     const sgs_simulate_options *o;
     sgs_arena *arena;
@@ -24,9 +30,11 @@ typedef struct simulation {
     const void **result;  /* [nout] */
     const char **picture; /* [samples]: names for the result files */
     const char *model_name, *folder;
-    bool classes;
+    category category;
     const char **label;
     int nlabel;
+    sgs_canvas *canvas; /* of BOXES */
+    sgs_detection *box;
     double *ms; /* [samples] */
 } simulation;
 
@@ -95,8 +103,16 @@ static sgs_status read_labels(simulation *s, sgs_diag *d)
     if (s->nlabel)
         memcpy(s->label, labels.p, labels.n);
     sgs_buf_free(&labels);
+    return SGS_OK;
+}
+
+static sgs_status take_labels(simulation *s, sgs_diag *d)
+{
+    if (!s->o->label)
+        return SGS_OK;
+    SGS_TRY(read_labels(s, d));
     const int64_t scores = sgs_io_count(s->out[0]);
-    if (s->nlabel >= scores)
+    if (s->category != CLASSES || s->nlabel >= scores)
         return SGS_OK;
     sgs_fail(d, SGS_E_DATA, "expected a label for each of the %lld scores, found %d lines", (long long)scores,
              s->nlabel);
@@ -104,26 +120,41 @@ static sgs_status read_labels(simulation *s, sgs_diag *d)
     return SGS_E_DATA;
 }
 
+static sgs_status check_classes(const simulation *s, sgs_diag *d)
+{
+    if (s->nout == 1 && is_vector(s->out[0]))
+        return SGS_OK;
+    sgs_fail(d, SGS_E_USAGE,
+             "-c Classification: expected a model with one output that is a vector of scores, found %d output%s%s",
+             s->nout, s->nout == 1 ? "" : "s", s->nout == 1 ? " of several dimensions" : "");
+    return sgs_fail_at(d, s->o->model, 0, NULL);
+}
+
+static sgs_status check_boxes(simulation *s, sgs_diag *d)
+{
+    if (sgs_detections_check(s->nout, s->out, d) != SGS_OK)
+        return sgs_fail_at(d, s->o->model, 0, NULL);
+    s->box = SGS_NEW_N(s->arena, sgs_detection, sgs_detections_most(s->nout, s->out));
+    return SGS_OK;
+}
+
 static sgs_status take_category(simulation *s, sgs_diag *d)
 {
-    const char *category = s->o->category ? s->o->category : "Unknown";
-    s->classes = !strcmp(category, "Classification");
-    if (!strcmp(category, "Detection"))
-        return sgs_fail(d, SGS_E_UNSUPPORTED,
-                        "-c Detection comes with a later version; -c Unknown writes every output");
-    if (!s->classes && strcmp(category, "Unknown"))
-        return sgs_fail(d, SGS_E_USAGE, "-c: expected Classification, Detection or Unknown, found '%s'", category);
-    if (s->o->label && !s->classes)
-        return sgs_fail(d, SGS_E_USAGE, "-l has no effect without -c Classification");
-    if (!s->classes)
-        return SGS_OK;
-    if (s->nout != 1 || !is_vector(s->out[0])) {
-        sgs_fail(d, SGS_E_USAGE,
-                 "-c Classification: expected a model with one output that is a vector of scores, found %d output%s%s",
-                 s->nout, s->nout == 1 ? "" : "s", s->nout == 1 ? " of several dimensions" : "");
-        return sgs_fail_at(d, s->o->model, 0, NULL);
-    }
-    return s->o->label ? read_labels(s, d) : SGS_OK;
+    const sgs_simulate_options *o = s->o;
+    const char *name = o->category ? o->category : category_name[UNKNOWN];
+    while (s->category < CATEGORIES && strcmp(name, category_name[s->category]))
+        s->category++;
+    if (s->category == CATEGORIES)
+        return sgs_fail(d, SGS_E_USAGE, "-c: expected Classification, Detection or Unknown, found '%s'", name);
+    if (o->draw_result && s->category != BOXES)
+        return sgs_fail(d, SGS_E_USAGE, "--draw_result has no effect without -c Detection");
+    if (o->label && s->category != CLASSES && !o->draw_result)
+        return sgs_fail(d, SGS_E_USAGE, "-l has no effect without -c Classification or --draw_result");
+    if (s->category == CLASSES)
+        SGS_TRY(check_classes(s, d));
+    if (s->category == BOXES)
+        SGS_TRY(check_boxes(s, d));
+    return take_labels(s, d);
 }
 
 /* ---- the console ----------------------------------------------------------------------------------------------- */
@@ -188,7 +219,75 @@ static sgs_status save_inputs(const simulation *s, const sgs_results *r, sgs_dia
     return SGS_OK;
 }
 
-static sgs_status save_outputs(const simulation *s, const sgs_results *r, sgs_diag *d)
+/* Height and width of the network's picture; 0, 0: none of its inputs is one. */
+static void net_size(const simulation *s, int32_t size[2])
+{
+    size[0] = size[1] = 0;
+    for (int i = 0; i < s->nin && !size[0]; i++) {
+        const bool first = !strcmp(s->in[i]->layout, "NCHW");
+        if (s->in[i]->rank == 4 && !sgs_format_raw(sgs_format_find(s->in[i]->format)))
+            memcpy(size, s->in[i]->dim + 1 + first, 2 * sizeof *size);
+    }
+}
+
+/* Of files that are no pictures boxes are given in the network's. */
+static sgs_status find_size(const simulation *s, const char *path, int32_t size[2], sgs_diag *d)
+{
+    sgs_span none;
+    SGS_TRY(sgs_canvas_draw(s->canvas, path, "", size, &none, d));
+    if (size[0])
+        return SGS_OK;
+    if (s->o->draw_result) {
+        sgs_fail(d, SGS_E_DATA, "--draw_result: OpenCV reads no picture from it");
+        return sgs_fail_at(d, path, 0, NULL);
+    }
+    net_size(s, size);
+    if (size[0])
+        return SGS_OK;
+    sgs_fail(d, SGS_E_DATA,
+             "-c Detection: OpenCV reads no picture from it, nor has the model one among its inputs: there is no size "
+             "to give boxes in");
+    return sgs_fail_at(d, path, 0, NULL);
+}
+
+/* Boxes that score enough, the best last. */
+static void list_boxes(const simulation *s, int n, const int32_t size[2], sgs_buf *b)
+{
+    for (int i = n - 1; i >= 0; i--) {
+        const sgs_detection *x = s->box + i;
+        if (!(x->score >= DRAWN_SCORE))
+            continue;
+        sgs_buf_printf(b, "%.3f %.3f %.3f %.3f %lld ", x->left * size[1], x->top * size[0], x->right * size[1],
+                       x->bottom * size[0], (long long)x->category);
+        if (x->category >= 1 && x->category <= s->nlabel)
+            sgs_buf_printf(b, "%s", s->label[x->category - 1]);
+        else
+            sgs_buf_printf(b, "%lld", (long long)x->category);
+        sgs_buf_printf(b, " %.2f\n", x->score);
+    }
+}
+
+static sgs_status save_boxes(const simulation *s, int sample, const sgs_results *r, sgs_diag *d)
+{
+    const char *path = sgs_samples_path(s->samples, sample, 0);
+    const int n = sgs_detections_read(s->nout, s->out, s->result, s->box);
+    int32_t size[2];
+    SGS_TRY(find_size(s, path, size, d));
+    if (s->o->draw_result) {
+        sgs_buf boxes = { 0 };
+        sgs_span png;
+        list_boxes(s, n, size, &boxes);
+        sgs_buf_printf(&boxes, "\n");
+        sgs_status status = sgs_canvas_draw(s->canvas, path, boxes.p, size, &png, d);
+        if (status == SGS_OK)
+            status = sgs_results_drawing(r, s->o->draw_result, png, d);
+        sgs_buf_free(&boxes);
+        SGS_TRY(status);
+    }
+    return sgs_results_detections(r, s->box, n, size, d);
+}
+
+static sgs_status save_outputs(const simulation *s, int sample, const sgs_results *r, sgs_diag *d)
 {
     char suffix[32];
     for (int i = 0; i < s->nout; i++) {
@@ -197,7 +296,9 @@ static sgs_status save_outputs(const simulation *s, const sgs_results *r, sgs_di
         if (s->o->dump_output)
             SGS_TRY(sgs_results_npy(r, suffix, s->out[i], s->result[i], d));
     }
-    if (s->classes)
+    if (s->category == BOXES)
+        return save_boxes(s, sample, r, d);
+    if (s->category == CLASSES)
         return sgs_results_classes(r, s->out[0], s->result[0], s->label, s->nlabel, d);
     return sgs_results_unknown(r, s->nout, s->out, s->result, d);
 }
@@ -230,7 +331,7 @@ static sgs_status run_sample(simulation *s, int sample, const sgs_array *array, 
     SGS_TRY(sgs_simulator_invoke(s->model, d));
     s->ms[sample] = (now() - start) * 1e3;
     show_sample(s, sample);
-    return save_outputs(s, &r, d);
+    return save_outputs(s, sample, &r, d);
 }
 
 /* ---- all samples ----------------------------------------------------------------------------------------------- */
@@ -267,7 +368,7 @@ static void leave_out(simulation *s)
     int kept = 0;
     for (int i = 0; i < n; i++) {
         const sgs_results r = results_of(s, i);
-        keep[i] = !sgs_results_there(&r, s->classes ? "classification" : "unknown");
+        keep[i] = !sgs_results_there(&r, category_file[s->category]);
         if (keep[i])
             s->picture[kept++] = s->picture[i];
     }
@@ -364,7 +465,11 @@ static sgs_status simulate(simulation *s, sgs_diag *d)
     SGS_TRY(check_ini(s, d));
     SGS_TRY(take_category(s, d));
     SGS_TRY(sgs_samples_open(&s->samples, &o->samples, s->nin, float_model, d));
+    if (s->category == BOXES)
+        SGS_TRY(sgs_canvas_open(&s->canvas, d));
     SGS_TRY(make_folders(s->folder, d));
+    if (o->draw_result)
+        SGS_TRY(make_folders(o->draw_result, d));
     sgs_log_line(&o->log, "Start to evaluate on %s...", s->model_name);
     show_net(s);
     const double start = now();
@@ -384,6 +489,7 @@ sgs_status sgs_simulate(const sgs_simulate_options *o, sgs_diag *d)
     if (!s.arena)
         return sgs_fail(d, SGS_E_LIMIT, "out of memory");
     sgs_status status = simulate(&s, d);
+    sgs_canvas_close(s.canvas);
     sgs_samples_close(s.samples);
     if (s.model)
         sgs_simulator_close(s.model);

@@ -243,8 +243,8 @@ typedef struct sgs_simulate_options {
     const char *input_config;     /* optional; when given it must agree with the model */
     sgs_samples_options samples;
     sgs_simulator_options simulator;
-    const char *category;         /* "Classification", "Unknown" (default) */
-    const char *label;            /* label list for Classification, or NULL */
+    const char *category;         /* "Classification", "Detection", "Unknown" (default) */
+    const char *label;            /* a label a line, for Classification and for drawings, or NULL */
     const char *output_dir;       /* NULL: "./log/output"; made where it is missing */
     const char *soc_version;      /* NULL: generic; only its name is checked */
     bool dump_rawdata;            /* IMAGE.bin (several inputs: IMAGE.inputI.bin): the bytes a board program hands to the model */
@@ -253,6 +253,7 @@ typedef struct sgs_simulate_options {
     bool skip_garbage;            /* integer outputs: only the original shape in the text files */
     bool show_log;                /* a line for each sample */
     bool continue_run;            /* leaves out samples whose text file is there already */
+    const char *draw_result;      /* Detection: a folder for the pictures with the boxes drawn on them, made where it is missing; or NULL */
     sgs_log log;
 } sgs_simulate_options;
 sgs_status sgs_simulate(const sgs_simulate_options *o, sgs_diag *d);

@@ -112,7 +112,7 @@ sgs_status sgs_samples_open(sgs_samples **out, const sgs_samples_options *o, int
         return sgs_fail(d, SGS_E_LIMIT, "out of memory");
     sgs_samples *s = SGS_NEW(a, sgs_samples);
     s->arena = a;
-    s->crew = (sgs_crew){ .ninput = ninput, .norm = norm, .life = { -1, -1 } };
+    s->crew = (sgs_crew){ .source = sgs_worker_source, .ninput = ninput, .norm = norm, .life = { -1, -1 } };
     sgs_status status = open_samples(s, o, ninput, d);
     if (status != SGS_OK) {
         sgs_samples_close(s);

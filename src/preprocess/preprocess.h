@@ -29,6 +29,15 @@ const char *const *sgs_samples_scripts(const sgs_samples *s); /* [ninput] */
 sgs_status sgs_samples_next(sgs_samples *s, sgs_array *array, bool *end, sgs_diag *d);
 void sgs_samples_close(sgs_samples *s); /* ends the workers */
 
+/* ---- draw.c: the user's pictures measured and drawn on, by a process of the user's Python -------------------------- */
+
+typedef struct sgs_canvas sgs_canvas;
+sgs_status sgs_canvas_open(sgs_canvas **c, sgs_diag *d);
+/* size: height and width as OpenCV reads the picture; 0, 0 where it reads none.  `boxes`: "" or the boxes to be drawn, as draw.py takes them; then *png
+ * are the bytes of a PNG file, valid until the next call. */
+sgs_status sgs_canvas_draw(sgs_canvas *c, const char *path, const char *boxes, int32_t size[2], sgs_span *png, sgs_diag *d);
+void sgs_canvas_close(sgs_canvas *c);
+
 /* What the model takes. */
 typedef struct sgs_want {
     const char *name; /* of the input, for messages */

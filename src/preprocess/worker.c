@@ -1,4 +1,4 @@
-/* One worker: started with posix_spawn, spoken to over a socket pair (worker.py tells the frames).  The socket, not a
+/* One worker: started with posix_spawn, spoken to over a socket pair (frames.py tells them).  The socket, not a
  * pipe, so that writing to a dead worker is an error and not SIGPIPE; a process group of its own, so that what the
  * script starts ends with it.  */
 #include <errno.h>
@@ -72,7 +72,7 @@ static int spawn(sgs_worker *w, const sgs_crew *crew, int talk)
     char **argv = calloc((size_t)crew->ninput + 7, sizeof *argv);
     if (!argv)
         return ENOMEM;
-    char *const fixed[] = { (char *)crew->python, dash, (char *)sgs_worker_source, fd, life, norm };
+    char *const fixed[] = { (char *)crew->python, dash, (char *)crew->source, fd, life, norm };
     memcpy(argv, fixed, sizeof fixed);
     for (int i = 0; i < crew->ninput; i++)
         argv[6 + i] = (char *)crew->script[i];

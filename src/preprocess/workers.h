@@ -14,9 +14,10 @@ sgs_status sgs_pictures_list(sgs_pictures *p, sgs_arena *a, const char *images, 
 
 /* ---- worker.c: one process of the user's interpreter ----------------------------------------------------------- */
 
-extern const char sgs_worker_source[]; /* worker.py */
+extern const char sgs_worker_source[], sgs_draw_source[]; /* frames.py and worker.py, frames.py and draw.py */
 
 typedef struct sgs_crew {
+    const char *source;        /* what the interpreter runs */
     const char *const *script; /* [ninput] */
     int ninput;
     bool norm;

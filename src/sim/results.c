@@ -6,6 +6,7 @@
 
 #define BEST 5
 #define VALUES_PER_LINE 16
+#define MOST_DIGITS 18
 
 static const struct {
     const char *name, *npy;
@@ -43,6 +44,15 @@ static double stored(const sgs_io_info *info, const void *data, int64_t i)
         break;
     }
     return ((const uint8_t *)data)[i];
+}
+
+double sgs_io_real(const sgs_io_info *info, const void *data, int64_t i)
+{
+    const double q = stored(info, data, i);
+    if (info->nscale < 1)
+        return q;
+    const int64_t k = info->nscale == 1 ? 0 : i % info->nscale;
+    return (q - info->zero[k]) * (double)info->scale[k];
 }
 
 static void text_path(const sgs_results *r, const char *category, sgs_buf *path)
@@ -107,25 +117,15 @@ sgs_status sgs_results_unknown(const sgs_results *r, int n, const sgs_io_info *c
 
 /* ---- Classification -------------------------------------------------------------------------------------------- */
 
-/* An output that stays integers shows its real value where it has one scale. */
-static double score(const sgs_io_info *info, const void *data, int64_t i)
-{
-    const double q = stored(info, data, i);
-    if (info->nscale < 1)
-        return q;
-    const int64_t k = info->nscale == 1 ? 0 : i % info->nscale;
-    return (q - info->zero[k]) * (double)info->scale[k];
-}
-
 /* The best scores first; of equal ones the lower index. */
 static int best_of(const sgs_io_info *info, const void *data, int64_t best[BEST])
 {
     const int64_t n = sgs_io_count(info);
     int found = 0;
     for (int64_t i = 0; i < n; i++) {
-        const double v = score(info, data, i);
+        const double v = sgs_io_real(info, data, i);
         int at = found < BEST ? found : BEST;
-        while (at > 0 && score(info, data, best[at - 1]) < v)
+        while (at > 0 && sgs_io_real(info, data, best[at - 1]) < v)
             at--;
         if (at == BEST)
             continue;
@@ -144,10 +144,59 @@ sgs_status sgs_results_classes(const sgs_results *r, const sgs_io_info *info, co
     const int n = best_of(info, data, best);
     sgs_buf_printf(&b, "%s\n", r->picture);
     for (int i = 0; i < n; i++)
-        sgs_buf_printf(&b, "%lld  %.6f%s%s\n", (long long)best[i], score(info, data, best[i]),
+        sgs_buf_printf(&b, "%lld  %.6f%s%s\n", (long long)best[i], sgs_io_real(info, data, best[i]),
                        label && best[i] < nlabel ? "  " : "", label && best[i] < nlabel ? label[best[i]] : "");
     sgs_status s = write_text(r, "classification", &b, d);
     sgs_buf_free(&b);
+    return s;
+}
+
+/* ---- Detection ------------------------------------------------------------------------------------------------- */
+
+/* A name of digits alone is a number, as COCO's files have; any other is a string. */
+static void print_image_id(sgs_buf *b, const char *picture)
+{
+    const char *p = picture + strspn(picture, "0");
+    const size_t digits = strspn(p, "0123456789");
+    if (p + digits > picture && digits <= MOST_DIGITS &&
+        (!p[digits] || (p[digits] == '.' && !strchr(p + digits + 1, '.')))) {
+        sgs_buf_printf(b, "%.*s", digits ? (int)digits : 1, digits ? p : "0");
+        return;
+    }
+    sgs_buf_printf(b, "\"");
+    for (p = picture; *p; p++) {
+        if ((uint8_t)*p < ' ')
+            sgs_buf_printf(b, "\\u%04x", (unsigned)(uint8_t)*p);
+        else
+            sgs_buf_printf(b, "%s%c", *p == '"' || *p == '\\' ? "\\" : "", *p);
+    }
+    sgs_buf_printf(b, "\"");
+}
+
+sgs_status sgs_results_detections(const sgs_results *r, const sgs_detection *box, int n, const int32_t size[2],
+                                  sgs_diag *d)
+{
+    const double h = size[0], w = size[1];
+    sgs_buf b = { 0 };
+    sgs_buf_add(&b, "", 0);
+    for (int i = 0; i < n; i++) {
+        sgs_buf_printf(&b, "{\"image_id\":");
+        print_image_id(&b, r->picture);
+        sgs_buf_printf(&b, ", \"category_id\":%lld, \"bbox\":[%.3f,%.3f,%.3f,%.3f], \"score\":%.6f},\n",
+                       (long long)box[i].category, box[i].left * w, box[i].top * h, (box[i].right - box[i].left) * w,
+                       (box[i].bottom - box[i].top) * h, box[i].score);
+    }
+    sgs_status s = write_text(r, "detection", &b, d);
+    sgs_buf_free(&b);
+    return s;
+}
+
+sgs_status sgs_results_drawing(const sgs_results *r, const char *folder, sgs_span png, sgs_diag *d)
+{
+    sgs_buf path = { 0 };
+    sgs_buf_printf(&path, "%s/detection_%s_%s.png", folder, r->model, r->picture);
+    sgs_status s = sgs_file_write(path.p, png.p, png.n, d);
+    sgs_buf_free(&path);
     return s;
 }
 

@@ -77,7 +77,6 @@ SIZES = "n_buf runs any size up to that number; for a list of sizes write --batc
     ((*SIMULATE, "m.img", "-t", "Fixed"), 2, "m.img: expected a fixed-point model, found an offline image\n"),
     ((*SIMULATE, "m_fixed.sim", "-t", "Offline"), 2, "m_fixed.sim: expected an offline image, found a fixed-point model\n"),
     ((*SIMULATE, "m_fixed.sim", "--threads", "1025"), 2, "m_fixed.sim: expected 1 to 1024 threads, found 1025\n"),
-    ((*SIMULATE, "m_fixed.sim", "-c", "Detection"), 1, "-c Detection comes with a later version; -c Unknown writes every output\n"),
     ((*SIMULATE, "m_fixed.sim", "-c", "Classification", "-l", "labels"), 1, "labels: expected a label for each of the 10 scores, found 2 lines\n"),
     ((*SIMULATE, "m_fixed.sim", "-c", "Classification", "-l", "none"), 1, "none: cannot open: No such file or directory\n"),
     ((*SIMULATE, "m_fixed.sim", "--output_dir=labels/x"), 2, "--output_dir is given twice\n  sgs simulate -h lists the options\n"),

@@ -353,9 +353,9 @@ def test_levels(project, staged):
 
 def test_simulator_categories(project, staged):
     base = ["simulate", "-m", staged.folder / "out_float.sim", "-i", "pics", "-n", "preprocess.py"]
-    assert "Detection" in fails(project.sgs(*base, "-c", "Detection"))
+    assert "-c Detection: expected boxes" in fails(project.sgs(*base, "-c", "Detection"), 2)
     assert fails(project.sgs(*base, "-c", "Clasification"), 2) == "-c: expected Classification, Detection or Unknown, found 'Clasification'\n"
-    assert fails(project.sgs(*base, "-l", "x"), 2) == "-l has no effect without -c Classification\n"
+    assert fails(project.sgs(*base, "-l", "x"), 2) == "-l has no effect without -c Classification or --draw_result\n"
     project.write("labels", "one\ntwo\n")
     assert fails(project.sgs(*base, "-c", "Classification", "-l", "labels")) == "labels: expected a label for each of the 10 scores, found 2 lines\n"
     project.write("labels", "".join("%d\n" % i for i in range(10)))
@@ -366,7 +366,7 @@ def test_simulator_categories(project, staged):
     assert fails(two.sgs("simulate", "-m", "m.sim", "-i", "pics", "-n", "preprocess.py", "-c", "Classification"), 2) == (
         "m.sim: -c Classification: expected a model with one output that is a vector of scores, found 1 output of several dimensions\n")
     assert fails(project.sgs(*base, "--dump_rawdata"), 2) == "--dump_rawdata writes what a board is given: it needs a fixed or an offline model\n"
-    assert fails(project.sgs(*base, "--draw_result", "o")) == "--draw_result comes with a later version, together with -c Detection\n"
+    assert fails(project.sgs(*base, "--draw_result", "o"), 2) == "--draw_result has no effect without -c Detection\n"
     assert fails(project.sgs(*base, "--tool=x")) == "--tool names another simulator program; this one is its own: leave the option out\n"
 
 

@@ -558,7 +558,7 @@ def test_nothing_of_the_script_stays_behind(bench):
 @pytest.mark.parametrize("answered", [False, True])
 def test_a_worker_whose_toolchain_leaves_says_nothing(bench, answered):
     """The socket is closed before an answer is written, or with an answer in it that nobody read: an ordinary end, no traceback."""
-    source = (pathlib.Path(__file__).parents[2] / "src/preprocess/worker.py").read_text()
+    source = "".join((pathlib.Path(__file__).parents[2] / "src/preprocess" / part).read_text() for part in ("frames.py", "worker.py"))
     bench.script("slow.py", GOOD + "\n    import time\n    time.sleep(%s)\n" % ("0" if answered else "0.5"))
     picture = bench.file("p.bmp").encode()
     ours, its = socket.socketpair()
