@@ -18,9 +18,9 @@ def get_sdk_version():
 
 
 def _method_folders():
-    """In the SDK tree: $SGS_IPU_DIR's, the one of this installation or source tree."""
+    """In the SDK tree: $SGS_IPU_DIR's, the one of this installation or source tree, the one that pip installed."""
     here = pathlib.Path(__file__).resolve().parents[2]
-    roots = [here / "SGS_IPU_Toolchain", here / "sdk/SGS_IPU_Toolchain"]
+    roots = [here / "SGS_IPU_Toolchain", here / "sdk/SGS_IPU_Toolchain", pathlib.Path(sys.prefix) / "share/openipu/SGS_IPU_Toolchain"]
     if os.environ.get("SGS_IPU_DIR"):
         roots.insert(0, pathlib.Path(os.environ["SGS_IPU_DIR"]))
     return [r / _METHODS for r in roots]

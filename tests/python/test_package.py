@@ -7,6 +7,10 @@ import re
 import shutil
 import subprocess
 import sys
+import sysconfig
+import zipfile
+
+import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/cli")]
@@ -14,6 +18,7 @@ import calibrator_custom as cc  # noqa: E402
 from support import ENV, SDK, Project  # noqa: E402
 
 PACKAGE = pathlib.Path(cc.__file__).parent
+PLAIN = {k: v for k, v in ENV.items() if k not in ("PYTHONPATH", "SGS_BIN", "SGS_PYTHON")}  # of somebody who has none of our folders
 
 
 def parameters(function):
@@ -99,6 +104,78 @@ def test_installed(tmp_path):
     code = ". %s/SGS_IPU_Toolchain/cfg_env.sh && exec %s -c 'import calibrator_custom as c; print(c.__file__)'" % (share, sys.executable)
     done = subprocess.run(["bash", "-c", code], cwd=tmp_path, env=env, capture_output=True, text=True)
     assert done.stdout.strip() == str(share / "python/calibrator_custom/__init__.py"), done.stderr
+
+
+def pip(venv, *args):
+    command = [sys.executable, "-m", "pip", "--python", str(venv), "install", "--no-build-isolation", "--no-deps", "--no-index", "--disable-pip-version-check", *args]
+    return subprocess.run(command, cwd=venv.parent, env=PLAIN, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    """A fresh environment into which pip has installed a wheel of this tree with this build's programs; numpy and Pillow are ours."""
+    venv = tmp_path_factory.mktemp("wheel") / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(venv)], check=True)
+    done = pip(venv, str(ROOT), "--config-settings", "build=%s" % pathlib.Path(os.environ["SGS_BIN"]).parents[1])
+    assert done.returncode == 0, done.stdout + done.stderr
+    site = next(venv.glob("lib/python*/site-packages"))
+    (site / "ours.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    return venv
+
+
+def in_venv(venv, *args, **kw):
+    return subprocess.run([str(a) for a in args], env=dict(PLAIN, VIRTUAL_ENV=str(venv), PATH="%s:%s" % (venv / "bin", PLAIN["PATH"])), capture_output=True, text=True, **kw)
+
+
+def test_a_wheel_converts_and_simulates(wheel, tmp_path):
+    """`pip install .`: the SDK tree's tools find the installed program and the package; the demo's network comes out as it does here."""
+    line = ROOT / "models/textline"
+    (tmp_path / "few.txt").write_text("".join("%s\n" % p for p in sorted((line / "calib").iterdir())[:6]))
+    options = ["onnx", "--model_file", line / "textline.onnx", "--input_config", line / "input_config.ini", "-i", "few.txt", "-n", line / "preprocess.py"]
+    scripts = wheel / "share/openipu/SGS_IPU_Toolchain/Scripts"
+    done = in_venv(wheel, wheel / "bin/python", scripts / "ConvertTool/SGS_converter.py", *options, "--output_file", "theirs.img", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    subprocess.run([os.environ["SGS_BIN"], "convert", *map(str, options), "--output_file", "ours.img"], cwd=tmp_path, env=ENV, check=True, capture_output=True)
+    assert (tmp_path / "theirs.img").read_bytes() == (tmp_path / "ours.img").read_bytes()
+    picture = line / "test/000.png"
+    done = in_venv(wheel, wheel / "bin/python", scripts / "calibrator/simulator.py", "-m", "theirs.img", "-i", picture, "-n", line / "preprocess.py", "--dump_output", cwd=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    code = ("import numpy, calibrator_custom as c; f = c.utils.image_preprocess_func(%r); m = c.offline_simulator('theirs.img'); m.set_input(0, f(%r, norm=False));"
+            "m.invoke(); numpy.save('python.npy', m.get_output(0)); print(c.__file__, c.__version__)" % (str(line / "preprocess.py"), str(picture)))
+    done = in_venv(wheel, wheel / "bin/python", "-c", code, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    place, version = done.stdout.split()
+    assert pathlib.Path(place).parents[1] == next(wheel.glob("lib/python*/site-packages")) and in_venv(wheel, "sgs", "--version").stdout == "OpenIPU %s\n" % version
+    assert (tmp_path / "python.npy").read_bytes()[128:] == (tmp_path / "log/output/000.png.output0.npy").read_bytes()[128:]
+
+
+def test_a_wheel_holds_the_tree(wheel, tmp_path):
+    """Every file of the SDK tree and the package that git knows, and the same bytes again for the same programs."""
+    names = subprocess.run(["git", "ls-files", "-z", "sdk", "python/calibrator_custom"], cwd=ROOT, capture_output=True, text=True).stdout.split("\0")[:-1]
+    site, share = next(wheel.glob("lib/python*/site-packages")), wheel / "share/openipu"
+    assert len(names) > 20
+    for name in names:
+        there = share / name[len("sdk/"):] if name.startswith("sdk/") else site / name[len("python/"):]
+        assert there.read_bytes().split(b"\n", 1)[-1] == (ROOT / name).read_bytes().split(b"\n", 1)[-1], name  # pip may change the first line of a script
+        assert os.access(there, os.X_OK) == os.access(ROOT / name, os.X_OK), name
+    sys.path.insert(0, str(ROOT / "tools"))
+    import wheel_backend
+    build = {"build": pathlib.Path(os.environ["SGS_BIN"]).parents[1]}
+    made = []
+    for folder in (tmp_path / "a", tmp_path / "b"):
+        folder.mkdir()
+        made.append((folder / wheel_backend.build_wheel(str(folder), build)))
+    assert made[0].name == made[1].name and "-cp38-abi3-linux_" in made[0].name and made[0].read_bytes() == made[1].read_bytes()
+    with zipfile.ZipFile(made[0]) as z:
+        assert len(z.namelist()) == len(set(z.namelist())) and not [n for n in z.namelist() if "__pycache__" in n]
+
+
+def test_a_wheel_of_no_build(wheel, tmp_path):
+    (tmp_path / "empty").mkdir()
+    done = pip(wheel, str(ROOT), "--config-settings", "build=%s" % (tmp_path / "empty"))
+    assert done.returncode != 0
+    said = "RuntimeError: there is no %s/cli/sgs: build=%s is no finished build of the toolchain with Python's headers" % (tmp_path / "empty", tmp_path / "empty")
+    assert said in done.stdout + done.stderr
 
 
 def test_binary_is_for_any_python():
