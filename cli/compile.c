@@ -4,9 +4,10 @@
 static const cli_option options[] = {
     CLI_MODEL(sgs_compile_options, "the fixed model, X_fixed.sim"),
     CLI_OUTPUT(sgs_compile_options, false, "X_fixed.sim_sgsimg.img beside the model", "the image, or a folder for it"),
-    { "-b --batch", CLI_TEXT, offsetof(sgs_compile_options, batch), "N", false, "1", "batch size" },
+    { "-b --batch", CLI_TEXT, offsetof(sgs_compile_options, batch), "N[,N]", false, "1",
+      "elements of a run: n_buf the most, one_buf up to 10 numbers of them" },
     { "--batch_mode", CLI_TEXT, offsetof(sgs_compile_options, batch_mode), "n_buf|one_buf", false, "n_buf",
-      "buffers of a batch" },
+      "each element has buffers of its own, or they are stacked in one" },
     { "-c --category", CLI_TEXT, offsetof(sgs_compile_options, category), "NAME", false, "Unknown",
       "Classification, Detection or Unknown" },
     CLI_SOC(sgs_compile_options),
@@ -14,7 +15,8 @@ static const cli_option options[] = {
       "also list the kernels this image needs as C" },
     { 0 },
 };
-static const cli_syntax syntax = { "sgs compile", "compiler.py", "A fixed-point model becomes an image.", options, false };
+static const cli_syntax syntax = { "sgs compile", "compiler.py", "A fixed-point model becomes an image.", options,
+                                   false };
 
 int cli_compile(int argc, char **argv)
 {

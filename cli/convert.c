@@ -35,8 +35,8 @@ typedef struct args {
       "quantization level; L4 and L5 come with a later version" }, \
     { "--memory_saving", CLI_FLAG, offsetof(args, memory_saving), NULL, false, NULL, \
       "weigh layers with less memory, in more time" }, \
-    { "-b --batch", CLI_TEXT, offsetof(args, batch), "N", false, "1", "batch size" }, \
-    { "--batch_mode", CLI_TEXT, offsetof(args, batch_mode), "n_buf|one_buf", false, "n_buf", "buffers of a batch" }, \
+    { "-b --batch", CLI_TEXT, offsetof(args, batch), "N[,N]", false, "1", "elements of a run: n_buf the most, one_buf up to 10 numbers of them" }, \
+    { "--batch_mode", CLI_TEXT, offsetof(args, batch_mode), "n_buf|one_buf", false, "n_buf", "each element has buffers of its own, or they are stacked in one" }, \
     { "-c --category", CLI_TEXT, offsetof(args, category), "NAME", false, "Unknown", \
       "Classification, Detection or Unknown" }, \
     { "--kernels_file", CLI_TEXT, offsetof(args, kernels_file), "FILE.c", false, NULL, \

@@ -11,7 +11,8 @@
 #define IPU_IMAGE_MAGIC "OpenIPU\n" /* 8 bytes, no NUL */
 #define IPU_IMAGE_VERSION 1u
 
-#define IPU_FEATURES_KNOWN 0u       /* feature bits of this build */
+#define IPU_FEATURE_BATCH 1u        /* an ipu_sizes stands behind the header */
+#define IPU_FEATURES_KNOWN IPU_FEATURE_BATCH /* feature bits of this build */
 #define IPU_MAX_NAME 65536          /* bytes of a name, its NUL included */
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -25,10 +26,10 @@ typedef struct ipu_section {
 typedef struct ipu_header {
     uint8_t magic[8];
     uint32_t version;
-    uint32_t header_bytes;
+    uint32_t header_bytes;   /* with what stands behind it */
     uint32_t file_bytes;
     uint32_t target;         /* row of the target table; 0 = generic */
-    uint32_t features;       /* feature bits the runtime must know; none defined yet */
+    uint32_t features;       /* IPU_FEATURE_*: bits the runtime must know */
     uint32_t arena_bytes;
     uint32_t ninput, noutput, nop;
     uint32_t category;       /* 0 Unknown, 1 Classification, 2 Detection */
@@ -39,6 +40,11 @@ typedef struct ipu_header {
     ipu_section cost;        /* nop ipu_cost */
     uint8_t hash[32];        /* SHA-256 of the file with these 32 bytes zero */
 } ipu_header;
+
+typedef struct ipu_sizes {
+    uint32_t mode, count;    /* ipu_batch_mode */
+    uint32_t size[IPU_MAX_BATCH]; /* the first `count` are at least 1 and differ, the others 0 */
+} ipu_sizes;
 
 #define IPU_IO_NCHW 0x80
 
@@ -518,7 +524,7 @@ typedef enum ipu_kind {
 } ipu_kind;
 
 /* The file's layout does not depend on the compiler: docs/IMAGE.md gives these numbers. */
-_Static_assert(sizeof(ipu_header) == 120 && sizeof(ipu_io) == 52 && sizeof(ipu_cost) == 24, "image layout");
+_Static_assert(sizeof(ipu_header) == 120 && sizeof(ipu_io) == 52 && sizeof(ipu_cost) == 24 && sizeof(ipu_sizes) == 48, "image layout");
 _Static_assert(sizeof(ipu_ref) == 40 && sizeof(ipu_rec) == 8 && sizeof(ipu_out) == 12, "image layout");
 _Static_assert(sizeof(ipu_conv) == 8 + 8 * 40 + 36 + 12 + 8 + 12 + 4 + 12 && sizeof(ipu_depthwise) == 8 + 6 * 40 + 36 + 12, "image layout");
 _Static_assert(sizeof(ipu_arith) == 148 && sizeof(ipu_pool) == 168 && sizeof(ipu_softmax) == 148 && sizeof(ipu_copy) == 88, "image layout");

@@ -34,7 +34,7 @@ uint32_t ipu_runtime_version(void)
 static int sections_ok(const ipu_header *h)
 {
     const ipu_section s[] = { h->io, h->ops, h->consts, h->provenance, h->cost };
-    uint64_t end = sizeof *h;
+    uint64_t end = h->header_bytes;
     for (size_t i = 0; i < sizeof s / sizeof *s; i++) {
         if (s[i].off % IPU_ALIGN || s[i].off < end)
             return 0;
@@ -42,6 +42,25 @@ static int sections_ok(const ipu_header *h)
     }
     return end <= h->file_bytes && h->io.bytes == (uint64_t)(h->ninput + h->noutput) * sizeof(ipu_io) &&
            h->cost.bytes == (uint64_t)h->nop * sizeof(ipu_cost);
+}
+
+static uint32_t header_bytes(const ipu_header *h)
+{
+    return (uint32_t)(sizeof *h + (h->features & IPU_FEATURE_BATCH ? sizeof(ipu_sizes) : 0));
+}
+
+static int sizes_ok(const ipu_sizes *b)
+{
+    if (b->mode > IPU_ONE_BUF || !b->count || b->count > (b->mode == IPU_N_BUF ? 1 : IPU_MAX_BATCH))
+        return 0;
+    for (uint32_t i = 0; i < IPU_MAX_BATCH; i++) {
+        if (i < b->count ? !b->size[i] || b->size[i] > INT32_MAX : b->size[i])
+            return 0;
+        for (uint32_t k = 0; k < i && i < b->count; k++)
+            if (b->size[k] == b->size[i])
+                return 0;
+    }
+    return 1;
 }
 
 static ipu_status header_check(const ipu_header *h, size_t bytes)
@@ -54,7 +73,9 @@ static ipu_status header_check(const ipu_header *h, size_t bytes)
         return IPU_E_VERSION;
     if (h->features & ~IPU_FEATURES_KNOWN)
         return IPU_E_FEATURE;
-    if (h->header_bytes != sizeof *h || h->file_bytes != bytes || h->category > 2)
+    if (h->header_bytes != header_bytes(h) || h->file_bytes != bytes || h->category > 2 || bytes < h->header_bytes)
+        return IPU_E_IMAGE;
+    if (ipu_sizes_of(h) && !sizes_ok(ipu_sizes_of(h)))
         return IPU_E_IMAGE;
     if (h->ninput > IPU_MAX_IO || h->noutput > IPU_MAX_IO || !sections_ok(h))
         return IPU_E_IMAGE;
@@ -350,10 +371,22 @@ static ipu_status records_check(const ipu_header *h, const ipu_kernels *kernels)
     return left ? IPU_E_IMAGE : IPU_OK;
 }
 
+/* Whether elements of it can be stacked, and the bytes of a stack counted. */
+static int stack_ok(const ipu_sizes *b, const ipu_io *io)
+{
+    if (!b || b->mode != IPU_ONE_BUF)
+        return 1;
+    for (uint32_t i = 0; i < b->count; i++)
+        if (!io->rank || (uint64_t)io->bytes * b->size[i] > UINT32_MAX ||
+            (uint64_t)(uint32_t)io->dim[0] * b->size[i] > INT32_MAX)
+            return 0;
+    return 1;
+}
+
 static ipu_status contents_check(const ipu_header *h, const ipu_kernels *kernels)
 {
     for (uint32_t i = 0; i < h->ninput + h->noutput; i++)
-        if (!io_ok(h, ipu_io_of(h, i)))
+        if (!io_ok(h, ipu_io_of(h, i)) || !stack_ok(ipu_sizes_of(h), ipu_io_of(h, i)))
             return IPU_E_IMAGE;
     const ipu_cost *cost = ipu_at(h, h->cost, 0);
     for (uint32_t i = 0; i < h->nop; i++)
@@ -428,5 +461,20 @@ ipu_status ipu_output(const ipu_model *m, int i, ipu_tensor *t)
     if (!t || i < 0 || i >= ipu_output_count(m))
         return IPU_E_ARG;
     describe(ipu_head(m), ipu_io_of(ipu_head(m), ipu_head(m)->ninput + (uint32_t)i), t);
+    return IPU_OK;
+}
+
+ipu_status ipu_batches(const ipu_model *m, ipu_batch *b)
+{
+    if (!b || !m || !m->image)
+        return IPU_E_ARG;
+    *b = (ipu_batch){ IPU_N_BUF, 1, { 1 } };
+    const ipu_sizes *sizes = ipu_sizes_of(ipu_head(m));
+    if (!sizes)
+        return IPU_OK;
+    b->mode = (ipu_batch_mode)sizes->mode;
+    b->count = (int)sizes->count;
+    for (int i = 0; i < b->count; i++)
+        b->size[i] = (int)sizes->size[i];
     return IPU_OK;
 }

@@ -9,6 +9,12 @@ static inline const ipu_header *ipu_head(const ipu_model *m)
     return (const ipu_header *)(const void *)m->image;
 }
 
+/* NULL: no batch. */
+static inline const ipu_sizes *ipu_sizes_of(const ipu_header *h)
+{
+    return h->features & IPU_FEATURE_BATCH ? (const ipu_sizes *)(const void *)(h + 1) : NULL;
+}
+
 static inline const void *ipu_at(const ipu_header *h, ipu_section s, uint32_t off)
 {
     return (const uint8_t *)h + s.off + off;

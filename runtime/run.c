@@ -87,6 +87,13 @@ static void run_record(const place *at, const ipu_rec *rec, ipu_kernel_fn run, c
         run_rows(&j, 0, rows);
 }
 
+static void run_element(const place *at, const ipu_model *m, const ipu_parallel *par)
+{
+    const ipu_rec *rec = ipu_at(at->head, at->head->ops, 0);
+    for (uint32_t i = 0; i < at->head->nop; i++, rec = ipu_rec_next(rec))
+        run_record(at, rec, m->kernels->row[rec->kind].run, par);
+}
+
 ipu_status ipu_run(const ipu_model *m, void *arena, const void *const in[], void *const out[], const ipu_parallel *par)
 {
     if (!m || !m->image)
@@ -96,8 +103,65 @@ ipu_status ipu_run(const ipu_model *m, void *arena, const void *const in[], void
         return IPU_E_ARG;
     if (!values_ok(&at))
         return IPU_E_VALUE;
-    const ipu_rec *rec = ipu_at(at.head, at.head->ops, 0);
-    for (uint32_t i = 0; i < at.head->nop; i++, rec = ipu_rec_next(rec))
-        run_record(&at, rec, m->kernels->row[rec->kind].run, par);
+    run_element(&at, m, par);
+    return IPU_OK;
+}
+
+/* ---- several elements ------------------------------------------------------------------------------------------ */
+
+static int takes(const ipu_model *m, int n, ipu_batch *b)
+{
+    ipu_batches(m, b);
+    int found = b->mode == IPU_N_BUF && n >= 1 && n <= b->size[0];
+    for (int i = 0; i < b->count; i++)
+        found |= n == b->size[i];
+    return found;
+}
+
+typedef struct element {
+    const void *in[IPU_MAX_IO];
+    void *out[IPU_MAX_IO];
+    place at;
+} element;
+
+/* The buffers of element k of what was given. */
+static void find_element(const place *given, ipu_batch_mode mode, int k, element *e)
+{
+    const ipu_header *h = given->head;
+    e->at = *given;
+    if (mode == IPU_N_BUF) {
+        e->at.in = given->in ? given->in + (size_t)k * h->ninput : NULL;
+        e->at.out = given->out ? given->out + (size_t)k * h->noutput : NULL;
+        return;
+    }
+    for (uint32_t i = 0; i < h->ninput; i++)
+        e->in[i] = (const uint8_t *)given->in[i] + (size_t)k * ipu_io_of(h, i)->bytes;
+    for (uint32_t i = 0; i < h->noutput; i++)
+        e->out[i] = (uint8_t *)given->out[i] + (size_t)k * ipu_io_of(h, h->ninput + i)->bytes;
+    e->at.in = e->in;
+    e->at.out = e->out;
+}
+
+ipu_status ipu_run_batch(const ipu_model *m, void *arena, int n, const void *const in[], void *const out[],
+                         const ipu_parallel *par)
+{
+    ipu_batch b;
+    element e;
+    if (!m || !m->image || !takes(m, n, &b))
+        return IPU_E_ARG;
+    const place given = { ipu_head(m), arena, in, out };
+    if (b.mode == IPU_ONE_BUF && !buffers_ok(&given))
+        return IPU_E_ARG;
+    for (int k = 0; k < n; k++) {
+        find_element(&given, b.mode, k, &e);
+        if (!buffers_ok(&e.at))
+            return IPU_E_ARG;
+    }
+    for (int k = 0; k < n; k++) {
+        find_element(&given, b.mode, k, &e);
+        if (!values_ok(&e.at))
+            return IPU_E_VALUE;
+        run_element(&e.at, m, par);
+    }
     return IPU_OK;
 }

@@ -17,6 +17,7 @@ typedef struct compilation {
     const sgs_compile_options *o;
     const sgs_target *target;
     uint32_t category;
+    ipu_batch batch;
     sgs_arena *arena;
     sgs_file file;
     sgs_graph *g;
@@ -45,38 +46,51 @@ static bool batch_number(const char **text, long *n)
 }
 
 /* n_buf takes one number, one_buf 1 to 10 different ones. */
-static sgs_status check_batch(const sgs_compile_options *o, sgs_diag *d)
+static sgs_status check_batch(const sgs_compile_options *o, ipu_batch *b, sgs_diag *d)
 {
     const char *mode = o->batch_mode ? o->batch_mode : "n_buf", *text = o->batch ? o->batch : "1";
     bool one_buf = !strcmp(mode, "one_buf");
     if (!one_buf && strcmp(mode, "n_buf"))
         return sgs_fail(d, SGS_E_USAGE, "expected --batch_mode n_buf or one_buf, found '%s'", mode);
-    long size[10];
-    int n = 0;
+    *b = (ipu_batch){ one_buf ? IPU_ONE_BUF : IPU_N_BUF, 0, { 0 } };
     for (const char *at = text;; at++) {
         long v;
         if (!batch_number(&at, &v))
             return sgs_fail(d, SGS_E_USAGE, "expected positive numbers in --batch, found '%s'", text);
-        for (int i = 0; i < n; i++)
-            if (size[i] == v)
+        for (int i = 0; i < b->count; i++)
+            if (b->size[i] == v)
                 return sgs_fail(d, SGS_E_USAGE, "--batch names %ld twice", v);
-        if (n == 10)
+        if (b->count == IPU_MAX_BATCH)
             return sgs_fail(d, SGS_E_USAGE, "--batch takes at most 10 sizes, found '%s'", text);
-        size[n++] = v;
+        b->size[b->count++] = (int)v;
         if (!*at)
             break;
     }
-    if (!one_buf && n > 1) {
+    if (!one_buf && b->count > 1) {
         sgs_status s = sgs_fail(d, SGS_E_USAGE, "--batch_mode n_buf takes one number in --batch, found '%s'", text);
         sgs_hint(d, "n_buf runs any size up to that number; for a list of sizes write --batch_mode one_buf");
         return s;
     }
-    if (n > 1 || size[0] != 1) {
-        sgs_status s =
-            sgs_fail(d, SGS_E_UNSUPPORTED, "images of more than one element (--batch %s) are not built yet", text);
-        sgs_hint(d, "leave --batch out and run the image once for each element");
-        return s;
+    return SGS_OK;
+}
+
+/* one_buf: elements of an input or output lie one behind the other. */
+static sgs_status check_stack(const ipu_batch *b, const sgs_image_io *io, int64_t bytes, sgs_diag *d)
+{
+    if (b->mode != IPU_ONE_BUF)
+        return SGS_OK;
+    if (!io->rank) {
+        sgs_fail(d, SGS_E_UNSUPPORTED, "--batch_mode one_buf: '%s' has no dimension in which elements could be stacked",
+                 io->name);
+        sgs_hint(d, "write --batch_mode n_buf: then each element has a buffer of its own");
+        return SGS_E_UNSUPPORTED;
     }
+    int64_t all;
+    for (int i = 0; i < b->count; i++)
+        if (!sgs_mul64(bytes, b->size[i], &all) || all > UINT32_MAX || !sgs_mul64(io->dim[0], b->size[i], &all) ||
+            all > INT32_MAX)
+            return sgs_fail(d, SGS_E_LIMIT, "--batch %d: '%s' becomes larger than the 4 GiB an image can describe",
+                            b->size[i], io->name);
     return SGS_OK;
 }
 
@@ -236,7 +250,7 @@ static sgs_status describe(compilation *c, const sgs_value *v, sgs_image_io *io,
         io->scale = v->quant->scale;
         io->zero = v->quant->zero;
     }
-    return SGS_OK;
+    return check_stack(&c->batch, io, sgs_value_bytes(v), d);
 }
 
 /* ---- where the image comes from
@@ -275,7 +289,8 @@ static sgs_status emit(compilation *c, sgs_diag *d)
                             .ninput = nin,
                             .noutput = nout,
                             .io = io,
-                            .provenance = provenance(c) };
+                            .provenance = provenance(c),
+                            .batch = c->batch };
     return sgs_emit_image(&c->program, &info, &c->image, d);
 }
 
@@ -378,10 +393,10 @@ static sgs_status write_out(compilation *c, char **written, sgs_diag *d)
 }
 
 static sgs_status check_options(const sgs_compile_options *o, const sgs_target **target, uint32_t *category,
-                                sgs_diag *d)
+                                ipu_batch *batch, sgs_diag *d)
 {
     SGS_TRY(sgs_target_find(o->soc_version, target, d));
-    SGS_TRY(check_batch(o, d));
+    SGS_TRY(check_batch(o, batch, d));
     SGS_TRY(check_category(o->category, category, d));
     return check_kernels_file(o->kernels_file, d);
 }
@@ -390,7 +405,8 @@ sgs_status sgs_compile_check(const sgs_compile_options *o, const char *input_con
 {
     const sgs_target *target;
     uint32_t category;
-    SGS_TRY(check_options(o, &target, &category, d));
+    ipu_batch batch;
+    SGS_TRY(check_options(o, &target, &category, &batch, d));
     if (!input_config)
         return SGS_OK;
     sgs_config *c;
@@ -407,7 +423,7 @@ sgs_status sgs_compile(const sgs_compile_options *o, char **written, sgs_compile
         *written = NULL;
     if (!o->model)
         return sgs_fail(d, SGS_E_USAGE, "no model given: --model X_fixed.sim");
-    SGS_TRY(check_options(o, &c.target, &c.category, d));
+    SGS_TRY(check_options(o, &c.target, &c.category, &c.batch, d));
     c.arena = sgs_arena_new();
     sgs_status s = c.arena ? build(&c, d) : sgs_fail(d, SGS_E_LIMIT, "no memory");
     if (s != SGS_OK)

@@ -38,6 +38,7 @@ static sgs_status take_size(description *x, const char *path, sgs_diag *d)
 
 static void take_tensors(description *x)
 {
+    x->info.batch = *sgs_simulator_batches(x->model);
     x->info.kind = sgs_simulator_kind(x->model);
     x->info.ninput = sgs_simulator_inputs(x->model);
     x->info.noutput = sgs_simulator_outputs(x->model);
@@ -208,6 +209,7 @@ static void show(const sgs_log *log, const sgs_model_info *info, const char *pat
         sgs_log_line(log, "%s: a %s model, %" PRId64 " bytes; constants: %" PRId64 " bytes", path,
                      info->kind == SGS_FLOAT ? "float" : "fixed-point", info->file_bytes, info->const_bytes);
     sgs_log_line(log, "Net:");
+    sgs_show_batches(log, &info->batch);
     for (int i = 0; i < info->ninput; i++)
         sgs_show_tensor(log, "input", i, info->input + i);
     for (int i = 0; i < info->noutput; i++)

@@ -13,6 +13,7 @@
 #include "sim/results.h"
 #include "sim/show.h"
 
+#define BATCH_MOST 8    /* elements of a run, where the image takes any number */
 #define DRAWN_SCORE 0.3 /* boxes that score less only make a drawing hard to read */
 
 typedef enum category { UNKNOWN, CLASSES, BOXES, CATEGORIES } category;
@@ -25,10 +26,11 @@ typedef struct simulation {
     sgs_simulator *model;
     sgs_samples *samples;
     int nin, nout;
-    const sgs_io_info **in, **out;
-    void **buffer;        /* [nin]: what goes into the model */
-    const void **result;  /* [nout] */
-    const char **picture; /* [samples]: names for the result files */
+    const sgs_io_info **in, **out; /* of one element */
+    int batch, room;               /* elements of the run that is prepared; that the buffers hold */
+    uint8_t **buffer;              /* [nin]: what goes into the model, element by element */
+    const void **result;           /* [nout], of one element */
+    const char **picture;          /* [samples]: names for the result files */
     const char *model_name, *folder;
     category category;
     const char **label;
@@ -162,6 +164,7 @@ static sgs_status take_category(simulation *s, sgs_diag *d)
 static void show_net(const simulation *s)
 {
     sgs_log_line(&s->o->log, "Net:");
+    sgs_show_batches(&s->o->log, sgs_simulator_batches(s->model));
     for (int i = 0; i < s->nin; i++)
         sgs_show_tensor(&s->o->log, "input", i, s->in[i]);
     for (int i = 0; i < s->nout; i++)
@@ -189,31 +192,36 @@ static sgs_type type_of(sgs_dtype t)
     return SGS_BOOL;
 }
 
-static sgs_status set_input(simulation *s, int i, const sgs_array *array, sgs_diag *d)
+static uint8_t *element(const simulation *s, int input, int k)
+{
+    return s->buffer[input] + (size_t)k * s->in[input]->bytes;
+}
+
+static sgs_status take_input(simulation *s, int i, int k, const sgs_array *array, sgs_diag *d)
 {
     const sgs_io_info *t = s->in[i];
     int64_t dim[8];
-    for (int k = 0; k < t->rank; k++)
-        dim[k] = t->dim[k];
+    for (int r = 0; r < t->rank; r++)
+        dim[r] = t->dim[r];
     const sgs_want want = { .name = t->name, .type = type_of(t->dtype), .rank = t->rank, .dim = dim };
-    SGS_TRY(sgs_samples_take(s->samples, i, array, &want, s->buffer[i], d));
+    SGS_TRY(sgs_samples_take(s->samples, i, array, &want, element(s, i, k), d));
     if (sgs_simulator_kind(s->model) != SGS_FLOAT)
         sgs_to_board(sgs_format_find(t->training_format), sgs_format_find(t->format), !strcmp(t->layout, "NCHW"), &want,
-                     s->buffer[i]);
-    return sgs_simulator_set_input(s->model, i, s->buffer[i], t->bytes, d);
+                     element(s, i, k));
+    return SGS_OK;
 }
 
-static sgs_status save_inputs(const simulation *s, const sgs_results *r, sgs_diag *d)
+static sgs_status save_inputs(const simulation *s, int k, const sgs_results *r, sgs_diag *d)
 {
     char suffix[32];
     for (int i = 0; i < s->nin; i++) {
         if (s->o->save_input) {
             snprintf(suffix, sizeof suffix, "input%d.npy", i);
-            SGS_TRY(sgs_results_npy(r, suffix, s->in[i], s->buffer[i], d));
+            SGS_TRY(sgs_results_npy(r, suffix, s->in[i], element(s, i, k), d));
         }
         if (s->o->dump_rawdata) {
             snprintf(suffix, sizeof suffix, s->nin == 1 ? "bin" : "input%d.bin", i);
-            SGS_TRY(sgs_results_bytes(r, suffix, s->buffer[i], s->in[i]->bytes, d));
+            SGS_TRY(sgs_results_bytes(r, suffix, element(s, i, k), s->in[i]->bytes, d));
         }
     }
     return SGS_OK;
@@ -287,11 +295,11 @@ static sgs_status save_boxes(const simulation *s, int sample, const sgs_results 
     return sgs_results_detections(r, s->box, n, size, d);
 }
 
-static sgs_status save_outputs(const simulation *s, int sample, const sgs_results *r, sgs_diag *d)
+static sgs_status save_outputs(const simulation *s, int sample, int k, const sgs_results *r, sgs_diag *d)
 {
     char suffix[32];
     for (int i = 0; i < s->nout; i++) {
-        s->result[i] = sgs_simulator_get_output(s->model, i);
+        s->result[i] = (const uint8_t *)sgs_simulator_get_output(s->model, i) + (size_t)k * s->out[i]->bytes;
         snprintf(suffix, sizeof suffix, "output%d.npy", i);
         if (s->o->dump_output)
             SGS_TRY(sgs_results_npy(r, suffix, s->out[i], s->result[i], d));
@@ -321,17 +329,78 @@ static void show_sample(const simulation *s, int sample)
         sgs_log_line(&s->o->log, "%s: %.3f ms", sgs_samples_path(s->samples, sample, 0), s->ms[sample]);
 }
 
-static sgs_status run_sample(simulation *s, int sample, const sgs_array *array, sgs_diag *d)
+/* ---- a run: one sample, or as many as an image takes at once --------------------------------------------------- */
+
+/* The largest batch that the samples fill; where there are too few, the smallest. */
+static int choose_batch(const simulation *s, int samples)
+{
+    const sgs_batches *b = sgs_simulator_batches(s->model);
+    int best = b->size[0];
+    if (!b->one_buf) {
+        best = best < BATCH_MOST ? best : BATCH_MOST;
+        return samples < best ? samples : best;
+    }
+    for (int i = 1; i < b->count; i++) {
+        const int n = b->size[i];
+        if (best > samples ? n < best : n <= samples && n > best)
+            best = n;
+    }
+    return best;
+}
+
+static sgs_status start_batch(simulation *s, int samples, sgs_diag *d)
+{
+    const int n = choose_batch(s, samples);
+    SGS_TRY(sgs_simulator_set_batch(s->model, n, d));
+    for (int i = 0; i < s->nin && n > s->room; i++) {
+        s->buffer[i] = sgs_try_alloc(s->arena, (size_t)n * s->in[i]->bytes + 1);
+        if (!s->buffer[i])
+            return sgs_fail(d, SGS_E_LIMIT, "no memory for %d times '%s'", n, s->in[i]->name);
+    }
+    s->batch = n;
+    s->room = s->room > n ? s->room : n;
+    return SGS_OK;
+}
+
+static sgs_status prepare(simulation *s, int sample, int k, sgs_array *array, sgs_diag *d)
 {
     const sgs_results r = results_of(s, sample);
+    bool end;
+    SGS_TRY(sgs_samples_next(s->samples, array, &end, d));
     for (int i = 0; i < s->nin; i++)
-        SGS_TRY(set_input(s, i, &array[i], d));
-    SGS_TRY(save_inputs(s, &r, d));
+        SGS_TRY(take_input(s, i, k, &array[i], d));
+    return save_inputs(s, k, &r, d);
+}
+
+/* The batch is as large as the image wants it: the last sample stands in for those that are not there. */
+static sgs_status invoke(simulation *s, int filled, sgs_diag *d)
+{
+    for (int i = 0; i < s->nin; i++) {
+        for (int k = filled; k < s->batch; k++)
+            memcpy(element(s, i, k), element(s, i, filled - 1), s->in[i]->bytes);
+        SGS_TRY(sgs_simulator_set_input(s->model, i, s->buffer[i], (size_t)s->batch * s->in[i]->bytes, d));
+    }
+    return sgs_simulator_invoke(s->model, d);
+}
+
+/* From sample `first` on; *n: how many went through. */
+static sgs_status run_batch(simulation *s, int first, int *n, sgs_array *array, sgs_diag *d)
+{
+    const int left = sgs_samples_count(s->samples) - first;
+    SGS_TRY(start_batch(s, left, d));
+    *n = s->batch < left ? s->batch : left;
+    for (int k = 0; k < *n; k++)
+        SGS_TRY(prepare(s, first + k, k, array, d));
     const double start = now();
-    SGS_TRY(sgs_simulator_invoke(s->model, d));
-    s->ms[sample] = (now() - start) * 1e3;
-    show_sample(s, sample);
-    return save_outputs(s, sample, &r, d);
+    SGS_TRY(invoke(s, *n, d));
+    const double ms = (now() - start) * 1e3 / s->batch;
+    for (int k = 0; k < *n; k++) {
+        const sgs_results r = results_of(s, first + k);
+        s->ms[first + k] = ms;
+        show_sample(s, first + k);
+        SGS_TRY(save_outputs(s, first + k, k, &r, d));
+    }
+    return SGS_OK;
 }
 
 /* ---- all samples ----------------------------------------------------------------------------------------------- */
@@ -385,11 +454,9 @@ static sgs_status run_all(simulation *s, sgs_diag *d)
     const int n = sgs_samples_count(s->samples);
     sgs_array *array = SGS_NEW_N(s->arena, sgs_array, s->nin);
     s->ms = SGS_NEW_N(s->arena, double, n);
-    for (int i = 0; i < n; i++) {
-        bool end;
+    for (int i = 0, done; i < n; i += done) {
         sgs_log_progress(&s->o->log, "simulate", i, n);
-        SGS_TRY(sgs_samples_next(s->samples, array, &end, d));
-        SGS_TRY(run_sample(s, i, array, d));
+        SGS_TRY(run_batch(s, i, &done, array, d));
     }
     sgs_log_progress(&s->o->log, "simulate", n, n);
     return SGS_OK;
@@ -435,20 +502,31 @@ static sgs_status make_folders(const char *path, sgs_diag *d)
     return status;
 }
 
+/* The description of one element. */
+static const sgs_io_info *of_one(const simulation *s, const sgs_io_info *info, int batch)
+{
+    sgs_io_info *one = SGS_NEW(s->arena, sgs_io_info);
+    *one = *info;
+    one->bytes /= (size_t)batch;
+    if (one->rank)
+        one->dim[0] /= batch;
+    return one;
+}
+
 static void take_model(simulation *s)
 {
+    const sgs_batches *b = sgs_simulator_batches(s->model);
+    const int batch = b->one_buf ? b->size[0] : 1; /* as it was opened */
     s->nin = sgs_simulator_inputs(s->model);
     s->nout = sgs_simulator_outputs(s->model);
     s->in = SGS_NEW_N(s->arena, const sgs_io_info *, s->nin);
     s->out = SGS_NEW_N(s->arena, const sgs_io_info *, s->nout);
-    s->buffer = SGS_NEW_N(s->arena, void *, s->nin);
+    s->buffer = SGS_NEW_N(s->arena, uint8_t *, s->nin);
     s->result = SGS_NEW_N(s->arena, const void *, s->nout);
-    for (int i = 0; i < s->nin; i++) {
-        s->in[i] = sgs_simulator_input(s->model, i);
-        s->buffer[i] = sgs_alloc(s->arena, s->in[i]->bytes);
-    }
+    for (int i = 0; i < s->nin; i++)
+        s->in[i] = of_one(s, sgs_simulator_input(s->model, i), batch);
     for (int i = 0; i < s->nout; i++)
-        s->out[i] = sgs_simulator_output(s->model, i);
+        s->out[i] = of_one(s, sgs_simulator_output(s->model, i), batch);
 }
 
 static sgs_status simulate(simulation *s, sgs_diag *d)

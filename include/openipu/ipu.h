@@ -24,6 +24,7 @@ extern "C" {
 #define IPU_ALIGN 64      /* alignment of images and arenas, bytes */
 #define IPU_MAX_RANK 6
 #define IPU_MAX_IO 64     /* most inputs, and most outputs, of an image */
+#define IPU_MAX_BATCH 10  /* most sizes of a batch that an image lists */
 
 typedef enum ipu_status {
     IPU_OK = 0,
@@ -113,6 +114,23 @@ typedef struct ipu_parallel {
  * the element size, not overlapping each other or the arena.  arena: ipu_arena_size bytes, IPU_ALIGN-aligned, its
  * contents need not be kept between runs; one arena per concurrent run.  par may be NULL. */
 ipu_status ipu_run(const ipu_model *m, void *arena, const void *const in[], void *const out[], const ipu_parallel *par);
+
+/* Several elements with one call; the results are those of ipu_run for each. */
+typedef enum ipu_batch_mode {
+    IPU_N_BUF,   /* every element has buffers of its own; any number of them up to size[0] */
+    IPU_ONE_BUF  /* elements lie one behind the other in one buffer, stacked in the highest dimension; one of the sizes */
+} ipu_batch_mode;
+typedef struct ipu_batch {
+    ipu_batch_mode mode;
+    int count;                /* of sizes; IPU_N_BUF: 1 */
+    int size[IPU_MAX_BATCH];
+} ipu_batch;
+/* What the image was compiled for; without a batch IPU_N_BUF, 1. */
+ipu_status ipu_batches(const ipu_model *m, ipu_batch *b);
+/* As ipu_run, for n elements; the arena is that of one.  IPU_N_BUF: in[e * inputs + i] and out[e * outputs + i] are the buffers of element e;
+ * IPU_ONE_BUF: in[i] and out[i] hold n * bytes, element e from e * bytes on.  IPU_E_ARG where the image does not take n elements.
+ * Takes 1 KiB of stack beside that of ipu_run. */
+ipu_status ipu_run_batch(const ipu_model *m, void *arena, int n, const void *const in[], void *const out[], const ipu_parallel *par);
 
 /* A short English phrase for a status; never NULL. */
 const char *ipu_status_text(ipu_status s);

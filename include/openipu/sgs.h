@@ -151,8 +151,8 @@ sgs_status sgs_save_quant_param(const sgs_save_options *o, char **written, sgs_d
 typedef struct sgs_compile_options {
     const char *model;            /* X_fixed.sim */
     const char *output;           /* a file, an existing folder, or NULL (DECISIONS 8) */
-    const char *batch;            /* "1" */
-    const char *batch_mode;       /* "n_buf" */
+    const char *batch;            /* "1"; of n_buf the most elements of a run, of one_buf "1,4,8": 1 to 10 numbers of them */
+    const char *batch_mode;       /* "n_buf": each element has buffers of its own; "one_buf": they are stacked in one */
     const char *category;         /* "Unknown" */
     const char *soc_version;
     const char *kernels_file;     /* also write the C file that lists the kernels this image needs, or NULL */
@@ -186,6 +186,13 @@ typedef struct sgs_io_info {
     const int32_t *zero;
 } sgs_io_info;
 
+/* How many elements an image runs at once: n_buf any number up to size[0], one_buf one of the sizes.  Everything else: n_buf, 1. */
+typedef struct sgs_batches {
+    bool one_buf;
+    int count;                    /* of sizes, 1 to 10 */
+    int size[10];
+} sgs_batches;
+
 typedef struct sgs_simulator sgs_simulator;
 typedef struct sgs_simulator_options {
     sgs_kind kind;                /* ANY: read from the file */
@@ -201,6 +208,10 @@ int sgs_simulator_inputs(const sgs_simulator *s);
 int sgs_simulator_outputs(const sgs_simulator *s);
 const sgs_io_info *sgs_simulator_input(const sgs_simulator *s, int i);   /* NULL out of range */
 const sgs_io_info *sgs_simulator_output(const sgs_simulator *s, int i);
+const sgs_batches *sgs_simulator_batches(const sgs_simulator *s);
+/* Elements of the runs that follow; at first 1, of a one_buf image its first size.  Inputs and outputs hold those elements one behind the other: their
+ * first dimension and their bytes are that many times as large, and inputs are to be set anew.  n that the model does not run is an error. */
+sgs_status sgs_simulator_set_batch(sgs_simulator *s, int n, sgs_diag *d);
 /* Copies `bytes` (which must equal the input's) in. */
 sgs_status sgs_simulator_set_input(sgs_simulator *s, int i, const void *data, size_t bytes, sgs_diag *d);
 sgs_status sgs_simulator_invoke(sgs_simulator *s, sgs_diag *d);
@@ -361,7 +372,8 @@ typedef struct sgs_model_info {
     sgs_kind kind;
     int64_t file_bytes, const_bytes;
     int ninput, noutput;          /* in the order of the ini, as ipu_input and ipu_output count them */
-    const sgs_io_info *input, *output;
+    const sgs_io_info *input, *output; /* of one element, whatever the batch */
+    sgs_batches batch;
     int nkernel;
     const struct sgs_kernel_use {
         const char *name;         /* of an image its kernels, "CONV_U8"; of a model its operators, "conv" */
@@ -371,7 +383,7 @@ typedef struct sgs_model_info {
     uint32_t version;             /* of the format */
     const char *target;           /* as --soc_version takes it; "" where this program does not know it */
     const char *category;         /* "Unknown", "Classification", "Detection" */
-    int64_t arena_bytes;          /* ipu_arena_size */
+    int64_t arena_bytes;          /* ipu_arena_size, whatever the batch */
     int alignment;                /* of image and arena in memory: bytes */
     const char *provenance;       /* lines "key value\n": what it was made from */
     int64_t mac;

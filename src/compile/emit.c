@@ -123,6 +123,19 @@ static ipu_section place(sgs_buf *out, const sgs_buf *part)
     return s;
 }
 
+/* What stands behind the header. */
+static void add_batch(const ipu_batch *b, ipu_header *h, sgs_buf *out)
+{
+    ipu_sizes sizes = { (uint32_t)b->mode, (uint32_t)b->count, { 0 } };
+    if (!b->count || (b->count == 1 && b->size[0] == 1))
+        return;
+    for (int i = 0; i < b->count; i++)
+        sizes.size[i] = (uint32_t)b->size[i];
+    h->features |= IPU_FEATURE_BATCH;
+    h->header_bytes += (uint32_t)sizeof sizes;
+    sgs_buf_add(out, &sizes, sizeof sizes);
+}
+
 static void assemble(const sgs_program *p, const sgs_image_info *info, const sections *s, sgs_buf *out)
 {
     ipu_header h = { .version = IPU_IMAGE_VERSION,
@@ -135,6 +148,7 @@ static void assemble(const sgs_program *p, const sgs_image_info *info, const sec
                      .nop = (uint32_t)p->nrecord };
     memcpy(h.magic, IPU_IMAGE_MAGIC, sizeof h.magic);
     sgs_buf_add(out, &h, sizeof h);
+    add_batch(&info->batch, &h, out);
     h.io = place(out, &s->io);
     h.ops = place(out, &s->ops);
     h.consts = place(out, &s->consts);

@@ -23,6 +23,7 @@ typedef struct sgs_image_info {
     int ninput, noutput;
     const sgs_image_io *io; /* inputs, then outputs */
     const char *provenance; /* "key value\n" lines */
+    ipu_batch batch;        /* none, or one size, 1: nothing is said */
 } sgs_image_info;
 
 /* The bytes depend on the arguments alone. */

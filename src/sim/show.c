@@ -31,3 +31,15 @@ void sgs_show_tensor(const sgs_log *log, const char *side, int index, const sgs_
     sgs_log_line(log, "    bytes: %zu", t->bytes);
     sgs_buf_free(&b);
 }
+
+void sgs_show_batches(const sgs_log *log, const sgs_batches *batch)
+{
+    sgs_buf b = { 0 };
+    for (int i = 0; i < batch->count; i++)
+        sgs_buf_printf(&b, "%s%d", i ? ", " : "", batch->size[i]);
+    if (batch->one_buf)
+        sgs_log_line(log, "  batch: %s elements, stacked in one buffer each; these are of one:", b.p);
+    else if (batch->size[0] > 1)
+        sgs_log_line(log, "  batch: up to %s elements, each with buffers of its own; these are of one:", b.p);
+    sgs_buf_free(&b);
+}

@@ -28,6 +28,10 @@ struct sgs_simulator {
     int nin, nout;
     sgs_io_info *in, *out;
     void **to, **from; /* where inputs go; copies of the outputs */
+    sgs_batches batches;
+    int batch, room;      /* elements of a run; for which there is room */
+    const void **each_in; /* [batch * nin], [batch * nout]: of n_buf */
+    void **each_out;
     bool *given, ran, spelled, described;
     const sgs_details *details; /* NULL: not asked for yet */
 };
@@ -196,6 +200,88 @@ static sgs_status describe_image(sgs_simulator *s, sgs_diag *d)
     return SGS_OK;
 }
 
+/* ---- several elements ------------------------------------------------------------------------------------------ */
+
+static void take_batches(sgs_simulator *s)
+{
+    ipu_batch b;
+    ipu_batches(&s->model, &b);
+    s->batches = (sgs_batches){ b.mode == IPU_ONE_BUF, b.count, { 0 } };
+    memcpy(s->batches.size, b.size, sizeof b.size);
+}
+
+static bool takes(const sgs_batches *b, int n)
+{
+    bool found = !b->one_buf && n >= 1 && n <= b->size[0];
+    for (int i = 0; i < b->count; i++)
+        found |= n == b->size[i];
+    return found;
+}
+
+/* From descriptions of `from` elements to those of `to`. */
+static void stack(sgs_io_info *info, int n, int from, int to)
+{
+    for (int i = 0; i < n; i++) {
+        info[i].bytes = info[i].bytes / (size_t)from * (size_t)to;
+        if (info[i].rank)
+            info[i].dim[0] = info[i].dim[0] / from * to;
+    }
+}
+
+static sgs_status make_room(sgs_simulator *s, int n, const sgs_io_info *info, void **p, sgs_diag *d)
+{
+    for (int i = 0; i < n; i++) {
+        void *room = sgs_try_alloc(s->arena, info[i].bytes);
+        if (!room)
+            return sgs_fail(d, SGS_E_LIMIT, "no memory for the %zu bytes of '%s'", info[i].bytes, info[i].name);
+        p[i] = room;
+    }
+    return SGS_OK;
+}
+
+static sgs_status more_room(sgs_simulator *s, sgs_diag *d)
+{
+    SGS_TRY(make_room(s, s->nin, s->in, s->to, d));
+    SGS_TRY(make_room(s, s->nout, s->out, s->from, d));
+    s->each_in = SGS_NEW_N(s->arena, const void *, (size_t)s->batch *(size_t)s->nin + 1);
+    s->each_out = SGS_NEW_N(s->arena, void *, (size_t)s->batch *(size_t)s->nout + 1);
+    s->room = s->batch;
+    return SGS_OK;
+}
+
+static sgs_status set_batch(sgs_simulator *s, int n, sgs_diag *d)
+{
+    const int before = s->batch;
+    stack(s->in, s->nin, s->batch, n);
+    stack(s->out, s->nout, s->batch, n);
+    s->batch = n;
+    s->ran = false;
+    memset(s->given, 0, (size_t)s->nin * sizeof *s->given);
+    const sgs_status status = n <= s->room ? SGS_OK : more_room(s, d);
+    if (status != SGS_OK) { /* as it was */
+        stack(s->in, s->nin, n, before);
+        stack(s->out, s->nout, n, before);
+        s->batch = before;
+    }
+    return status;
+}
+
+sgs_status sgs_simulator_set_batch(sgs_simulator *s, int n, sgs_diag *d)
+{
+    if (takes(&s->batches, n))
+        return n == s->batch ? SGS_OK : set_batch(s, n, d);
+    sgs_buf b = { 0 };
+    for (int i = 0; i < s->batches.count; i++)
+        sgs_buf_printf(&b, "%s%d",
+                       i                                               ? ", "
+                       : s->batches.one_buf || s->batches.size[0] == 1 ? ""
+                                                                       : "1 to ",
+                       s->batches.size[i]);
+    sgs_fail(d, SGS_E_USAGE, "expected a batch of %s, found %d", b.p, n);
+    sgs_buf_free(&b);
+    return sgs_fail_at(d, s->path, 0, NULL);
+}
+
 /* ---- opening --------------------------------------------------------------------------------------------------- */
 
 static const char *kind_name(sgs_kind k)
@@ -239,16 +325,6 @@ static void make_tables(sgs_simulator *s, int nin, int nout)
     s->to = SGS_NEW_N(s->arena, void *, nin + 1);
     s->from = SGS_NEW_N(s->arena, void *, nout + 1);
     s->given = SGS_NEW_N(s->arena, bool, nin + 1);
-}
-
-static sgs_status make_room(sgs_simulator *s, int n, const sgs_io_info *info, void **p, sgs_diag *d)
-{
-    for (int i = 0; i < n; i++) {
-        p[i] = sgs_try_alloc(s->arena, info[i].bytes);
-        if (!p[i])
-            return sgs_fail(d, SGS_E_LIMIT, "no memory for the %zu bytes of '%s'", info[i].bytes, info[i].name);
-    }
-    return SGS_OK;
 }
 
 static sgs_status open_sim(sgs_simulator *s, sgs_diag *d)
@@ -299,10 +375,10 @@ static sgs_status open_image(sgs_simulator *s, sgs_diag *d)
         return load_failed(s, status, d);
     make_tables(s, ipu_input_count(&s->model), ipu_output_count(&s->model));
     SGS_TRY(describe_image(s, d));
+    take_batches(s);
     if (s->described)
         return SGS_OK;
-    SGS_TRY(make_room(s, s->nin, s->in, s->to, d));
-    SGS_TRY(make_room(s, s->nout, s->out, s->from, d));
+    SGS_TRY(set_batch(s, s->batches.one_buf ? s->batches.size[0] : 1, d));
     s->scratch = sgs_try_alloc(s->arena, ipu_arena_size(&s->model) + 1);
     return s->scratch ? SGS_OK
                       : sgs_fail(d, SGS_E_LIMIT, "no memory for an arena of %zu bytes", ipu_arena_size(&s->model));
@@ -327,6 +403,8 @@ static sgs_status open_new(sgs_simulator **out, const char *path, const sgs_simu
     sgs_simulator *s = SGS_NEW(a, sgs_simulator);
     s->arena = a;
     s->path = sgs_strdup(a, path);
+    s->batches = (sgs_batches){ false, 1, { 1 } };
+    s->batch = 1;
     s->spelled = why == TO_RUN_SPELLED;
     s->described = why == TO_DESCRIBE;
     const sgs_status status = open_any(s, o, d);
@@ -387,6 +465,11 @@ int sgs_simulator_outputs(const sgs_simulator *s)
     return s->nout;
 }
 
+const sgs_batches *sgs_simulator_batches(const sgs_simulator *s)
+{
+    return &s->batches;
+}
+
 const sgs_io_info *sgs_simulator_input(const sgs_simulator *s, int i)
 {
     return i >= 0 && i < s->nin ? s->in + i : NULL;
@@ -417,10 +500,29 @@ sgs_status sgs_simulator_set_input(sgs_simulator *s, int i, const void *data, si
     return SGS_OK;
 }
 
+/* n_buf: the buffers of each element, element by element. */
+static void find_buffers(sgs_simulator *s)
+{
+    for (int k = 0; k < s->batch; k++) {
+        for (int i = 0; i < s->nin; i++)
+            s->each_in[k * s->nin + i] = (const uint8_t *)s->to[i] + s->in[i].bytes / (size_t)s->batch * (size_t)k;
+        for (int i = 0; i < s->nout; i++)
+            s->each_out[k * s->nout + i] = (uint8_t *)s->from[i] + s->out[i].bytes / (size_t)s->batch * (size_t)k;
+    }
+}
+
+static ipu_status run_elements(sgs_simulator *s)
+{
+    const ipu_parallel *par = s->pool ? &s->par : NULL;
+    if (s->batches.one_buf)
+        return ipu_run_batch(&s->model, s->scratch, s->batch, (const void *const *)s->to, s->from, par);
+    find_buffers(s);
+    return ipu_run_batch(&s->model, s->scratch, s->batch, s->each_in, s->each_out, par);
+}
+
 static sgs_status run_image(sgs_simulator *s, sgs_diag *d)
 {
-    const ipu_status status =
-        ipu_run(&s->model, s->scratch, (const void *const *)s->to, s->from, s->pool ? &s->par : NULL);
+    const ipu_status status = run_elements(s);
     if (status == IPU_E_VALUE)
         return sgs_fail(d, SGS_E_DATA, "an input holds NaN or infinity");
     return status == IPU_OK ? SGS_OK : sgs_fail(d, SGS_E_INTERNAL, "the runtime: %s", ipu_status_text(status));

@@ -57,8 +57,7 @@ SIZES = "n_buf runs any size up to that number; for a list of sizes write --batc
     ((*COMPILE, "-b", "1,2"), 2, "--batch_mode n_buf takes one number in --batch, found '1,2'\n  " + SIZES),
     ((*COMPILE, "-b", "1,2,1", "--batch_mode", "one_buf"), 2, "--batch names 1 twice\n"),
     ((*COMPILE, "-b", "1,2,3,4,5,6,7,8,9,10,11", "--batch_mode", "one_buf"), 2, "--batch takes at most 10 sizes, found '1,2,3,4,5,6,7,8,9,10,11'\n"),
-    ((*COMPILE, "-b", "4"), 1, "images of more than one element (--batch 4) are not built yet\n"
-     "  leave --batch out and run the image once for each element\n"),
+    ((*COMPILE, "-b", "2147483647", "--batch_mode", "one_buf"), 1, "m_fixed.sim: --batch 2147483647: 'data' becomes larger than the 4 GiB an image can describe\n"),
     ((*COMPILE, "-c", "Clasification"), 2, "expected --category Classification, Detection or Unknown, found 'Clasification'\n"),
     ((*COMPILE, "-c", "Detection"), 2, "m_fixed.sim: --category Detection needs a model with 4 outputs; this one has 1\n  write --category Unknown, or leave it out\n"),
     ((*COMPILE, "--kernels_file", "k.h"), 2, "expected a name that ends in .c for the kernel list, found 'k.h'\n"),
@@ -97,8 +96,7 @@ SIZES = "n_buf runs any size up to that number; for a list of sizes write --batc
     (("convert", "onnx", "-m", "none.onnx", *NETWORK, "-o", "x.img"), 1, "none.onnx: cannot open: No such file or directory\n"),
     (("convert", "onnx", "-m", "model.onnx", "--input_config", "none.ini", *NETWORK[2:], "-o", "x.img"), 1, "none.ini: cannot open: No such file or directory\n"),
     # ... what its last stage will not take is said before the first one begins
-    (("convert", "onnx", "-m", "none.onnx", *NETWORK, "-o", "x.img", "-b", "2"), 1, "images of more than one element (--batch 2) are not built yet\n"
-     "  leave --batch out and run the image once for each element\n"),
+    (("convert", "onnx", "-m", "none.onnx", *NETWORK, "-o", "x.img", "-b", "1,2"), 2, "--batch_mode n_buf takes one number in --batch, found '1,2'\n  " + SIZES),
     (("convert", "onnx", "-m", "none.onnx", *NETWORK, "-o", "x.img", "--batch_mode", "x"), 2, "expected --batch_mode n_buf or one_buf, found 'x'\n"),
     (("convert", "onnx", "-m", "none.onnx", *NETWORK, "-o", "x.img", "-c", "x"), 2, "expected --category Classification, Detection or Unknown, found 'x'\n"),
     (("convert", "onnx", "-m", "none.onnx", *NETWORK, "-o", "x.img", "-c", "Detection"), 2,

@@ -447,8 +447,16 @@ def test_compiler(project, tmp_path, caplog):
     assert compiler.compile() == str(fixed) + "_sgsimg.img" and compiler.compile(tmp_path) == str(tmp_path / (fixed.name + "_sgsimg.img"))
     with pytest.raises(ValueError, match="many"):
         compiler.compile(batch_mode="many")
-    with pytest.raises(NotImplementedError, match="batch"):
-        compiler.compile(batch=4)
+    stacked = cc.offline_simulator(compiler.compile(tmp_path / "b.img", batch="3,2", batch_mode="one_buf"))
+    one, shape = cc.offline_simulator(compiler.compile(tmp_path / "n.img", batch=4)), stacked.get_input_details()[0]["shape"]
+    assert list(shape) == [3 * one.get_input_details()[0]["shape"][0], *one.get_input_details()[0]["shape"][1:]]
+    given = np.random.default_rng(1).integers(0, 256, tuple(shape), np.uint8)
+    stacked.set_input(0, given)
+    stacked.invoke()
+    for k, result in enumerate(stacked.get_output(0)):
+        one.set_input(0, given[k:k + 1])
+        one.invoke()
+        np.testing.assert_array_equal(one.get_output(0)[0], result)
     with pytest.raises(TypeError, match="category: expected a str, found int"):
         compiler.compile(category=1)
     with pytest.raises(ValueError, match="expected a fixed-point model, found a float model"):

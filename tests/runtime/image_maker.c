@@ -143,6 +143,11 @@ uint8_t *maker_finish(image_maker *m, size_t *bytes)
     memcpy(h.magic, IPU_IMAGE_MAGIC, sizeof h.magic);
     append(&provenance, "made-by test\n", 13, 1);
     append(&file, NULL, sizeof h, 1);
+    if (m->sizes.count) {
+        h.features = IPU_FEATURE_BATCH;
+        append(&file, &m->sizes, sizeof m->sizes, 1);
+        h.header_bytes += (uint32_t)sizeof m->sizes;
+    }
     h.io = place(&file, &m->io);
     h.ops = place(&file, &m->ops);
     h.consts = place(&file, &m->consts);

@@ -12,6 +12,7 @@ typedef struct maker_bytes {
 typedef struct image_maker {
     maker_bytes io, ops, consts, cost;
     uint32_t ninput, noutput, nop, arena;
+    ipu_sizes sizes;    /* count 0: no batch */
     uint32_t seed;      /* of maker_random */
     int separate;       /* the network writes nothing in place */
     uint32_t alloc[64]; /* where each piece of the arena begins */

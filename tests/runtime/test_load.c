@@ -98,8 +98,8 @@ static void set_word(subject *s, uint32_t const_off, uint32_t bits)
     X(io_axis_scales, IPU_E_IMAGE, io(s, 0)->axis = 3)                                                                 \
     X(io_scale_far, IPU_E_IMAGE, io(s, 0)->scale = s->h->consts.bytes & ~3u)                                           \
     X(io_scale_odd, IPU_E_IMAGE, io(s, 0)->scale += 1)                                                                 \
-    X(io_scale_nan, IPU_E_IMAGE, set_word(s, io(s, 0)->scale, 0x7fc00000))                                            \
-    X(io_scale_zero, IPU_E_IMAGE, set_word(s, io(s, 0)->scale, 0))                                                    \
+    X(io_scale_nan, IPU_E_IMAGE, set_word(s, io(s, 0)->scale, 0x7fc00000))                                             \
+    X(io_scale_zero, IPU_E_IMAGE, set_word(s, io(s, 0)->scale, 0))                                                     \
     X(io_zero_far, IPU_E_IMAGE, io(s, 0)->zero = UINT32_MAX - 3)                                                       \
     X(cost_name, IPU_E_IMAGE, *(uint32_t *)(void *)(s->image + s->h->cost.off) = UINT32_MAX)                           \
     X(kind, IPU_E_IMAGE, record(s, IPU_CONV_U8, 0)->kind = IPU_KIND_COUNT)                                             \
@@ -124,11 +124,12 @@ static void set_word(subject *s, uint32_t const_off, uint32_t bits)
     X(ref_wrap, IPU_E_IMAGE, (CONV(1)->n = CONV(1)->img = CONV(1)->h = CONV(1)->row = INT32_MAX))                      \
     X(ref_const_far, IPU_E_IMAGE, CONV(2)->off = s->h->consts.bytes)                                                   \
     X(arena_small, IPU_E_IMAGE, s->h->arena_bytes -= IPU_ALIGN)                                                        \
-    X(mult_inf, IPU_E_IMAGE, set_word(s, CONV(4)->off, 0x7f800000))                                                   \
+    X(mult_inf, IPU_E_IMAGE, set_word(s, CONV(4)->off, 0x7f800000))                                                    \
     X(mult_2d, IPU_E_IMAGE, (CONV(4)->w = 2, CONV(4)->c = 16, CONV(4)->pix = 64))                                      \
-    X(index_row, IPU_E_IMAGE, set_word(s, operand(s, IPU_RESIZE_S16, 0, IPU_RESIZE_IY)->off, 5))                      \
-    X(index_column, IPU_E_IMAGE, set_word(s, operand(s, IPU_RESIZE_S16, 0, IPU_RESIZE_IX)->off + 60, 4))              \
-    X(index_negative, IPU_E_IMAGE, set_word(s, operand(s, IPU_RESIZE_NEAREST, 0, IPU_RESIZE_IX)->off + 12, UINT32_MAX)) \
+    X(index_row, IPU_E_IMAGE, set_word(s, operand(s, IPU_RESIZE_S16, 0, IPU_RESIZE_IY)->off, 5))                       \
+    X(index_column, IPU_E_IMAGE, set_word(s, operand(s, IPU_RESIZE_S16, 0, IPU_RESIZE_IX)->off + 60, 4))               \
+    X(index_negative, IPU_E_IMAGE,                                                                                     \
+      set_word(s, operand(s, IPU_RESIZE_NEAREST, 0, IPU_RESIZE_IX)->off + 12, UINT32_MAX))                             \
     X(weights_none, IPU_E_IMAGE, operand(s, IPU_RESIZE_S16, 0, 4)->space = IPU_NONE)                                   \
     X(write_const, IPU_E_IMAGE, (CONV(0)->space = IPU_CONST, CONV(0)->off = 0, CONV(0)->c = 1))                        \
     X(write_input, IPU_E_IMAGE, *CONV(0) = *CONV(1))                                                                   \
@@ -165,6 +166,71 @@ static subject fresh(void)
     s.image = maker_network(&s.bytes);
     s.h = (ipu_header *)(void *)s.image;
     return s;
+}
+
+/* ---- a batch --------------------------------------------------------------------------------------------------- */
+
+static subject with_batch(ipu_sizes sizes)
+{
+    subject s = { 0 };
+    image_maker m = { .sizes = sizes };
+    maker_network_build(&m);
+    s.image = maker_finish(&m, &s.bytes);
+    s.h = (ipu_header *)(void *)s.image;
+    return s;
+}
+
+static void batches(void **state)
+{
+    subject s = with_batch((ipu_sizes){ IPU_ONE_BUF, 3, { 4, 1, 9 } });
+    ipu_model m;
+    ipu_batch b;
+    assert_int_equal(s.h->header_bytes, 168);
+    assert_int_equal(ipu_load(&m, s.image, s.bytes, &any_kernels), IPU_OK);
+    assert_int_equal(ipu_batches(&m, NULL), IPU_E_ARG);
+    assert_int_equal(ipu_batches(&m, &b), IPU_OK);
+    assert_int_equal(b.mode, IPU_ONE_BUF);
+    assert_int_equal(b.count, 3);
+    assert_true(b.size[0] == 4 && b.size[1] == 1 && b.size[2] == 9 && b.size[3] == 0);
+    free(s.image);
+    s = fresh();
+    assert_int_equal(ipu_load(&m, s.image, s.bytes, &any_kernels), IPU_OK);
+    assert_int_equal(ipu_batches(&m, &b), IPU_OK);
+    assert_true(b.mode == IPU_N_BUF && b.count == 1 && b.size[0] == 1);
+    free(s.image);
+    assert_int_equal(ipu_batches(&(ipu_model){ 0 }, &b), IPU_E_ARG);
+}
+
+static void damaged_batches_are_refused(void **state)
+{
+    static const ipu_sizes bad[] = {
+        { 2, 1, { 4 } },           /* no such mode */
+        { IPU_ONE_BUF, 0, { 0 } }, /* no size */
+        { IPU_ONE_BUF, 11, { 1, 2, 3, 4, 5, 6, 7, 8, 9, 10 } },
+        { IPU_N_BUF, 2, { 4, 5 } }, /* one size, the most */
+        { IPU_ONE_BUF, 2, { 4, 0 } },
+        { IPU_ONE_BUF, 2, { 4, 4 } },
+        { IPU_ONE_BUF, 2, { 4, 5, 6 } }, /* something behind the last */
+        { IPU_N_BUF, 1, { 1u << 31 } },
+        { IPU_ONE_BUF, 1, { 1 << 30 } }, /* more than 4 GiB of a tensor */
+    };
+    ipu_model m;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        subject s = with_batch((ipu_sizes){ IPU_N_BUF, 1, { 2 } });
+        assert_int_equal(ipu_load(&m, s.image, s.bytes, &any_kernels), IPU_OK);
+        memcpy(s.h + 1, &bad[i], sizeof bad[i]);
+        if (ipu_load(&m, s.image, s.bytes, &any_kernels) != IPU_E_IMAGE)
+            fail_msg("batch %zu is taken", i);
+        free(s.image);
+    }
+    subject s = with_batch((ipu_sizes){ IPU_N_BUF, 1, { 2 } });
+    s.h->features = 0; /* then the header is too long */
+    assert_int_equal(ipu_load(&m, s.image, s.bytes, &any_kernels), IPU_E_IMAGE);
+    s.h->features = IPU_FEATURE_BATCH;
+    assert_int_equal(ipu_load(&m, s.image, s.bytes, &any_kernels), IPU_OK);
+    s.h->io.off = 128; /* into what stands behind the header */
+    assert_int_equal(ipu_load(&m, s.image, s.bytes, &any_kernels), IPU_E_IMAGE);
+    free(s.image);
 }
 
 static void damages_are_refused(void **state)
@@ -288,6 +354,8 @@ int main(void)
         cmocka_unit_test(arguments),
         cmocka_unit_test(questions),
         cmocka_unit_test(hash),
+        cmocka_unit_test(batches),
+        cmocka_unit_test(damaged_batches_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

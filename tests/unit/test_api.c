@@ -59,13 +59,30 @@ static void nothing_given(void **state)
     assert_null(info);
 }
 
+/* A model that is no image runs one element. */
+static void batch_of_a_model(void **state)
+{
+    sgs_diag d = { 0 };
+    sgs_simulator *s;
+    const char *path = model("one.sim", "input %0 \"x\" f32[1,2]\n%1 \"y\" f32[1,2] = add %0, %0\noutput %1\n");
+    assert_int_equal(sgs_simulator_open(&s, path, NULL, &d), SGS_OK);
+    assert_false(sgs_simulator_batches(s)->one_buf);
+    assert_int_equal(sgs_simulator_batches(s)->count * 10 + sgs_simulator_batches(s)->size[0], 11);
+    assert_int_equal(sgs_simulator_set_batch(s, 1, &d), SGS_OK);
+    says(sgs_simulator_set_batch(s, 2, &d), &d, path, "expected a batch of 1, found 2");
+    assert_int_equal(sgs_simulator_input(s, 0)->bytes, 8);
+    sgs_simulator_close(s);
+}
+
 /* Without a log and without anywhere to put it too. */
 static void described(void **state)
 {
     sgs_diag d = { 0 };
     sgs_model_info *info;
-    const char *path = model("described.sim", "input %0 \"x\" f32[1,2,3]\nconst %1 \"c\" f32[3] = {1,2,3}\n%2 \"y\" f32[1,2,3] = add %0, %1\n"
-                                              "%3 \"z\" f32[1,2,3] = add %2, %1\noutput %3\n");
+    const char *path =
+        model("described.sim",
+              "input %0 \"x\" f32[1,2,3]\nconst %1 \"c\" f32[3] = {1,2,3}\n%2 \"y\" f32[1,2,3] = add %0, %1\n"
+              "%3 \"z\" f32[1,2,3] = add %2, %1\noutput %3\n");
     assert_int_equal(sgs_describe(path, NULL, NULL, &d), SGS_OK);
     assert_int_equal(sgs_describe(path, NULL, &info, &d), SGS_OK);
     assert_int_equal(info->kind, SGS_FLOAT);
@@ -316,6 +333,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(nothing_given),
         cmocka_unit_test(described),
+        cmocka_unit_test(batch_of_a_model),
         cmocka_unit_test(no_samples),
         cmocka_unit_test(after_a_failed_sample),
         cmocka_unit_test(models_that_do_not_belong),

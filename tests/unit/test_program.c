@@ -202,6 +202,117 @@ static void kernels_file_lists_what_is_used(void **state)
     drop(&f);
 }
 
+/* ---- several elements: each as ipu_run has it ------------------------------------------------------------------- */
+
+#define MOST 4
+
+typedef struct batch_run {
+    uint8_t *image;
+    ipu_model m;
+    void *arena;
+    size_t in_bytes[NIN], out_bytes[NOUT];
+    uint8_t *in[NIN], *out[NOUT], *want[NOUT]; /* MOST elements, one behind the other */
+} batch_run;
+
+static batch_run batch_start(ipu_sizes sizes)
+{
+    batch_run r = { 0 };
+    image_maker maker = { .sizes = sizes };
+    ipu_tensor t;
+    size_t n;
+    maker_network_build(&maker);
+    r.image = maker_finish(&maker, &n);
+    assert_int_equal(ipu_load(&r.m, r.image, n, &ipu_kernels_c), IPU_OK);
+    r.arena = aligned_alloc(IPU_ALIGN, ipu_arena_size(&r.m) + IPU_ALIGN);
+    for (int i = 0; i < NIN; i++) {
+        assert_int_equal(ipu_input(&r.m, i, &t), IPU_OK);
+        r.in_bytes[i] = t.bytes;
+        r.in[i] = maker_network_input(i, MOST * t.bytes);
+    }
+    for (int i = 0; i < NOUT; i++) {
+        assert_int_equal(ipu_output(&r.m, i, &t), IPU_OK);
+        r.out_bytes[i] = t.bytes;
+        r.out[i] = calloc(MOST, t.bytes);
+        r.want[i] = calloc(MOST, t.bytes);
+    }
+    for (size_t k = 0; k < MOST; k++) {
+        const void *in[NIN];
+        void *out[NOUT];
+        for (int i = 0; i < NIN; i++)
+            in[i] = r.in[i] + k * r.in_bytes[i];
+        for (int i = 0; i < NOUT; i++)
+            out[i] = r.want[i] + k * r.out_bytes[i];
+        assert_int_equal(ipu_run(&r.m, r.arena, in, out, NULL), IPU_OK);
+    }
+    assert_memory_not_equal(r.want[0], r.want[0] + r.out_bytes[0], r.out_bytes[0]);
+    return r;
+}
+
+/* The first n elements are those wanted, the others untouched. */
+static void batch_check(batch_run *r, size_t n)
+{
+    for (int i = 0; i < NOUT; i++) {
+        assert_memory_equal(r->out[i], r->want[i], n * r->out_bytes[i]);
+        for (size_t k = n * r->out_bytes[i]; k < MOST * r->out_bytes[i]; k++)
+            assert_int_equal(r->out[i][k], 0);
+        memset(r->out[i], 0, MOST * r->out_bytes[i]);
+    }
+}
+
+static void batch_end(batch_run *r)
+{
+    for (int i = 0; i < NIN; i++)
+        free(r->in[i]);
+    for (int i = 0; i < NOUT; i++) {
+        free(r->out[i]);
+        free(r->want[i]);
+    }
+    free(r->arena);
+    free(r->image);
+}
+
+static void elements_with_buffers_of_their_own(void **state)
+{
+    batch_run r = batch_start((ipu_sizes){ IPU_N_BUF, 1, { 3 } });
+    const void *in[MOST * NIN];
+    void *out[MOST * NOUT];
+    for (size_t k = 0; k < MOST; k++) {
+        for (size_t i = 0; i < NIN; i++)
+            in[k * NIN + i] = r.in[i] + k * r.in_bytes[i];
+        for (size_t i = 0; i < NOUT; i++)
+            out[k * NOUT + i] = r.out[i] + k * r.out_bytes[i];
+    }
+    for (int n = 1; n <= 3; n++) {
+        assert_int_equal(ipu_run_batch(&r.m, r.arena, n, in, out, NULL), IPU_OK);
+        batch_check(&r, (size_t)n);
+    }
+    assert_int_equal(ipu_run_batch(&r.m, r.arena, 0, in, out, NULL), IPU_E_ARG);
+    assert_int_equal(ipu_run_batch(&r.m, r.arena, 4, in, out, NULL), IPU_E_ARG);
+    assert_int_equal(ipu_run_batch(&r.m, r.arena, 2, NULL, out, NULL), IPU_E_ARG);
+    in[2 * NIN] = NULL; /* of the last: nothing runs */
+    assert_int_equal(ipu_run_batch(&r.m, r.arena, 3, in, out, NULL), IPU_E_ARG);
+    batch_check(&r, 0);
+    batch_end(&r);
+}
+
+static void elements_in_one_buffer(void **state)
+{
+    batch_run r = batch_start((ipu_sizes){ IPU_ONE_BUF, 2, { 4, 2 } });
+    for (int n = 0; n <= 5; n++) {
+        const ipu_status s = ipu_run_batch(&r.m, r.arena, n, (const void *const *)r.in, (void *const *)r.out, NULL);
+        assert_int_equal(s, n == 2 || n == 4 ? IPU_OK : IPU_E_ARG);
+        batch_check(&r, s == IPU_OK ? (size_t)n : 0);
+    }
+    void *const nowhere[NOUT] = { NULL };
+    assert_int_equal(ipu_run_batch(&r.m, r.arena, 2, (const void *const *)r.in, nowhere, NULL), IPU_E_ARG);
+    assert_int_equal(ipu_run_batch(&r.m, r.arena, 2, NULL, (void *const *)r.out, NULL), IPU_E_ARG);
+    const uint32_t nan = 0x7fc00000;
+    memcpy(r.in[1] + r.in_bytes[1], &nan, sizeof nan); /* in the second element */
+    assert_int_equal(ipu_run_batch(&r.m, r.arena, 2, (const void *const *)r.in, (void *const *)r.out, NULL),
+                     IPU_E_VALUE);
+    batch_end(&r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -211,6 +322,8 @@ int main(void)
         cmocka_unit_test(a_buffer_read_twice_is_not_fused),
         cmocka_unit_test(images_are_deterministic),
         cmocka_unit_test(kernels_file_lists_what_is_used),
+        cmocka_unit_test(elements_with_buffers_of_their_own),
+        cmocka_unit_test(elements_in_one_buffer),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
