@@ -17,6 +17,7 @@ import time
 
 sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent / "accuracy")]
 TITLE = "MobileNetV2 1.0"
+BUSY = " The machine had other work (load %.1f when this began): compare processor seconds, not seconds."
 
 THEIRS = """import sys, pathlib, numpy as np
 from onnxruntime import quantization as q
@@ -104,6 +105,7 @@ def main():
     sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
     import cases
     case = next(make for title, make in cases.every(args.shared.resolve(), args.work) if title == TITLE)()
+    load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(dir=args.work) as scratch:
         found = {what: command for what, command in jobs(args, case, pathlib.Path(scratch)).items() if any(t.lower() in what.lower() for t in args.tools.split(","))}
         runs = {what: [] for what in found}
@@ -112,6 +114,7 @@ def main():
                 runs[what].append(timed(command, scratch))
     lines = ["| calibration | s | processor s | MB |", "|---|---:|---:|---:|"]
     lines += ["| %s | %.1f | %.1f | %.0f |" % (what, *(statistics.median(column) * k for column, k in zip(zip(*rows), (1, 1, 1e-6)))) for what, rows in runs.items()]
+    lines += ["", "Runs of each: %d." % args.runs + (BUSY % load if load > 0.5 else "")]
     print("\n".join(lines))
     if args.out:
         args.out.write_text("\n".join(lines) + "\n")
