@@ -31,8 +31,8 @@ typedef struct args {
     shapes, \
     CLI_ARRAYS(args), \
     CLI_GRAPH(args), \
-    { "--quant_level", CLI_TEXT, offsetof(args, quant_level), "L1|L2|L3", false, "L2", \
-      "quantization level; L4 and L5 come with a later version" }, \
+    { "--quant_level", CLI_TEXT, offsetof(args, quant_level), "L1|L2|L3|L4|L5", false, "L5", \
+      "quantization level" }, \
     { "--memory_saving", CLI_FLAG, offsetof(args, memory_saving), NULL, false, NULL, \
       "weigh layers with less memory, in more time" }, \
     { "-b --batch", CLI_TEXT, offsetof(args, batch), "N[,N]", false, "1", "elements of a run: n_buf the most, one_buf up to 10 numbers of them" }, \

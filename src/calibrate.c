@@ -145,10 +145,12 @@ static sgs_status quantize(calibration *c, sgs_diag *d)
                      .params = c->params,
                      .level = c->level,
                      .statistics = c->statistics,
+                     .range = sgs_statistics_ranges(c->statistics),
+                     .saving = c->o->memory_saving,
                      .log = log };
     const bool weighs = sgs_level_weighs(c->level, c->config, log);
     if (weighs)
-        m.weighed = sgs_weigh(c->statistics, c->g, sgs_statistics_ranges(c->statistics), &(sgs_weigh_options){ c->level, c->o->memory_saving, log });
+        m.weighed = sgs_weigh(c->statistics, c->g, m.range, &(sgs_weigh_options){ .clips = c->level >= SGS_CLIP_LEVEL, .saving = c->o->memory_saving, .log = log });
     else if (c->o->memory_saving)
         sgs_log_line(log, "--memory_saving: no layers are weighed here; there is nothing to save");
     return sgs_make_fixed(&c->fixed, &m, d);

@@ -232,7 +232,7 @@ static sgs_weighed weighed(sgs_calibrator *c, int level, const sgs_log *log)
     if (!sgs_level_weighs(level, c->ini, log))
         return (sgs_weighed){ 0 };
     if (!c->measured[level])
-        c->weighed[level] = sgs_weigh(c->all, c->m.g, seen(c), &(sgs_weigh_options){ level, false, log });
+        c->weighed[level] = sgs_weigh(c->all, c->m.g, seen(c), &(sgs_weigh_options){ .clips = level >= SGS_CLIP_LEVEL, .log = log });
     c->measured[level] = true;
     return c->weighed[level];
 }
@@ -242,7 +242,9 @@ static sgs_qoptions options(sgs_calibrator *c, sgs_graph *g, int level, const sg
     sgs_qoptions o = first_options(c, g);
     o.least = c->least;
     o.log = log;
-    o.weighed = weighed(c, level, log);
+    const sgs_weighed w = weighed(c, level, log);
+    o.recipe.harm = w.harm;
+    o.recipe.clip = w.clip;
     return o;
 }
 
@@ -268,6 +270,7 @@ sgs_status sgs_calibrator_write(sgs_calibrator *c, const sgs_calibrator_options 
                            .params = c->params,
                            .level = level,
                            .statistics = c->all,
+                           .range = seen(c),
                            .weighed = weighed(c, level, &o->log),
                            .least = c->least,
                            .log = &o->log };

@@ -117,13 +117,22 @@ static void save_data(saving *s, sgs_saved *to, const sgs_value *v)
 }
 
 /* Weights that took up the scales of single input channels, or the board's order of them, are not those of the float
- * model in other numbers. */
-static bool is_absorbing(const sgs_graph *g, const sgs_value *v)
+ * model in other numbers.  NULL: these did not. */
+static const sgs_value *absorbed_by(const sgs_graph *g, const sgs_value *v)
 {
     for (const sgs_node *n = g->first; n; n = n->next)
         if (n->op->qrule == SGS_Q_CONV && n->in[1] == v && n->in[0]->quant && n->in[0]->quant->n > 1)
-            return true;
-    return false;
+            return n->in[0];
+    return NULL;
+}
+
+/* An image has the same scales whenever the model is made; those that a level chose for channels are not saved, and
+ * the ranges of weights that took them up mean nothing without them. */
+static bool has_meaning(const sgs_value *x)
+{
+    while (x && x->def && (x->def->op == &sgs_op_transpose || x->def->op == &sgs_op_gather))
+        x = x->def->in[0];
+    return !x || !x->def;
 }
 
 static void save_value(saving *s, const sgs_value *named)
@@ -135,9 +144,11 @@ static void save_value(saving *s, const sgs_value *named)
     if (!v->quant || (v->type != SGS_U8 && v->type != SGS_S8 && v->type != SGS_S16))
         return;
     sgs_saved *to = &s->s[s->n++];
+    const sgs_value *x = v->constant ? absorbed_by(s->g, v) : NULL;
     *to = (sgs_saved){ .name = named->name[0], .bit = s->read[named->id] ? s->read[named->id] : bits_of(v->type) };
-    save_range(s, to, v);
-    if (s->o->data && v->constant && !is_absorbing(s->g, v))
+    if (has_meaning(x))
+        save_range(s, to, v);
+    if (s->o->data && v->constant && !x)
         save_data(s, to, v);
 }
 

@@ -117,7 +117,7 @@ typedef struct sgs_calibrate_options {
     const char *input_config;
     sgs_samples_options samples;
     const char *output;           /* a file, an existing folder, or NULL (DECISIONS 7) */
-    const char *quant_level;      /* "L1", "L2", "L3"; NULL: "L2" */
+    const char *quant_level;      /* "L1" to "L5"; NULL: "L5" */
     const char *quant_file;       /* quantization parameters to take, JSON or pickle, or NULL: docs/QUANT_PARAM.md */
     bool memory_saving;           /* layers are weighed in less memory and more time; the model is the same */
     const char *stats_out;        /* a file for the statistics: then no model is made, output is NULL; or NULL */

@@ -156,7 +156,7 @@ class SIM_Calibrator(_Net):
         """Runs forward for each item of img_gen (a list of arrays, one for each of its parameters) and writes the fixed-point model of each
         calibrator, in the order __init__ made them, to the paths fix_model.  The models are the same bytes whatever num_process is.  Where
         forward hands a get_output of one model to set_input of another as it is, and both are RAWDATA_S16, the two get one scale.
-        quant_level: 'L1', 'L2', 'L3'; None: 'L2'.  quant_param: what save_quant_param.py wrote, or the like: a path, the list that such
+        quant_level: 'L1' to 'L5'; None: 'L5'.  quant_param: what save_quant_param.py wrote, or the like: a path, the list that such
         a file holds, or one of these (or None) for each model; what it says comes in the place of what calibration sees."""
         models, n = self._models(), _processes(num_process)
         if isinstance(fix_model, (str, bytes)) or not hasattr(fix_model, "__len__"):

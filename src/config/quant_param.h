@@ -33,7 +33,7 @@ sgs_status sgs_param_fail_at(const sgs_params *p, const sgs_param *e, sgs_diag *
 
 typedef struct sgs_saved {
     const char *name;
-    int n;
+    int n; /* 0: no ranges */
     const double *lo, *hi;
     int bit;
     int rank; /* of data */

@@ -64,10 +64,12 @@ void sgs_saved_json(const sgs_saved *s, int n, sgs_buf *out)
         const double *v = s[i].data;
         sgs_buf_printf(out, "%s\n  {\n    \"name\": ", i ? "," : "");
         json_text(out, s[i].name);
-        sgs_buf_printf(out, ",\n    \"min\": ");
-        json_list(out, s[i].lo, s[i].n);
-        sgs_buf_printf(out, ",\n    \"max\": ");
-        json_list(out, s[i].hi, s[i].n);
+        if (s[i].n) {
+            sgs_buf_printf(out, ",\n    \"min\": ");
+            json_list(out, s[i].lo, s[i].n);
+            sgs_buf_printf(out, ",\n    \"max\": ");
+            json_list(out, s[i].hi, s[i].n);
+        }
         sgs_buf_printf(out, ",\n    \"bit\": %d", s[i].bit);
         if (v) {
             sgs_buf_printf(out, ",\n    \"data\": ");
@@ -164,10 +166,12 @@ void sgs_saved_pickle(const sgs_saved *s, int n, sgs_buf *out)
         opcode(out, "}(");
         pickle_text(out, "name");
         pickle_text(out, s[i].name);
-        pickle_text(out, "min");
-        pickle_list(out, s[i].lo, s[i].n);
-        pickle_text(out, "max");
-        pickle_list(out, s[i].hi, s[i].n);
+        if (s[i].n) {
+            pickle_text(out, "min");
+            pickle_list(out, s[i].lo, s[i].n);
+            pickle_text(out, "max");
+            pickle_list(out, s[i].hi, s[i].n);
+        }
         pickle_text(out, "bit");
         pickle_whole(out, s[i].bit);
         if (s[i].data) {

@@ -330,3 +330,14 @@ const char *sgs_dnnl_identity(void)
     snprintf(text, sizeof text, "oneDNN %d.%d.%d %s", v->major, v->minor, v->patch, isa_name(dnnl_get_effective_cpu_isa()));
     return text;
 }
+
+/* ---- sums of squares ---- */
+
+sgs_status sgs_dnnl_add_squares(const float *x, int64_t rows, int64_t n, float *s, sgs_diag *d)
+{
+    dnnl_engine_t e;
+    SGS_TRY(engine(&e, d)); /* it sets the number of threads */
+    const dnnl_status_t r = dnnl_sgemm('T', 'N', n, n, rows, 1, x, n, x, n, 1, s, n);
+    return r == dnnl_success ? SGS_OK
+                             : sgs_fail(d, SGS_E_INTERNAL, "float evaluation failed in %s: oneDNN status %d", "a covariance", (int)r);
+}

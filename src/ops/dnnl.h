@@ -19,6 +19,9 @@ sgs_status sgs_dnnl_run_fc(const sgs_tensor *in, bool bias, sgs_tensor *y, const
 
 sgs_status sgs_dnnl_run_pool(const sgs_tensor *x, sgs_tensor *y, const sgs_pool_attr *a, bool max, sgs_eval_state *st, sgs_diag *d);
 
+/* s [n][n] += x' x of x [rows][n] */
+sgs_status sgs_dnnl_add_squares(const float *x, int64_t rows, int64_t n, float *s, sgs_diag *d);
+
 /* Library version and the instruction set it uses here: the evaluator's identity. */
 const char *sgs_dnnl_identity(void);
 

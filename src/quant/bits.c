@@ -27,13 +27,6 @@ typedef struct choices {
     double all, used, rest; /* multiplications of the graph, of wide convolutions; noise left */
 } choices;
 
-static double multiplications(const sgs_node *n)
-{
-    const int64_t *d = n->in[1]->dim, outputs = n->op == &sgs_op_depthwise ? d[3] : d[0];
-    return (double)sgs_value_count(n->op == &sgs_op_deconv ? n->in[0] : n->out[0]) *
-           (double)(sgs_value_count(n->in[1]) / outputs);
-}
-
 /* Most harm per multiplication first; a tie keeps the graph's order. */
 static int by_gain(const void *pa, const void *pb)
 {
@@ -48,12 +41,17 @@ static double decibel(double share)
     return -10 * log10(fmax(share, 1e-6));
 }
 
-static double bearable(const sgs_graph *g)
+bool sgs_gives_numbers(const sgs_graph *g)
 {
     for (int i = 0; i < g->nout; i++)
         if (g->out[i]->rank && sgs_value_count(g->out[i]) > g->out[i]->dim[g->out[i]->rank - 1])
-            return NUMBERS;
-    return DECISION;
+            return true;
+    return false;
+}
+
+static double bearable(const sgs_graph *g)
+{
+    return sgs_gives_numbers(g) ? NUMBERS : DECISION;
 }
 
 static void collect(sgs_quantizer *q, choices *l)
@@ -62,12 +60,12 @@ static void collect(sgs_quantizer *q, choices *l)
         const int id = n->out[0]->id;
         if (!sgs_is_conv(n))
             continue;
-        l->all += multiplications(n);
-        if (sgs_takes_image(q, n) || q->o->weighed.harm[id] < 0)
+        l->all += sgs_multiplications(n);
+        if (sgs_takes_image(q, n) || q->o->recipe.harm[id] < 0)
             continue;
-        l->c[l->n++] = (choice){ n, q->o->weighed.harm[id], multiplications(n) };
-        l->rest += q->o->weighed.harm[id];
-        q->reason[id] = sgs_format(q->g->arena, "8 bit: alone leaves %.0f dB", decibel(q->o->weighed.harm[id]));
+        l->c[l->n++] = (choice){ n, q->o->recipe.harm[id], sgs_multiplications(n) };
+        l->rest += q->o->recipe.harm[id];
+        q->reason[id] = sgs_format(q->g->arena, "8 bit: alone leaves %.0f dB", decibel(q->o->recipe.harm[id]));
     }
 }
 
@@ -103,7 +101,7 @@ static void list_wide(const sgs_quantizer *q, const choices *l)
 void sgs_choose_bits(sgs_quantizer *q)
 {
     choices l = { .c = SGS_NEW_N(q->g->arena, choice, q->g->nvalue + 1) };
-    const double enough = bearable(q->g);
+    const double strict = q->o->recipe.strict, enough = bearable(q->g) / (strict > 0 ? strict : 1);
     collect(q, &l);
     const double before = l.rest;
     qsort(l.c, (size_t)l.n, sizeof *l.c, by_gain);

@@ -233,6 +233,12 @@ static const bound *entry_of(const sgs_quantizer *q, const sgs_value *v, int tur
     return m->first[v->id] ? &m->b[m->first[v->id] - 1] : NULL;
 }
 
+bool sgs_import_gives_range(const sgs_quantizer *q, const sgs_value *v)
+{
+    const bound *b = entry_of(q, v, 1);
+    return b && b->e->n;
+}
+
 /* ---- what is not taken ---------------------------------------------------------------------------------------------
  */
 

@@ -8,8 +8,7 @@
 #include "pass/pass.h"
 #include "sim/session.h"
 
-#define HIGHEST_LEVEL 3
-#define DEFAULT_LEVEL 2
+#define DEFAULT_LEVEL 5
 #define BITS_LEVEL 2 /* from here on a level chooses between 8 and 16 bits itself */
 
 sgs_status sgs_level_find(const char *quant_level, const sgs_log *log, int *level, sgs_diag *d)
@@ -23,11 +22,7 @@ sgs_status sgs_level_find(const char *quant_level, const sgs_log *log, int *leve
         quant_level[2])
         return sgs_fail(d, SGS_E_USAGE, "expected --quant_level L1 to L5, found '%s'", quant_level);
     *level = quant_level[1] - '0';
-    if (*level <= HIGHEST_LEVEL)
-        return SGS_OK;
-    sgs_fail(d, SGS_E_UNSUPPORTED, "--quant_level L%d comes with a later version", *level);
-    sgs_hint(d, "the highest level there is: L%d", HIGHEST_LEVEL);
-    return SGS_E_UNSUPPORTED;
+    return SGS_OK;
 }
 
 bool sgs_level_weighs(int level, const sgs_config *c, const sgs_log *log)

@@ -7,7 +7,7 @@
 
 #define SGS_FEW_SAMPLES 10 /* fewer get a warning */
 
-/* "L1" to "L5"; NULL: L2, and a log line says so. */
+/* "L1" to "L5"; NULL: L5, and a log line says so. */
 sgs_status sgs_level_find(const char *quant_level, const sgs_log *log, int *level, sgs_diag *d);
 /* Whether that level asks what 8 bits do to the outputs: to choose between 8 and 16, with a warning where the ini takes
  * that from it, or to choose where 8 bits end. */
@@ -37,11 +37,15 @@ typedef struct sgs_making {
     const struct sgs_params *params; /* what the user brings, or NULL */
     int level;
     const sgs_statistics *statistics;
+    const sgs_range *range; /* what they say */
     sgs_weighed weighed;
+    bool saving;        /* less memory, more time */
     const float *least; /* by value id: what its range holds at least; 0: nothing; NULL: nothing at all */
     const sgs_log *log;
 } sgs_making;
 /* The fixed-point model of that level, marked as such; to be freed. */
 sgs_status sgs_make_fixed(sgs_graph **out, const sgs_making *m, sgs_diag *d);
+/* That of one recipe, not marked; what it says goes to `log`. */
+sgs_status sgs_make_by(sgs_graph **out, const sgs_making *m, const sgs_recipe *recipe, const sgs_log *log, sgs_diag *d);
 
 #endif

@@ -38,8 +38,7 @@ sgs_qoptions sgs_qoptions_from(const sgs_config *c, sgs_graph *g)
         in[k] = describe_input(&c->in[k], g->in[k]);
     for (int k = 0; k < c->nout; k++)
         out[k] = (sgs_qoutput){ raw_type(c->out[k].format), c->out[k].dequantize };
-    return (sgs_qoptions){ .level = 1,
-                           .in = in,
+    return (sgs_qoptions){ .in = in,
                            .out = out,
                            .conv_format = (int)c->conv_format,
                            .tensor_arrays = c->tensor_arrays,

@@ -12,6 +12,12 @@ bool sgs_is_conv(const sgs_node *n)
     return n->op->qrule == SGS_Q_CONV;
 }
 
+double sgs_multiplications(const sgs_node *n)
+{
+    const int64_t *d = n->in[1]->dim, outputs = n->op == &sgs_op_depthwise ? d[3] : d[0];
+    return (double)sgs_value_count(n->op == &sgs_op_deconv ? n->in[0] : n->out[0]) * (double)(sgs_value_count(n->in[1]) / outputs);
+}
+
 int sgs_data_inputs(const sgs_node *n)
 {
     if (sgs_is_conv(n))
@@ -233,7 +239,7 @@ static sgs_status widen_named(sgs_quantizer *q, const char *name, sgs_diag *d)
 
 static sgs_status choose_bits(sgs_quantizer *q, sgs_diag *d)
 {
-    if (q->o->conv_format == SGS_CONV_DEFAULT && q->o->weighed.harm)
+    if (q->o->conv_format == SGS_CONV_DEFAULT && q->o->recipe.harm)
         sgs_choose_bits(q);
     sgs_import_bits(q);
     for (sgs_node *n = q->g->first; n; n = n->next)
@@ -334,6 +340,8 @@ sgs_status sgs_plan_types(sgs_quantizer *q, sgs_diag *d)
     q->named = SGS_NEW_N(q->g->arena, uint16_t, n);
     q->type = SGS_NEW_N(q->g->arena, sgs_type, n);
     q->quant = SGS_NEW_N(q->g->arena, sgs_quant *, n);
+    q->own = SGS_NEW_N(q->g->arena, sgs_quant *, n);
+    q->bytes = SGS_NEW_N(q->g->arena, sgs_quant *, n);
     mark_images(q);
     SGS_TRY(check_rules(q, d));
     group_moves(q);

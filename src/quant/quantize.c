@@ -82,10 +82,10 @@ static void widen_by_rule(extent *x, const sgs_node *n)
 static sgs_clip clip_of(const sgs_quantizer *q, const sgs_value *v)
 {
     sgs_clip c = { 0 };
-    if (!q->o->weighed.clip || v->id >= q->nfloat)
+    if (!q->o->recipe.clip || v->id >= q->nfloat)
         return c;
     if (!q->range[v->id].given)
-        return q->o->weighed.clip[v->id];
+        return q->o->recipe.clip[v->id];
     sgs_range_all(&q->range[v->id], &c.lo, &c.hi);
     return c;
 }
@@ -206,7 +206,7 @@ static void set_value(sgs_quantizer *q, sgs_value *v)
 {
     int r = sgs_group_of(q, v);
     v->type = q->type[r];
-    v->quant = with_range(q, q->quant[r], v);
+    v->quant = q->own[v->id] ? q->own[v->id] : with_range(q, q->quant[r], v);
 }
 
 /* What the ini says of the image that v is, the order of its channels included. */
@@ -287,7 +287,13 @@ static void set_values(sgs_quantizer *q)
 
 static bool same_quant(const sgs_value *a, const sgs_quant *b)
 {
-    return a->quant->n == 1 && b->n == 1 && a->quant->scale[0] == b->scale[0] && a->quant->zero[0] == b->zero[0];
+    return a->quant == b || (a->quant->n == 1 && b->n == 1 && a->quant->scale[0] == b->scale[0] && a->quant->zero[0] == b->zero[0]);
+}
+
+/* Of one group whose channels have their own scales: what moves takes them along. */
+static bool moves_along(sgs_quantizer *q, const sgs_value *x, const sgs_value *y)
+{
+    return x->id < q->nplan && y->id < q->nplan && q->own[x->id] && q->own[y->id] && sgs_group_of(q, x) == sgs_group_of(q, y);
 }
 
 /* The quantization of one tensor for another: the ranges of its channels become one. */
@@ -341,7 +347,7 @@ static sgs_value *fitting(sgs_quantizer *q, sgs_node *n, int i)
     bool image = v->id < q->nplan && q->image[v->id];
     if (n->op->qrule == SGS_Q_MOVE) {
         sgs_value *y = n->out[0];
-        bool same = (image && q->image[y->id]) || (v->type == y->type && same_quant(v, y->quant));
+        bool same = (image && q->image[y->id]) || moves_along(q, v, y) || (v->type == y->type && same_quant(v, y->quant));
         return same ? v : requantized(q, v, y->type, y->quant);
     }
     sgs_type need = sgs_is_conv(n) && !q->wide[n->out[0]->id] ? SGS_U8 : SGS_S16;
@@ -349,6 +355,8 @@ static sgs_value *fitting(sgs_quantizer *q, sgs_node *n, int i)
         return v;
     if (need == SGS_U8 && v->id < q->nplan && q->kept[sgs_group_of(q, v)].scale > 0)
         return requantized(q, v, need, kept_quant(q->g, need, &q->kept[sgs_group_of(q, v)]));
+    if (need == SGS_U8 && v->id < q->nplan && q->bytes[v->id])
+        return requantized(q, v, need, q->bytes[v->id]);
     range_of(q, v, &lo, &hi);
     const bool whole = need == SGS_U8 && v->id < q->nplan && q->whole[v->id];
     const sgs_clip clip = clip_of(q, v);
@@ -433,22 +441,6 @@ static void fit_inputs(sgs_quantizer *q, sgs_node *n)
 
 /* ---- convolutions -------------------------------------------------------------------------------------------------------------------- */
 
-/* Element order of the three convolutions' weights. */
-static void layout(const sgs_node *n, sgs_qweights *w)
-{
-    const int64_t *d = n->in[1]->dim;
-    w->group = 1;
-    if (n->op == &sgs_op_fc) {
-        *w = (sgs_qweights){ .outputs = d[0], .taps = 1, .inputs = d[1], .step_o = d[1], .step_t = 0, .step_i = 1, .group = d[0] };
-    } else if (n->op == &sgs_op_depthwise) {
-        *w = (sgs_qweights){ .outputs = d[3], .taps = d[1] * d[2], .inputs = 1, .step_o = 1, .step_t = d[3], .step_i = 0, .group = 1 };
-    } else {
-        int64_t groups = ((const sgs_conv_attr *)n->attr)->groups;
-        *w = (sgs_qweights){ .outputs = d[0], .taps = d[1] * d[2], .inputs = d[3], .step_o = d[1] * d[2] * d[3], .step_t = d[3], .step_i = 1,
-                             .group = d[0] / groups };
-    }
-}
-
 /* The board's channel order: float weights with their input channels reversed. */
 static const float *swapped(sgs_quantizer *q, const sgs_value *v, const sgs_qweights *w)
 {
@@ -508,6 +500,26 @@ static const double *input_means(sgs_quantizer *q, const sgs_value *x, bool swap
     return mean;
 }
 
+#define LEAST_ENERGY 1e-6 /* of the liveliest channel's */
+
+/* How much each input channel varies, in the order of the weights; where rounded weights shift the mean, all of it counts. */
+static const double *input_energy(sgs_quantizer *q, const sgs_value *x, bool swap, int64_t channels, bool corrected)
+{
+    const sgs_range *r = x->id < q->nrange ? &q->range[x->id] : NULL;
+    if (!r || r->channels != channels || !r->count)
+        return NULL;
+    double *e = SGS_NEW_N(q->g->arena, double, channels), most = 0;
+    for (int64_t c = 0; c < channels; c++) {
+        const int64_t k = swap ? channels - 1 - c : c;
+        const double mean = r->sum[k] / (double)r->count, square = r->square[k] / (double)r->count;
+        e[c] = fmax(corrected ? square - mean * mean : square, 0);
+        most = fmax(most, e[c]);
+    }
+    for (int64_t c = 0; c < channels; c++) /* a channel that calibration saw nothing of may say something yet */
+        e[c] = fmax(e[c], most * LEAST_ENERGY);
+    return most > 0 ? e : NULL;
+}
+
 /* Of the outputs along one axis, the share for which tap k lies inside the input. */
 static double share_inside(int64_t out, int64_t in, int64_t stride, int64_t first)
 {
@@ -527,11 +539,10 @@ static double axis_seen(const sgs_node *n, int i, int64_t k)
     return share_inside(y, x, a->stride[i], first);
 }
 
-static const double *taps_seen(sgs_quantizer *q, const sgs_node *n, const sgs_qweights *w)
+const double *sgs_taps_seen(const sgs_node *n, double *seen)
 {
-    double *seen = SGS_NEW_N(q->g->arena, double, w->taps);
-    const int64_t *k = n->in[1]->dim;
-    for (int64_t t = 0; t < w->taps; t++)
+    const int64_t *k = n->in[1]->dim, taps = n->op == &sgs_op_fc ? 1 : k[1] * k[2];
+    for (int64_t t = 0; t < taps; t++)
         seen[t] = n->op == &sgs_op_fc ? 1 : axis_seen(n, 0, t / k[2]) * axis_seen(n, 1, t % k[2]);
     return seen;
 }
@@ -564,6 +575,20 @@ static const sgs_value *float_source(const sgs_value *x)
     return x;
 }
 
+/* Where channels have their own scales, none reaches beyond the activation's end: the end of the type is the end (equalize.c). */
+static void end_by_type(sgs_quantizer *q, sgs_node *n)
+{
+    const sgs_conv_attr *old = n->attr;
+    if (old->act == SGS_ACT_NONE || old->act == SGS_ACT_RELU)
+        return;
+    const size_t bytes = n->op == &sgs_op_deconv ? sizeof(sgs_deconv_attr) : sizeof(sgs_conv_attr);
+    sgs_conv_attr *a = sgs_alloc_n(q->g->arena, bytes, 1);
+    memcpy(a, old, bytes);
+    a->act = SGS_ACT_RELU;
+    a->lo = a->hi = 0;
+    n->attr = a;
+}
+
 static void quantize_conv(sgs_quantizer *q, sgs_node *n)
 {
     sgs_graph *g = q->g;
@@ -571,20 +596,32 @@ static void quantize_conv(sgs_quantizer *q, sgs_node *n)
     const sgs_value *x = n->in[0], *source = float_source(x);
     bool image = sgs_takes_image(q, n);
     const sgs_qinput of = image ? image_of(q, x) : (sgs_qinput){ 0 }, *in = &of;
-    layout(n, &w);
+    sgs_conv_layout(n, &w);
     w.arena = g->arena;
     w.parts = n->op == &sgs_op_deconv;
     w.wide = q->wide[n->out[0]->id];
-    w.level = q->o->level;
+    w.search = q->o->recipe.search;
     w.weights = image && in->swap ? swapped(q, n->in[1], &w) : sgs_const_data(n->in[1]);
     w.bias = n->nin > 2 && n->in[2] ? sgs_const_data(n->in[2]) : NULL;
     absorb(q, x->quant, &w);
     if (image)
         w.bias = image_bias(q, in, &w);
-    if (w.level >= 2) {
-        w.mean = input_means(q, source, image && in->swap, w.outputs / w.group * w.inputs);
-        w.seen = taps_seen(q, n, &w);
+    const sgs_recipe *recipe = &q->o->recipe;
+    const int64_t channels = w.outputs / w.group * w.inputs;
+    w.seen = sgs_taps_seen(n, SGS_NEW_N(g->arena, double, w.taps));
+    if (recipe->correct)
+        w.mean = w.given = input_means(q, source, image && in->swap, channels);
+    const bool known = n->out[0]->id < q->nfloat;
+    if (w.mean && known && recipe->given && recipe->given[n->out[0]->id] && !image)
+        w.given = recipe->given[n->out[0]->id];
+    if (recipe->weigh)
+        w.energy = input_energy(q, source, image && in->swap, channels, w.mean != NULL);
+    if (recipe->factor && known && !w.wide && w.mean) {
+        w.factor = recipe->factor[n->out[0]->id];
+        w.reversed = image && in->swap;
     }
+    if (n->out[0]->id < q->nplan && q->own[n->out[0]->id])
+        end_by_type(q, n);
     w.w = sgs_alloc_n(g->arena, (size_t)sgs_value_count(n->in[1]), w.wide ? 2 : 1);
     w.b = sgs_alloc_n(g->arena, (size_t)w.outputs, w.wide ? 8 : 4);
     w.scale = SGS_NEW_N(g->arena, float, w.outputs);
@@ -764,6 +801,8 @@ sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, s
     SGS_TRY(sgs_plan_types(&q, d));
     sgs_import_ranges(&q);
     choose_scales(&q);
+    if (o->recipe.equalize)
+        sgs_equalize(&q);
     set_values(&q);
     SGS_TRY(quantize_nodes(&q, d));
     for (int i = 0; i < g->nout; i++) {

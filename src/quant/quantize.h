@@ -1,7 +1,8 @@
 /* Float graph + observed ranges -> fixed graph.  One file each:
  *
  *   (statistics.h   what calibration saw)
- *   weights.c    L1 max-abs, L2 clip search per output channel; integer weights and biases with the proof of ARITHMETIC.md 4
+ *   weights.c    scales of weights: the largest, or a search; integer weights and biases with the proof of ARITHMETIC.md 4
+ *   equalize.c   scales for each channel of what convolutions read
  *   integers.c   integer inputs, whose numbers go in as they are
  *   known.c      comparisons with what no number on the board is
  *   masks.c      what hides elements from a softmax
@@ -17,6 +18,7 @@
  *   imported.c   ranges, bits and constants that the user brings
  *   plan.c       which values are U8, which S16: conv bits, groups that share one quantization
  *   quantize.c   rewrites the graph: QUANTIZE, DEQUANTIZE, constants
+ *   (refine.h    what the levels do: trials, biases in sequence, weights rounded in turn)
  *   (src/calibrate.c, the stage: reads .sim and ini, drives the above, writes _fixed.sim)
  */
 #ifndef SGS_QUANTIZE_H
@@ -40,7 +42,8 @@ double sgs_clip_error(const sgs_histogram *h, sgs_clip c, int p);
 /* ---- sensitivity.c ---- */
 
 typedef struct sgs_weigh_options {
-    int level;             /* from 3 on clips are chosen too */
+    bool clips;            /* are chosen too */
+    const sgs_graph *fixed; /* what 8 bits are: a fixed-point model of g; NULL: one scale a tensor, and the largest weights' */
     bool saving;           /* less memory, more time, the same numbers */
     const sgs_log *log;
 } sgs_weigh_options;
@@ -71,14 +74,35 @@ typedef struct sgs_qoutput {
     bool real;
 } sgs_qoutput;
 
+/* How far the channels of a value may reach, on other samples than those seen. */
+typedef struct sgs_stretch {
+    const float *lo, *hi;  /* [channels]; NULL: nobody says */
+} sgs_stretch;
+
+/* What makes integers of numbers, beside the ranges.  Levels below L4 have one each; from L4 on several are tried. */
+typedef struct sgs_recipe {
+    bool search;           /* the scale of weights is searched, else their largest counts */
+    bool correct;          /* the bias takes back what rounded weights add on average */
+    bool weigh;            /* in the search an error counts as much as the input that it meets varies */
+    bool equalize;         /* what 8-bit convolutions read has a scale for each channel where it may */
+    const sgs_stretch *stretch; /* of equalize, by value id */
+    int mixture;           /* of equalize: 0: each tensor's own choice; 1 + k: candidate k for all (equalize.c) */
+    const sgs_clip *clip;  /* by value id (sgs_weighed); NULL: ranges stay whole */
+    /* By id of a convolution's output, means of its input's channels in fixed point, which the bias reckons with; NULL, or NULL for one: those of float. */
+    const double *const *given;
+    /* By id of a convolution's output (factor.c): with it 8-bit weights are rounded one after the other; NULL, or NULL for one: each alone. */
+    const float *const *factor;
+    const double *harm;    /* by value id (sgs_weighed), for the choice of bits; NULL: every convolution has 8 but for what the ini asks */
+    double strict;         /* so much less noise than usual is bearable in that choice; 0: 1 */
+} sgs_recipe;
+
 typedef struct sgs_qoptions {
-    int level;             /* 1 or 2 */
+    sgs_recipe recipe;
     const sgs_qinput *in;  /* [g->nin] */
     const sgs_qoutput *out; /* [g->nout] */
     int conv_format;       /* sgs_conv_format of the ini */
     const char *const *tensor_arrays;
     int ntensor_arrays;
-    sgs_weighed weighed;   /* sensitivity.c; all NULL: not measured */
     const struct sgs_params *params; /* config/quant_param.h: what the user brings, or NULL */
     const float *least;    /* by value id: what an imported range holds at least, from ties; NULL: nothing */
     const char *ini;       /* for messages */
@@ -106,6 +130,8 @@ typedef struct sgs_quantizer {
     const sgs_import *import; /* imported.c; NULL: nothing */
     sgs_type *type;        /* by group root: U8 or S16 */
     sgs_quant **quant;     /* by group root */
+    sgs_quant **own;       /* equalize.c: by value id: scales for each channel in the place of the group's; NULL: none */
+    sgs_quant **bytes;     /* by id of a value of 16 bits: what 8-bit convolutions read of it; NULL: one scale for its range */
 } sgs_quantizer;
 
 /* Before anything is observed: whether g has a fixed-point form and the ini's names fit.  g is used up. */
@@ -114,6 +140,8 @@ sgs_status sgs_quantize_check(sgs_graph *g, const sgs_qoptions *o, sgs_diag *d);
 int sgs_quantize_refused(sgs_graph *g, void (*refused)(void *user, const sgs_node *n, const char *why), void *user);
 /* type[id] of every value of g: what it becomes, weights and biases too.  g is used up; values that end on the way keep what type holds. */
 sgs_status sgs_quantize_types(sgs_graph *g, const sgs_qoptions *o, sgs_type *type, sgs_diag *d);
+/* seen[taps]: for which share of a convolution's outputs each tap lies inside the input.  Returns seen. */
+const double *sgs_taps_seen(const sgs_node *n, double *seen);
 /* Rewrites g; ranges are those of its values. */
 sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, sgs_diag *d);
 
@@ -165,13 +193,20 @@ void sgs_say_dead(sgs_graph *g, const sgs_range *range, const sgs_log *log);
 /* ---- options.c ---- */
 
 struct sgs_config;
-/* Of a float graph whose inputs and outputs are the ini's, in its order: level 1, no log.  In the graph's memory; the ini must outlive it. */
+/* Of a float graph whose inputs and outputs are the ini's, in its order: L1's recipe, no log.  In the graph's memory; the ini must outlive it. */
 sgs_qoptions sgs_qoptions_from(const struct sgs_config *c, sgs_graph *g);
 
 /* ---- bits.c ---- */
 
 /* The level's own choice: widens the convolutions that 8 bits harm most, and notes for each why, or why not. */
 void sgs_choose_bits(sgs_quantizer *q);
+/* Whether the outputs are numbers that are used (boxes, landmarks, pictures), and not one row of which the largest counts. */
+bool sgs_gives_numbers(const sgs_graph *g);
+
+/* ---- equalize.c ---- */
+
+/* Scales for each channel where only 8-bit convolutions read them, after the groups have theirs: `own` and `bytes`. */
+void sgs_equalize(sgs_quantizer *q);
 
 /* ---- imported.c ---- */
 
@@ -189,6 +224,8 @@ void sgs_import_ranges(sgs_quantizer *q);
 /* By output, scales of the integer constant that is made of these weights next; NULL: none are brought.  Then how many were unreasonable. */
 const float *sgs_import_weights(sgs_quantizer *q, const sgs_value *weights, int64_t outputs, bool wide);
 void sgs_import_weights_said(sgs_quantizer *q, const sgs_value *weights, int64_t odd, int64_t outputs);
+/* Whether the user brings ranges of v. */
+bool sgs_import_gives_range(const sgs_quantizer *q, const sgs_value *v);
 /* The range of a constant operand: *lo and *hi, its numbers' own, change where another is brought. */
 void sgs_import_constant(sgs_quantizer *q, const sgs_value *c, float *lo, float *hi);
 
@@ -202,6 +239,7 @@ int sgs_group_of(sgs_quantizer *q, const sgs_value *v);
 /* Number of leading inputs of a node that are activations; the others are weights, bias, tables. */
 int sgs_data_inputs(const sgs_node *n);
 bool sgs_is_conv(const sgs_node *n);
+double sgs_multiplications(const sgs_node *conv);
 /* A convolution that counts the image's own pixels; what else reads an image gets a requantized one. */
 bool sgs_takes_image(const sgs_quantizer *q, const sgs_node *n);
 
@@ -221,19 +259,28 @@ typedef struct sgs_qweights {
     const float *ratio;             /* [groups*inputs] by input channel: multiplies the weights (absorbed scales), or NULL */
     const int32_t *zero;            /* by input channel, as ratio; NULL: 0 */
     const double *mean;             /* by input channel, of the real input: the bias takes what rounded weights add on average; NULL: it doesn't */
+    const double *given;            /* the same means in fixed point, which meet the rounded weights */
+    const float *factor;            /* factor.c: [terms][terms], of a depthwise convolution for each channel; NULL: weights are rounded alone */
+    bool reversed;                  /* the input channels are in the reverse order of the factor's */
+    const double *energy;           /* by input channel: what an error of its weight counts in the search; NULL: all count alike */
     const double *seen;             /* [taps]: share of the outputs for which the tap lies inside the input */
     int64_t group;                  /* outputs per group: input channel of output o is (o / group) * inputs + i */
     double s_x;                     /* scale of the input as the sum sees it */
     bool parts;                     /* sums over any part of the taps must fit: each phase of a transposed convolution has its own */
     bool wide;
-    int level;
+    bool search;
     const float *imported;          /* [outputs]: scales that the user brings, or NULL */
     int64_t odd;                    /* out: how many of them are unreasonable */
     void *w;                        /* out: S8 or S16, laid out as weights */
     void *b;                        /* out: S32 or S64 [outputs] */
     float *scale;                   /* out: [outputs] */
+    double *room;                   /* for what is needed meanwhile */
     int raised;                     /* out: channels whose scale was raised for the proof */
 } sgs_qweights;
+/* The element order of a convolution's weights: outputs, taps, inputs, strides, group. */
+void sgs_conv_layout(const sgs_node *n, sgs_qweights *w);
 void sgs_quantize_weights(sgs_qweights *q);
+/* Whether the weights of one output, w of q's layout and the largest of size `most`, are whole multiples of a step that 8 bits hold. */
+bool sgs_on_grid(const float *w, const sgs_qweights *q, double most);
 
 #endif

@@ -24,6 +24,7 @@ typedef struct weighing {
     const sgs_statistics *of;
     const sgs_weigh_options *o;
     const sgs_range *range;
+    const sgs_node **fixed; /* by id of a convolution's output: what it became; NULL: 8 bits are simulated */
     sgs_session *session;
     int samples, trials;
     float **clean;          /* by output of the graph */
@@ -81,6 +82,50 @@ static void round_weights(const sgs_node *n, float *y)
     }
 }
 
+/* As fixed-point convolution f reads it, and back. */
+static void round_as(const sgs_value *f, const float *x, float *y, int64_t n)
+{
+    const sgs_quant *q = f->quant;
+    for (int64_t i = 0; i < n; i++) {
+        const int k = q->n > 1 ? (int)(i % q->n) : 0;
+        const float s = q->scale[k], zero = (float)q->zero[k];
+        y[i] = (fminf(fmaxf(rintf(x[i] / s) + zero, 0), 255) - zero) * s;
+    }
+}
+
+/* Weights of fixed-point convolution n as real numbers. */
+static void weights_of(const sgs_node *n, float *y)
+{
+    const sgs_quant *x = n->in[0]->quant;
+    const int8_t *from = sgs_const_data(n->in[1]);
+    double most = 0;
+    sgs_qweights w;
+    sgs_conv_layout(n, &w);
+    for (int k = 0; k < x->n; k++)
+        most = fmax(most, (double)x->scale[k]);
+    for (int64_t o = 0; o < w.outputs; o++)
+        for (int64_t t = 0; t < w.taps; t++)
+            for (int64_t i = 0; i < w.inputs; i++) {
+                const int64_t at = o * w.step_o + t * w.step_t + i * w.step_i, c = o / w.group * w.inputs + i;
+                y[at] =
+                    (float)(from[at] * (double)n->in[1]->quant->scale[o] * most / (double)x->scale[x->n > 1 ? c : 0]);
+            }
+}
+
+/* Those that have 8 bits and no image. */
+static const sgs_node **convs_of(sgs_arena *a, const sgs_graph *fixed, int n)
+{
+    const sgs_node **found = fixed ? SGS_NEW_N(a, const sgs_node *, n + 1) : NULL;
+    for (const sgs_node *k = fixed ? fixed->first : NULL; k; k = k->next) {
+        const sgs_value *x = k->in[0];
+        const bool along =
+            sgs_is_conv(k) && x->quant && (x->quant->n == 1 || (x->def && x->quant->axis == x->rank - 1));
+        if (along && x->type == SGS_U8 && k->in[1]->type == SGS_S8 && k->out[0]->id < n)
+            found[k->out[0]->id] = k;
+    }
+    return found;
+}
+
 /* to[c] += the sum of y - x over the pixels, channel by channel. */
 static void add_differences(const float *x, const float *y, int64_t n, int64_t channels, double *to)
 {
@@ -118,7 +163,11 @@ static sgs_status round_node(weighing *s, const sgs_node *n, int trial, sgs_diag
     sgs_tensor in[3] = { tensor_of(x, s->x), tensor_of(n->in[1], s->w) }, out = tensor_of(y, to);
     if (n->nin > 2 && n->in[2])
         in[2] = tensor_of(n->in[2], sgs_const_data(n->in[2]));
-    round_input(s->clip[trial][x->id], sgs_session_data(s->session, x), s->x, sgs_value_count(x));
+    const sgs_node *as = s->fixed ? s->fixed[y->id] : NULL;
+    if (as)
+        round_as(as->in[0], sgs_session_data(s->session, x), s->x, sgs_value_count(x));
+    else
+        round_input(s->clip[trial][x->id], sgs_session_data(s->session, x), s->x, sgs_value_count(x));
     const sgs_status r = sgs_eval(n, in, &out, &fresh, d);
     if (fresh.destroy)
         fresh.destroy(fresh.p);
@@ -230,7 +279,10 @@ static sgs_status measure_node(weighing *s, const sgs_node *n, int sample, sgs_d
         return SGS_OK;
     if (!s->o->saving)
         memcpy(s->y, sgs_session_data(s->session, y), (size_t)sgs_value_bytes(y));
-    round_weights(n, s->w);
+    if (s->fixed && s->fixed[y->id])
+        weights_of(s->fixed[y->id], s->w);
+    else
+        round_weights(n, s->w);
     for (int t = 0; t < s->trials; t++) {
         if (!is_new(s, x->id, t))
             continue;
@@ -371,12 +423,13 @@ static bool has_room(const weighing *s)
 sgs_weighed sgs_weigh(const sgs_statistics *of, sgs_graph *g, const sgs_range *range, const sgs_weigh_options *o)
 {
     sgs_diag d = { 0 };
-    weighing s = { .of = of, .g = g, .range = range, .o = o, .trials = o->level >= SGS_CLIP_LEVEL ? TRIALS : 1 };
+    weighing s = { .of = of, .g = g, .range = range, .o = o, .trials = o->clips ? TRIALS : 1 };
     if (!sgs_statistics_kept(of) || !has_room(&s))
         return (sgs_weighed){ 0 };
     s.a = sgs_arena_new();
     s.samples = sgs_statistics_kept(of) < SAMPLES ? sgs_statistics_kept(of) : SAMPLES;
     s.alone = SGS_NEW_N(g->arena, double, g->nvalue + 1);
+    s.fixed = convs_of(s.a, o->fixed, g->nvalue);
     prepare(&s);
     const sgs_status status = measure(&s, &d);
     sgs_session_free(s.session);

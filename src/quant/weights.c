@@ -1,7 +1,8 @@
-/* Integer weights of a convolution, output channel by output channel.  L1: the largest weight becomes 127.  L2: of 80 clips between 0.5 and 1 times
- * that, the one with the least sum of |w - q|^2.5 (the L_p search of BRECQ's initialisation, there with 2.4); then the bias
+/* Integer weights of a convolution, output channel by output channel.  The largest weight becomes 127, or, of 80 clips between 0.5 and 1 times
+ * that, the one with the least sum of |w - q|^2.5 (the L_p search of BRECQ's initialisation, there with 2.4) is taken, or of e (w - q)^2, e being how much
+ * the input varies that the weight meets; then the bias
  * takes the mean of what the rounded weights add (bias correction, Nagel et al., "Data-Free Quantization", with the means of the calibration).
- * Both: weights that lie on a grid of 8 bits already, as those of a model that brings its quantization, keep it. */
+ * Always: weights that lie on a grid of 8 bits already, as those of a model that brings its quantization, keep it. */
 #include <math.h>
 #include <stdlib.h>
 
@@ -14,6 +15,33 @@
  * to NARROW_SUM at most, 256 each and more on average, which is finer than a network of 16 bits otherwise is. */
 #define NARROW_TERMS 256
 #define NARROW_SUM 65000
+
+/* ---- layout ---- */
+
+void sgs_conv_layout(const sgs_node *n, sgs_qweights *w)
+{
+    const int64_t *d = n->in[1]->dim;
+    if (n->op == &sgs_op_fc) {
+        *w = (sgs_qweights){
+            .outputs = d[0], .taps = 1, .inputs = d[1], .step_o = d[1], .step_t = 0, .step_i = 1, .group = d[0]
+        };
+    } else if (n->op == &sgs_op_depthwise) {
+        *w = (sgs_qweights){
+            .outputs = d[3], .taps = d[1] * d[2], .inputs = 1, .step_o = 1, .step_t = d[3], .step_i = 0, .group = 1
+        };
+    } else {
+        int64_t groups = ((const sgs_conv_attr *)n->attr)->groups;
+        *w = (sgs_qweights){ .outputs = d[0],
+                             .taps = d[1] * d[2],
+                             .inputs = d[3],
+                             .step_o = d[1] * d[2] * d[3],
+                             .step_t = d[3],
+                             .step_i = 1,
+                             .group = d[0] / groups };
+    }
+}
+
+/* ---- sizes ---- */
 
 static double weight(const sgs_qweights *q, int64_t o, int64_t t, int64_t i)
 {
@@ -52,12 +80,23 @@ static double sum_of(const double *lane)
     return ((lane[0] + lane[4]) + (lane[2] + lane[6])) + ((lane[1] + lane[5]) + (lane[3] + lane[7]));
 }
 
-/* Of n weights, a multiple of LANES; more than `bound` when it is not less. */
-static double error(const double *w, int64_t n, double scale, double limit, double bound)
+/* e^2, as much as it counts. */
+static double weighed(double w, double count, double inverse, double scale, double limit)
+{
+    const double whole = 0x1.8p52;
+    double q = clamp(w * inverse, limit) + whole - whole, e = w - scale * q;
+    return count * e * e;
+}
+
+/* Of n weights, a multiple of LANES; more than `bound` when it is not less.  count: NULL, or what each counts. */
+static double error(const double *w, const double *count, int64_t n, double scale, double limit, double bound)
 {
     double lane[LANES] = { 0 }, inverse = 1 / scale;
     for (int64_t i = 0; i < n;) {
         const int64_t end = n - i < LOOKS * LANES ? n : i + LOOKS * LANES;
+        for (; i < end && count; i += LANES)
+            for (int k = 0; k < LANES; k++)
+                lane[k] += weighed(w[i + k], count[i + k], inverse, scale, limit);
         for (; i < end; i += LANES)
             for (int k = 0; k < LANES; k++)
                 lane[k] += loss(w[i + k], inverse, scale, limit);
@@ -68,17 +107,32 @@ static double error(const double *w, int64_t n, double scale, double limit, doub
 }
 
 /* The largest scale stands first: a tie keeps it. */
-static double search(const double *w, int64_t n, double scale, double limit)
+static double search(const double *w, const double *count, int64_t n, double scale, double limit)
 {
-    double best = scale, least = error(w, n, scale, limit, INFINITY);
+    double best = scale, least = error(w, count, n, scale, limit, INFINITY);
     for (int k = 1; k < CLIPS; k++) {
-        double s = scale * (1 - 0.5 * k / CLIPS), e = error(w, n, s, limit, least);
+        double s = scale * (1 - 0.5 * k / CLIPS), e = error(w, count, n, s, limit, least);
         if (e < least) {
             least = e;
             best = s;
         }
     }
     return best;
+}
+
+/* What an error of each weight of output o, in the order of gather, counts. */
+static const double *counts(const sgs_qweights *q, int64_t o, double *count)
+{
+    int64_t n = 0;
+    for (int64_t t = 0; t < q->taps && q->energy; t++)
+        for (int64_t i = 0; i < q->inputs; i++) {
+            const int64_t c = o / q->group * q->inputs + i;
+            const double ratio = q->ratio ? (double)q->ratio[c] : 1;
+            count[n++] = q->energy[c] * q->seen[t] / (ratio * ratio);
+        }
+    while (n % LANES)
+        count[n++] = 0;
+    return q->energy ? count : NULL;
 }
 
 /* The weights of output o in a row, zeros behind them; their number. */
@@ -115,6 +169,23 @@ static double grid_step(const double *w, int64_t n, double most, double limit)
     return 0;
 }
 
+bool sgs_on_grid(const float *w, const sgs_qweights *q, double most)
+{
+    if (!(most > 0))
+        return true;
+    for (double steps = 127; steps > 63; steps--) {
+        bool on = true;
+        for (int64_t t = 0; t < q->taps && on; t++)
+            for (int64_t i = 0; i < q->inputs && on; i++) {
+                const double v = (double)w[t * q->step_t + i * q->step_i] * steps / most;
+                on = fabs(v - rint(v)) <= ON_GRID;
+            }
+        if (on)
+            return true;
+    }
+    return false;
+}
+
 /* ---- integers ------------------------------------------------------------------------------------------------------------------------- */
 
 static void store(sgs_qweights *q, int64_t at, double v)
@@ -135,15 +206,35 @@ static double drift(const sgs_qweights *q, int64_t o, int64_t t, int64_t i, floa
 {
     int64_t c = o / q->group * q->inputs + i;
     double ratio = q->ratio ? (double)q->ratio[c] : 1, w = (double)q->weights[o * q->step_o + t * q->step_t + i * q->step_i];
-    return (stored * (double)scale / ratio - w) * q->mean[c] * q->seen[t];
+    return (stored * (double)scale / ratio * q->given[c] - w * q->mean[c]) * q->seen[t];
+}
+
+/* Weights of output o from the last to the first, each after what those behind it left: room gets errors, in real numbers, then integers. */
+static void round_in_turn(const sgs_qweights *q, int64_t o, float scale, double limit, double *room)
+{
+    const int64_t n = q->taps * q->inputs;
+    const float *r = q->factor + (q->inputs == 1 && q->group == 1 ? o * n * n : 0);
+    double *left = room, *whole = room + n;
+    for (int64_t k = n - 1; k >= 0; k--) {
+        const int64_t t = k / q->inputs, i = q->reversed ? q->inputs - 1 - k % q->inputs : k % q->inputs, c = o / q->group * q->inputs + i;
+        const double ratio = q->ratio ? (double)q->ratio[c] : 1, w = (double)q->weights[o * q->step_o + t * q->step_t + i * q->step_i];
+        double wanted = w;
+        for (int64_t j = k + 1; j < n; j++)
+            wanted += (double)r[k * n + j] * left[j];
+        const double stored = clamp(rint(wanted * ratio / (double)scale), limit);
+        whole[t * q->inputs + i] = stored;
+        left[k] = w - stored * (double)scale / ratio;
+    }
 }
 
 static totals convert(sgs_qweights *q, int64_t o, float scale, double limit)
 {
     totals s = { 0 };
+    if (q->factor)
+        round_in_turn(q, o, scale, limit, q->room);
     for (int64_t t = 0; t < q->taps; t++)
         for (int64_t i = 0; i < q->inputs; i++) {
-            double w = clamp(rint(weight(q, o, t, i) / (double)scale), limit), a = fabs(w);
+            double w = q->factor ? q->room[q->taps * q->inputs + t * q->inputs + i] : clamp(rint(weight(q, o, t, i) / (double)scale), limit), a = fabs(w);
             double z = q->zero ? q->zero[o / q->group * q->inputs + i] : 0;
             store(q, o * q->step_o + t * q->step_t + i * q->step_i, w);
             s.abs += a;
@@ -192,7 +283,7 @@ static double byte_scale(const sgs_qweights *q, int64_t o, double scale, double 
     const double step = grid_step(room, n, scale * limit, limit);
     if (step > 0)
         return step;
-    return q->level >= 2 ? search(room, n, scale, limit) : scale;
+    return q->search ? search(room, counts(q, o, room + n), n, scale, limit) : scale;
 }
 
 static float first_scale(const sgs_qweights *q, int64_t o, double limit, double *room)
@@ -272,9 +363,10 @@ static bool take_imported(sgs_qweights *q, int64_t o, double limit)
 void sgs_quantize_weights(sgs_qweights *q)
 {
     double limit = q->wide ? 32767 : 127;
-    double *room = sgs_alloc_n(q->arena, (size_t)(q->taps * q->inputs + LANES), sizeof *room);
+    double *room = sgs_alloc_n(q->arena, 2 * (size_t)(q->taps * q->inputs + LANES), sizeof *room);
     q->raised = 0;
     q->odd = 0;
+    q->room = room;
     for (int64_t o = 0; o < q->outputs; o++) {
         const bool odd = q->imported && is_odd(q, o, limit, room);
         q->odd += odd;

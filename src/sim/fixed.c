@@ -215,6 +215,43 @@ void sgs_fixed_run_node(sgs_fixed *f, const sgs_node *n)
             run_step(f, f->step + i);
 }
 
+/* ---- other biases ---------------------------------------------------------------------------------------------- */
+
+enum { BIAS = 3 }; /* operand of both convolutions' records */
+
+/* Constants that are equal lie in one place: what changes gets one of its own. */
+static void add_bias(sgs_fixed *f, step *s, const ipu_ref *bias, const double *delta)
+{
+    const int64_t size = ipu_type_bytes(bias->type);
+    void *own = sgs_alloc_n(f->a, (size_t)bias->c, (size_t)size);
+    memcpy(own, s->p[BIAS], (size_t)(bias->c * size));
+    for (int64_t c = 0; c < bias->c; c++) {
+        if (bias->type == IPU_S64)
+            ((int64_t *)own)[c] += (int64_t)rint(delta[c]);
+        else
+            ((int32_t *)own)[c] = (int32_t)fmin(fmax(((int32_t *)own)[c] + rint(delta[c]), INT32_MIN), INT32_MAX);
+    }
+    s->p[BIAS] = own;
+}
+
+/* Groups of outputs follow one another, phases of a transposed convolution have all of them each. */
+void sgs_fixed_add_bias(sgs_fixed *f, const sgs_node *n, const double *delta)
+{
+    const int64_t outputs = n->out[0]->dim[n->out[0]->rank - 1];
+    int64_t first = 0;
+    for (int i = 0; i < f->program.nrecord; i++) {
+        const ipu_rec *rec = f->program.record[i].rec;
+        const bool deep = rec->kind == IPU_DEPTHWISE_U8 || rec->kind == IPU_DEPTHWISE_S16;
+        if (f->program.record[i].node != n || !(sgs_conv_record(f->program.record + i) || deep))
+            continue;
+        const ipu_ref *ref = sgs_refs(f->program.record + i) + BIAS;
+        add_bias(f, f->step + i, ref, delta + first % outputs);
+        first += ref->c;
+    }
+}
+
+/* ---- all of it ------------------------------------------------------------------------------------------------- */
+
 sgs_status sgs_fixed_run(sgs_fixed *f, sgs_diag *d)
 {
     SGS_TRY(check_inputs(f, d));

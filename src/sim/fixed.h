@@ -16,6 +16,8 @@ const void *sgs_fixed_output(const sgs_fixed *f, int i);
 void *sgs_fixed_data(const sgs_fixed *f, const sgs_value *v);
 /* One node alone, on what the memory of its inputs holds. */
 void sgs_fixed_run_node(sgs_fixed *f, const sgs_node *n);
+/* Adds to the biases of node n, a convolution, by output channel, in the units of its sums, for the runs to come. */
+void sgs_fixed_add_bias(sgs_fixed *f, const sgs_node *n, const double *delta);
 /* Multiplications of one node, and the bytes that its weights and biases take in an image. */
 int64_t sgs_fixed_mac(const sgs_fixed *f, const sgs_node *n);
 int64_t sgs_fixed_const_bytes(const sgs_fixed *f, const sgs_node *n);

@@ -29,7 +29,7 @@ def ini(p, conv):
 
 
 def calibrated(p):
-    r = p.convert("--export_models", out="m.img")
+    r = p.convert("--export_models", "--quant_level", "L2", out="m.img")
     assert r.returncode == 0, r.stderr
     p.said = r.stdout
     return p

@@ -26,7 +26,7 @@ def calibrate(folder, small, conv=""):
     p = Project(folder, pictures=10)
     uneven(p.folder / "model.onnx", small)
     p.write("input_config.ini", (p.folder / "input_config.ini").read_text() + ("[CONV_CONFIG]\n%s\n" % conv if conv else ""))
-    r = p.convert("--export_models", out="m.img")
+    r = p.convert("--export_models", "--quant_level", "L2", out="m.img")
     assert r.returncode == 0, r.stdout + r.stderr
     chosen = re.search(r"16 bits for (\d+) of (\d+) convolutions, (\d+) % of the multiplications: estimated SQNR (-?\d+) dB instead of (-?\d+) dB\n  (.*)\n", r.stdout)
     return chosen and chosen.groups(), float(re.search(r"^  prob: ([-\d.]+) dB$", r.stdout, re.M)[1]), r

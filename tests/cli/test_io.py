@@ -151,7 +151,7 @@ def runs(tmp_path_factory):
                 (column(0), column(3), column(4), column(5), column(6), outputs))
         (p.folder / kind).mkdir()
         common = ["--input_config", kind + ".ini", "-i", "list.txt", "-n", p.scripts]
-        r = p.sgs("convert", "onnx", "-m", "net.onnx", *common, "-o", kind + "/net.img", "--export_models")
+        r = p.sgs("convert", "onnx", "-m", "net.onnx", *common, "-o", kind + "/net.img", "--export_models", "--quant_level", "L2")
         assert r.returncode == 0, r.stderr
         # three pictures are few; nothing else is to be warned of
         assert r.stderr == "warning: 3 pictures to calibrate with; about 100 give better ranges\n"

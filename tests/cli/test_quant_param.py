@@ -75,6 +75,23 @@ def test_the_same_model_again(net, level, mode, conv, tmp_path):
     assert p.bytes("b.sim") == p.bytes("a.sim")
 
 
+@pytest.mark.parametrize("level", ["L3", "L4", "L5"])
+def test_levels_that_try(level, tmp_path):
+    """Scales for channels and what took them up are found again; what is saved is kept as it was."""
+    p = project(tmp_path / "p", *chain(0.02), ini="[CONV_CONFIG]\ninput_format=ALL_UINT8\n")
+    said = p.good(*CALIBRATE[:-1], "a.sim", "--quant_level", level)
+    scales = re.search(r"^  scales for each channel: [-0-9.]+ dB$", said, re.M) is not None
+    assert scales == (level != "L3")
+    p.good("save-quant-param", "-m", "a.sim", "--output_mode", "JSON")
+    table = {t["name"]: t for t in json.loads(p.bytes("a.json"))}
+    assert all(("min" in t) == ("max" in t) == (not scales or name not in ("w1", "w2")) for name, t in table.items()) and {"r0", "r1", "w0", "w1", "w2"} <= set(table)
+    r = p.sgs(*CALIBRATE, "--quant_level", level, "--quant_file", "a.json")
+    assert r.returncode == 0 and "not taken" not in r.stderr, r.stderr
+    assert p.bytes("b.sim") == p.bytes("a.sim")
+    p.good("save-quant-param", "-m", "b.sim", "--output_mode", "JSON")
+    assert {t["name"]: t for t in json.loads(p.bytes("b.json"))} == table
+
+
 def test_one_of_several(tmp_path):
     """Weights that two layers read become two constants, in 16 bits and in 8: each has a name, and a range of its own."""
     r = np.random.default_rng(5)

@@ -346,9 +346,14 @@ def test_soc_version(project):
 
 
 def test_levels(project, staged):
-    message = fails(project.sgs("calibrate", "-m", staged.folder / "out_float.sim", "--input_config", "input_config.ini", "-i", "pics", "-n", "preprocess.py",
-                                "--quant_level", "L5"))
-    assert "L5" in message
+    """The highest where none is named."""
+    calibrate = ["calibrate", "-m", staged.folder / "out_float.sim", "--input_config", "input_config.ini", "-i", "pics", "-n", "preprocess.py", "-o", project.folder / "l.sim"]
+    found = []
+    for more in ((), ("--quant_level", "L5"), ("--quant_level", "l4")):
+        r = project.sgs(*calibrate, *more)
+        assert r.returncode == 0 and ("no --quant_level: L5\n" in r.stdout) == (not more)
+        found.append((project.folder / "l.sim").read_bytes())
+    assert found[0] == found[1] != found[2]
 
 
 def test_simulator_categories(project, staged):

@@ -7,7 +7,7 @@ import pytest
 from support import Project, small_model
 
 CALIBRATE = ("calibrate", "--input_config", "input_config.ini", "-m")
-LEVELS = ("L1", "L2", "L3")
+LEVELS = ("L1", "L2", "L3", "L4", "L5")
 HEAD = 184
 HASH = 32
 

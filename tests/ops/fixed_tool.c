@@ -132,7 +132,7 @@ static sgs_status quantize(work *w, sgs_diag *d)
         w->out_type[i] = w->g->out[i]->type;
     for (int i = 0; i < w->g->nout; i++)
         out[i] = (sgs_qoutput){ w->g->out[i]->type == SGS_F32 ? SGS_F32 : SGS_S16, false };
-    const sgs_qoptions o = { .level = 2,
+    const sgs_qoptions o = { .recipe = { .search = true, .correct = true },
                              .in = in,
                              .out = out,
                              .conv_format = w->wide ? SGS_CONV_ALL_INT16 : SGS_CONV_DEFAULT,

@@ -51,7 +51,7 @@ def main():
     parser.add_argument("-n", "--preprocess", required=True, help="preprocessing script, one for each input, comma-separated")
     parser.add_argument("-o", "--output", "--output_file", help="the fixed model (X_fixed.sim beside the model)")
     parser.add_argument("--num_process", type=int, default=10, help="processes (10, at most the samples)")
-    parser.add_argument("--quant_level", help="L1, L2 or L3 (default: L2)")
+    parser.add_argument("--quant_level", help="L1 to L5 (default: L5)")
     parser.add_argument("--soc_version", help="target")
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")

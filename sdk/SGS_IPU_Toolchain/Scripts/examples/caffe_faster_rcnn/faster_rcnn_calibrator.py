@@ -35,7 +35,7 @@ def main():
     parser.add_argument("-o0", "--output0", help="main fixed model")
     parser.add_argument("-o1", "--output1", help="second fixed model")
     parser.add_argument("--num_process", type=int, default=10)
-    parser.add_argument("--quant_level", help="L1, L2 or L3 (default: L2)")
+    parser.add_argument("--quant_level", help="L1 to L5 (default: L5)")
     parser.add_argument("--soc_version", help="target")
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")

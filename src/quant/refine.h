@@ -1,0 +1,21 @@
+/* What the levels do: L1 and L2 have a recipe, L3 to L5 choose theirs by trials. */
+#ifndef SGS_REFINE_H
+#define SGS_REFINE_H
+
+#include "quant/trial.h"
+
+/* What m->level makes of the statistics, in a; what it tries and keeps is said in the log. */
+sgs_recipe sgs_refine(const sgs_making *m, sgs_arena *a);
+
+/* ---- correct.c ---- */
+
+/* sgs_recipe.given of a fixed graph: what its convolutions read, on the samples of the trials.  In a. */
+sgs_status sgs_means_given(const sgs_trials *t, sgs_graph *fixed, const double *const **given, sgs_arena *a,
+                           sgs_diag *d);
+
+/* ---- factor.c ---- */
+
+/* sgs_recipe.factor of the float graph, from what its convolutions read on the samples of the trials.  In a. */
+sgs_status sgs_factors_measure(const sgs_trials *t, const float *const **factors, sgs_arena *a, sgs_diag *d);
+
+#endif
