@@ -122,3 +122,16 @@ def test_twins(tmp_path):
     for got, said in (("2:0", "all 1 | held |"), ("2:2", "all 1 | held |"), (None, "missed on 1 of 1: ResNet-20 50.00 | **missed** |")):
         write(tmp_path, RESNET + cases.TWINNED, "L2", top1("1:1" if got else "1:0", got or "2:0"))
         assert "| L2 loses at most 0.3 point more on a hard twin | %s" % said in page.made(tmp_path, ["L1", "L2"])[0]
+
+
+def test_a_twin_is_scored_as_the_network(tmp_path):
+    """By the boxes of the labels, not by those of float; with the same pictures."""
+    known = {n.title: n for n in cases.networks.NETWORKS}
+    for title, kind in [(t, "boxes") for t in cases.LABELLED] + [("super-resolution", "high"), ("YuNet", "faces")]:
+        for name in (title, title + cases.TWINNED):
+            assert cases.samples(dataclasses.replace(known[title], title=name), tmp_path, tmp_path)[0] == kind
+
+
+def test_nothing_measured_is_not_held(tmp_path):
+    write(tmp_path, RESNET, "float", top1("1:1", "2:2"))
+    assert "| L2 is no worse than any peer on the average | not measured |  |" in page.made(tmp_path, ["L1", "L2"])[0]

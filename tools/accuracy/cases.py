@@ -83,13 +83,14 @@ def high_and_low(photos, work):
 
 
 def samples(network, data, work):
-    """(kind of score, pictures that calibrate, {picture to score: label})"""
+    """(kind of score, pictures that calibrate, {picture to score: label}), a twin's as the network's"""
+    title = network.title.removesuffix(TWINNED)
     photos, demo = sorted((data / "coco128/images").rglob("*.jpg")), sorted((data / "demo").glob("*.jpg"))
-    if network.title in LABELLED:
+    if title in LABELLED:
         return "boxes", photos[:64], {p: boxes(p, network) for p in photos[64:]}
     if network.score == "boxes":
         return "faces", photos[:64], dict.fromkeys(photos[64:] + demo)
-    if network.title == "super-resolution":
+    if title == "super-resolution":
         return "high", photos[:64], high_and_low(photos[-16:] + demo, work / "high")
     if network.pictures in ("kws01", "mfcc_49", "mfcc_25"):
         return "top1", *halves(networks.arrays(network.pictures, data, work), WORDS)

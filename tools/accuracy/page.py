@@ -206,7 +206,9 @@ def last_line(found, titles, top):
 
 def listed(missed, of):
     """(measured, held or not) of a goal that each network is to hold"""
-    return "missed on %d of %d: %s" % (len(missed), of, "; ".join(missed)) if missed else "all %d" % of, not missed and of
+    if not of:
+        return "not measured", False
+    return "missed on %d of %d: %s" % (len(missed), of, "; ".join(missed)) if missed else "all %d" % of, not missed
 
 
 def goal_each(found, titles, top):
@@ -275,7 +277,7 @@ def goals(found, plain, twins, levels):
             ("%s loses at most %.1f point more on a hard twin" % (top, GOAL_TWIN), goal_twins(found, twins, top)),
             ("%s is no worse than any peer on the average" % (top + ours.ALL_8), goal_means(found, plain, top + ours.ALL_8)),
             ("each level is no worse than the one below by SQNR, twins too", goal_order(found, plain + twins, levels))):
-        yield "| %s | %s | %s |" % (goal, measured, "held" if held else "**missed**")
+        yield "| %s | %s | %s |" % (goal, measured, "held" if held else "" if measured == "not measured" else "**missed**")
 
 
 def made(work, levels):
