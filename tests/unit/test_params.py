@@ -31,11 +31,12 @@ def show(data, tmp_path, how="--json"):
 
 
 def plain(table):
-    """As the tool writes it."""
+    """As the tool writes it: without ranges where there are none."""
     def numbers(v):
         return [float(x) for x in np.asarray(v, np.float64).ravel()]
-    return [dict({"name": t["name"], "min": numbers(t.get("min", [])), "max": numbers(t.get("max", [])), "bit": int(t.get("bit", 0))},
-                 **({"data": np.asarray(t["data"], np.float64).tolist()} if "data" in t else {})) for t in table]
+    def ranges(t):
+        return {k: numbers(t[k]) for k in ("min", "max")} if np.size(t.get("min", [])) else {}
+    return [{"name": t["name"], **ranges(t), "bit": int(t.get("bit", 0)), **({"data": np.asarray(t["data"], np.float64).tolist()} if "data" in t else {})} for t in table]
 
 
 def same(got, want):
