@@ -205,7 +205,7 @@ def test_tensor_arrays(small, conv, message):
 def test_which_convolutions_are_wide(small, conv, wide, warning):
     r = calibrate(small, conv)
     asked = re.search(r"input_format=(\w+)", conv)
-    switched = "warning: input_format=%s takes the place of L2's own choice of 8 or 16 bits\n" % asked[1] if asked else ""
+    switched = "warning: input_format=%s takes the place of L5's own choice of 8 or 16 bits\n" % asked[1] if asked else ""
     assert r.returncode == 0 and r.stderr == switched + "warning: 4 pictures to calibrate with; about 100 give better ranges\n" + warning
     text = (small.folder / "m_fixed.sim").read_bytes()
     # reasons of the weights' bits travel in the file, in the order of the layers
