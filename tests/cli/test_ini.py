@@ -206,7 +206,7 @@ def test_which_convolutions_are_wide(small, conv, wide, warning):
     r = calibrate(small, conv)
     asked = re.search(r"input_format=(\w+)", conv)
     switched = "warning: input_format=%s takes the place of L5's own choice of 8 or 16 bits\n" % asked[1] if asked else ""
-    assert r.returncode == 0 and r.stderr == switched + "warning: 4 pictures to calibrate with; about 100 give better ranges\n" + warning
+    assert r.returncode == 0 and r.stderr == "warning: 4 pictures to calibrate with; about 100 give better ranges\n" + switched + warning
     text = (small.folder / "m_fixed.sim").read_bytes()
     # reasons of the weights' bits travel in the file, in the order of the layers
     reasons = re.findall(rb"(8|16) bit: (default|reads the image|asked for in the ini|alone leaves \d+ dB|8 alone would leave \d+ dB)", text)
