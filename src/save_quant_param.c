@@ -7,6 +7,7 @@
 #include "import/sim.h"
 #include "ir/ir.h"
 #include "ops/op.h"
+#include "sim/values.h"
 
 typedef struct saving {
     const sgs_save_options *o;
@@ -65,24 +66,6 @@ static void note_readers(saving *s)
             s->read[i] = 0;
 }
 
-static double element(const sgs_value *v, int64_t i)
-{
-    switch (v->type) {
-    case SGS_U8:
-        return ((const uint8_t *)sgs_const_data(v))[i];
-    case SGS_S8:
-        return ((const int8_t *)sgs_const_data(v))[i];
-    case SGS_S16:
-        return ((const int16_t *)sgs_const_data(v))[i];
-    case SGS_S32:
-        return ((const int32_t *)sgs_const_data(v))[i];
-    case SGS_S64:
-        return (double)((const int64_t *)sgs_const_data(v))[i];
-    default:
-        return 0;
-    }
-}
-
 /* What calibration saw; where that was not kept, all that the scale reaches. */
 static void save_range(saving *s, sgs_saved *to, const sgs_value *v)
 {
@@ -102,15 +85,9 @@ static void save_range(saving *s, sgs_saved *to, const sgs_value *v)
 static void save_data(saving *s, sgs_saved *to, const sgs_value *v)
 {
     const int64_t count = sgs_value_count(v);
-    const sgs_quant *q = v->quant;
     double *data = SGS_NEW_N(s->arena, double, count);
-    int64_t below = 1;
-    for (int i = q->axis + 1; q->axis >= 0 && i < v->rank; i++)
-        below *= v->dim[i];
-    for (int64_t i = 0; i < count; i++) {
-        const int64_t c = q->axis < 0 ? 0 : i / below % q->n;
-        data[i] = (element(v, i) - q->zero[c]) * (double)q->scale[c];
-    }
+    for (int64_t i = 0; i < count; i++)
+        data[i] = sgs_real(v, sgs_const_data(v), i);
     to->rank = v->rank;
     to->dim = v->dim;
     to->data = data;

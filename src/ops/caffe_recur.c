@@ -93,22 +93,6 @@ static void read_blobs(sgs_spell *p, layer *l)
 
 /* ---- formulas ---- */
 
-static sgs_value *sum(sgs_spell *p, sgs_value *a, sgs_value *b)
-{
-    return b ? sgs_sp_two(p, &sgs_op_add, a, b) : a;
-}
-
-static sgs_value *product(sgs_spell *p, sgs_value *a, sgs_value *b)
-{
-    return sgs_sp_two(p, &sgs_op_mul, a, b);
-}
-
-/* x by weights [outputs][inputs] */
-static sgs_value *weighted(sgs_spell *p, sgs_value *x, sgs_value *w)
-{
-    return sgs_sp_two(p, &sgs_op_matmul, x, sgs_sp_transpose(p, w, (const int64_t[]){ 1, 0 }));
-}
-
 static sgs_value *step_of(sgs_spell *p, sgs_value *x, int64_t step)
 {
     return sgs_sp_squeeze(p, sgs_sp_slice(p, x, 0, step, 1, 1), 0);
@@ -175,27 +159,27 @@ static sgs_value *gate(sgs_spell *p, const layer *l, sgs_value *all, int i)
 /* The next state of the share of one step; states before a sequence begins count as zeros. */
 static void step(sgs_spell *p, layer *l, sgs_value *share, sgs_value *going)
 {
-    sgs_value *all = l->h ? sum(p, share, weighted(p, product(p, going, l->h), l->r)) : share;
+    sgs_value *all = l->h ? sgs_sp_sum(p, share, sgs_sp_weighted(p, sgs_sp_product(p, going, l->h), l->r)) : share;
     if (l->gates == 1) {
         l->h = sgs_sp_one(p, &sgs_op_tanh, all, NULL);
         return;
     }
-    sgs_value *i = gate(p, l, all, 0), *o = gate(p, l, all, 2), *g = gate(p, l, all, 3), *fresh = product(p, i, g);
+    sgs_value *i = gate(p, l, all, 0), *o = gate(p, l, all, 2), *g = gate(p, l, all, 3), *fresh = sgs_sp_product(p, i, g);
     if (l->c) {
         sgs_value *f = gate(p, l, all, 1);
-        l->c = sum(p, product(p, product(p, going, f), l->c), fresh);
+        l->c = sgs_sp_sum(p, sgs_sp_product(p, sgs_sp_product(p, going, f), l->c), fresh);
     } else {
         l->c = fresh;
     }
-    l->h = product(p, o, sgs_sp_one(p, &sgs_op_tanh, l->c, NULL));
+    l->h = sgs_sp_product(p, o, sgs_sp_one(p, &sgs_op_tanh, l->c, NULL));
 }
 
 static sgs_value *unrolled(sgs_spell *p, layer *l)
 {
     const int64_t one[] = { l->batch, 1 };
-    sgs_value **y = sgs_alloc_n(p->im->g->arena, (size_t)l->steps, sizeof *y), *all = sum(p, weighted(p, l->x, l->w), l->b);
+    sgs_value **y = sgs_alloc_n(p->im->g->arena, (size_t)l->steps, sizeof *y), *all = sgs_sp_sum(p, sgs_sp_weighted(p, l->x, l->w), l->b);
     if (l->fixed)
-        all = sum(p, all, weighted(p, l->fixed, l->wf));
+        all = sgs_sp_sum(p, all, sgs_sp_weighted(p, l->fixed, l->wf));
     for (int64_t t = 0; t < l->steps && p->status == SGS_OK; t++) {
         sgs_value *going = sgs_sp_cast(p, sgs_sp_reshape(p, step_of(p, l->going, t), 2, one), SGS_F32);
         step(p, l, step_of(p, all, t), going);
@@ -219,7 +203,7 @@ static sgs_status from_caffe_recurrent(sgs_import *im, const sgs_source_node *s,
         return p->status;
     sgs_value *y = !l.fixed && goes_on(&l, &first) ? whole(p, &l, first) : unrolled(p, &l);
     if (l.wo && p->status == SGS_OK)
-        y = sgs_sp_one(p, &sgs_op_tanh, sum(p, weighted(p, y, l.wo), l.bo), NULL);
+        y = sgs_sp_one(p, &sgs_op_tanh, sgs_sp_sum(p, sgs_sp_weighted(p, y, l.wo), l.bo), NULL);
     if (p->status == SGS_OK)
         sgs_sp_out(p, 0, y);
     if (l.exposed && p->status == SGS_OK)

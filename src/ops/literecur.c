@@ -32,22 +32,6 @@ typedef struct places {
 
 /* ---- small formulas ---- */
 
-static sgs_value *sum(sgs_spell *p, sgs_value *a, sgs_value *b)
-{
-    return b ? sgs_sp_two(p, &sgs_op_add, a, b) : a;
-}
-
-static sgs_value *product(sgs_spell *p, sgs_value *a, sgs_value *b)
-{
-    return sgs_sp_two(p, &sgs_op_mul, a, b);
-}
-
-/* x by weights [out][in] */
-static sgs_value *weighted(sgs_spell *p, sgs_value *x, sgs_value *w)
-{
-    return sgs_sp_two(p, &sgs_op_matmul, x, sgs_sp_transpose(p, w, (const int64_t[]){ 1, 0 }));
-}
-
 static sgs_value *activated(sgs_spell *p, int64_t act, sgs_value *x)
 {
     static const float range[][2] = { { -INFINITY, INFINITY }, { 0, INFINITY }, { -1, 1 }, { 0, 6 } };
@@ -245,19 +229,18 @@ static sgs_value *as_onnx(sgs_spell *p, layer *l)
 static sgs_value *normalized(sgs_spell *p, sgs_value *x, sgs_value *weights)
 {
     sgs_value *centred = sgs_sp_two(p, &sgs_op_sub, x, sgs_sp_reduce(p, &sgs_op_reduce_mean, x, 1));
-    sgs_value *variance = sgs_sp_reduce(p, &sgs_op_reduce_mean, product(p, centred, centred), 1);
-    return product(p,
-                   product(p, centred, sgs_sp_one(p, &sgs_op_rsqrt, sgs_sp_by(p, &sgs_op_add, variance, 1e-8f), NULL)),
-                   weights);
+    sgs_value *variance = sgs_sp_reduce(p, &sgs_op_reduce_mean, sgs_sp_product(p, centred, centred), 1);
+    sgs_value *scale = sgs_sp_one(p, &sgs_op_rsqrt, sgs_sp_by(p, &sgs_op_add, variance, 1e-8f), NULL);
+    return sgs_sp_product(p, sgs_sp_product(p, centred, scale), weights);
 }
 
 /* Gate i before its function; `share` is its part of the input. */
 static sgs_value *gate(sgs_spell *p, const layer *l, int i, sgs_value *share, sgs_value *h, sgs_value *c)
 {
-    sgs_value *x = sum(p, share, weighted(p, h, l->r[i]));
+    sgs_value *x = sgs_sp_sum(p, share, sgs_sp_weighted(p, h, l->r[i]));
     if (l->peephole[i])
-        x = sum(p, x, product(p, c, l->peephole[i]));
-    return sum(p, l->norm[i] ? normalized(p, x, l->norm[i]) : x, l->bias[i]);
+        x = sgs_sp_sum(p, x, sgs_sp_product(p, c, l->peephole[i]));
+    return sgs_sp_sum(p, l->norm[i] ? normalized(p, x, l->norm[i]) : x, l->bias[i]);
 }
 
 static sgs_value *cell(sgs_spell *p, const layer *l, sgs_value *const *share, sgs_value *h, sgs_value **c)
@@ -268,13 +251,13 @@ static sgs_value *cell(sgs_spell *p, const layer *l, sgs_value *const *share, sg
     else
         i = sgs_sp_two(p, &sgs_op_sub, sgs_sp_number(p, 1), f);
     sgs_value *g = activated(p, l->act, gate(p, l, CELL, share[CELL], h, *c));
-    sgs_value *kept = product(p, f, *c), *fresh = product(p, i, g);
-    *c = limited(p, l->cell_clip, sum(p, kept, fresh));
+    sgs_value *kept = sgs_sp_product(p, f, *c), *fresh = sgs_sp_product(p, i, g);
+    *c = limited(p, l->cell_clip, sgs_sp_sum(p, kept, fresh));
     sgs_value *o = sgs_sp_one(p, &sgs_op_sigmoid, gate(p, l, OUTPUT, share[OUTPUT], h, *c), NULL);
-    h = product(p, o, activated(p, l->act, *c));
+    h = sgs_sp_product(p, o, activated(p, l->act, *c));
     if (l->projection && isfinite(l->hidden_lo))
         h = sgs_sp_one(p, &sgs_op_clip, h, &(sgs_act_attr){ l->hidden_lo, l->hidden_hi });
-    return l->projection ? limited(p, l->projection_clip, sum(p, weighted(p, h, l->projection), l->projection_bias))
+    return l->projection ? limited(p, l->projection_clip, sgs_sp_sum(p, sgs_sp_weighted(p, h, l->projection), l->projection_bias))
                          : h;
 }
 
@@ -283,7 +266,7 @@ static sgs_value *unrolled(sgs_spell *p, layer *l)
     sgs_value **y = sgs_alloc_n(p->im->g->arena, (size_t)l->steps + 1, sizeof *y), *all[GATES] = { NULL }, *h = l->h,
               *c = l->c;
     for (int i = 0; i < GATES; i++)
-        all[i] = l->w[i] ? weighted(p, l->x, l->w[i]) : NULL;
+        all[i] = l->w[i] ? sgs_sp_weighted(p, l->x, l->w[i]) : NULL;
     for (int64_t t = 0; t < l->steps && p->status == SGS_OK; t++) {
         const int64_t at = l->reverse ? l->steps - 1 - t : t;
         sgs_value *share[GATES];
@@ -381,14 +364,14 @@ static sgs_status from_basic_lstm(sgs_spell *p)
     fits(p, b, "the bias", 1, 4 * units, 0);
     if (p->status != SGS_OK)
         return p->status;
-    sgs_value *both[] = { x, h }, *all = sum(p, weighted(p, sgs_sp_concat(p, 2, both, 1), w), b);
+    sgs_value *both[] = { x, h }, *all = sgs_sp_sum(p, sgs_sp_weighted(p, sgs_sp_concat(p, 2, both, 1), w), b);
     for (int i = 0; i < 4; i++) {
         g[i] = sgs_sp_slice(p, all, 1, i * units, units, 1);
         g[i] = sgs_sp_one(p, i == 1 ? &sgs_op_tanh : &sgs_op_sigmoid, g[i], NULL);
     }
-    sgs_value *fresh = product(p, g[0], g[1]), *kept = product(p, g[2], c);
-    c = sum(p, fresh, kept);
-    sgs_sp_out(p, 0, product(p, g[3], sgs_sp_one(p, &sgs_op_tanh, c, NULL)));
+    sgs_value *fresh = sgs_sp_product(p, g[0], g[1]), *kept = sgs_sp_product(p, g[2], c);
+    c = sgs_sp_sum(p, fresh, kept);
+    sgs_sp_out(p, 0, sgs_sp_product(p, g[3], sgs_sp_one(p, &sgs_op_tanh, c, NULL)));
     sgs_sp_out(p, 1, c);
     for (int i = 2; i < 4; i++)
         if (sgs_sp_wants(p, i))
@@ -424,10 +407,10 @@ static sgs_value *plain_layer(sgs_spell *p, sgs_value *x)
     fits(p, h, "a state", 2, x->dim[1], units);
     if (p->status != SGS_OK)
         return x;
-    sgs_value **y = sgs_alloc_n(p->im->g->arena, (size_t)steps + 1, sizeof *y), *all = sum(p, weighted(p, x, w), b);
+    sgs_value **y = sgs_alloc_n(p->im->g->arena, (size_t)steps + 1, sizeof *y), *all = sgs_sp_sum(p, sgs_sp_weighted(p, x, w), b);
     for (int64_t t = 0; t < steps && p->status == SGS_OK; t++) {
         sgs_value *step = step_of(p, all, t);
-        h = activated(p, act, sum(p, step, weighted(p, h, r)));
+        h = activated(p, act, sgs_sp_sum(p, step, sgs_sp_weighted(p, h, r)));
         y[t] = sgs_sp_unsqueeze(p, h, 0);
     }
     give_state(p, 4, h);
@@ -475,11 +458,11 @@ static sgs_status from_svdf(sgs_import *im, const sgs_source_node *s, sgs_diag *
     const int64_t now[] = { x->dim[0], filters, 1 }, all[] = { x->dim[0], filters, memory },
                   units[] = { x->dim[0], filters / rank, rank * memory }, flat[] = { x->dim[0], filters / rank };
     sgs_value *before = sgs_sp_slice(p, sgs_sp_reshape(p, old, 3, all), 2, 1, memory - 1, 1);
-    sgs_value *part[] = { before, sgs_sp_reshape(p, weighted(p, x, features), 3, now) };
+    sgs_value *part[] = { before, sgs_sp_reshape(p, sgs_sp_weighted(p, x, features), 3, now) };
     sgs_value *kept = memory > 1 ? sgs_sp_concat(p, 2, part, 2) : part[1];
     give_state(p, 4, sgs_sp_reshape(p, kept, 2, old->dim));
-    sgs_value *sums = sgs_sp_reduce(p, &sgs_op_reduce_sum, sgs_sp_reshape(p, product(p, kept, time), 3, units), 2);
-    sgs_sp_out(p, 0, activated(p, act, sum(p, sgs_sp_reshape(p, sums, 2, flat), bias)));
+    sgs_value *sums = sgs_sp_reduce(p, &sgs_op_reduce_sum, sgs_sp_reshape(p, sgs_sp_product(p, kept, time), 3, units), 2);
+    sgs_sp_out(p, 0, activated(p, act, sgs_sp_sum(p, sgs_sp_reshape(p, sums, 2, flat), bias)));
     return p->status;
 }
 

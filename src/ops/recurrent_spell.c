@@ -39,16 +39,6 @@ static sgs_value *gate(sgs_spell *p, const layer *l, sgs_value *x, int first, in
     return count == l->z.gates ? x : sgs_sp_slice(p, x, x->rank - 1, first * l->z.hidden, count * l->z.hidden, 1);
 }
 
-static sgs_value *sum(sgs_spell *p, sgs_value *a, sgs_value *b)
-{
-    return b ? sgs_sp_two(p, &sgs_op_add, a, b) : a;
-}
-
-static sgs_value *product(sgs_spell *p, sgs_value *a, sgs_value *b)
-{
-    return sgs_sp_two(p, &sgs_op_mul, a, b);
-}
-
 /* Row `at` of the first axis, without that axis. */
 static sgs_value *row(sgs_spell *p, sgs_value *x, int64_t at)
 {
@@ -101,38 +91,38 @@ static void read_weights(sgs_spell *p, const layer *l, int direction, weights *w
 
 static sgs_value *rnn_cell(sgs_spell *p, const layer *l, const weights *w, sgs_value *x, sgs_value *h)
 {
-    return spell_function(p, &w->f[0], l->clip, sum(p, x, sum(p, sgs_sp_two(p, &sgs_op_matmul, h, w->r), w->rb)));
+    return spell_function(p, &w->f[0], l->clip, sgs_sp_sum(p, x, sgs_sp_sum(p, sgs_sp_two(p, &sgs_op_matmul, h, w->r), w->rb)));
 }
 
 static sgs_value *gru_cell(sgs_spell *p, const layer *l, const weights *w, sgs_value *x, sgs_value *h)
 {
     sgs_value *bias_zr = w->rb ? gate(p, l, w->rb, 0, 2) : NULL, *bias_h = w->rb ? gate(p, l, w->rb, 2, 1) : NULL;
-    sgs_value *again = sum(p, sgs_sp_two(p, &sgs_op_matmul, h, gate(p, l, w->r, 0, 2)), bias_zr);
-    sgs_value *zr = spell_function(p, &w->f[0], l->clip, sum(p, gate(p, l, x, 0, 2), again)), *inner;
+    sgs_value *again = sgs_sp_sum(p, sgs_sp_two(p, &sgs_op_matmul, h, gate(p, l, w->r, 0, 2)), bias_zr);
+    sgs_value *zr = spell_function(p, &w->f[0], l->clip, sgs_sp_sum(p, gate(p, l, x, 0, 2), again)), *inner;
     sgs_value *z = gate(p, l, zr, 0, 1), *r = gate(p, l, zr, 1, 1), *weight = gate(p, l, w->r, 2, 1);
     if (l->linear)
-        inner = product(p, r, sum(p, sgs_sp_two(p, &sgs_op_matmul, h, weight), bias_h));
+        inner = sgs_sp_product(p, r, sgs_sp_sum(p, sgs_sp_two(p, &sgs_op_matmul, h, weight), bias_h));
     else
-        inner = sum(p, sgs_sp_two(p, &sgs_op_matmul, product(p, r, h), weight), bias_h);
-    sgs_value *fresh = spell_function(p, &w->f[1], l->clip, sum(p, gate(p, l, x, 2, 1), inner));
-    return sum(p, fresh, product(p, z, sgs_sp_two(p, &sgs_op_sub, h, fresh)));
+        inner = sgs_sp_sum(p, sgs_sp_two(p, &sgs_op_matmul, sgs_sp_product(p, r, h), weight), bias_h);
+    sgs_value *fresh = spell_function(p, &w->f[1], l->clip, sgs_sp_sum(p, gate(p, l, x, 2, 1), inner));
+    return sgs_sp_sum(p, fresh, sgs_sp_product(p, z, sgs_sp_two(p, &sgs_op_sub, h, fresh)));
 }
 
 static sgs_value *lstm_cell(sgs_spell *p, const layer *l, const weights *w, sgs_value *x, sgs_value *h, sgs_value **c)
 {
-    sgs_value *all = sum(p, x, sum(p, sgs_sp_two(p, &sgs_op_matmul, h, w->r), w->rb)), *g[4];
+    sgs_value *all = sgs_sp_sum(p, x, sgs_sp_sum(p, sgs_sp_two(p, &sgs_op_matmul, h, w->r), w->rb)), *g[4];
     for (int i = 0; i < 4; i++)
         g[i] = gate(p, l, all, i, 1);
     for (int i = 0; i < 3; i += 2)
         g[i] =
-            spell_function(p, &w->f[0], l->clip, w->peephole[i] ? sum(p, g[i], product(p, w->peephole[i], *c)) : g[i]);
+            spell_function(p, &w->f[0], l->clip, w->peephole[i] ? sgs_sp_sum(p, g[i], sgs_sp_product(p, w->peephole[i], *c)) : g[i]);
     if (l->coupled)
         g[2] = sgs_sp_two(p, &sgs_op_sub, sgs_sp_number(p, 1), g[0]);
     g[3] = spell_function(p, &w->f[1], l->clip, g[3]);
-    sgs_value *kept = product(p, g[2], *c), *fresh = product(p, g[0], g[3]);
-    *c = sum(p, kept, fresh);
-    g[1] = spell_function(p, &w->f[0], l->clip, w->peephole[1] ? sum(p, g[1], product(p, w->peephole[1], *c)) : g[1]);
-    return product(p, g[1], spell_function(p, &w->f[2], 0, *c));
+    sgs_value *kept = sgs_sp_product(p, g[2], *c), *fresh = sgs_sp_product(p, g[0], g[3]);
+    *c = sgs_sp_sum(p, kept, fresh);
+    g[1] = spell_function(p, &w->f[0], l->clip, w->peephole[1] ? sgs_sp_sum(p, g[1], sgs_sp_product(p, w->peephole[1], *c)) : g[1]);
+    return sgs_sp_product(p, g[1], spell_function(p, &w->f[2], 0, *c));
 }
 
 /* 1 for sequences that reach this step, 0 for the others; NULL: all do. */
@@ -154,7 +144,7 @@ static sgs_value *reached(sgs_spell *p, const layer *l, int64_t step)
 /* old where the mask is 0 */
 static sgs_value *kept(sgs_spell *p, sgs_value *mask, sgs_value *now, sgs_value *old)
 {
-    return mask ? sum(p, old, product(p, mask, sgs_sp_two(p, &sgs_op_sub, now, old))) : now;
+    return mask ? sgs_sp_sum(p, old, sgs_sp_product(p, mask, sgs_sp_two(p, &sgs_op_sub, now, old))) : now;
 }
 
 static sgs_value *zeros(sgs_spell *p, const layer *l)
@@ -176,7 +166,7 @@ static sgs_value *unroll(sgs_spell *p, layer *l, int direction, bool reverse, sg
               *c = l->first_c ? row(p, l->first_c, direction) : zeros(p, l);
     if (p->status != SGS_OK)
         return l->x;
-    sgs_value *shares = sum(p, sgs_sp_two(p, &sgs_op_matmul, l->x, w.w), w.wb);
+    sgs_value *shares = sgs_sp_sum(p, sgs_sp_two(p, &sgs_op_matmul, l->x, w.w), w.wb);
     for (int64_t i = 0; i < l->z.steps && p->status == SGS_OK; i++) {
         const int64_t step = reverse ? l->z.steps - 1 - i : i;
         sgs_value *x = row(p, shares, step), *mask = reached(p, l, step), *old_c = c;
@@ -185,7 +175,7 @@ static sgs_value *unroll(sgs_spell *p, layer *l, int direction, bool reverse, sg
                                                  : lstm_cell(p, l, &w, x, h, &c);
         c = l->z.gates == SGS_LSTM ? kept(p, mask, c, old_c) : c;
         h = kept(p, mask, now, h);
-        y[step] = mask ? product(p, mask, now) : now;
+        y[step] = mask ? sgs_sp_product(p, mask, now) : now;
     }
     l->last_c = c;
     return h;

@@ -24,6 +24,21 @@ sgs_value *sgs_sp_two(sgs_spell *p, const sgs_op *op, sgs_value *a, sgs_value *b
     return emit(p, op, 2, in, NULL);
 }
 
+sgs_value *sgs_sp_sum(sgs_spell *p, sgs_value *a, sgs_value *b)
+{
+    return b ? sgs_sp_two(p, &sgs_op_add, a, b) : a;
+}
+
+sgs_value *sgs_sp_product(sgs_spell *p, sgs_value *a, sgs_value *b)
+{
+    return sgs_sp_two(p, &sgs_op_mul, a, b);
+}
+
+sgs_value *sgs_sp_weighted(sgs_spell *p, sgs_value *x, sgs_value *w)
+{
+    return sgs_sp_two(p, &sgs_op_matmul, x, sgs_sp_transpose(p, w, (const int64_t[]){ 1, 0 }));
+}
+
 sgs_value *sgs_sp_number(sgs_spell *p, float v)
 {
     return sgs_const_new(p->im->g, SGS_F32, 0, NULL, &v, true);

@@ -16,6 +16,10 @@ typedef struct sgs_spell {
 
 sgs_value *sgs_sp_one(sgs_spell *p, const sgs_op *op, sgs_value *x, const void *attr);
 sgs_value *sgs_sp_two(sgs_spell *p, const sgs_op *op, sgs_value *a, sgs_value *b);
+/* a + b, or a where b is NULL; a * b; x by weights [outputs][inputs]. */
+sgs_value *sgs_sp_sum(sgs_spell *p, sgs_value *a, sgs_value *b);
+sgs_value *sgs_sp_product(sgs_spell *p, sgs_value *a, sgs_value *b);
+sgs_value *sgs_sp_weighted(sgs_spell *p, sgs_value *x, sgs_value *w);
 sgs_value *sgs_sp_number(sgs_spell *p, float v);
 /* One integer of a type. */
 sgs_value *sgs_sp_integer(sgs_spell *p, sgs_type t, int64_t v);

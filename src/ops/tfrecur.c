@@ -8,21 +8,11 @@
 
 /* ---- formulas ---- */
 
-static sgs_value *sum(sgs_spell *p, sgs_value *a, sgs_value *b)
-{
-    return b ? sgs_sp_two(p, &sgs_op_add, a, b) : a;
-}
-
-static sgs_value *product(sgs_spell *p, sgs_value *a, sgs_value *b)
-{
-    return sgs_sp_two(p, &sgs_op_mul, a, b);
-}
-
 /* [x, h] * w + b */
 static sgs_value *weighted(sgs_spell *p, sgs_value *x, sgs_value *h, sgs_value *w, sgs_value *b)
 {
     sgs_value *both[] = { x, h };
-    return sum(p, sgs_sp_two(p, &sgs_op_matmul, sgs_sp_concat(p, 2, both, 1), w), b);
+    return sgs_sp_sum(p, sgs_sp_two(p, &sgs_op_matmul, sgs_sp_concat(p, 2, both, 1), w), b);
 }
 
 static sgs_value *part(sgs_spell *p, sgs_value *all, int i, int64_t units)
@@ -82,7 +72,7 @@ static void read_lstm(sgs_spell *p, int first, sgs_value *x, lstm *l)
 
 static sgs_value *peeped(sgs_spell *p, const lstm *l, int i, sgs_value *gate)
 {
-    return l->peephole[i] ? sum(p, gate, product(p, l->c, l->peephole[i])) : gate;
+    return l->peephole[i] ? sgs_sp_sum(p, gate, sgs_sp_product(p, l->c, l->peephole[i])) : gate;
 }
 
 /* One step; out[] as the operator has them, l->c and l->h the states behind it. */
@@ -95,14 +85,14 @@ static void lstm_step(sgs_spell *p, lstm *l, sgs_value *x, sgs_value **out)
     g[FORGET] = sgs_sp_by(p, &sgs_op_add, g[FORGET], l->forget_bias);
     out[OUT_F] = sgs_sp_one(p, &sgs_op_sigmoid, peeped(p, l, 1, g[FORGET]), NULL);
     out[OUT_CI] = sgs_sp_one(p, &sgs_op_tanh, g[CELL], NULL);
-    sgs_value *fresh = product(p, out[OUT_CI], out[OUT_I]), *kept = product(p, l->c, out[OUT_F]);
-    l->c = sum(p, fresh, kept);
+    sgs_value *fresh = sgs_sp_product(p, out[OUT_CI], out[OUT_I]), *kept = sgs_sp_product(p, l->c, out[OUT_F]);
+    l->c = sgs_sp_sum(p, fresh, kept);
     if (l->cell_clip > 0)
         l->c = sgs_sp_one(p, &sgs_op_clip, l->c, &(sgs_act_attr){ -l->cell_clip, l->cell_clip });
     out[OUT_CS] = l->c;
     out[OUT_O] = sgs_sp_one(p, &sgs_op_sigmoid, peeped(p, l, 2, g[OUTPUT]), NULL);
     out[OUT_CO] = sgs_sp_one(p, &sgs_op_tanh, l->c, NULL);
-    l->h = out[OUT_H] = product(p, out[OUT_CO], out[OUT_O]);
+    l->h = out[OUT_H] = sgs_sp_product(p, out[OUT_CO], out[OUT_O]);
 }
 
 static sgs_status from_tf_lstm_cell(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
@@ -184,9 +174,9 @@ static sgs_status from_tf_gru_cell(sgs_import *im, const sgs_source_node *s, sgs
     sgs_value *gates = sgs_sp_one(p, &sgs_op_sigmoid, weighted(p, x, h, w, b), NULL);
     out[OUT_R] = part(p, gates, 0, units);
     out[OUT_U] = part(p, gates, 1, units);
-    out[OUT_C] = sgs_sp_one(p, &sgs_op_tanh, weighted(p, x, product(p, h, out[OUT_R]), wc, bc), NULL);
+    out[OUT_C] = sgs_sp_one(p, &sgs_op_tanh, weighted(p, x, sgs_sp_product(p, h, out[OUT_R]), wc, bc), NULL);
     sgs_value *change = sgs_sp_two(p, &sgs_op_sub, h, out[OUT_C]);
-    out[OUT_NEW] = sum(p, out[OUT_C], product(p, out[OUT_U], change)); /* (1 - u) * c + u * h */
+    out[OUT_NEW] = sgs_sp_sum(p, out[OUT_C], sgs_sp_product(p, out[OUT_U], change)); /* (1 - u) * c + u * h */
     for (int i = 0; i < 4 && p->status == SGS_OK; i++)
         if (sgs_sp_wants(p, i))
             sgs_sp_out(p, i, sgs_sp_own(p, out[i]));
