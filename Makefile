@@ -9,7 +9,7 @@ quiet = $(1) >$(2) 2>&1 || { tail -60 $(2); exit 1; }
 # Meson's own list of failures does not say what was wrong; the last lines of a log should.
 tests = $(2) meson test -C $(1) --print-errorlogs --no-rebuild --num-processes 2 $(3) || { tools/failures $(1); exit 1; }
 
-.PHONY: all demo check check-gcc check-clang check-sanitize setup setup-test setup-families setup-bench fuzz format lint install results accuracy conformance bench-calibrate bench-convert bench-simplify families clean
+.PHONY: all demo check check-gcc check-clang check-sanitize setup setup-test setup-families setup-bench fuzz format lint install results accuracy conformance bench bench-calibrate bench-convert bench-simplify families clean
 
 all: setup
 	@$(call fresh,$(BUILD))
@@ -93,6 +93,13 @@ bench-calibrate: setup setup-bench
 	@$(call fresh,$(BUILD))
 	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
 	@.venv-bench/bin/python tools/bench_calibrate.py --build $(BUILD) --shared $(SHARED) --work out/accuracy --tools "$(TOOLS)" --out out/accuracy/cost.md
+
+# Time of our offline runtime beside onnxruntime, LiteRT, OpenVINO and ncnn in 8 bits into docs/PERFORMANCE.md, and of each layer.  NETS, TOOLS as above.
+bench: setup-families setup-bench
+	@$(call fresh,$(BUILD))
+	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
+	@OMP_NUM_THREADS=1 /usr/bin/python3 bench/make_models.py --out out/bench
+	@.venv-bench/bin/python bench/bench.py --build $(BUILD) --work out/bench --nets "$(NETS)" --tools "$(TOOLS)" --out docs/PERFORMANCE.md
 
 # Cases of other projects through the float simulator, or on to fixed point: DIR is one suite's folder.
 STAGE ?= float

@@ -39,6 +39,11 @@ typedef struct cli_syntax {
 /* Fills the struct at args.  Returns CLI_OK, CLI_USAGE after saying what is wrong, or -1 after printing the help. */
 int cli_parse(const cli_syntax *s, int argc, char **argv, void *args);
 
+/* Says that an option's value is none of the known ones. */
+int cli_bad_value(const char *option, const char *known, const char *found);
+/* The value of --cpu_mask, NULL: none was given; CLI_OK or CLI_USAGE. */
+int cli_cpu_mask(const char *text, sgs_simulator_options *o);
+
 /* Options that several commands share; X is the command's struct. */
 /* clang-format off */
 #define CLI_MODEL(X, what) \
@@ -79,6 +84,9 @@ int cli_parse(const cli_syntax *s, int argc, char **argv, void *args);
 #define CLI_SOC(X) \
     { "--soc_version", CLI_TEXT, offsetof(X, soc_version), "NAME", false, "CHIP, which runs everywhere", \
       "target; show_sdk_info.py lists them" }
+#define CLI_CPU_MASK(X) \
+    { "--cpu_mask", CLI_TEXT, offsetof(X, cpu_mask), "NAME[,NAME]", false, "all", \
+      "kernels to use: c, avx2, avxvnni, avx512vnni, neon, dotprod, i8mm, all" }
 #define CLI_SAMPLES(X, must) \
     { "-i --image", CLI_TEXT, offsetof(X, samples.images), "PATH", must, NULL, \
       "a picture, a folder, or a list file (.txt .list .lst)" }, \
@@ -123,6 +131,7 @@ int cli_simulate(int argc, char **argv);
 int cli_check(int argc, char **argv);
 int cli_extract(int argc, char **argv);
 int cli_info(int argc, char **argv);
+int cli_profile(int argc, char **argv);
 int cli_save_quant_param(int argc, char **argv);
 
 #endif

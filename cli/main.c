@@ -17,6 +17,7 @@ static const struct command {
     { "analyze", cli_analyze, "analyze.py", "where a fixed-point model loses accuracy" },
     { "save-quant-param", cli_save_quant_param, "save_quant_param.py",
       "ranges and bits of X_fixed.sim -> JSON or pickle" },
+    { "profile", cli_profile, "", "what each layer of an image takes on this machine" },
     { "check", cli_check, "", "what of a model can be taken, and an ini to start from" },
     { "extract", cli_extract, "", "cuts a part out of an ONNX model" },
     { "info", cli_info, "show_sdk_info.py", "versions, targets, this machine; what an image or a model holds" },

@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cli.h"
+#include "openipu/ipu.h"
 
 #define OPTIONS_MAX 64
 #define NAME_MAX_LENGTH 64
@@ -321,4 +323,44 @@ int cli_parse(const cli_syntax *s, int argc, char **argv, void *args)
             return e;
     }
     return expect_required(&r);
+}
+
+/* ---- values that several commands take ----------------------------------------------------------------------- */
+
+int cli_bad_value(const char *option, const char *known, const char *found)
+{
+    fprintf(stderr, "error: %s: expected %s, found '%s'\n", option, known, found);
+    return CLI_USAGE;
+}
+
+int cli_cpu_mask(const char *text, sgs_simulator_options *o)
+{
+    static const struct {
+        const char *name;
+        uint32_t bits;
+    } table[] = {
+        { "c", 0 },
+        { "avx2", IPU_CPU_AVX2 },
+        { "avxvnni", IPU_CPU_AVX2 | IPU_CPU_AVXVNNI },
+        { "avx512vnni", IPU_CPU_AVX2 | IPU_CPU_AVX512VNNI },
+        { "neon", IPU_CPU_NEON },
+        { "dotprod", IPU_CPU_NEON | IPU_CPU_DOTPROD },
+        { "i8mm", IPU_CPU_NEON | IPU_CPU_DOTPROD | IPU_CPU_I8MM },
+    };
+    if (!text || !strcmp(text, "all"))
+        return CLI_OK;
+    o->cpu_mask_set = true;
+    for (const char *p = text; p; p = *p ? p + 1 : NULL) {
+        const size_t n = strcspn(p, ",");
+        size_t i = 0;
+        while (i < sizeof table / sizeof *table && (strlen(table[i].name) != n || strncasecmp(table[i].name, p, n)))
+            i++;
+        if (i == sizeof table / sizeof *table)
+            return cli_bad_value("--cpu_mask", "some of c, avx2, avxvnni, avx512vnni, neon, dotprod, i8mm, or all", text);
+        o->cpu_mask |= table[i].bits;
+        p += n;
+        if (!*p)
+            break;
+    }
+    return CLI_OK;
 }

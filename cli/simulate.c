@@ -1,10 +1,8 @@
 /* simulator.py. */
-#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "cli.h"
-#include "openipu/ipu.h"
 
 typedef struct args {
     const char *model, *input_config, *type, *category, *label, *output, *draw_result, *soc_version, *cpu_mask;
@@ -38,19 +36,12 @@ static const cli_option options[] = {
     { "--tool", CLI_REFUSED, 0, NULL, false, NULL,
       "names another simulator program; this one is its own: leave the option out" },
     CLI_SOC(args),
-    { "--cpu_mask", CLI_TEXT, offsetof(args, cpu_mask), "NAME[,NAME]", false, "all",
-      "kernels to use: c, avx2, avxvnni, avx512vnni, neon, dotprod, i8mm, all" },
+    CLI_CPU_MASK(args),
     { "--threads", CLI_COUNT, offsetof(args, threads), "N", false, "1", "threads of one inference" },
     { 0 },
 };
 static const cli_syntax syntax = { "sgs simulate", "simulator.py", "Runs a float, fixed or offline model on pictures.",
                                    options, false };
-
-static int bad_value(const char *option, const char *known, const char *found)
-{
-    fprintf(stderr, "error: %s: expected %s, found '%s'\n", option, known, found);
-    return CLI_USAGE;
-}
 
 static int take_kind(const char *text, sgs_kind *kind)
 {
@@ -58,39 +49,7 @@ static int take_kind(const char *text, sgs_kind *kind)
     for (int k = SGS_FLOAT; text && k <= SGS_OFFLINE; k++)
         if (!strcasecmp(text, name[k]))
             *kind = (sgs_kind)k;
-    return !text || *kind ? CLI_OK : bad_value("-t", "Float, Fixed or Offline", text);
-}
-
-static int take_mask(const char *text, sgs_simulator_options *o)
-{
-    static const struct {
-        const char *name;
-        uint32_t bits;
-    } table[] = {
-        { "c", 0 },
-        { "avx2", IPU_CPU_AVX2 },
-        { "avxvnni", IPU_CPU_AVX2 | IPU_CPU_AVXVNNI },
-        { "avx512vnni", IPU_CPU_AVX2 | IPU_CPU_AVX512VNNI },
-        { "neon", IPU_CPU_NEON },
-        { "dotprod", IPU_CPU_NEON | IPU_CPU_DOTPROD },
-        { "i8mm", IPU_CPU_NEON | IPU_CPU_DOTPROD | IPU_CPU_I8MM },
-    };
-    if (!text || !strcmp(text, "all"))
-        return CLI_OK;
-    o->cpu_mask_set = true;
-    for (const char *p = text; p; p = *p ? p + 1 : NULL) {
-        const size_t n = strcspn(p, ",");
-        size_t i = 0;
-        while (i < sizeof table / sizeof *table && (strlen(table[i].name) != n || strncasecmp(table[i].name, p, n)))
-            i++;
-        if (i == sizeof table / sizeof *table)
-            return bad_value("--cpu_mask", "some of c, avx2, avxvnni, avx512vnni, neon, dotprod, i8mm, or all", text);
-        o->cpu_mask |= table[i].bits;
-        p += n;
-        if (!*p)
-            break;
-    }
-    return CLI_OK;
+    return !text || *kind ? CLI_OK : cli_bad_value("-t", "Float, Fixed or Offline", text);
 }
 
 int cli_simulate(int argc, char **argv)
@@ -102,7 +61,7 @@ int cli_simulate(int argc, char **argv)
     if (e == CLI_OK)
         e = take_kind(a.type, &o.simulator.kind);
     if (e == CLI_OK)
-        e = take_mask(a.cpu_mask, &o.simulator);
+        e = cli_cpu_mask(a.cpu_mask, &o.simulator);
     if (e != CLI_OK)
         return e < 0 ? CLI_OK : e;
     o.model = a.model;

@@ -87,14 +87,18 @@ static void run_record(const place *at, const ipu_rec *rec, ipu_kernel_fn run, c
         run_rows(&j, 0, rows);
 }
 
-static void run_element(const place *at, const ipu_model *m, const ipu_parallel *par)
+static void run_element(const place *at, const ipu_model *m, const ipu_parallel *par, const ipu_observer *watch)
 {
     const ipu_rec *rec = ipu_at(at->head, at->head->ops, 0);
-    for (uint32_t i = 0; i < at->head->nop; i++, rec = ipu_rec_next(rec))
+    for (uint32_t i = 0; i < at->head->nop; i++, rec = ipu_rec_next(rec)) {
         run_record(at, rec, m->kernels->row[rec->kind].run, par);
+        if (watch)
+            watch->done(watch->user, i);
+    }
 }
 
-ipu_status ipu_run(const ipu_model *m, void *arena, const void *const in[], void *const out[], const ipu_parallel *par)
+ipu_status ipu_run_observed(const ipu_model *m, void *arena, const void *const in[], void *const out[],
+                            const ipu_parallel *par, const ipu_observer *watch)
 {
     if (!m || !m->image)
         return IPU_E_ARG;
@@ -103,8 +107,13 @@ ipu_status ipu_run(const ipu_model *m, void *arena, const void *const in[], void
         return IPU_E_ARG;
     if (!values_ok(&at))
         return IPU_E_VALUE;
-    run_element(&at, m, par);
+    run_element(&at, m, par, watch);
     return IPU_OK;
+}
+
+ipu_status ipu_run(const ipu_model *m, void *arena, const void *const in[], void *const out[], const ipu_parallel *par)
+{
+    return ipu_run_observed(m, arena, in, out, par, NULL);
 }
 
 /* ---- several elements ------------------------------------------------------------------------------------------ */
@@ -161,7 +170,7 @@ ipu_status ipu_run_batch(const ipu_model *m, void *arena, int n, const void *con
         find_element(&given, b.mode, k, &e);
         if (!values_ok(&e.at))
             return IPU_E_VALUE;
-        run_element(&e.at, m, par);
+        run_element(&e.at, m, par, NULL);
     }
     return IPU_OK;
 }

@@ -115,6 +115,15 @@ typedef struct ipu_parallel {
  * contents need not be kept between runs; one arena per concurrent run.  par may be NULL. */
 ipu_status ipu_run(const ipu_model *m, void *arena, const void *const in[], void *const out[], const ipu_parallel *par);
 
+/* Told after each record of the image, counted from 0, by the caller's thread: what a profiler hangs its clock on. */
+typedef struct ipu_observer {
+    void (*done)(void *user, uint32_t record);
+    void *user;
+} ipu_observer;
+/* As ipu_run; watch may be NULL. */
+ipu_status ipu_run_observed(const ipu_model *m, void *arena, const void *const in[], void *const out[], const ipu_parallel *par,
+                            const ipu_observer *watch);
+
 /* Several elements with one call; the results are those of ipu_run for each. */
 typedef enum ipu_batch_mode {
     IPU_N_BUF,   /* every element has buffers of its own; any number of them up to size[0] */

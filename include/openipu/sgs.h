@@ -394,6 +394,28 @@ typedef struct sgs_model_info {
 sgs_status sgs_describe(const char *path, const sgs_log *log, sgs_model_info **info, sgs_diag *d);
 void sgs_model_info_free(sgs_model_info *info);
 
+/* ---- time ------------------------------------------------------------------------------------------------------------------------- */
+
+typedef struct sgs_profile_options {
+    const char *model;            /* X.img */
+    sgs_simulator_options simulator; /* which kernels, how many threads */
+    int runs;                     /* medians are taken over so many; 0: 50 */
+    sgs_log log;
+} sgs_profile_options;
+/* Runs an image on made inputs; log lines say what each layer takes, beside its multiply-accumulates and what the machine can do at most. */
+sgs_status sgs_profile(const sgs_profile_options *o, sgs_diag *d);
+
+enum { SGS_PEAK_BYTES = 1, SGS_PEAK_WORDS = 2, SGS_PEAK_FLOATS = 4 };
+typedef struct sgs_peak {
+    const char *text;             /* "u8 x s8, vpdpbusd zmm" */
+    unsigned numbers;             /* SGS_PEAK_*: what kernels of those numbers can reach at most with exact sums, if no row before it says so */
+    double gops;                  /* 10^9 multiplications and additions a second, of all threads */
+} sgs_peak;
+/* Measures the multiply-adds that the mask allows and this machine has, over registers alone: how many rows were filled, at most `most`. */
+int sgs_measure_peaks(uint32_t cpu_mask, int threads, sgs_peak *peak, int most);
+
+/* ---- more information ------------------------------------------------------------------------------------------------------------- */
+
 /* The tool version, targets and this machine's CPU features as text lines through log. */
 sgs_status sgs_show_info(const sgs_log *log);
 /* The operators of ONNX and the layers of Caffe with their limits, Markdown tables, as text lines through log: docs/OPERATORS.md. */

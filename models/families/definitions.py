@@ -52,21 +52,21 @@ class PoolPyramid(nn.Module):
 class BoxHead(nn.Module):
     """One level: distances to the four sides as distributions over `bins`, and a score a class."""
 
-    def __init__(self, c, classes, bins):
+    def __init__(self, c, inner, classes, bins):
         super().__init__()
         self.box = nn.Sequential(conv(c, 64, act=nn.SiLU), conv(64, 64, act=nn.SiLU), nn.Conv2d(64, 4 * bins, 1))
-        self.score = nn.Sequential(conv(c, 80, act=nn.SiLU), conv(80, 80, act=nn.SiLU), nn.Conv2d(80, classes, 1))
+        self.score = nn.Sequential(conv(c, inner, act=nn.SiLU), conv(inner, inner, act=nn.SiLU), nn.Conv2d(inner, classes, 1))
 
     def forward(self, x):
         return torch.cat([self.box(x), self.score(x)], 1)
 
 
 class Detector(nn.Module):
-    WIDTH, BINS, CLASSES = (16, 32, 64, 128, 256), 16, 20
+    BINS = 16
 
-    def __init__(self, size):
+    def __init__(self, size, w=(16, 32, 64, 128, 256), classes=20):
         super().__init__()
-        w = self.WIDTH
+        self.classes = classes
         self.stem = conv(3, w[0], 3, 2, act=nn.SiLU)
         self.down = nn.ModuleList(conv(a, b, 3, 2, act=nn.SiLU) for a, b in zip(w, w[1:]))
         self.stage = nn.ModuleList(Stage(c, c, n, True) for c, n in zip(w[1:], (1, 2, 2, 1)))
@@ -74,7 +74,7 @@ class Detector(nn.Module):
         self.up4, self.up3 = Stage(w[4] + w[3], w[3], 1, False), Stage(w[3] + w[2], w[2], 1, False)
         self.down3, self.down4 = conv(w[2], w[2], 3, 2, act=nn.SiLU), conv(w[3], w[3], 3, 2, act=nn.SiLU)
         self.out4, self.out5 = Stage(w[2] + w[3], w[3], 1, False), Stage(w[3] + w[4], w[4], 1, False)
-        self.head = nn.ModuleList(BoxHead(c, self.CLASSES, self.BINS) for c in w[2:])
+        self.head = nn.ModuleList(BoxHead(c, max(80, w[2]), classes, self.BINS) for c in w[2:])
         self.register_buffer("bin", torch.arange(self.BINS, dtype=torch.float32).view(1, self.BINS, 1, 1))
         cells = [(x + 0.5, y + 0.5, s) for s in (8, 16, 32) for y in range(size // s) for x in range(size // s)]
         self.register_buffer("cell", torch.tensor(cells).t()[None])
@@ -97,7 +97,7 @@ class Detector(nn.Module):
         p4 = self.out4(torch.cat([self.down3(p3), p4], 1))
         p5 = self.out5(torch.cat([self.down4(p4), p5], 1))
         all_levels = torch.cat([h(p).flatten(2) for h, p in zip(self.head, (p3, p4, p5))], 2)
-        box, score = all_levels.split((4 * self.BINS, self.CLASSES), 1)
+        box, score = all_levels.split((4 * self.BINS, self.classes), 1)
         return torch.cat([self.boxes(box), score.sigmoid()], 1)
 
 

@@ -482,7 +482,9 @@ const sgs_io_info *sgs_simulator_output(const sgs_simulator *s, int i)
 
 sgs_opened sgs_simulator_opened(sgs_simulator *s)
 {
-    return (sgs_opened){ s->arena, s->path, s->g, s->config, s->session, &s->details, s->g ? NULL : &s->model };
+    return (sgs_opened){ .arena = s->arena, .path = s->path, .g = s->g, .config = s->config, .session = s->session,
+                         .details = &s->details, .image = s->g ? NULL : &s->model, .scratch = s->scratch, .in = s->to,
+                         .out = s->from, .par = s->pool ? &s->par : NULL };
 }
 
 /* ---- running --------------------------------------------------------------------------------------------------- */

@@ -13,7 +13,9 @@ typedef struct sgs_opened {
     const sgs_config *config; /* NULL: the model carries none */
     sgs_session *session;     /* NULL: no float model */
     const sgs_details **details;
-    const ipu_model *image; /* NULL: no image */
+    const ipu_model *image; /* NULL: no image, nor what follows, with which it runs an element */
+    void *scratch, **in, **out;
+    const ipu_parallel *par; /* NULL: one thread */
 } sgs_opened;
 sgs_opened sgs_simulator_opened(sgs_simulator *s);
 /* A float model, with the graph that the quantizer takes: sgs_spell_out. */

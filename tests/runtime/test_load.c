@@ -16,8 +16,11 @@ static int accept(const ipu_rec *rec)
     return 1;
 }
 
+static uint32_t ran; /* records, by the table below */
+
 static void nothing(const ipu_rec *rec, void *const p[], int32_t y0, int32_t y1)
 {
+    ran++;
 }
 
 static const ipu_kernels any_kernels = { .row = {
@@ -308,6 +311,33 @@ static void arguments(void **state)
     free(s.image);
 }
 
+/* Behind record k of the image k + 1 have run. */
+static void record_done(void *user, uint32_t record)
+{
+    assert_int_equal(record, *(uint32_t *)user);
+    assert_int_equal(ran, ++*(uint32_t *)user);
+}
+
+static void an_observer_is_told_of_each_record(void **state)
+{
+    subject s = fresh();
+    ipu_model m;
+    uint32_t seen = 0;
+    const ipu_observer watch = { record_done, &seen };
+    assert_int_equal(ipu_load(&m, s.image, s.bytes, &any_kernels), IPU_OK);
+    uint8_t *arena = aligned_alloc(IPU_ALIGN, ipu_arena_size(&m)), *room = calloc(1, 1 << 16);
+    const void *const in[] = { room, room };
+    void *const out[] = { room, room, room };
+    ran = 0;
+    assert_int_equal(ipu_run_observed(&m, arena, in, out, NULL, &watch), IPU_OK);
+    assert_int_equal(seen, s.h->nop);
+    assert_int_equal(ipu_run_observed(&m, NULL, in, out, NULL, &watch), IPU_E_ARG);
+    assert_int_equal(seen, s.h->nop);
+    free(arena);
+    free(room);
+    free(s.image);
+}
+
 static void questions(void **state)
 {
     subject s = fresh();
@@ -352,6 +382,7 @@ int main(void)
         cmocka_unit_test(interleaved_windows_are_fine),
         cmocka_unit_test(missing_kernel),
         cmocka_unit_test(arguments),
+        cmocka_unit_test(an_observer_is_told_of_each_record),
         cmocka_unit_test(questions),
         cmocka_unit_test(hash),
         cmocka_unit_test(batches),

@@ -57,6 +57,7 @@ static void nothing_given(void **state)
     sgs_model_info *info = (sgs_model_info *)&d;
     says(sgs_describe(NULL, NULL, &info, &d), &d, NULL, "expected an image or a model to describe");
     assert_null(info);
+    says(sgs_profile(&(sgs_profile_options){ 0 }, &d), &d, NULL, "expected an image to profile");
 }
 
 /* A model that is no image runs one element. */

@@ -12,7 +12,7 @@ OPTIONS = {"default": (MIN_MAX, qsv_utils.moving_average_update), "extremes": (M
 
 
 def signed(model):
-    """The same network in a file of today: with a signature, without which nothing is calibrated, and operators in the field that came in 2020; (bytes, the
+    """The same network in a file of today: with a signature and names, without which nothing is calibrated, and operators in the field that came in 2020; (bytes, the
     signature's key, the input's name there)."""
     found = Interpreter(model_path=str(model)).get_signature_list()
     if found:
@@ -22,6 +22,8 @@ def signed(model):
     for code in whole.operatorCodes:
         code.builtinCode = max(code.builtinCode, code.deprecatedBuiltinCode)
     graph, entry = whole.subgraphs[0], schema.SignatureDefT()
+    for i, tensor in enumerate(graph.tensors):  # by which its quantizer knows them
+        tensor.name = tensor.name or "tensor %d" % i
     entry.signatureKey, entry.subgraphIndex = "serving_default", 0
     entry.inputs, entry.outputs = ([named("%s%d" % (kind, i), index) for i, index in enumerate(indices)] for kind, indices in (("in", graph.inputs), ("out", graph.outputs)))
     whole.signatureDefs = [entry]
@@ -43,7 +45,8 @@ def rows_of(case, pictures, name):
         yield from ({name: row} for row in x.reshape(-1, *([1] + list(x.shape[1:]))))
 
 
-def run(option, case, folder):
+def quantized(option, case, folder):
+    """The TFLite file of bytes."""
     model, key, name = signed(case.model)
     algorithm, update = OPTIONS[option]
     plan, manager = recipe.static_wi8_ai8(algorithm), recipe_manager.RecipeManager()
@@ -54,6 +57,11 @@ def run(option, case, folder):
     path = folder / "quantized.tflite"
     path.unlink(missing_ok=True)
     tool.quantize(calibration.get_model_qsvs(), serialize_to_path=str(path), enable_progress_report=False)
+    return path
+
+
+def run(option, case, folder):
+    path = quantized(option, case, folder)
     runner = references.LiteRT(path, [case.network.input], case.outputs)
     for picture in case.score:
         yield picture.name, runner([case.array(picture)])

@@ -32,12 +32,16 @@ def named(ports, name):
     return next(p for p in ports if any(n == name or n.partition(":")[0] == name for n in p.get_names()))
 
 
-def run(option, case, folder):
+def quantized(option, case):
     nncf.set_log_level(40)
     first = references.channel_first(case.model)
     data = nncf.Dataset([case.array(p, first) for p in case.calibrate])
-    model = nncf.quantize(read(case), data, subset_size=len(case.calibrate), target_device=nncf.TargetDevice.CPU, **OPTIONS[option])
-    compiled = ov.Core().compile_model(model, "CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1})
+    return nncf.quantize(read(case), data, subset_size=len(case.calibrate), target_device=nncf.TargetDevice.CPU, **OPTIONS[option])
+
+
+def run(option, case, folder):
+    first = references.channel_first(case.model)
+    compiled = ov.Core().compile_model(quantized(option, case), "CPU", {"INFERENCE_PRECISION_HINT": "f32", "INFERENCE_NUM_THREADS": 1})
     ports = [named(compiled.outputs, n) for n in case.outputs]
     for picture in case.score:
         found = compiled(case.array(picture, first))

@@ -53,13 +53,19 @@ def prepared(case, folder):
     return path
 
 
-def run(option, case, folder):
+def quantized(option, case, folder):
+    """The QDQ model's file."""
     logging.disable(logging.WARNING)
     model = folder / "quantized.onnx"
     pictures = Pictures(case)
     quantization.quantize_static(prepared(case, folder), model, pictures, per_channel=True, activation_type=quantization.QuantType.QUInt8,
                                  weight_type=quantization.QuantType.QInt8, calibrate_method=quantization.CalibrationMethod[option],
                                  extra_options={"CalibStridedMinMax": chunk(len(pictures))})
+    return model
+
+
+def run(option, case, folder):
+    model = quantized(option, case, folder)
     runner = references.Onnxruntime(model, [case.network.input], case.outputs)
     for picture in case.score:
         yield picture.name, runner([case.array(picture, True)])

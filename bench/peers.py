@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""Other engines for bench.py, each in a process of its own.
+
+    peers.py make NAME NETWORK.onnx FOLDER     the network in that engine's own form, of 8 bits but for the float rows, into FOLDER
+    peers.py serve NAME FOLDER THREADS         answers `run N` as bench/serve.c does
+
+The quantizers are those of `make accuracy` (tools/accuracy)."""
+import importlib
+import pathlib
+import sys
+import time
+import types
+
+import numpy as np
+
+ROOT = pathlib.Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(ROOT / "tools"), str(ROOT / "tools/accuracy")]
+CALIBRATION = 4
+
+
+def sample(shape, seed):
+    """A made picture, normalized: coarse shapes and finer ones over them."""
+    r = np.random.default_rng(seed)
+    return sum(r.standard_normal((*shape[:2], n, n)).repeat(shape[2] // n, 2).repeat(shape[3] // n, 3) for n in (4, 8, 16, 32)).clip(-3, 3).astype(np.float32) / 1.5
+
+
+class Case:
+    """A network as the modules of tools/accuracy take it."""
+
+    def __init__(self, model):
+        side = 640 if "yolo" in model.stem else 224
+        self.model, self.outputs, self.calibrate, self.shape = model, ["output"], list(range(1, 1 + CALIBRATION)), (1, 3, side, side)
+        self.network = types.SimpleNamespace(input="input", format="")
+
+    def array(self, seed, channel_first=False):
+        x = sample(self.shape, seed)
+        return x if channel_first else np.ascontiguousarray(x.transpose(0, 2, 3, 1))
+
+
+def quantizer(name):
+    return importlib.import_module("peer_" + name)
+
+
+class Onnxruntime:
+    def make(self, case, folder):
+        quantizer("ort").quantized("MinMax", case, folder)
+
+    def load(self, folder, threads, model="quantized.onnx"):
+        import onnxruntime
+        o = onnxruntime.SessionOptions()
+        o.log_severity_level, o.intra_op_num_threads, o.inter_op_num_threads = 3, threads, 1
+        session = onnxruntime.InferenceSession(str(folder / model), o, providers=["CPUExecutionProvider"])
+        bound = session.io_binding()
+        bound.bind_cpu_input("input", sample(session.get_inputs()[0].shape, 0))
+        bound.bind_output("output")
+        return lambda: session.run_with_iobinding(bound)
+
+
+class OnnxruntimeFloat(Onnxruntime):
+    def make(self, case, folder):
+        quantizer("ort").prepared(case, folder)
+
+    def load(self, folder, threads):
+        return super().load(folder, threads, "prepared.onnx")
+
+
+class OpenVINO:
+    def make(self, case, folder):
+        import openvino as ov
+        ov.save_model(quantizer("openvino").quantized("default", case), folder / "quantized.xml", compress_to_fp16=False)
+
+    def load(self, folder, threads):
+        import openvino as ov
+        request = ov.Core().compile_model(str(folder / "quantized.xml"), "CPU", {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_NUM_THREADS": threads}).create_infer_request()
+        request.set_input_tensor(ov.Tensor(sample(list(request.model_inputs[0].shape), 0)))
+        return request.infer
+
+
+class LiteRT:
+    """From our own float model, which is a TFLite file."""
+
+    def make(self, case, folder):
+        case.model = case.model.parent / case.model.stem / "nhwc_float.sim"
+        quantizer("litert").quantized("default", case, folder)
+
+    def load(self, folder, threads):
+        from ai_edge_litert.interpreter import Interpreter
+        run = Interpreter(model_path=str(folder / "quantized.tflite"), num_threads=threads)
+        run.allocate_tensors()
+        return run.invoke
+
+
+class Ncnn:
+    def make(self, case, folder):
+        quantizer("ncnn").quantized("kl", case, folder, quantizer("ncnn").converted(case, folder)[0])
+
+    def load(self, folder, threads):
+        import ncnn
+        net = ncnn.Net()
+        net.opt.use_vulkan_compute, net.opt.num_threads = False, threads
+        if net.load_param(str(folder / "q.param")) or net.load_model(str(folder / "q.bin")):
+            raise RuntimeError("ncnn does not load it")
+        side = 640 if "yolo" in folder.parent.name else 224
+        picture = ncnn.Mat(sample((1, 3, side, side), 0)[0]).clone()
+
+        def run():
+            x = net.create_extractor()
+            x.input("in0", picture)
+            x.extract("out0")
+        return run
+
+
+PEERS = {"onnxruntime int8": Onnxruntime, "onnxruntime f32": OnnxruntimeFloat, "LiteRT int8": LiteRT, "OpenVINO int8": OpenVINO, "ncnn int8": Ncnn}
+
+
+def serve(run):
+    run()
+    print("ready", flush=True)
+    for line in sys.stdin:
+        times = []
+        for _ in range(int(line.split()[1])):
+            start = time.perf_counter()
+            run()
+            times.append("%.4f" % (1e3 * (time.perf_counter() - start)))
+        print(" ".join(times), flush=True)
+
+
+def main():
+    verb, name, path, last = sys.argv[1:]
+    if verb == "make":
+        PEERS[name]().make(Case(pathlib.Path(path)), pathlib.Path(last))
+    else:
+        serve(PEERS[name]().load(pathlib.Path(path), int(last)))
+
+
+if __name__ == "__main__":
+    main()
