@@ -9,7 +9,7 @@ quiet = $(1) >$(2) 2>&1 || { tail -60 $(2); exit 1; }
 # Meson's own list of failures does not say what was wrong; the last lines of a log should.
 tests = $(2) meson test -C $(1) --print-errorlogs --no-rebuild --num-processes 2 $(3) || { tools/failures $(1); exit 1; }
 
-.PHONY: all demo check check-gcc check-clang check-sanitize setup setup-test setup-families setup-bench fuzz format lint install results accuracy conformance bench bench-calibrate bench-convert bench-simplify families clean
+.PHONY: all demo check check-gcc check-clang check-sanitize setup setup-test setup-families setup-bench fuzz format lint install results accuracy conformance bench bench-calibrate bench-convert bench-simplify bench-smoke families clean
 
 all: setup
 	@$(call fresh,$(BUILD))
@@ -100,6 +100,12 @@ bench: setup-families setup-bench
 	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
 	@OMP_NUM_THREADS=1 /usr/bin/python3 bench/make_models.py --out out/bench
 	@.venv-bench/bin/python bench/bench.py --build $(BUILD) --work out/bench --nets "$(NETS)" --tools "$(TOOLS)" --out docs/PERFORMANCE.md
+
+# Instructions of small networks, counted by callgrind, against bench/smoke.tsv; ARGS=--write makes that anew.  `make check` does it too.
+bench-smoke: setup-test
+	@$(call fresh,build-gcc,CC=gcc,$(WERROR))
+	@$(call quiet,ninja -C build-gcc,build-gcc.log)
+	@.venv/bin/python bench/smoke.py --build build-gcc $(ARGS)
 
 # Cases of other projects through the float simulator, or on to fixed point: DIR is one suite's folder.
 STAGE ?= float

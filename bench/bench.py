@@ -5,7 +5,6 @@ All engines of a network stand ready, each a process of its own on the same core
 the other's, of the medians of two neighbouring turns; the table has the median of the ratios, their smallest and largest.  The page is made of out/bench/results.json,
 where every run leaves its rows; per-layer times are those of `sgs profile`, in full beside the images."""
 import argparse
-import hashlib
 import json
 import math
 import os
@@ -13,66 +12,19 @@ import pathlib
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 
-import numpy as np
-
+import ours
 import page
 import peers
 
-sys.path.insert(0, str(peers.ROOT / "tools"))
-import toolchain as tc  # noqa: E402
-
-LEVEL, TURN_MS, REST = "L2", 150, 0.01
+TURN_MS, REST = 150, 0.01
 THREADS = (1, 2)
-INI = """[INPUT_CONFIG]
-inputs=input;
-training_input_formats=RAWDATA_F32_NHWC;
-input_formats=RAWDATA_F32_NHWC;
-input_layouts={layout};
-[OUTPUT_CONFIG]
-outputs=output;
-dequantizations=TRUE;
-[CONV_CONFIG]
-input_format=ALL_UINT8;
-"""
-SCRIPT = "import numpy as np\n\n\ndef image_preprocess(path, norm=True):\n    return np.load(path)\n"
 
 
 def selected(wanted, name):
     return any(w.strip().lower() in name.lower() for w in wanted.split(","))
-
-
-# ---- ours, made ----
-
-
-def digest(model):
-    """What decides the fixed-point model: the network and the program's sources, but for those that only make or run images."""
-    h = hashlib.sha256(model.read_bytes())
-    for p in sorted((tc.ROOT / "src").rglob("*.[ch]")):
-        if p.parent.name != "compile":
-            h.update(p.read_bytes())
-    return h.hexdigest()
-
-
-def make_ours(build, model):
-    """The network's folder: ours.img, input.bin, and the float model that LiteRT gets."""
-    t = tc.Toolchain(build, model.with_suffix(""), "ours")
-    mark, now, case = t.work / "made", digest(model), peers.Case(model)
-    if not (mark.exists() and mark.read_text() == now):
-        for layout in ("NHWC", "NCHW"):
-            (t.work / (layout + ".ini")).write_text(INI.format(layout=layout))
-            t.tool("ConvertTool/ConvertTool.py", "onnx", "--model_file", model, "--input_config", layout + ".ini", "--output_file",
-                   t.path("Float") if layout == "NCHW" else t.work / "nhwc_float.sim")
-        for k in case.calibrate:
-            np.save(t.work / ("%d.npy" % k), case.array(k, True))
-        (t.work / "list.txt").write_text("".join("%d.npy\n" % k for k in case.calibrate))
-        (t.work / "preprocess.py").write_text(SCRIPT)
-        t.calibrate("NCHW.ini", "list.txt", "preprocess.py", LEVEL, "--num_process", 2)
-        case.array(0, True).tofile(t.work / "input.bin")
-        mark.write_text(now)
-    t.compile()
-    return t.work
 
 
 # ---- the others, made ----
@@ -80,7 +32,7 @@ def make_ours(build, model):
 
 def make_peer(name, model, folder):
     """None, or why that engine cannot take the network."""
-    mark, sources = folder / "made", [model, pathlib.Path(peers.__file__), *(tc.ROOT / "tools/accuracy").glob("peer_*.py")]
+    mark, sources = folder / "made", [model, pathlib.Path(peers.__file__), *(peers.ROOT / "tools/accuracy").glob("peer_*.py")]
     if not mark.exists() or mark.stat().st_mtime < max(p.stat().st_mtime for p in sources):
         folder.mkdir(exist_ok=True)
         r = subprocess.run([sys.executable, peers.__file__, "make", name, model, folder], capture_output=True, text=True)
@@ -95,7 +47,8 @@ def make_peer(name, model, folder):
 
 class Engine:
     def __init__(self, command, cpus):
-        self.run = subprocess.Popen([str(c) for c in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        self.log = tempfile.TemporaryFile("w+")
+        self.run = subprocess.Popen([str(c) for c in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
                                     preexec_fn=lambda: os.sched_setaffinity(0, cpus))
         self.number, self.best = 1, math.inf
 
@@ -105,8 +58,9 @@ class Engine:
             if line == "ready\n":
                 self.number = max(3, min(300, math.ceil(TURN_MS / self.turn())))
                 return None
-        lines = self.run.stderr.read().strip().splitlines()
-        return (lines or ["its process ended with %d" % self.run.wait()])[-1][:200]
+        status = self.run.wait()
+        self.log.seek(0)
+        return (self.log.read().strip().splitlines() or ["its process ended with %d" % status])[-1][:200]
 
     def turn(self):
         """The median of its runs, ms; the shortest of all turns stays in `best`."""
@@ -121,21 +75,21 @@ class Engine:
         self.run.stdin.close()
         self.run.wait()
         self.run.stdout.close()
-        self.run.stderr.close()
+        self.log.close()
 
 
-def compare(ours, others, rounds):
+def compare(own, others, rounds):
     """{name: row}"""
     pairs = {name: [] for name in others}
     for k in range(rounds):
         for name, other in others.items():
-            both = [e.turn() for e in ((ours, other) if k % 2 == 0 else (other, ours))]
+            both = [e.turn() for e in ((own, other) if k % 2 == 0 else (other, own))]
             pairs[name].append(tuple(both if k % 2 == 0 else both[::-1]))
     rows = {}
     for name, times in pairs.items():
         ratios = sorted(a / b for a, b in times)
         rows[name] = {"ours": statistics.median(a for a, _ in times), "ms": statistics.median(b for _, b in times),
-                      "ratio": statistics.median(ratios), "least": ratios[0], "most": ratios[-1], "best": ours.best / others[name].best}
+                      "ratio": statistics.median(ratios), "least": ratios[0], "most": ratios[-1], "best": own.best / others[name].best}
     return rows
 
 
@@ -173,7 +127,7 @@ def profile(args, folder):
 
 
 def network(args, model, known):
-    folder, failed = make_ours(args.build, model), {}
+    folder, failed = ours.make(args.build, model), {}
     names = [n for n in peers.PEERS if selected(args.tools, n)]
     for n in names:
         why = make_peer(n, model, folder / slug(n))
