@@ -94,12 +94,14 @@ bench-calibrate: setup setup-bench
 	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
 	@.venv-bench/bin/python tools/bench_calibrate.py --build $(BUILD) --shared $(SHARED) --work out/accuracy --tools "$(TOOLS)" --out out/accuracy/cost.md
 
-# Time of our offline runtime beside onnxruntime, LiteRT, OpenVINO and ncnn in 8 bits into docs/PERFORMANCE.md, and of each layer.  NETS, TOOLS as above.
+# Time of our offline runtime beside onnxruntime, LiteRT, OpenVINO and ncnn in 8 bits into docs/PERFORMANCE.md, and of each layer.  NETS, TOOLS as above;
+# THREADS=1 leaves out those of two.  One thread's processor time is worth reading beside other work, two threads' time is not.
+THREADS ?= 1,2
 bench: setup-families setup-bench
 	@$(call fresh,$(BUILD))
 	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
 	@OMP_NUM_THREADS=1 /usr/bin/python3 bench/make_models.py --out out/bench
-	@.venv-bench/bin/python bench/bench.py --build $(BUILD) --work out/bench --nets "$(NETS)" --tools "$(TOOLS)" --out docs/PERFORMANCE.md
+	@.venv-bench/bin/python bench/bench.py --build $(BUILD) --work out/bench --nets "$(NETS)" --tools "$(TOOLS)" --threads $(THREADS) --out docs/PERFORMANCE.md
 
 # Instructions of small networks, counted by callgrind, against bench/smoke.tsv; ARGS=--write makes that anew.  `make check` does it too.
 bench-smoke: setup-test

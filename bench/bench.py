@@ -3,7 +3,7 @@
 
 All engines of a network stand ready, each a process of its own on the same cores, and take turns: ours, the other, ours, the other, the order changing.  A ratio is ours over
 the other's, of the medians of two neighbouring turns; the table has the median of the ratios, their smallest and largest.  The page is made of out/bench/results.json,
-where every run leaves its rows; per-layer times are those of `sgs profile`, in full beside the images."""
+where every run leaves its rows.  Of one thread processor time counts, which is the same on an idle machine and nearly so on a busy one; of two the clock.  Per-layer times are those of `sgs profile`, in full beside the images."""
 import argparse
 import json
 import math
@@ -20,7 +20,6 @@ import page
 import peers
 
 TURN_MS, REST = 150, 0.01
-THREADS = (1, 2)
 
 
 def selected(wanted, name):
@@ -47,6 +46,7 @@ def make_peer(name, model, folder):
 
 class Engine:
     def __init__(self, command, cpus):
+        self.clock = len(cpus) == 1  # processor time
         self.log = tempfile.TemporaryFile("w+")
         self.run = subprocess.Popen([str(c) for c in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log, text=True,
                                     preexec_fn=lambda: os.sched_setaffinity(0, cpus))
@@ -67,7 +67,7 @@ class Engine:
         time.sleep(REST)  # the other's threads may spin for a while
         self.run.stdin.write("run %d\n" % self.number)
         self.run.stdin.flush()
-        times = list(map(float, self.run.stdout.readline().split()))
+        times = list(map(float, self.run.stdout.readline().split()))[self.clock::2]
         self.best = min(self.best, *times)
         return statistics.median(times)
 
@@ -135,7 +135,7 @@ def network(args, model, known):
             failed[n] = why
     found = known.setdefault(model.stem, {})
     found["load"] = os.getloadavg()[0]
-    for threads in THREADS:
+    for threads in map(int, args.threads.split(",")):
         rows = measure(args, folder, [n for n in names if n not in failed], threads, failed)
         found.setdefault(str(threads), {}).update(rows)
         for name, r in rows.items():
@@ -155,6 +155,7 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, help="the page to write")
     parser.add_argument("--nets", default="", help="networks whose name holds one of these, separated by commas")
     parser.add_argument("--tools", default="", help="engines whose name holds one of these")
+    parser.add_argument("--threads", default="1,2")
     parser.add_argument("--rounds", type=int, default=7)
     args = parser.parse_args()
     args.build, args.work = args.build.resolve(), args.work.resolve()

@@ -7,14 +7,15 @@ import re
 # Ours / onnxruntime int8 with 1 and with 2 threads.
 GOALS = {"mobilenet_v2": (0.60, 0.60), "mnasnet1_0": (0.50, 0.55), "efficientnet_b0": (0.35, 0.40), "shufflenet_v2_x1_0": (0.35, 0.35), "squeezenet1_1": (0.60, 0.60),
          "resnet18": (0.75, 0.75), "resnet50": (0.75, 0.75), "yolov8n_like": (0.42, 0.42), "yolov8s_like": (0.58, 0.58), "deit_tiny_like": (0.70, 0.70)}
-BUSY = "\nThe machine had other work while this was measured, up to %.0f processes: medians say little, the ratios in italics more.\n"
+BUSY = "\nThe machine had other work while this was measured, up to %.0f processes: with 2 threads the medians say little, the ratios in italics more.\n"
 FIRST, SLOWEST, QUIET = "onnxruntime int8", 6, 1.5
 HEAD = """# Performance
 
 Made by `make bench` (NETS and TOOLS narrow it): our offline runtime beside other engines on one machine, %s. Networks: seeded weights, `bench/make_models.py`; YOLOv8 with the
 decoding of boxes. All engines get the same ONNX file and calibration inputs, weights and activations of 8 bits, one float picture a run; ours takes it as N,C,H,W and turns it
 into bytes within the time. LiteRT gets our float model (`NAME_float.sim`, a TFLite file), its pictures as N,H,W,C and already as bytes where its quantizer made the input so. Pinned
-to the same cores, in turns; **ratio: ours / theirs, below 1 ours is faster**, the median of neighbouring turns, the smallest and the largest, and in italics the ratio of the shortest runs of both.
+to the same cores, in turns; **ratio: ours / theirs, below 1 ours is faster**, the median of neighbouring turns, the smallest and the largest, and in italics the ratio of the shortest runs of both. Of one
+thread processor time counts, of two the clock.
 """
 LAYERS = """
 ## Layers

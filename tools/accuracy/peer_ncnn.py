@@ -103,17 +103,12 @@ def table(case, folder, stem, method):
     call(tool("ncnn2table"), stem + ".param", stem + ".bin", "list.txt", "m.table", "shape=[%s]" % ",".join(map(str, shape[::-1])), "thread=1", "method=" + method, "type=1", cwd=folder)
 
 
-def quantized(option, case, folder, stem):
-    """Into q.param and q.bin."""
-    table(case, folder, stem, option)
-    call(tool("ncnn2int8"), stem + ".param", stem + ".bin", "q.param", "q.bin", "m.table", cwd=folder)
-
-
 def run(option, case, folder):
     stem, given, wanted = converted(case, folder)
     shapes = [o.shape for o in next(iter(case.reference.values()))]
     check(Net(folder, stem, given, wanted, shapes), case)
-    quantized(option, case, folder, stem)
+    table(case, folder, stem, option)
+    call(tool("ncnn2int8"), stem + ".param", stem + ".bin", "q.param", "q.bin", "m.table", cwd=folder)
     net = Net(folder, "q", given, wanted, shapes)
     for picture in case.score:
         yield picture.name, net(case.array(picture, True))
