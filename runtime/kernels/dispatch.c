@@ -33,11 +33,13 @@
     [IPU_QUANTIZE] = { ipu_quantize_check, ipu_quantize_avx2 },    \
     [IPU_DEQUANTIZE] = { ipu_quantize_check, ipu_dequantize_avx2 }, \
     [IPU_REDUCE_SUM_S16] = { ipu_reduce_check, ipu_reduce_sum_s16_avx2 }, \
+    [IPU_SOFTMAX_S16] = { ipu_softmax_check, ipu_softmax_s16_avx2 }, \
     [IPU_MATMUL_S16] = { ipu_matmul_check, ipu_matmul_s16_avx2 },
 
 #define VNNI512_ROWS                                              \
     [IPU_CONV_U8] = { ipu_conv_check, ipu_conv_u8_vnni512 },       \
-    [IPU_DEPTHWISE_U8] = { ipu_depthwise_check, ipu_depthwise_u8_vnni512 },
+    [IPU_DEPTHWISE_U8] = { ipu_depthwise_check, ipu_depthwise_u8_vnni512 }, \
+    [IPU_MATMUL_S16] = { ipu_matmul_check, ipu_matmul_s16_vnni512 },
 
 static const ipu_kernels kernels_avx2 = { { IPU_KINDS(X) AVX2_ROWS } };
 static const ipu_kernels kernels_vnni512 = { { IPU_KINDS(X) AVX2_ROWS VNNI512_ROWS } }; /* such a CPU has AVX2 too */

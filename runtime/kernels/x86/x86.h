@@ -38,7 +38,9 @@ IPU_KERNEL(ipu_dequantize_avx2);
 IPU_KERNEL(ipu_clamp_avx2);
 IPU_KERNEL(ipu_copy_avx2);
 IPU_KERNEL(ipu_reduce_sum_s16_avx2);
+IPU_KERNEL(ipu_softmax_s16_avx2);
 IPU_KERNEL(ipu_matmul_s16_avx2);
+IPU_KERNEL(ipu_matmul_s16_vnni512);
 
 /* Bytes from a window's first element to past its last; no stride is negative. */
 IPU_INLINE ptrdiff_t ipu_extent(const ipu_ref *r)

@@ -24,6 +24,8 @@
 #undef _mm512_cvtepi32_epi8
 #undef _mm512_cvtepi32_epi16
 #undef _mm512_cvtepi16_epi32
+#undef _mm512_cvtepi32_pd
+#undef _mm512_cvtpd_ps
 
 typedef uint16_t __mmask16;
 typedef uint32_t __mmask32;
@@ -93,5 +95,7 @@ PORTABLE_CONVERT(_mm512_cvtps_epi32, __m512i, int32_t, __m512, float, portable_r
 PORTABLE_CONVERT(_mm512_cvtepi32_epi8, __m128i, int8_t, __m512i, int32_t, )
 PORTABLE_CONVERT(_mm512_cvtepi32_epi16, __m256i, int16_t, __m512i, int32_t, )
 PORTABLE_CONVERT(_mm512_cvtepi16_epi32, __m512i, int32_t, __m256i, int16_t, )
+PORTABLE_CONVERT(_mm512_cvtepi32_pd, __m512d, double, __m256i, int32_t, )
+PORTABLE_CONVERT(_mm512_cvtpd_ps, __m256, float, __m512d, double, )
 
 #endif
