@@ -20,7 +20,20 @@ static void permute(ca *t)
     t->rec.copy.y.n = x->n, t->rec.copy.y.h = x->h, t->rec.copy.y.w = x->w, t->rec.copy.y.c = x->c;
 }
 
-static int copy(ca *t, ca_dims d, int type, enum ca_layout layout, int mixed)
+/* How x's axes lie to y's: as they are, anyhow, or columns and channels exchanged in pixels without gaps, as where channels are shuffled. */
+enum order { STRAIGHT, MIXED, TURNED };
+
+static void turn(ca *t)
+{
+    ipu_ref *x = &t->rec.copy.x;
+    const ipu_ref was = *x;
+
+    x->w = was.c, x->pix = was.step;
+    x->c = was.w, x->step = was.pix;
+    t->rec.copy.y.w = x->w, t->rec.copy.y.c = x->c;
+}
+
+static int copy(ca *t, ca_dims d, int type, enum ca_layout layout, enum order order)
 {
     const int32_t step = ipu_type_bytes(type);
     ipu_ref *y = &t->rec.copy.y;
@@ -28,15 +41,15 @@ static int copy(ca *t, ca_dims d, int type, enum ca_layout layout, int mixed)
     ca_begin(t, IPU_COPY, 2, sizeof t->rec.copy);
     ca_ref(t, X, type, d, layout);
     ca_ref(t, Y, type, d, layout);
-    if (mixed) {
-        permute(t);
-        y->pix = step * (y->c + ca_range(t, 0, 3));
+    if (order != STRAIGHT) {
+        (order == MIXED ? permute : turn)(t);
+        y->pix = step * (y->c + (order == MIXED ? ca_range(t, 0, 3) : 0));
         y->row = y->pix * y->w;
         y->img = y->row * y->h;
     }
     ca_place(t, 1u << Y);
     t->ops = 1.0 * d.n * d.h * d.w * d.c * step;
-    snprintf(t->shape, sizeof t->shape, "%d bytes %dx%dx%d%s", step, d.h, d.w, d.c, mixed ? " permuted" : "");
+    snprintf(t->shape, sizeof t->shape, "%d bytes %dx%dx%d%s", step, d.h, d.w, d.c, order == STRAIGHT ? "" : order == MIXED ? " permuted" : " turned");
     return ca_run(t);
 }
 
@@ -83,7 +96,7 @@ void ca_move(ca *t, ipu_kind kind)
                             i < 130 ? i + 1 : ca_range(t, 1, 130) };
         const enum ca_layout layout = ca_chance(t, 50) ? CA_LOOSE : CA_DENSE;
         const int type = types[ca_range(t, 0, kind == IPU_COPY ? 3 : 1)];
-        if (!(kind == IPU_COPY    ? copy(t, d, type, layout, ca_chance(t, 50))
+        if (!(kind == IPU_COPY    ? copy(t, d, type, layout, (enum order)ca_range(t, STRAIGHT, TURNED))
               : kind == IPU_CLAMP ? clamp(t, d, type, layout)
                                   : pad(t, d, type, layout)))
             return;
@@ -93,8 +106,8 @@ void ca_move(ca *t, ipu_kind kind)
 void ca_move_bench(ca *t, ipu_kind kind)
 {
     const ca_dims d = { 1, 56, 56, 64 };
-    if (kind == IPU_COPY && copy(t, d, IPU_U8, CA_DENSE, 0))
-        copy(t, d, IPU_U8, CA_DENSE, 1);
+    if (kind == IPU_COPY && copy(t, d, IPU_U8, CA_DENSE, STRAIGHT) && copy(t, d, IPU_U8, CA_DENSE, MIXED))
+        copy(t, (ca_dims){ 1, 784, 2, 58 }, IPU_U8, CA_DENSE, TURNED);
     else if (kind == IPU_CLAMP && clamp(t, d, IPU_U8, CA_DENSE))
         clamp(t, d, IPU_S16, CA_DENSE);
     else if (kind == IPU_PAD)

@@ -124,23 +124,45 @@ IPU_INLINE void conv_put_u8(const conv_job *j, const conv_store *s, const conv_t
     }
 }
 
-/* 16 channels of one pixel to y, S16, with a residual, a second output, both or neither. */
-static void conv_put_s16(const conv_job *j, const conv_store *s, const conv_tile *t, int i, int32_t co, __m512i acc,
-                         int n)
-{
-    const __mmask16 m = (__mmask16)((1u << n) - 1);
-    __m512i v = f512_requant(acc, _mm512_loadu_ps(j->mult + co), &s->out);
+/* What is behind the sums of 16 channels of a pixel with S16 result: a residual, a second output, both or neither. */
+typedef struct conv_place {
+    uint8_t *y, *y2;
+    const uint8_t *add;
+} conv_place;
 
-    if (j->add) {
-        const __m256i a = _mm256_maskz_loadu_epi16(m, j->add + t->add[i] + 2 * (ptrdiff_t)co);
+IPU_INLINE conv_place conv_place_of(const conv_job *j, const conv_tile *t, int i, int32_t co)
+{
+    return (conv_place){ j->y + t->y[i] + 2 * (ptrdiff_t)co, j->y2 ? j->y2 + t->y2[i] + co : NULL,
+                         j->add ? j->add + t->add[i] + 2 * (ptrdiff_t)co : NULL };
+}
+
+/* n channels of them. */
+IPU_INLINE void conv_put_s16(const conv_store *s, conv_place at, __m512i acc, __m512 mult, int n)
+{
+    __m512i v = f512_requant(acc, mult, &s->out);
+
+    if (at.add) {
+        const __m256i a = _mm256_maskz_loadu_epi16((__mmask16)((1u << n) - 1), at.add);
         const __m512 fa = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(a)), s->m_add);
         v = f512_store(_mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(v, s->zero)), s->m_conv), fa),
                        &s->sum);
     }
-    s512_put_s16(j->y + t->y[i] + 2 * (ptrdiff_t)co, v, n);
-    if (j->y2) {
-        v = f512_requant(_mm512_sub_epi32(v, s->zero1), s->m_y2, &s->out2);
-        s512_put_u8(j->y2 + t->y2[i] + co, v, n);
+    s512_put_s16(at.y, v, n);
+    if (at.y2)
+        s512_put_u8(at.y2, f512_requant(_mm512_sub_epi32(v, s->zero1), s->m_y2, &s->out2), n);
+}
+
+/* All of the tile, S16; n channels. */
+IPU_INLINE void conv_put_words(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co, const __m512i *acc, int n, const int P, const int NB)
+{
+    IPU_UNROLL for (int b = 0; b < NB; b++)
+    {
+        const int left = n - b * CONV_LANES, some = left < CONV_LANES ? left : CONV_LANES;
+        const __m512 mult = _mm512_loadu_ps(j->mult + co + b * CONV_LANES);
+        if (some <= 0)
+            continue;
+        IPU_UNROLL for (int i = 0; i < P; i++)
+            conv_put_s16(s, conv_place_of(j, t, i, co + b * CONV_LANES), acc[i * NB + b], mult, some);
     }
 }
 
@@ -161,15 +183,7 @@ IPU_INLINE void conv_tile_of(const conv_job *j, const conv_store *s, const conv_
         conv_put_u8(j, s, t, co, acc, n, P, NB);
         return;
     }
-    __m512i kept[CONV_TILE * 4];
-    IPU_UNROLL for (int i = 0; i < P; i++)
-    {
-        IPU_UNROLL for (int b = 0; b < NB; b++) kept[i * NB + b] = acc[i * NB + b];
-    }
-    for (int i = 0; i < P; i++)
-        for (int b = 0; b * CONV_LANES < n; b++)
-            conv_put_s16(j, s, t, i, co + b * CONV_LANES, kept[i * NB + b],
-                         n - b * CONV_LANES < CONV_LANES ? n - b * CONV_LANES : CONV_LANES);
+    conv_put_words(j, s, t, co, acc, n, P, NB);
 }
 
 #define CONV_TILE_FN(P, NB)                                                                                            \

@@ -17,19 +17,48 @@ static pool_window pool_window_of(const ipu_pool *r, const uint8_t *x, int32_t n
                           xb - xa };
 }
 
-/* Maximum of `bytes` (32, 16, 8 or as many as one element has) of every pixel of a window, from byte `at` on. */
+/* `bytes` (32, 16, 8 or as many as one element has) as the lower end of a vector. */
+IPU_INLINE __m256i pool_load(const uint8_t *x, const int bytes)
+{
+    uint32_t v = 0;
+
+    if (bytes == 32)
+        return _mm256_loadu_si256((const __m256i *)(const void *)x);
+    if (bytes == 16)
+        return _mm256_castsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)x));
+    if (bytes == 8)
+        return _mm256_castsi128_si256(_mm_loadl_epi64((const __m128i *)(const void *)x));
+    memcpy(&v, x, (size_t)bytes);
+    return _mm256_castsi128_si256(_mm_cvtsi32_si128((int)v));
+}
+
+IPU_INLINE void pool_store(uint8_t *y, __m256i v, const int bytes)
+{
+    if (bytes == 32) {
+        _mm256_storeu_si256((__m256i *)(void *)y, v);
+    } else if (bytes == 16) {
+        _mm_storeu_si128((__m128i *)(void *)y, _mm256_castsi256_si128(v));
+    } else if (bytes == 8) {
+        _mm_storel_epi64((__m128i *)(void *)y, _mm256_castsi256_si128(v));
+    } else {
+        const int one = _mm_cvtsi128_si32(_mm256_castsi256_si128(v));
+        memcpy(y, &one, (size_t)bytes);
+    }
+}
+
+/* Maximum of these bytes of every pixel of a window, from byte `at` on. */
 IPU_INLINE void pool_max(const ipu_pool *r, const pool_window *k, ptrdiff_t at, uint8_t *y, const int bytes,
                          const int type)
 {
     const uint8_t *row = k->x + at;
-    __m256i best = type == IPU_U8 ? _mm256_setzero_si256() : _mm256_set1_epi16(INT16_MIN), v = best;
+    __m256i best = type == IPU_U8 ? _mm256_setzero_si256() : _mm256_set1_epi16(INT16_MIN);
 
     for (int32_t i = 0; i < k->h; i++, row += r->x.row)
         for (int32_t x = 0; x < k->w; x++) {
-            memcpy(&v, row + (ptrdiff_t)x * r->x.pix, (size_t)bytes);
+            const __m256i v = pool_load(row + (ptrdiff_t)x * r->x.pix, bytes);
             best = type == IPU_U8 ? _mm256_max_epu8(best, v) : _mm256_max_epi16(best, v);
         }
-    memcpy(y + at, &best, (size_t)bytes);
+    pool_store(y + at, best, bytes);
 }
 
 /* All bytes of a pixel, the last vector ending with it. */
