@@ -95,6 +95,60 @@ static bool fuse_one_residual(sgs_program *p, use *u)
     return false;
 }
 
+/* ---- convolution or arithmetic, then a clamp ------------------------------------------------------------------------ */
+
+/* The range that record r ends with; NULL where it is no kind that ends with one. */
+static ipu_out *last_range(sgs_record *r)
+{
+    ipu_conv *conv = (ipu_conv *)(void *)r->rec;
+    if (sgs_conv_record(r))
+        return conv->y2.space != IPU_NONE ? NULL : conv->add.space != IPU_NONE ? &conv->sum : &conv->out;
+    if (r->rec->kind == IPU_ADD_S16 || r->rec->kind == IPU_MUL_S16)
+        return &((ipu_arith *)(void *)r->rec)->out;
+    return NULL;
+}
+
+/* Makes the range that of both, where any number is left; its bounds are whole, so clamping before the rounding gives what clamping behind it does. */
+static bool narrow(ipu_out *out, const ipu_clamp *clamp)
+{
+    float lo = (float)(clamp->lo - out->zero), hi = (float)(clamp->hi - out->zero);
+    lo = lo > out->lo ? lo : out->lo;
+    hi = hi < out->hi ? hi : out->hi;
+    if (lo > hi)
+        return false;
+    out->lo = lo;
+    out->hi = hi;
+    return true;
+}
+
+/* Whether CLAMP k went into the record that makes what it alone reads. */
+static bool fuse_clamp(sgs_program *p, const use *u, int k)
+{
+    const ipu_clamp *clamp = (const ipu_clamp *)(const void *)p->record[k].rec;
+    if (clamp->x.space != IPU_ARENA || p->buffer[clamp->x.index].space != IPU_ARENA)
+        return false;
+    const use *mine = u + clamp->x.index;
+    if (mine->writers != 1 || mine->readers != 1 || mine->writer > k)
+        return false;
+    sgs_record *source = p->record + mine->writer;
+    ipu_out *out = last_range(source);
+    if (!out || memcmp(sgs_refs(source), &clamp->x, sizeof clamp->x) || !narrow(out, clamp))
+        return false;
+    sgs_refs(source)[0] = clamp->y;
+    join(p, source, p->record + k);
+    remove_record(p, k);
+    return true;
+}
+
+static bool fuse_one_clamp(sgs_program *p, use *u)
+{
+    count_uses(p, u);
+    for (int k = 0; k < p->nrecord; k++)
+        if (p->record[k].rec->kind == IPU_CLAMP && fuse_clamp(p, u, k))
+            return true;
+    return false;
+}
+
 /* ---- convolution, then a change to 8 bits beside it
  * -------------------------------------------------------------------- */
 
@@ -158,6 +212,8 @@ void sgs_program_fuse(sgs_program *p)
 {
     use *u = SGS_NEW_N(p->arena, use, p->nbuffer + 1);
     while (fuse_one_residual(p, u))
+        ;
+    while (fuse_one_clamp(p, u))
         ;
     while (fuse_one_second_output(p))
         ;

@@ -421,6 +421,15 @@ static ipu_ref sampled(image_maker *m, ipu_ref x, ipu_ref grid)
     return r.y;
 }
 
+static ipu_ref clamped(image_maker *m, ipu_ref x, int32_t lo, int32_t hi)
+{
+    ipu_clamp r = { .y = x, .x = x, .lo = lo, .hi = hi };
+    if (m->separate)
+        r.y = maker_arena(m, (ipu_type)x.type, x.h, x.w, x.c);
+    maker_record(m, IPU_CLAMP, &r);
+    return r.y;
+}
+
 void maker_network_build(image_maker *m)
 {
     m->seed = 7;
@@ -434,6 +443,7 @@ void maker_network_build(image_maker *m)
     ipu_ref sum = add(m, same,
                       maker_conv(m, padded(m, maker_conv(m, quantize(m, c, IPU_U8, 1.0f / 128), IPU_U8, 9, 1, 1)),
                                  IPU_S16, 24, 3, 2)); /* padded to [10][8], back to [5][4] */
+    sum = clamped(m, sum, -9000, 30000);
     sum = add(m, sum, average(m, sum, 5, 4));
     ipu_quantize out = {
         .y = map, .x = sum, .mult = number(m, IPU_F32, 0, 1.0f / 4096), .zero = number(m, IPU_S32, 0, 0)

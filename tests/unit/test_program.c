@@ -117,7 +117,7 @@ static void planning_keeps_every_bit(void **state)
                     f.p.buffer[ref[1].index].space == IPU_ARENA &&
                     f.p.buffer[ref[0].index].off == f.p.buffer[ref[1].index].off;
     }
-    assert_int_equal(in_place, 2); /* both additions; what the change of scale reads is read again later */
+    assert_int_equal(in_place, 3); /* both additions, the clamp; what the change of scale reads is read again later */
     assert_same(unplanned(), run_image(image.p, image.n));
     sgs_buf_free(&image);
     drop(&f);
@@ -126,12 +126,13 @@ static void planning_keeps_every_bit(void **state)
 static void fusion_keeps_every_bit(void **state)
 {
     fixture f = fresh();
-    int records = f.p.nrecord, quantize = count(&f.p, IPU_QUANTIZE);
+    int records = f.p.nrecord, quantize = count(&f.p, IPU_QUANTIZE), clamp = count(&f.p, IPU_CLAMP);
     assert_int_equal(count(&f.p, IPU_ADD_S16), 2);
     sgs_program_fuse(&f.p);
     assert_int_equal(count(&f.p, IPU_ADD_S16), 1);             /* the other adds one pixel to all */
     assert_int_equal(count(&f.p, IPU_QUANTIZE), quantize - 2); /* two of convolutions; two of inputs and sums stay */
-    assert_int_equal(f.p.nrecord, records - 3);
+    assert_int_equal(count(&f.p, IPU_CLAMP), clamp - 1);       /* of the addition that a convolution took; the other clamps what a depthwise one made */
+    assert_int_equal(f.p.nrecord, records - 4);
     sgs_plan_result plan;
     sgs_buf image = { 0 };
     assert_int_equal(image_of(&f.p, &plan, &image), SGS_OK);
