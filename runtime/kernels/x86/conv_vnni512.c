@@ -1,30 +1,7 @@
 /* 8-bit convolution and fully connected with AVX-512 VNNI: a register tile of P pixels times NB blocks of 16 output
  * channels, one vpdpbusd for four input channels.  Sums may wrap on the way; the total is exact (ARITHMETIC.md 4). */
 #include "conv_narrow.h"
-#include "vnni512.h"
-
-/* What happens to finished sums; constants of one call. */
-typedef struct conv_store {
-    f512_out out, sum, out2;
-    __m512i lo8, hi8, zero16; /* out, for U8 */
-    __m512 m_conv, m_add, m_y2;
-    __m512i zero, zero1; /* zero points of the convolution and of y, which y2 starts from */
-} conv_store;
-
-static conv_store conv_store_of(const conv_job *j)
-{
-    const ipu_conv *r = j->r;
-    conv_store s = { .out = f512_out_of(&r->out), .sum = f512_out_of(&r->sum), .out2 = f512_out_of(&r->out2) };
-    s.lo8 = _mm512_set1_epi8((char)(ipu_rne(r->out.lo) + r->out.zero));
-    s.hi8 = _mm512_set1_epi8((char)(ipu_rne(r->out.hi) + r->out.zero));
-    s.zero16 = _mm512_set1_epi16((short)r->out.zero);
-    s.m_conv = _mm512_set1_ps(r->m_conv);
-    s.m_add = _mm512_set1_ps(r->m_add);
-    s.m_y2 = _mm512_set1_ps(r->m_y2);
-    s.zero = _mm512_set1_epi32(r->out.zero);
-    s.zero1 = _mm512_set1_epi32(j->add ? r->sum.zero : r->out.zero);
-    return s;
-}
+#include "conv_store_vnni512.h"
 
 IPU_INLINE __m512i conv_word(const uint8_t *q)
 {
@@ -75,103 +52,10 @@ IPU_INLINE void conv_sum(const conv_job *j, const conv_tile *t, const int8_t *w,
         }
 }
 
-/* Four vectors of sums to 64 bytes in their order.  Clamping after the rounding gives the same as before it, the bounds
- * being rounded too; above, where the conversion could overflow, it is done before. */
-IPU_INLINE __m512i conv_bytes_of(const conv_store *s, const __m512i *acc, const __m512 *m)
-{
-    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    __m512i v[4];
-
-    IPU_UNROLL for (int q = 0; q < 4; q++) v[q] =
-        _mm512_cvtps_epi32(_mm512_min_ps(s->out.hi, _mm512_mul_ps(_mm512_cvtepi32_ps(acc[q]), m[q])));
-    const __m512i a = _mm512_adds_epi16(_mm512_packs_epi32(v[0], v[1]), s->zero16);
-    const __m512i b = _mm512_adds_epi16(_mm512_packs_epi32(v[2], v[3]), s->zero16);
-    const __m512i u = _mm512_permutexvar_epi32(order, _mm512_packus_epi16(a, b));
-
-    return _mm512_min_epu8(_mm512_max_epu8(u, s->lo8), s->hi8);
-}
-
-/* The first n bytes (at most 16 * NB) of part q of u to y. */
-IPU_INLINE void conv_store_part(uint8_t *y, __m512i u, const int q, const int NB, int n)
-{
-    if (NB == 4)
-        _mm512_mask_storeu_epi8(y, ~(__mmask64)0 >> (64 - n), u);
-    else if (NB == 2)
-        _mm256_mask_storeu_epi8(y, ~(__mmask32)0 >> (32 - n),
-                                q ? _mm512_extracti64x4_epi64(u, 1) : _mm512_castsi512_si256(u));
-    else
-        _mm_mask_storeu_epi8(y, (__mmask16)(0xffff >> (16 - n)),
-                             q == 0   ? _mm512_castsi512_si128(u)
-                             : q == 1 ? _mm512_extracti32x4_epi32(u, 1)
-                             : q == 2 ? _mm512_extracti32x4_epi32(u, 2)
-                                      : _mm512_extracti32x4_epi32(u, 3));
-}
-
-/* All of the tile to y, U8, without residual or second output; n channels. */
-IPU_INLINE void conv_put_u8(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co, const __m512i *acc,
-                            int n, const int P, const int NB)
-{
-    const int step = 4 / NB; /* pixels in 64 bytes */
-    __m512 m[4];
-
-    IPU_UNROLL for (int q = 0; q < 4; q++) m[q] = _mm512_loadu_ps(j->mult + co + q % NB * CONV_LANES);
-    IPU_UNROLL for (int i = 0; i < P; i += step)
-    {
-        __m512i v[4];
-        IPU_UNROLL for (int q = 0; q < 4; q++) v[q] = i + q / NB < P ? acc[i * NB + q] : acc[i * NB];
-        const __m512i u = conv_bytes_of(s, v, m);
-        IPU_UNROLL for (int q = 0; q < step; q++) if (i + q < P) conv_store_part(j->y + t->y[i + q] + co, u, q, NB, n);
-    }
-}
-
-/* What is behind the sums of 16 channels of a pixel with S16 result: a residual, a second output, both or neither. */
-typedef struct conv_place {
-    uint8_t *y, *y2;
-    const uint8_t *add;
-} conv_place;
-
-IPU_INLINE conv_place conv_place_of(const conv_job *j, const conv_tile *t, int i, int32_t co)
-{
-    return (conv_place){ j->y + t->y[i] + 2 * (ptrdiff_t)co, j->y2 ? j->y2 + t->y2[i] + co : NULL,
-                         j->add ? j->add + t->add[i] + 2 * (ptrdiff_t)co : NULL };
-}
-
-/* n channels of them. */
-IPU_INLINE void conv_put_s16(const conv_store *s, conv_place at, __m512i acc, __m512 mult, int n)
-{
-    __m512i v = f512_requant(acc, mult, &s->out);
-
-    if (at.add) {
-        const __m256i a = _mm256_maskz_loadu_epi16((__mmask16)((1u << n) - 1), at.add);
-        const __m512 fa = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(a)), s->m_add);
-        v = f512_store(_mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(v, s->zero)), s->m_conv), fa),
-                       &s->sum);
-    }
-    s512_put_s16(at.y, v, n);
-    if (at.y2)
-        s512_put_u8(at.y2, f512_requant(_mm512_sub_epi32(v, s->zero1), s->m_y2, &s->out2), n);
-}
-
-/* All of the tile, S16; n channels. */
-IPU_INLINE void conv_put_words(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co, const __m512i *acc, int n, const int P, const int NB)
-{
-    IPU_UNROLL for (int b = 0; b < NB; b++)
-    {
-        const int left = n - b * CONV_LANES, some = left < CONV_LANES ? left : CONV_LANES;
-        const __m512 mult = _mm512_loadu_ps(j->mult + co + b * CONV_LANES);
-        if (some <= 0)
-            continue;
-        IPU_UNROLL for (int i = 0; i < P; i++)
-            conv_put_s16(s, conv_place_of(j, t, i, co + b * CONV_LANES), acc[i * NB + b], mult, some);
-    }
-}
-
 IPU_INLINE void conv_tile_of(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co, const int P,
                              const int NB)
 {
     __m512i acc[CONV_TILE * 4];
-    const int32_t left = j->r->y.c - co;
-    const int n = left < NB * CONV_LANES ? left : NB * CONV_LANES;
 
     IPU_UNROLL for (int b = 0; b < NB; b++)
     {
@@ -179,11 +63,7 @@ IPU_INLINE void conv_tile_of(const conv_job *j, const conv_store *s, const conv_
         IPU_UNROLL for (int i = 0; i < P; i++) acc[i * NB + b] = bias;
     }
     conv_sum(j, t, j->w + co / CONV_LANES * j->block, acc, P, NB);
-    if (j->r->y.type == IPU_U8) {
-        conv_put_u8(j, s, t, co, acc, n, P, NB);
-        return;
-    }
-    conv_put_words(j, s, t, co, acc, n, P, NB);
+    conv_put(j, s, t, co, acc, P, NB);
 }
 
 #define CONV_TILE_FN(P, NB)                                                                                            \
