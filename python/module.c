@@ -199,7 +199,8 @@ static PyObject *io_dict(const sgs_io_info *io, int index)
         put(d, "input_formats", text(io->format)) &&
         put(d, "input_width_alignment", PyLong_FromLong(io->width_align)) &&
         put(d, "input_height_alignment", PyLong_FromLong(io->height_align)) &&
-        put(d, "quantization", scale_list(io->scale, io->zero, io->nscale)))
+        put(d, "quantization", scale_list(io->scale, io->zero, io->nscale)) &&
+        put(d, "extern_shape", int_tuple(io->dim, io->rank)) && put(d, "bytes", PyLong_FromSize_t(io->bytes)))
         return d;
     Py_XDECREF(d);
     return NULL;
@@ -301,7 +302,28 @@ static PyObject *model_set_input(PyObject *self, PyObject *args)
         PyErr_SetString(PyExc_ValueError, "expected the address of an array and its bytes");
         return NULL;
     }
-    if (sgs_simulator_set_input(m->s, i, (const void *)(uintptr_t)address, (size_t)bytes, &d) != SGS_OK)
+    if (sgs_simulator_lend_input(m->s, i, (const void *)(uintptr_t)address, (size_t)bytes, &d) != SGS_OK)
+        return raise(&d);
+    Py_RETURN_NONE;
+}
+
+static PyObject *model_batches(PyObject *self, PyObject *unused)
+{
+    model *m = (model *)self;
+    if (!ready(m))
+        return NULL;
+    const sgs_batches *b = sgs_simulator_batches(m->s);
+    return Py_BuildValue("(ON)", b->one_buf ? Py_True : Py_False, int_tuple(b->size, b->count));
+}
+
+static PyObject *model_set_batch(PyObject *self, PyObject *args)
+{
+    model *m = (model *)self;
+    sgs_diag d = { 0 };
+    int n;
+    if (!PyArg_ParseTuple(args, "i", &n) || !ready(m))
+        return NULL;
+    if (sgs_simulator_set_batch(m->s, n, &d) != SGS_OK)
         return raise(&d);
     Py_RETURN_NONE;
 }
@@ -531,7 +553,11 @@ static PyMethodDef model_methods[] = {
     { "outputs", model_outputs, METH_NOARGS, "A dictionary for each output." },
     { "tensors", model_tensors, METH_NOARGS, "A dictionary for each tensor." },
     { "operators", model_operators, METH_NOARGS, "A dictionary for each operator." },
-    { "set_input", model_set_input, METH_VARARGS, "(index, address, bytes): copies a contiguous array in." },
+    { "set_input", model_set_input, METH_VARARGS,
+      "(index, address, bytes): a contiguous array that stays there until that input or the batch is set again." },
+    { "batches", model_batches, METH_NOARGS,
+      "(elements are stacked in one buffer, sizes): these sizes; or, where they are not stacked, up to the only one." },
+    { "set_batch", model_set_batch, METH_VARARGS, "(elements): of the runs that follow; inputs are to be set anew." },
     { "invoke", model_invoke, METH_NOARGS, "Runs the model." },
     { "get_output", model_get_output, METH_VARARGS, "(index, address, bytes): copies an output out." },
     { "take", model_take, METH_NOARGS, "Of a calibrator: the statistics of its runs since the last call, as bytes." },

@@ -214,6 +214,8 @@ const sgs_batches *sgs_simulator_batches(const sgs_simulator *s);
 sgs_status sgs_simulator_set_batch(sgs_simulator *s, int n, sgs_diag *d);
 /* Copies `bytes` (which must equal the input's) in. */
 sgs_status sgs_simulator_set_input(sgs_simulator *s, int i, const void *data, size_t bytes, sgs_diag *d);
+/* The same without a copy: runs read the data, aligned to its elements, where it lies, until that input is set again or the batch changes. */
+sgs_status sgs_simulator_lend_input(sgs_simulator *s, int i, const void *data, size_t bytes, sgs_diag *d);
 sgs_status sgs_simulator_invoke(sgs_simulator *s, sgs_diag *d);
 /* Valid until the next invoke or close; NULL before the first invoke. */
 const void *sgs_simulator_get_output(const sgs_simulator *s, int i);

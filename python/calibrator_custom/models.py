@@ -21,14 +21,22 @@ def _dtype(name):
     return getattr(np, "bool_" if name == "bool" else name)
 
 
+_BOARD = ("extern_shape", "bytes")  # what a board's program hands over
+
+
 def _io(details, *leave_out):
     """numpy's types in the place of the extension's."""
     for d in details:
-        d["shape"] = np.array(d["shape"], np.int32)
+        for key in ("shape", "extern_shape"):
+            d[key] = np.array(d[key], np.int32)
         d["dtype"] = _dtype(d["dtype"])
         for key in leave_out:
             del d[key]
     return details
+
+
+def _tuple(shape):
+    return tuple(int(n) for n in shape)
 
 
 class _Model:
@@ -36,8 +44,12 @@ class _Model:
 
     def __init__(self, model):
         self._model = model
-        self._in = _io(model.inputs())
-        self._out = _io(model.outputs())
+        self._lent = {}  # arrays that the model reads where they lie
+        self._describe()
+
+    def _describe(self):
+        self._in = _io(self._model.inputs())
+        self._out = _io(self._model.outputs())
 
     @staticmethod
     def _pick(what, details, index):
@@ -55,7 +67,7 @@ class _Model:
         index; shape (numpy.ndarray of int32); name; dtype (a numpy type); layouts ('NHWC', 'NCHW'); training_input_formats,
         input_formats; input_width_alignment, input_height_alignment (0 where the input is no image); quantization, a list of
         (scale, zero point), one for all or one a channel, empty where the input is not quantized."""
-        return _io(self._model.inputs())
+        return _io(self._model.inputs(), *_BOARD)
 
     def get_output_details(self):
         """A list with a dictionary for each output, in the order of the ini: index, shape, name, dtype, layouts, quantization as
@@ -63,22 +75,26 @@ class _Model:
         details = self._model.outputs()
         for d in details:
             d["output_formats"] = d.pop("input_formats")
-        return _io(details, "training_input_formats", "input_width_alignment", "input_height_alignment")
+        return _io(details, "training_input_formats", "input_width_alignment", "input_height_alignment", *_BOARD)
 
     def set_input(self, index, data):
-        """Copies an array into input `index`.  It must have the input's shape and dtype: TypeError, ValueError or IndexError say what
-        was expected and what was found."""
+        """Lends input `index` an array: invoke() reads it where it lies, until that input is set again; of one that is not contiguous it reads
+        a copy made now.  It must have the input's shape and dtype: TypeError, ValueError or IndexError say what was expected and what was found."""
         i, want = self._pick("input", self._in, index)
         what = "input %d '%s'" % (i, want["name"])
         if not isinstance(data, np.ndarray):
             raise TypeError("%s: expected a numpy.ndarray, found %s" % (what, type(data).__name__))
         if data.dtype != np.dtype(want["dtype"]):
             raise TypeError("%s: expected dtype %s, found %s" % (what, np.dtype(want["dtype"]), data.dtype))
-        if data.shape != tuple(want["shape"]):
-            raise ValueError("%s: expected shape %s, found %s" % (what, tuple(int(n) for n in want["shape"]), data.shape))
-        dense = np.ascontiguousarray(data)
-        interface = dense.__array_interface__
-        self._model.set_input(i, interface["data"][0], dense.nbytes)
+        self._fit(what, i, data.shape)
+        dense = np.require(data, requirements=("C", "A"))
+        self._model.set_input(i, dense.__array_interface__["data"][0], dense.nbytes)
+        self._lent[i] = dense
+
+    def _fit(self, what, i, shape):
+        want = _tuple(self._in[i]["extern_shape"])
+        if shape != want:
+            raise ValueError("%s: expected shape %s, found %s" % (what, want, shape))
 
     def invoke(self):
         """Runs the model once on the inputs that were set."""
@@ -87,9 +103,12 @@ class _Model:
     def get_output(self, index):
         """Output `index` of the last invoke(), as an array of the caller's own."""
         i, want = self._pick("output", self._out, index)
-        result = np.empty(tuple(want["shape"]), want["dtype"])
+        result = np.empty(self._output_shape(want), want["dtype"])
         self._model.get_output(i, result.__array_interface__["data"][0], result.nbytes)
         return result
+
+    def _output_shape(self, want):
+        return tuple(want["shape"])
 
     def get_tensor_details(self):
         """A list with a dictionary for each tensor, in order of name."""
@@ -132,10 +151,42 @@ class fixed_simulator(_Quantized):
 
 
 class offline_simulator(_Quantized):
-    """Runs NAME.img with the runtime that boards run it with."""
+    """Runs NAME.img with the runtime that boards run it with.
+
+    An image of several elements (compiler.py -b) takes them stacked along the first dimension, as many as it runs, and gives as many: n_buf any
+    number up to the largest, one_buf one of its sizes.  All inputs of a run have the same number; the details tell shapes of the last one,
+    at first one element, of one_buf its first size."""
 
     def __init__(self, model_path):
         super().__init__(sgs.Model(_path(model_path), OFFLINE, 1))
+        self._one_buf, self._sizes = self._model.batches()
+        self._batch = self._sizes[0] if self._one_buf else 1
+
+    def _runs(self, n):
+        return n in self._sizes if self._one_buf else 1 <= n <= self._sizes[0]
+
+    def _element(self, i):
+        shape = _tuple(self._in[i]["extern_shape"])
+        return (shape[0] // self._batch,) + shape[1:] if shape else ()
+
+    def _fit(self, what, i, shape):
+        """A batch of as many elements as an array of that shape has."""
+        if self._sizes == (1,):
+            return super()._fit(what, i, shape)
+        one = self._element(i)
+        n, rest = (1, 0) if shape == one else divmod(shape[0], one[0] if one else 1) if shape and shape[1:] == one[1:] else (0, 0)
+        if rest or not self._runs(n):
+            sizes = " or ".join(map(str, self._sizes)) if self._one_buf else "1 to %d" % self._sizes[0]
+            raise ValueError("%s: expected %s elements of shape %s, one behind the other, found shape %s" % (what, sizes, one, shape))
+        if n != self._batch:
+            self._model.set_batch(n)
+            self._batch = n
+            self._describe()
+        return None
+
+    def _output_shape(self, want):
+        shape = tuple(want["shape"])
+        return shape if shape or self._batch == 1 else (self._batch,)
 
 
 class calibrator(_Model):
@@ -184,6 +235,11 @@ class compiler:
     def get_output_details(self):
         """As of fixed_simulator."""
         return self._model.get_output_details()
+
+    def get_input_extern_details(self):
+        """As get_input_details, and of what a board's program hands over for one element: extern_shape, the array that set_input takes, and
+        bytes, its size."""
+        return _io(self._model._model.inputs())
 
     def compile(self, output=None, batch="1", batch_mode="n_buf", category="Unknown"):
         """Writes the image; its path.  output: a file or an existing folder; None: NAME_fixed.sim_sgsimg.img beside the model.  The others

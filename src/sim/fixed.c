@@ -102,6 +102,18 @@ static sgs_status make_step(sgs_fixed *f, const sgs_record *record, const ipu_ke
     return SGS_OK;
 }
 
+/* Where a graph input lies is what changes; biases may have become a step's own. */
+void sgs_fixed_lend(sgs_fixed *f, int i, void *data)
+{
+    f->memory[i] = data;
+    for (int k = 0; k < f->program.nrecord; k++) {
+        const ipu_ref *ref = sgs_refs(f->program.record + k);
+        for (int n = 0; n < f->program.record[k].rec->nref; n++)
+            if (ref[n].space != IPU_NONE && ref[n].space != IPU_CONST && ref[n].index == i)
+                f->step[k].p[n] = (uint8_t *)data + ref[n].off;
+    }
+}
+
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
 static sgs_status prepare(sgs_fixed *f, const ipu_kernels *kernels, sgs_diag *d)

@@ -12,6 +12,8 @@ void sgs_fixed_free(sgs_fixed *f);
 /* Memory of graph input or output i; an input keeps what was written until it is written again. */
 void *sgs_fixed_input(const sgs_fixed *f, int i);
 const void *sgs_fixed_output(const sgs_fixed *f, int i);
+/* Runs find graph input i there, in the place of its memory. */
+void sgs_fixed_lend(sgs_fixed *f, int i, void *data);
 /* Memory of any value of the graph, written by a run; NULL: a constant. */
 void *sgs_fixed_data(const sgs_fixed *f, const sgs_value *v);
 /* One node alone, on what the memory of its inputs holds. */

@@ -157,6 +157,11 @@ void *sgs_session_data(sgs_session *s, const sgs_value *v)
     return s->data[v->id];
 }
 
+void sgs_session_lend(sgs_session *s, const sgs_value *v, void *data)
+{
+    s->data[v->id] = data;
+}
+
 void sgs_session_watch(sgs_session *s, void (*fn)(void *user, const sgs_node *n, const sgs_tensor *out), void *user)
 {
     s->watch = fn;

@@ -12,6 +12,8 @@ const sgs_graph *sgs_session_graph(const sgs_session *s);
 int64_t sgs_session_bytes(const sgs_session *s); /* of all buffers */
 /* Buffer of any non-constant value (inputs: write before run; others: valid after it, until the next; only with keep_all for inner ones). */
 void *sgs_session_data(sgs_session *s, const sgs_value *v);
+/* Runs find graph input v there, in the place of what sgs_session_data said. */
+void sgs_session_lend(sgs_session *s, const sgs_value *v, void *data);
 /* NaN and infinity may go in and come out; else they are errors. */
 void sgs_session_any_numbers(sgs_session *s);
 sgs_status sgs_session_run(sgs_session *s, sgs_diag *d);

@@ -27,7 +27,8 @@ struct sgs_simulator {
     ipu_parallel par;
     int nin, nout;
     sgs_io_info *in, *out;
-    void **to, **from; /* where inputs go; copies of the outputs */
+    void **to, **from; /* where runs find inputs; copies of the outputs */
+    void **own;        /* memory for inputs that are copied in: `to`, but for those that are lent */
     sgs_batches batches;
     int batch, room;      /* elements of a run; for which there is room */
     const void **each_in; /* [batch * nin], [batch * nout]: of n_buf */
@@ -241,7 +242,7 @@ static sgs_status make_room(sgs_simulator *s, int n, const sgs_io_info *info, vo
 
 static sgs_status more_room(sgs_simulator *s, sgs_diag *d)
 {
-    SGS_TRY(make_room(s, s->nin, s->in, s->to, d));
+    SGS_TRY(make_room(s, s->nin, s->in, s->own, d));
     SGS_TRY(make_room(s, s->nout, s->out, s->from, d));
     s->each_in = SGS_NEW_N(s->arena, const void *, (size_t)s->batch *(size_t)s->nin + 1);
     s->each_out = SGS_NEW_N(s->arena, void *, (size_t)s->batch *(size_t)s->nout + 1);
@@ -258,6 +259,7 @@ static sgs_status set_batch(sgs_simulator *s, int n, sgs_diag *d)
     s->ran = false;
     memset(s->given, 0, (size_t)s->nin * sizeof *s->given);
     const sgs_status status = n <= s->room ? SGS_OK : more_room(s, d);
+    memcpy(s->to, s->own, (size_t)s->nin * sizeof *s->to);
     if (status != SGS_OK) { /* as it was */
         stack(s->in, s->nin, n, before);
         stack(s->out, s->nout, n, before);
@@ -323,6 +325,7 @@ static void make_tables(sgs_simulator *s, int nin, int nout)
     s->in = SGS_NEW_N(s->arena, sgs_io_info, nin + 1);
     s->out = SGS_NEW_N(s->arena, sgs_io_info, nout + 1);
     s->to = SGS_NEW_N(s->arena, void *, nin + 1);
+    s->own = SGS_NEW_N(s->arena, void *, nin + 1);
     s->from = SGS_NEW_N(s->arena, void *, nout + 1);
     s->given = SGS_NEW_N(s->arena, bool, nin + 1);
 }
@@ -345,7 +348,7 @@ static sgs_status open_sim(sgs_simulator *s, sgs_diag *d)
     else
         SGS_TRY(sgs_fixed_new(&s->fixed, s->g, s->kernels, s->pool ? &s->par : NULL, d));
     for (int i = 0; i < s->nin; i++)
-        s->to[i] = s->session ? sgs_session_data(s->session, s->g->in[i]) : sgs_fixed_input(s->fixed, i);
+        s->own[i] = s->to[i] = s->session ? sgs_session_data(s->session, s->g->in[i]) : sgs_fixed_input(s->fixed, i);
     return make_room(s, s->nout, s->out, s->from, d);
 }
 
@@ -489,16 +492,39 @@ sgs_opened sgs_simulator_opened(sgs_simulator *s)
 
 /* ---- running --------------------------------------------------------------------------------------------------- */
 
-sgs_status sgs_simulator_set_input(sgs_simulator *s, int i, const void *data, size_t bytes, sgs_diag *d)
+static sgs_status check_input(const sgs_simulator *s, int i, size_t bytes, sgs_diag *d)
 {
     if (i < 0 || i >= s->nin)
         return sgs_fail(d, SGS_E_USAGE, "the model has %d inputs; there is no input %d", s->nin, i);
     if (bytes != s->in[i].bytes)
         return sgs_fail(d, SGS_E_DATA, "input '%s': expected %zu bytes, found %zu", s->in[i].name, s->in[i].bytes,
                         bytes);
-    if (bytes)
-        memcpy(s->to[i], data, bytes);
+    return SGS_OK;
+}
+
+static void find_input(sgs_simulator *s, int i, void *data)
+{
+    if (s->to[i] != data && s->session)
+        sgs_session_lend(s->session, s->g->in[i], data);
+    if (s->to[i] != data && s->fixed)
+        sgs_fixed_lend(s->fixed, i, data);
+    s->to[i] = data;
     s->given[i] = true;
+}
+
+sgs_status sgs_simulator_set_input(sgs_simulator *s, int i, const void *data, size_t bytes, sgs_diag *d)
+{
+    SGS_TRY(check_input(s, i, bytes, d));
+    find_input(s, i, s->own[i]);
+    if (bytes)
+        memcpy(s->own[i], data, bytes);
+    return SGS_OK;
+}
+
+sgs_status sgs_simulator_lend_input(sgs_simulator *s, int i, const void *data, size_t bytes, sgs_diag *d)
+{
+    SGS_TRY(check_input(s, i, bytes, d));
+    find_input(s, i, bytes ? (void *)(uintptr_t)data : s->own[i]);
     return SGS_OK;
 }
 
@@ -544,11 +570,18 @@ static sgs_status run_graph(sgs_simulator *s, sgs_diag *d)
     return SGS_OK;
 }
 
+static sgs_status not_set(const sgs_simulator *s, int i, sgs_diag *d)
+{
+    if (s->batches.count > 1 || s->batches.size[0] > 1)
+        return sgs_fail(d, SGS_E_USAGE, "input '%s' was not set for a batch of %d", s->in[i].name, s->batch);
+    return sgs_fail(d, SGS_E_USAGE, "input '%s' was not set", s->in[i].name);
+}
+
 sgs_status sgs_simulator_invoke(sgs_simulator *s, sgs_diag *d)
 {
     for (int i = 0; i < s->nin; i++)
         if (!s->given[i])
-            return sgs_fail(d, SGS_E_USAGE, "input '%s' was not set", s->in[i].name);
+            return not_set(s, i, d);
     const sgs_status status = s->kind == SGS_OFFLINE ? run_image(s, d) : run_graph(s, d);
     s->ran = status == SGS_OK;
     if (status != SGS_OK)

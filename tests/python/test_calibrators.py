@@ -147,7 +147,10 @@ def test_two_inputs(tmp_path):
             self.model.invoke()
 
     items = [[np.full((1, 4), 1.1 * k, np.float32), np.full((1, 4), -3.3 * k, np.float32)] for k in range(5)]
-    Sum().convert(items, num_process=2, fix_model=[tmp_path / "m_fixed.sim"])
+    for n in (1, 3, 2):
+        Sum().convert(items, num_process=n, fix_model=[tmp_path / ("%d_fixed.sim" % n)])
+    assert (tmp_path / "1_fixed.sim").read_bytes() == (tmp_path / "2_fixed.sim").read_bytes() == (tmp_path / "3_fixed.sim").read_bytes()
+    (tmp_path / "2_fixed.sim").rename(tmp_path / "m_fixed.sim")
     fixed = cc.fixed_simulator(tmp_path / "m_fixed.sim")
     a, b = fixed.get_input_details()
     (y,) = fixed.get_output_details()
@@ -446,20 +449,78 @@ def test_compiler(project, tmp_path, caplog):
     assert compiler.compile() == str(fixed) + "_sgsimg.img" and compiler.compile(tmp_path) == str(tmp_path / (fixed.name + "_sgsimg.img"))
     with pytest.raises(ValueError, match="many"):
         compiler.compile(batch_mode="many")
-    stacked = cc.offline_simulator(compiler.compile(tmp_path / "b.img", batch="3,2", batch_mode="one_buf"))
-    one, shape = cc.offline_simulator(compiler.compile(tmp_path / "n.img", batch=4)), stacked.get_input_details()[0]["shape"]
-    assert list(shape) == [3 * one.get_input_details()[0]["shape"][0], *one.get_input_details()[0]["shape"][1:]]
-    given = np.random.default_rng(1).integers(0, 256, tuple(shape), np.uint8)
-    stacked.set_input(0, given)
-    stacked.invoke()
-    for k, result in enumerate(stacked.get_output(0)):
-        one.set_input(0, given[k:k + 1])
-        one.invoke()
-        np.testing.assert_array_equal(one.get_output(0)[0], result)
+    (board,), (given,) = compiler.get_input_extern_details(), compiler.get_input_details()
+    assert board.pop("bytes") == 768 and board.pop("extern_shape").tolist() == given["shape"].tolist() == board.pop("shape").tolist() == [1, 16, 16, 3]
+    assert board == {k: v for k, v in given.items() if k != "shape"}
     with pytest.raises(TypeError, match="category: expected a str, found int"):
         compiler.compile(category=1)
     with pytest.raises(ValueError, match="expected a fixed-point model, found a float model"):
         cc.compiler(project.folder / "net_float.sim")
+
+
+@pytest.fixture(scope="module")
+def elements(tmp_path_factory):
+    """A fixed-point model of two inputs, one of two rows, and an output that has no dimension; another one without that output."""
+    folder, f = tmp_path_factory.mktemp("elements"), TensorProto.FLOAT
+    for name, outputs in (("two", {"y": (f, [2, 4]), "m": (f, [])}), ("stackable", {"y": (f, [2, 4])})):
+        save_model(folder / (name + ".onnx"), {"a": (f, [1, 4]), "b": (f, [2, 4])}, outputs,
+                   [helper.make_node("Add", ["a", "b"], ["y"])] + [helper.make_node("ReduceMean", ["b"], ["m"], keepdims=0)] * (len(outputs) - 1), {})
+        (folder / "i.ini").write_text("[INPUT_CONFIG]\ninputs=a,b;\ninput_formats=RAWDATA_F32_NHWC,RAWDATA_F32_NHWC;\n[OUTPUT_CONFIG]\noutputs=%s;\ndequantizations=%s;\n"
+                                      % (",".join(outputs), ",".join(["TRUE"] * len(outputs))))
+        run_tool(folder, "convert-tool", "onnx", "--model_file", name + ".onnx", "--input_config", "i.ini", "--output_file", name + "_float.sim")
+
+        class Sum(Line):
+            def forward(self, a, b):
+                self.model.set_input(1, b)
+                super().forward(a)
+        r = np.random.default_rng(8)
+        Sum(folder, name + "_float.sim").convert([[r.standard_normal(s).astype(np.float32) for s in ((1, 4), (2, 4))] for _ in range(10)], fix_model=[folder / (name + "_fixed.sim")])
+    return folder
+
+
+def run_elements(model, a, b):
+    model.set_input(0, a)
+    model.set_input(1, b)
+    model.invoke()
+    return [model.get_output(i) for i in range(len(model.get_output_details()))]
+
+
+@pytest.mark.parametrize("name, batch, mode, sizes", [("two", "5", "n_buf", range(1, 6)), ("stackable", "4,1,6", "one_buf", (4, 1, 6)), ("stackable", "3", "one_buf", (3,))])
+def test_every_batch(elements, tmp_path, name, batch, mode, sizes):
+    """As many elements as the image runs, larger and smaller in turn; each gives what it gives alone."""
+    fixed = elements / (name + "_fixed.sim")
+    alone = cc.offline_simulator(cc.compiler(fixed).compile(tmp_path / "one.img"))
+    model = cc.offline_simulator(cc.compiler(fixed).compile(tmp_path / "many.img", batch=batch, batch_mode=mode))
+    assert model.get_input_details()[1]["shape"].tolist() == [2 * (sizes[0] if mode == "one_buf" else 1), 4]
+    r = np.random.default_rng(9)
+    for n in [*sizes, *reversed(sizes)]:
+        a, b = r.standard_normal((n, 4)).astype(np.float32), r.standard_normal((2 * n, 4)).astype(np.float32)
+        got = run_elements(model, a, b)
+        want = [run_elements(alone, a[k:k + 1], b[2 * k:2 * k + 2]) for k in range(n)]
+        assert got[0].shape == (2 * n, 4) == tuple(model.get_output_details()[0]["shape"])
+        assert got[0].tobytes() == b"".join(w[0].tobytes() for w in want)
+        if name == "two":
+            assert got[1].shape == (() if n == 1 else (n,)) and got[1].tobytes() == b"".join(w[1].tobytes() for w in want)
+
+
+def test_wrong_batches(elements, tmp_path):
+    fixed = elements / "stackable_fixed.sim"
+    for batch, mode, said in (("5", "n_buf", "1 to 5"), ("4,2", "one_buf", "4 or 2")):
+        model = cc.offline_simulator(cc.compiler(fixed).compile(tmp_path / "x.img", batch=batch, batch_mode=mode))
+        for shape in ((12, 4), (3, 4), (0, 4), (2, 5), (2, 4, 1), (4,), ()):
+            with pytest.raises(ValueError) as raised:
+                model.set_input(1, np.zeros(shape, np.float32))
+            assert str(raised.value) == "input 1 'b': expected %s elements of shape (2, 4), one behind the other, found shape %s" % (said, shape)
+        a, b = np.ones((4, 4), np.float32), np.ones((8, 4), np.float32)
+        run_elements(model, a, b)
+        model.set_input(0, a[:2])
+        with pytest.raises(ValueError, match="input 'b' was not set for a batch of 2"):
+            model.invoke()
+        with pytest.raises(ValueError, match="has not run"):
+            model.get_output(0)
+        assert run_elements(model, a[:2], b[:4])[0].shape == (4, 4)
+        with pytest.raises(ValueError, match="expected a batch of .*, found 9"):
+            model._model.set_batch(9)
 
 
 class Board(cc.SIM_Simulator):

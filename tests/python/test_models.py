@@ -150,6 +150,40 @@ def test_any_strides(project):
     assert y.tobytes() == want.tobytes() != again.tobytes()
     picture.flags.writeable = False
     run(model, picture)
+    bytes_between = np.zeros(picture.nbytes + 1, np.uint8)[1:].reshape(picture.shape)
+    bytes_between[:] = picture
+    assert run(model, bytes_between)[0].tobytes() == run(model, picture)[0].tobytes()
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_arrays_are_lent(project, kind):
+    """A contiguous array is read where it lies when the model runs; of a view, of one that lies askew, and of one that is gone the model has what it showed."""
+    model, (a, b) = opened(project, kind), project.pictures[:2]
+    a, b = (normalized(p) if kind == "float" else p for p in (a, b))
+    of_a, of_b = run(model, a)[0].tobytes(), run(model, b)[0].tobytes()
+    assert of_a != of_b
+
+    def after(data, change):
+        model.set_input(0, data)
+        change[...] = b
+        model.invoke()
+        return model.get_output(0).tobytes()
+    mine = a.copy()
+    assert after(mine, mine) == of_b
+    model.set_input(0, a)
+    model.invoke()
+    assert model.get_output(0).tobytes() == of_a
+    turned = np.ascontiguousarray(a.transpose(0, 2, 1, 3))
+    assert after(turned.transpose(0, 2, 1, 3), turned.transpose(0, 2, 1, 3)) == of_a
+    if kind == "float":
+        askew = np.frombuffer(bytearray(a.nbytes + 1), np.uint8)[1:].view(np.float32).reshape(a.shape)
+        askew[:] = a
+        assert not askew.flags.aligned and after(askew, askew) == of_a
+    model.set_input(0, a.copy())
+    gc.collect()
+    others = [np.full_like(a, 1) for _ in range(20)]
+    model.invoke()
+    assert model.get_output(0).tobytes() == of_a and len(others) == 20
 
 
 @pytest.mark.parametrize("kind", CLASSES)

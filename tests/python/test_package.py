@@ -66,6 +66,77 @@ def test_stubs():
     assert told == {n for n in public(cc.utils) if getattr(cc.utils, n).__module__ == cc.utils.__name__}
 
 
+def test_names():
+    """Every name that users of the manual's calibrator_custom know; three that are not there say so and what to do."""
+    for name in ("__version__", "set_soc_version", "calibrator", "compiler", "float_simulator", "cmodel_float_simulator", "fixed_simulator", "offline_simulator",
+                 "SIM_Calibrator", "SIM_Simulator", "utils.image_preprocess_func", "utils.get_sdk_version", "utils.convert_to_input_formats", "versions.VERSION"):
+        thing = cc
+        for part in name.split("."):
+            thing = getattr(thing, part)
+    assert cc.versions.VERSION == cc.__version__ == cc.utils.get_sdk_version() and cc.cmodel_float_simulator is cc.float_simulator
+    model = {"get_input_details", "get_output_details", "set_input", "invoke", "get_output", "get_tensor_details", "get_op_details"}
+    for cls in (cc.calibrator, cc.float_simulator, cc.fixed_simulator, cc.offline_simulator):
+        assert public(cls) == model
+    assert public(cc.SIM_Calibrator) == {"forward", "convert"} and public(cc.SIM_Simulator) == {"forward"}
+    assert public(cc.compiler) == {"compile", "get_input_details", "get_output_details", "get_input_extern_details"}
+    for name, said in (("RPC_Simulator", "calibrator_custom.RPC_Simulator comes with a later version; offline_simulator gives here the bytes that a board gives"),
+                       ("sgs_chalk", "calibrator_custom.sgs_chalk comes with a later version; detection tails of TFLite and Caffe models are taken as they are"),
+                       ("py_wrapper", "calibrator_custom.py_wrapper is another toolchain's inner layer; its classes are those of calibrator_custom here")):
+        for form in ("calibrator_custom.%s", "__import__('calibrator_custom', fromlist=['%s'])"):
+            with pytest.raises(NotImplementedError, match=re.escape(said)):
+                eval(form % name, {"calibrator_custom": cc})
+    with pytest.raises(AttributeError, match="^module 'calibrator_custom' has no attribute 'other'$"):
+        cc.other
+
+
+# What another interpreter runs: each kind of model, what details hold, an exception.
+ELSEWHERE = """
+import sys
+import numpy as np
+import calibrator_custom as cc
+for kind, path in ((cc.float_simulator, "net_float.sim"), (cc.fixed_simulator, "net_fixed.sim"), (cc.offline_simulator, "net.img")):
+    model = kind(path)
+    details = model.get_input_details()[0]
+    x = np.load("pics/0.npy")
+    model.set_input(0, x if details["dtype"] is np.uint8 else (x / np.float32(64)).astype(np.float32))
+    model.invoke()
+    assert type(details["shape"]) is np.ndarray and details["shape"].dtype == np.int32 and details["dtype"] in (np.uint8, np.float32)
+    print(kind.__name__, model.get_output(0).tobytes().hex(), [(t["name"], t["dtype"]) for t in model.get_tensor_details()])
+    try:
+        model.set_input(0, x.astype(np.int64))
+    except TypeError as e:
+        print(e)
+print(sys.version_info[:2], np.__version__, file=sys.stderr)
+"""
+
+
+def test_other_pythons(tmp_path):
+    """One binary: Debian's interpreter with its numpy 1 beside ours with numpy 2, where there are both."""
+    import numpy
+    p = Project(tmp_path / "p")
+    assert p.convert("--export_models", out="net.img").returncode == 0
+    p.write("elsewhere.py", ELSEWHERE)
+    said, versions = [], []
+    for python in (sys.executable, "/usr/bin/python3"):
+        has = subprocess.run([python, "-c", "import numpy"], env=PLAIN, capture_output=True)
+        if has.returncode == 0:
+            done = subprocess.run([python, "elsewhere.py"], cwd=p.folder, env=ENV, capture_output=True, text=True)
+            assert done.returncode == 0, done.stderr
+            said.append(done.stdout)
+            versions.append(done.stderr.split()[-1])
+    assert said[0].count("expected dtype") == 3 and set(said) == {said[0]}
+    if len({v.split(".")[0] for v in versions}) < 2:
+        pytest.skip("/usr/bin/python3 has no other numpy than %s" % numpy.__version__)
+
+
+def test_grammar_of_3_8():
+    """What users import and start is read by Python 3.8."""
+    files = [*(ROOT / "python").rglob("*.py"), *SDK.rglob("*.py"), *(ROOT / "src/preprocess").glob("*.py")]
+    assert len(files) > 20
+    for f in files:
+        ast.parse(f.read_text(), str(f), feature_version=(3, 8))
+
+
 def test_page(tmp_path):
     """The examples of docs/PYTHON.md run, one after the other; its table of details is complete."""
     page = (ROOT / "docs/PYTHON.md").read_text()
