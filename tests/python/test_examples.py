@@ -8,14 +8,14 @@ import sys
 
 import numpy as np
 import pytest
-from onnx import TensorProto, helper
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/cli"), str(ROOT / "tests"), str(ROOT / "sdk/SGS_IPU_Toolchain/Scripts/examples/caffe_faster_rcnn")]
 import calibrator_custom as cc  # noqa: E402
 import manual  # noqa: E402
 import rpn  # noqa: E402
-from support import SDK, Project, save_model  # noqa: E402
+import stand_ins  # noqa: E402
+from support import SDK, Project  # noqa: E402
 
 BARE = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}  # the tools find the package themselves
 
@@ -103,41 +103,11 @@ def test_cfg_env(tmp_path):
 
 # ---- Faster-RCNN -------------------------------------------------------------------------------------------------------------
 
-H, W, REGIONS, CLASSES = 96, 128, 300, 21
-
-
-def faster_rcnn_models(folder):
-    """Two segments with Faster-RCNN's inputs and outputs, small, of seeded weights; in the place of ROIPooling the feature's mean and the regions."""
-    r = np.random.default_rng(12)
-    f = TensorProto.FLOAT
-
-    def weight(*shape, times=1.0):
-        return (r.standard_normal(shape) * times / np.sqrt(np.prod(shape[1:]))).astype(np.float32)
-    w = {"w1": weight(8, 3, 5, 5, times=0.05), "w2": weight(16, 8, 5, 5, times=2), "ws": weight(18, 16, 1, 1, times=3), "wb": weight(36, 16, 1, 1, times=0.2),
-         "by_class": np.array([1, 2, -1], np.int64), "by_anchor": np.array([1, 18, H // 16, W // 16], np.int64)}
-    nodes = [helper.make_node("Conv", ["data", "w1"], ["c1"], strides=[4, 4], pads=[2] * 4), helper.make_node("Relu", ["c1"], ["r1"]),
-             helper.make_node("Conv", ["r1", "w2"], ["c2"], strides=[4, 4], pads=[2] * 4), helper.make_node("Relu", ["c2"], ["conv5_3"]),
-             helper.make_node("Conv", ["conv5_3", "ws"], ["rpn_cls_score"]), helper.make_node("Conv", ["conv5_3", "wb"], ["rpn_bbox_pred"]),
-             helper.make_node("Reshape", ["rpn_cls_score", "by_class"], ["two"]), helper.make_node("Softmax", ["two"], ["prob"], axis=1),
-             helper.make_node("Reshape", ["prob", "by_anchor"], ["rpn_cls_prob_reshape"])]
-    shape = [H // 16, W // 16]
-    save_model(folder / "main.onnx", {"data": (f, [1, 3, H, W])},
-               {"rpn_cls_prob_reshape": (f, [1, 18] + shape), "rpn_bbox_pred": (f, [1, 36] + shape), "conv5_3": (f, [1, 16] + shape)}, nodes, w)
-    v = {"scale": np.float32([0.02]), "wp": weight(16, CLASSES, times=40), "wr": weight(5, CLASSES, times=8), "wq": weight(16, 4 * CLASSES), "wt": weight(5, 4 * CLASSES, times=0.1)}
-    nodes = [helper.make_node("GlobalAveragePool", ["conv5_3"], ["p"]), helper.make_node("Flatten", ["p"], ["pooled"]),
-             helper.make_node("Mul", ["rois", "scale"], ["small"]),
-             helper.make_node("MatMul", ["pooled", "wp"], ["a"]), helper.make_node("MatMul", ["small", "wr"], ["b"]), helper.make_node("Add", ["b", "a"], ["logit"]),
-             helper.make_node("Softmax", ["logit"], ["cls_prob"], axis=1),
-             helper.make_node("MatMul", ["pooled", "wq"], ["c"]), helper.make_node("MatMul", ["small", "wt"], ["d"]), helper.make_node("Add", ["d", "c"], ["bbox_pred"])]
-    save_model(folder / "second.onnx", {"conv5_3": (f, [1, 16] + shape), "rois": (f, [REGIONS, 5])},
-               {"cls_prob": (f, [REGIONS, CLASSES]), "bbox_pred": (f, [REGIONS, 4 * CLASSES])}, nodes, v)
-
-
 @pytest.fixture(scope="module")
 def rcnn(tmp_path_factory):
-    import cv2
+    """Both segments, converted with the manual's own two commands but for conv5_3: S16 there, so that integers go straight over."""
     p = Project(tmp_path_factory.mktemp("rcnn") / "p")
-    faster_rcnn_models(p.folder)
+    stand_ins.faster_rcnn(p.folder)
     p.write("input_config.ini", """\
         [INPUT_CONFIG]
         inputs=data;
@@ -158,13 +128,12 @@ def rcnn(tmp_path_factory):
         outputs=cls_prob,bbox_pred;
         dequantizations=TRUE,TRUE;
         """)
-    for model, ini, out in (("main", "input_config.ini", "faster_rcnn_main"), ("second", "input_config_stage2.ini", "faster_rcnn_stage2")):
-        p.good("convert-tool", "onnx", "--model_file", model + ".onnx", "--input_config", ini, "--output_file", out + "_float.sim")
-    (p.folder / "photos").mkdir()
-    r = np.random.default_rng(2)
+    for model, ini, out, given, results in (("test_stageone", "input_config.ini", "faster_rcnn_main", "data", "rpn_cls_prob_reshape,rpn_bbox_pred,conv5_3"),
+                                            ("second_stage", "input_config_stage2.ini", "faster_rcnn_stage2", "conv5_3,rois", "cls_prob,bbox_pred")):
+        script("Scripts/ConvertTool/ConvertTool.py", "caffe", "--model_file", model + ".prototxt", "--weight_file", "VGG16_faster_rcnn_final.caffemodel",
+               "--input_arrays", given, "--output_arrays", results, "--input_config", ini, "--output_file", out + "_float.sim", cwd=p.folder)
     for i in range(4):
-        coarse = r.integers(0, 256, (5, 6, 3), np.uint8)
-        cv2.imwrite(str(p.folder / "photos" / ("%d.png" % i)), cv2.resize(coarse, (200 + 20 * i, 150), interpolation=cv2.INTER_CUBIC))
+        stand_ins.picture(p.folder / "photos" / ("%d.png" % i), 20 + i, (150, 200 + 20 * i))
     return p
 
 
