@@ -91,7 +91,7 @@ int cli_cpu_mask(const char *text, sgs_simulator_options *o);
     { "-i --image", CLI_TEXT, offsetof(X, samples.images), "PATH", must, NULL, \
       "a picture, a folder, or a list file (.txt .list .lst)" }, \
     { "-n --preprocess", CLI_TEXT, offsetof(X, samples.preprocess), "FILE[,FILE]", must, NULL, \
-      "preprocessing script, one for each input" }, \
+      "preprocessing script, or the name of one in preprocess_method, for each input" }, \
     { "--num_process", CLI_COUNT, offsetof(X, samples.num_process), "N", false, "10, at most the processors", \
       "preprocessing processes" }, \
     { "--preprocess_timeout", CLI_COUNT, offsetof(X, samples.timeout), "SECONDS", false, "300", \

@@ -33,6 +33,7 @@ def run(command):
     # Preprocessing runs in the interpreter this was started with, unless another environment is active.
     if sys.executable and (sys.prefix != sys.base_prefix or not os.environ.get("VIRTUAL_ENV")):
         os.environ.setdefault("SGS_PYTHON", sys.executable)
+    os.environ.setdefault("SGS_IPU_DIR", str(pathlib.Path(__file__).resolve().parent))  # where -n finds scripts by name
     try:
         os.execv(program, [program, command] + sys.argv[1:])
     except OSError as e:

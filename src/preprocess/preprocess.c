@@ -42,6 +42,17 @@ static sgs_status check_script(const char *path, sgs_diag *d)
     return SGS_E_SCRIPT;
 }
 
+/* A bare name that no file bears: that script of the SDK tree, which the tools' launchers name in SGS_IPU_DIR. */
+static const char *find_script(sgs_arena *a, const char *name)
+{
+    const char *sdk = getenv("SGS_IPU_DIR"), *end = strrchr(name, '.');
+    if (!sdk || !name[0] || strchr(name, '/') || access(name, F_OK) == 0)
+        return name;
+    const char *path = sgs_format(a, "%s/Scripts/calibrator/preprocess_method/%s%s", sdk, name,
+                                  end && !strcmp(end, ".py") ? "" : ".py");
+    return access(path, F_OK) == 0 ? path : name;
+}
+
 /* "a.py, b.py" apart. */
 static const char **split(sgs_arena *a, const char *list, int *count)
 {
@@ -67,15 +78,18 @@ static sgs_status take_scripts(sgs_samples *s, const char *list, sgs_diag *d)
     if (!list || !list[0])
         return sgs_fail(d, SGS_E_USAGE, "expected a preprocessing script behind -n, found nothing");
     int n;
-    s->crew.script = split(s->arena, list, &n);
+    const char **script = split(s->arena, list, &n);
+    s->crew.script = script;
     if (n != s->crew.ninput) {
         sgs_fail(d, SGS_E_USAGE, "-n: expected %d preprocessing script%s, one for each input of the model, found %d",
                  s->crew.ninput, s->crew.ninput == 1 ? "" : "s", n);
         sgs_hint(d, "separate them with commas, in the order of inputs in input_config.ini");
         return SGS_E_USAGE;
     }
-    for (int i = 0; i < n; i++)
-        SGS_TRY(check_script(s->crew.script[i], d));
+    for (int i = 0; i < n; i++) {
+        script[i] = find_script(s->arena, script[i]);
+        SGS_TRY(check_script(script[i], d));
+    }
     return SGS_OK;
 }
 

@@ -87,6 +87,58 @@ def test_save_quant_param(project):
     assert "--output_mode" in script("Scripts/examples/save_quant_param.py", "-m", "tool_fixed.sim", cwd=project.folder, fails=True)
 
 
+METHODS = sorted((SDK / "Scripts/calibrator/preprocess_method").glob("*.py"))
+SIZES = {"caffe_lenet": (28, 28, 1), "caffe_mobilenet_v2": (224, 224, 3), "caffe_resnet50_conv": (224, 224, 3), "onnx_yolov8s": (640, 640, 3), "resnet18": (224, 224, 3),
+         "resnet_v2_50": (299, 299, 3), "yolo_v3_7": (299, 299, 3)}
+
+
+@pytest.mark.parametrize("path", METHODS, ids=lambda p: p.stem)
+def test_preprocess_methods(path, tmp_path):
+    """Scripts for the manual's networks, by name: what an ini with the numbers that they state makes of norm=False is norm=True; of pictures of any size."""
+    assert [p.stem for p in METHODS] == sorted(SIZES)
+    settings = dict(s.split("=") for s in path.read_text().split('"""')[1].split("\n\n")[1].replace(" ", "").strip().strip(";").split(";"))
+    assert list(settings) == ["training_input_formats", "mean", "std_value"]
+    mean, std = ([float(v) for v in settings[k].split(":")] for k in ("mean", "std_value"))
+    if settings["training_input_formats"] == "BGR":
+        mean, std = mean[::-1], std[::-1]
+    function = cc.utils.image_preprocess_func(path.stem)
+    for size in ((300, 410), (97, 31), (224, 224)):
+        stand_ins.picture(tmp_path / "p.png", 3, size)
+        real, raw = function(str(tmp_path / "p.png")), function(str(tmp_path / "p.png"), norm=False)
+        assert raw.dtype == np.uint8 and real.dtype == np.float32 and raw.shape == real.shape == (1,) + SIZES[path.stem]
+        assert raw.flags.c_contiguous and len(np.unique(raw)) > 20
+        np.testing.assert_allclose(real, (raw - np.array(mean)) / np.array(std), rtol=1e-5, atol=1e-5)
+    blue = np.zeros((240, 240, 3), np.uint8)
+    blue[..., 0] = 200
+    stand_ins.cv2.imwrite(str(tmp_path / "blue.png"), blue)
+    if len(mean) == 3:
+        middle = function(str(tmp_path / "blue.png"), norm=False)[0, SIZES[path.stem][0] // 2, SIZES[path.stem][1] // 2].tolist()
+        assert middle == ([200, 0, 0] if settings["training_input_formats"] == "BGR" else [0, 0, 200])
+    with pytest.raises(FileNotFoundError, match="^no picture: absent.png$"):
+        function("absent.png")
+
+
+def test_a_script_by_name(tmp_path):
+    """-n of every tool: a file of that name, else the one of the SDK tree, through a launcher or where SGS_IPU_DIR says so."""
+    stand_ins.onnx_classifier(tmp_path / "m.onnx", 224, ["image"])
+    stand_ins.image_ini(tmp_path / "i.ini", ["image"], "prob", mean="123.675:116.28:103.53", std="58.395:57.12:57.375")
+    stand_ins.picture(tmp_path / "p.png", 1)
+    args = ("onnx", "--model_file", "m.onnx", "--input_config", "i.ini", "-i", "p.png", "--output_file", "m.img")
+    made = []
+    for name in ("resnet18", "resnet18.py", METHODS[0].parent / "resnet18.py"):
+        script("Scripts/ConvertTool/SGS_converter.py", *args, "-n", name, cwd=tmp_path)
+        made.append((tmp_path / "m.img").read_bytes())
+    assert made[0] == made[1] == made[2]
+    script("Scripts/calibrator/simulator.py", "-m", "m.img", "-i", "p.png", "-n", "resnet18", cwd=tmp_path)
+    assert "resnet19: cannot read the preprocessing script: No such file" in script("Scripts/ConvertTool/SGS_converter.py", *args, "-n", "resnet19", cwd=tmp_path, fails=True)
+    (tmp_path / "resnet18").write_text("def image_preprocess(path, norm=True):\n    raise ValueError('mine')\n")
+    assert "ValueError: mine" in script("Scripts/ConvertTool/SGS_converter.py", *args, "-n", "resnet18", cwd=tmp_path, fails=True)
+    (tmp_path / "resnet18").unlink()
+    for env, code in ((dict(BARE, SGS_IPU_DIR=str(SDK)), 0), ({k: v for k, v in BARE.items() if k != "SGS_IPU_DIR"}, 1)):
+        done = subprocess.run([os.environ["SGS_BIN"], "convert", *args, "-n", "resnet18"], cwd=tmp_path, env=dict(env, SGS_PYTHON=sys.executable), capture_output=True, text=True)
+        assert done.returncode == code, done.stderr
+
+
 def test_torch_calibrator(tmp_path):
     for args in (("-h",), ("-i", "x", "-m", "y", "-q", "Q2")):
         assert "error: torch_calibrator comes with a later version" in script("Scripts/calibrator/torch_calibrator.py", *args, cwd=tmp_path, fails=True)

@@ -48,7 +48,7 @@ def main():
     parser.add_argument("-i", "--image", required=True, help="a picture, a folder, or a list file (.txt .list .lst)")
     parser.add_argument("-m", "--model", "--model_file", required=True, help="the float model, X_float.sim")
     parser.add_argument("--input_config", required=True, help="input_config.ini")
-    parser.add_argument("-n", "--preprocess", required=True, help="preprocessing script, one for each input, comma-separated")
+    parser.add_argument("-n", "--preprocess", required=True, help="preprocessing script, or the name of one in preprocess_method, for each input, comma-separated")
     parser.add_argument("-o", "--output", "--output_file", help="the fixed model (X_fixed.sim beside the model)")
     parser.add_argument("--num_process", type=int, default=10, help="processes (10, at most the samples)")
     parser.add_argument("--quant_level", help="L1 to L5 (default: L5)")

@@ -1,0 +1,22 @@
+"""ResNet-50 of Caffe: the middle 224x224 of the picture whose shorter side became 256.
+
+training_input_formats=BGR; mean=122.68:116.67:104.01; std_value=1;
+"""
+import cv2
+import numpy as np
+
+SHORTER, SIZE = 256, 224
+MEAN = np.array([104.01, 116.67, 122.68], np.float32)
+STD = np.array([1], np.float32)
+
+
+def image_preprocess(img_path, norm=True):
+    picture = cv2.imread(img_path)
+    if picture is None:
+        raise FileNotFoundError("no picture: %s" % img_path)
+    height, width = picture.shape[:2]
+    scale = SHORTER / min(height, width)
+    picture = cv2.resize(picture, (max(SIZE, round(width * scale)), max(SIZE, round(height * scale))))
+    top, left = (picture.shape[0] - SIZE) // 2, (picture.shape[1] - SIZE) // 2
+    data = np.ascontiguousarray(picture[None, top:top + SIZE, left:left + SIZE])
+    return (data - MEAN) / STD if norm else data
