@@ -1,7 +1,6 @@
-"""Every stage through the command line: the manual's own commands, what lands where, what the simulator writes, what goes wrong."""
+"""Every stage through the command line: the manual's own scripts, what lands where, what the simulator writes, what goes wrong."""
 import re
 import shutil
-import subprocess
 import sys
 import textwrap
 
@@ -10,7 +9,7 @@ import onnxruntime
 import pytest
 from onnx import helper
 
-from support import ENV, INI, PREPROCESS, ROOT, SDK, SHARED, Project, save_model, small_model
+from support import INI, PREPROCESS, ROOT, SHARED, Project, save_model, small_model
 
 sys.path.insert(0, str(ROOT / "tests"))
 import manual  # noqa: E402
@@ -109,50 +108,7 @@ def test_output_may_be_a_folder(project, staged):
     assert [f for f in project.files() if f.startswith("to/")] == ["to/out_fixed.sim", "to/out_fixed.sim_sgsimg.img"]
 
 
-# ---- the manual's command lines ---------------------------------------------------------------------------------------------------
-
-
-def manual_commands():
-    """Its ONNX commands, lines joined where a `\\` stands or was lost in front of an option."""
-    lines, commands = MANUAL.read_text().splitlines(), []
-    for i, line in enumerate(lines):
-        if not re.match(r"python3 ~/SGS_IPU_Toolchain/Scripts/\w+/(SGS_converter|ConvertTool|calibrator|compiler)\.py( onnx)?$", line.strip(" \\")):
-            continue
-        command = line.strip(" \\")
-        for more in lines[i + 1:]:
-            if not more.startswith("-"):
-                break
-            command += " " + more.strip(" \\")
-        if "onnx_yolov8s" in command:
-            commands.append(command)
-    return commands
-
-
-@pytest.mark.skipif(not MANUAL.exists(), reason=manual.ABSENT)
-def test_the_manuals_commands_verbatim(tmp_path):
-    cv2 = pytest.importorskip("cv2")
-    home = tmp_path / "home"
-    model = home / "SGS_Models/onnx/onnx_yolov8s"
-    pictures = home / "SGS_Models/resource/classify"
-    for d in (model, pictures):
-        d.mkdir(parents=True)
-    (home / "SGS_IPU_Toolchain").symlink_to(SDK)
-    small_model(model / "onnx_yolov8s.onnx", 640)
-    (model / "input_config.ini").write_text(
-        INI.replace("mean=10:20:30", "mean=0:0:0").replace("std_value=50:60:70", "std_value=255"))
-    manual.write(model, "onnx_yolov8s", manual.example("yolov8s"))
-    cv2.imwrite(str(pictures / "ILSVRC2012_test_00000002.bmp"), np.random.default_rng(3).integers(0, 256, (70, 100, 3), np.uint8))
-    commands = manual_commands()
-    assert len(commands) >= 5, commands
-    for command in sorted(commands, key=lambda c: ("ConvertTool.py" not in c, "SGS_converter" not in c, "calibrator.py" not in c)):
-        where = tmp_path / "here"
-        where.mkdir(exist_ok=True)
-        r = subprocess.run(["bash", "-c", command], cwd=where, env=dict(ENV, HOME=str(home)), capture_output=True, text=True)
-        assert r.returncode == 0, command + "\n" + r.stdout + r.stderr
-        if "ConvertTool.py" in command:
-            shutil.copy(where / "onnx_yolov8s_float.sim", model)
-    assert sorted(p.name for p in where.iterdir()) == ["onnx_yolov8s_fixed.sim", "onnx_yolov8s_float.sim", "onnx_yolov8s_offline.img"]
-    assert (model / "onnx_yolov8s_fixed.sim_sgsimg.img").read_bytes() == (where / "onnx_yolov8s_offline.img").read_bytes()
+# ---- the manual's scripts (its command lines: tests/python/test_manual_commands.py) ---------------------------------------------------
 
 
 @pytest.mark.skipif(not MANUAL.exists(), reason=manual.ABSENT)

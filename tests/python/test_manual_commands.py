@@ -220,6 +220,15 @@ def test_no_command_is_left_out():
         924: ["prose and an ini behind it", joined], 926: ["an ini behind it", joined], 1129: [missing % 1130, missing % 1131]}
 
 
+def test_one_command_or_three(home, tmp_path):
+    """The converter's image is what the stages give one after the other."""
+    home.models()
+    (command,) = [text for text in COMMANDS if "compiler.py" in text]
+    home.good(command, tmp_path)
+    place = home.folder / YOLO
+    assert (place / "onnx_yolov8s_fixed.sim_sgsimg.img").read_bytes() == (place / "onnx_yolov8s_offline.img").read_bytes()
+
+
 def test_every_path_exists():
     paths = manual_commands.tool_paths()
     assert len(paths) == 10 and [p for p in paths if not (SDK.parent / p).is_file()] == []
