@@ -1,7 +1,9 @@
 """calibrator, compiler, SIM_Calibrator, SIM_Simulator, utils: the same bytes as the tools, in one process and in many; what is said of misuse."""
+import json
 import logging
 import os
 import pathlib
+import pickle
 import random
 import subprocess
 import sys
@@ -125,6 +127,30 @@ def test_few_samples(project, tmp_path):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         converted(project, tmp_path, items=[[a] for a in project.arrays * 2])
+
+
+def test_quantization_parameters(project, tmp_path):
+    """quant_param as a path of either form, as a list, with numpy's arrays, one for each model: calibrator.py's bytes with --quant_file."""
+    options = ("-m", "net_float.sim", "--input_config", "input_config.ini", "-i", "pics", "-n", "preprocess.py", "--quant_level", "L1")
+    project.good("calibrate", *options, "-o", "plain_fixed.sim")
+    project.good("save-quant-param", "-m", "plain_fixed.sim", "--output_mode", "JSON")
+    table = json.loads(project.bytes("plain_fixed.json"))
+    (entry,) = [t for t in table if t["name"] == "r1"]
+    entry.update(min=[0.0], max=[9.0])
+    project.write("wider.json", json.dumps(table))
+    project.good("calibrate", *options, "--quant_file", "wider.json", "-o", "wider_fixed.sim")
+    want, arrays = project.bytes("wider_fixed.sim"), [dict(t, min=np.float32(t["min"]), max=np.float32(t["max"])) for t in table]
+    (project.folder / "wider.pkl").write_bytes(pickle.dumps(arrays, protocol=4))
+    assert want != project.bytes("plain_fixed.sim")
+    for given in (project.folder / "wider.json", str(project.folder / "wider.pkl"), table, arrays, [table], [str(project.folder / "wider.json")]):
+        assert converted(project, tmp_path, quant_level="L1", quant_param=given, num_process=2) == want
+    for nothing in (None, [None]):
+        assert converted(project, tmp_path, quant_level="L1", quant_param=nothing) == project.bytes("plain_fixed.sim")
+    paths = [tmp_path / ("%d.sim" % k) for k in range(2)]
+    r = np.random.default_rng(3)
+    Twice(project).convert([[a, np.float32(r.standard_normal((1, 1, 1, 3)))] for a in project.arrays], quant_level="L1", quant_param=[None, table], fix_model=paths)
+    (second,) = [t for t in cc.fixed_simulator(paths[1]).get_tensor_details() if t["name"] == "r1"]
+    assert paths[0].read_bytes() == project.bytes("plain_fixed.sim") and max(second["max"]) == 9
 
 
 def test_two_inputs(tmp_path):
