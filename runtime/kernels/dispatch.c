@@ -38,6 +38,7 @@
 
 #define VNNI512_ROWS                                              \
     [IPU_CONV_U8] = { ipu_conv_check, ipu_conv_u8_vnni512 },       \
+    [IPU_CONV_S16] = { ipu_conv_check, ipu_conv_s16_vnni512 },     \
     [IPU_DEPTHWISE_U8] = { ipu_depthwise_check, ipu_depthwise_u8_vnni512 }, \
     [IPU_MATMUL_S16] = { ipu_matmul_check, ipu_matmul_s16_vnni512 },
 

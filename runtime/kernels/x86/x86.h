@@ -18,6 +18,7 @@
 IPU_KERNEL(ipu_conv_u8_avx2);
 IPU_KERNEL(ipu_conv_s16_avx2);
 IPU_KERNEL(ipu_conv_u8_vnni512);
+IPU_KERNEL(ipu_conv_s16_vnni512);
 IPU_KERNEL(ipu_depthwise_u8_avx2);
 IPU_KERNEL(ipu_depthwise_s16_avx2);
 IPU_KERNEL(ipu_depthwise_u8_vnni512);

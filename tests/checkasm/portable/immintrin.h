@@ -26,6 +26,9 @@
 #undef _mm512_cvtepi16_epi32
 #undef _mm512_cvtepi32_pd
 #undef _mm512_cvtpd_ps
+#undef _mm512_cvtpd_epi64
+#undef _mm512_cvtepi64_epi32
+#undef _mm512_sra_epi64
 
 typedef uint16_t __mmask16;
 typedef uint32_t __mmask32;
@@ -97,5 +100,18 @@ PORTABLE_CONVERT(_mm512_cvtepi32_epi16, __m256i, int16_t, __m512i, int32_t, )
 PORTABLE_CONVERT(_mm512_cvtepi16_epi32, __m512i, int32_t, __m256i, int16_t, )
 PORTABLE_CONVERT(_mm512_cvtepi32_pd, __m512d, double, __m256i, int32_t, )
 PORTABLE_CONVERT(_mm512_cvtpd_ps, __m256, float, __m512d, double, )
+PORTABLE_CONVERT(_mm512_cvtpd_epi64, __m512i, int64_t, __m512d, double, ) /* of whole numbers */
+PORTABLE_CONVERT(_mm512_cvtepi64_epi32, __m256i, int32_t, __m512i, int64_t, )
+
+/* ---- shifts ---- */
+
+static inline __m512i _mm512_sra_epi64(__m512i v, __m128i count)
+{
+    PORTABLE_LANES(int64_t, lane, v);
+    PORTABLE_LANES(int64_t, by, count);
+    for (size_t i = 0; i < sizeof(lane) / sizeof(*lane); i++)
+        lane[i] >>= by[0] < 63 ? by[0] : 63;
+    PORTABLE_VECTOR(__m512i, lane);
+}
 
 #endif
