@@ -172,7 +172,8 @@ class offline_simulator(_Quantized):
     def _fit(self, what, i, shape):
         """A batch of as many elements as an array of that shape has."""
         if self._sizes == (1,):
-            return super()._fit(what, i, shape)
+            super()._fit(what, i, shape)
+            return
         one = self._element(i)
         n, rest = (1, 0) if shape == one else divmod(shape[0], one[0] if one else 1) if shape and shape[1:] == one[1:] else (0, 0)
         if rest or not self._runs(n):
@@ -182,7 +183,6 @@ class offline_simulator(_Quantized):
             self._model.set_batch(n)
             self._batch = n
             self._describe()
-        return None
 
     def _output_shape(self, want):
         shape = tuple(want["shape"])

@@ -26,6 +26,14 @@ def provide_package():
             return
 
 
+def arguments():
+    """The command line for argparse; as for the other tools, a typographic dash before an option's name is read as what was meant."""
+    def plain(argument):
+        name = argument.lstrip("-\u2013\u2014")
+        return argument if argument[:1] not in ("\u2013", "\u2014") else ("--" if len(name.split("=")[0]) > 2 else "-") + name
+    return [plain(argument) for argument in sys.argv[1:]]
+
+
 def run(command):
     program = find()
     if not program:

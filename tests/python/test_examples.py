@@ -20,9 +20,9 @@ from support import SDK, Project  # noqa: E402
 BARE = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}  # the tools find the package themselves
 
 
-def script(name, *args, cwd, fails=False, env=BARE):
+def script(name, *args, cwd, fails=False, env=BARE, says=""):
     done = subprocess.run([sys.executable, str(SDK / name), *map(str, args)], cwd=cwd, env=env, capture_output=True, text=True)
-    assert (done.returncode != 0) == fails, done.stdout + done.stderr
+    assert (done.returncode != 0) == fails and says in done.stdout + done.stderr, done.stdout + done.stderr
     return done.stderr if fails else done.stdout
 
 
@@ -43,6 +43,15 @@ def test_sim_calibrator(project):
                       "--quant_level", "L1", "--num_process", n, cwd=project.folder)
         assert "wrote net_fixed.sim" in said and project.bytes("net_fixed.sim") == want
         (project.folder / "net_fixed.sim").unlink()
+    table = json.loads(script("Scripts/examples/save_quant_param.py", "-m", "tool_fixed.sim", "--output_mode", "JSON", "-o", "given.json", cwd=project.folder) and
+                       project.bytes("given.json"))
+    next(t for t in table if t["name"] == "r1").update(min=[0.0], max=[9.0])
+    project.write("given.json", json.dumps(table))
+    options = ("--input_config", "input_config.ini", "-i", "pics", "-n", "preprocess.py", "--quant_level", "L1", "--quant_file", "given.json", "--memory_saving")
+    project.good("calibrate", "-m", "net_float.sim", *options, "-o", "given_fixed.sim")
+    script("Scripts/examples/sim_calibrator.py", "\u2013m", "net_float.sim", "\u2014output=by_hand.sim", "\u2013" + options[0][1:], *options[1:], cwd=project.folder,
+           says="--memory_saving changes nothing here: what samples show is added as they run anyway\n")
+    assert project.bytes("by_hand.sim") == project.bytes("given_fixed.sim") != want
     assert "No such file" in script("Scripts/examples/sim_calibrator.py", "-i", "absent", "-m", "net_float.sim", "--input_config", "input_config.ini",
                                     "-n", "preprocess.py", cwd=project.folder, fails=True)
 
@@ -247,7 +256,7 @@ def test_faster_rcnn(rcnn):
     (rcnn.folder / "no_picture.png").write_bytes(b"nothing")
     said = script(FASTER + "faster_rcnn_simulator.py", "-i", "no_picture.png", *MODELS, "-t", "Float", cwd=rcnn.folder, fails=True)
     assert said.endswith("error: cannot read the picture no_picture.png\n")
-    one = script(FASTER + "faster_rcnn_simulator.py", "-i", "photos/2.png", *MODELS, "-t", "Float", cwd=rcnn.folder)
+    one = script(FASTER + "faster_rcnn_simulator.py", "\u2013i", "photos/2.png", "\u2013m0", MODELS[1], "\u2013m1", MODELS[3], "\u2014t", "Float", cwd=rcnn.folder)
     assert found(one) == {"2.png": want["2.png"]}
 
 

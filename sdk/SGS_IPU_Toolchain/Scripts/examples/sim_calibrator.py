@@ -7,7 +7,8 @@ import pathlib
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2]))
-__import__("sgs_launch").provide_package()
+import sgs_launch  # noqa: E402
+sgs_launch.provide_package()
 import calibrator_custom  # noqa: E402
 
 
@@ -52,17 +53,21 @@ def main():
     parser.add_argument("-o", "--output", "--output_file", help="the fixed model (X_fixed.sim beside the model)")
     parser.add_argument("--num_process", type=int, default=10, help="processes (10, at most the samples)")
     parser.add_argument("--quant_level", help="L1 to L5 (default: L5)")
+    parser.add_argument("--quant_file", help="quantization parameters to take, JSON or pickle")
+    parser.add_argument("--memory_saving", action="store_true", help="taken; what samples show is added as they run anyway")
     parser.add_argument("--soc_version", help="target")
-    args = parser.parse_args()
+    args = parser.parse_args(sgs_launch.arguments())
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if args.soc_version:
         calibrator_custom.set_soc_version(args.soc_version)
+    if args.memory_saving:
+        logging.info("--memory_saving changes nothing here: what samples show is added as they run anyway")
     samples = list_samples(args.image)
     stem = args.model[:-len("_float.sim")] if args.model.endswith("_float.sim") else os.path.splitext(args.model)[0]
     output = args.output or stem + "_fixed.sim"
     funcs = [calibrator_custom.utils.image_preprocess_func(name.strip()) for name in args.preprocess.split(",")]
     Net(args.model, args.input_config).convert(image_generator(samples, funcs), num_process=max(1, min(args.num_process, len(samples))),
-                                               quant_level=args.quant_level, fix_model=[output])
+                                               quant_level=args.quant_level, quant_param=args.quant_file, fix_model=[output])
     print("wrote %s" % output)
 
 

@@ -6,7 +6,8 @@ import sys
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3]))
-__import__("sgs_launch").provide_package()
+import sgs_launch  # noqa: E402
+sgs_launch.provide_package()
 
 MEAN = np.array([102.9801, 115.9465, 122.7717], np.float32)  # blue, green, red
 

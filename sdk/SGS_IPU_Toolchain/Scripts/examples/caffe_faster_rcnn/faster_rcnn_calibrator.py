@@ -37,7 +37,7 @@ def main():
     parser.add_argument("--num_process", type=int, default=10)
     parser.add_argument("--quant_level", help="L1 to L5 (default: L5)")
     parser.add_argument("--soc_version", help="target")
-    args = parser.parse_args()
+    args = parser.parse_args(faster_rcnn.sgs_launch.arguments())
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     if args.soc_version:
         calibrator_custom.set_soc_version(args.soc_version)

@@ -42,7 +42,7 @@ def main():
     parser.add_argument("-t", "--type", required=True, choices=["Float", "Fixed", "Offline"])
     parser.add_argument("--num_process", type=int, default=1)
     parser.add_argument("--soc_version", help="target")
-    args = parser.parse_args()
+    args = parser.parse_args(faster_rcnn.sgs_launch.arguments())
     if args.soc_version:
         calibrator_custom.set_soc_version(args.soc_version)
     paths = faster_rcnn.list_images(args.image)
