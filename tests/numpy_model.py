@@ -959,9 +959,14 @@ def lut(node, x, table):
 
 
 def two_slopes(node, x, slope, above=0, sign=1):
-    """x times one multiplier above a threshold, `slope` times the other at or below it."""
+    """x times one multiplier above a threshold, `slope` times the other at or below it; of several scales one ratio is all that counts."""
     v, y = node.inputs[0], node.outputs[0]
-    s_x, s_y, x = one(v.scale), one(y.scale), x.astype(S64)
+    if node.op in ("leakyrelu", "prelu"):
+        assert (v.scale / y.scale == v.scale[0] / y.scale[0]).all()
+        s_x, s_y = v.scale[0], y.scale[0]
+    else:
+        s_x, s_y = one(v.scale), one(y.scale)
+    x = x.astype(S64)
     m = np.where(x > above, f32(sign * s_x / s_y), f32(np.asarray(slope, F64) * s_x / s_y))
     return requant(x, m, y)
 

@@ -264,10 +264,27 @@ static sgs_status leakyrelu_from_tflite(sgs_import *im, const sgs_source_node *s
 /* ---- lowering: ARITHMETIC.md 13
  * ------------------------------------------------------------------------------------------ */
 
+/* Whether the integers of all channels are made the same way. */
+static bool keep_ratio(const sgs_value *x, const sgs_value *y)
+{
+    const double first = sgs_scale(x, 0) / sgs_scale(y, 0);
+    if (!x->quant || !y->quant || x->quant->n != y->quant->n || x->quant->axis != y->quant->axis)
+        return sgs_one_scale(x) && sgs_one_scale(y);
+    for (int i = 1; i < x->quant->n; i++)
+        if (sgs_scale(x, i) / sgs_scale(y, i) != first)
+            return false;
+    return true;
+}
+
 static sgs_status check_types(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     const sgs_value *x = n->in[0], *y = n->out[0];
-    if (x->type != SGS_S16 || y->type != SGS_S16 || !sgs_one_scale(x) || !sgs_one_scale(y))
+    const bool bends_at_0 = n->op == &sgs_op_leakyrelu || n->op == &sgs_op_prelu,
+               words = x->type == SGS_S16 && y->type == SGS_S16;
+    if (bends_at_0 && !(words && keep_ratio(x, y)))
+        return sgs_lower_fail(l, n, d,
+                              "expected int16 in and out with one scale each, or one ratio of scales in all channels");
+    if (!bends_at_0 && !(words && sgs_one_scale(x) && sgs_one_scale(y)))
         return sgs_lower_fail(l, n, d, "expected int16 in and out with one scale each");
     return SGS_OK;
 }

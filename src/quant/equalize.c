@@ -6,8 +6,9 @@
  * How far to go is a matter of both sides: t = what the channel reaches makes its steps as fine as they can be, and
  * makes the weights of a convolution as different as the channels were.  So a few mixtures of what channels reach (a)
  * and what the weights are that read them (w) are compared, t[c] = a[c]^(1-b) / w[c]^b,        b = 0, 1/4, 1/2, 3/4, 1,
- * and t = 1, by the noise that they bring into the convolutions' results, and the least wins.  All but t = 1 come out
- * the same for a network whose channels were scaled and scaled back. */
+ * and t = 1, by the noise that they bring into the convolutions' results, and the least wins.  A weight counts as a
+ * share of the largest product of its output, which may have been scaled itself.  So all but t = 1 come out the same
+ * for a network whose channels were scaled and scaled back. */
 #include <math.h>
 
 #include "quant/quantize.h"
@@ -20,13 +21,12 @@ enum { MIXTURES = 5, ALONE = MIXTURES, CANDIDATES };
 /* Channels of tensors; those that move together are one. */
 typedef struct channels {
     sgs_quantizer *q;
-    sgs_users *users;
     int *first; /* by value id: number of its channel 0; -1: one scale */
     int *part;  /* by value id: number of the first value that must have its zero point */
     int n;
     int *same;       /* parent links */
     double *lo, *hi; /* what was seen, with 0 */
-    double *w;       /* largest weight that reads it */
+    double *w;       /* largest weight that reads it, as a share of its output's largest product */
     double *end;     /* where the activations that make it end */
     double *t;       /* [CANDIDATES][n] */
 } channels;
@@ -38,7 +38,7 @@ static int64_t last_dim(const sgs_value *v)
 
 /* ---- which tensors ---- */
 
-static bool is_observed(const sgs_quantizer *q, const sgs_value *v)
+bool sgs_has_channels(const sgs_quantizer *q, const sgs_value *v)
 {
     return v->type == SGS_F32 && v->id < q->nrange && q->range[v->id].channels == last_dim(v) &&
            q->range[v->id].count && !q->range[v->id].given && last_dim(v) > 1 && !q->whole[v->id];
@@ -58,8 +58,7 @@ static bool ends_at_zero(const sgs_node *n, double *end)
     return a->act != SGS_ACT_CLIP || a->lo == 0;
 }
 
-/* Keeps every channel, and what is no part of it is 0. */
-static bool keeps_channels(const sgs_node *n)
+bool sgs_keeps_channels(const sgs_node *n)
 {
     if (n->op == &sgs_op_maxpool)
         return true;
@@ -76,12 +75,12 @@ static bool is_fit(channels *c, const sgs_value *v)
 {
     double end;
     const sgs_node *def = v->def;
-    if (!def || !is_observed(c->q, v) || !(sgs_is_conv(def) ? ends_at_zero(def, &end) : keeps_channels(def)))
+    if (!def || !sgs_has_channels(c->q, v) || !(sgs_is_conv(def) ? ends_at_zero(def, &end) : sgs_keeps_channels(def)))
         return false;
     for (const sgs_node *n = def->next; n; n = n->next)
         for (int i = 0; i < n->nin; i++)
             if (n->in[i] == v && !(i == 0 && reads_bytes(c->q, n)) &&
-                !(keeps_channels(n) && sgs_group_of(c->q, n->out[0]) == sgs_group_of(c->q, v)))
+                !(sgs_keeps_channels(n) && sgs_group_of(c->q, n->out[0]) == sgs_group_of(c->q, v)))
                 return false;
     return true;
 }
@@ -113,7 +112,7 @@ static void choose_tensors(channels *c)
             number(c, n->out[0], group);
         const sgs_value *x = n->in[0];
         if (reads_bytes(q, n) && x->def && q->type[sgs_group_of(q, x)] == SGS_S16 && c->first[x->id] < 0 &&
-            is_observed(q, x) && !(q->kept[sgs_group_of(q, x)].scale > 0))
+            sgs_has_channels(q, x) && !(q->kept[sgs_group_of(q, x)].scale > 0))
             number(c, x, x->id);
     }
 }
@@ -140,7 +139,7 @@ static void join_moves(channels *c)
     for (const sgs_node *n = c->q->g->first; n; n = n->next) {
         const sgs_value *y = n->out[0];
         int to = c->first[y->id];
-        for (int i = 0; i < n->nin && to >= 0 && keeps_channels(n); i++)
+        for (int i = 0; i < n->nin && to >= 0 && sgs_keeps_channels(n); i++)
             for (int64_t k = 0, from = c->first[n->in[i]->id]; k < last_dim(n->in[i]); k++, to++)
                 if (from >= 0 && c->part[n->in[i]->id] == c->part[y->id])
                     join(c, (int)(from + k), to);
@@ -174,6 +173,23 @@ static void note_values(channels *c)
     }
 }
 
+static double reach(const channels *c, int i)
+{
+    return fmax(c->hi[i], -c->lo[i]);
+}
+
+/* The most that one product of output o reaches: who has scaled that output, as a channel of its own, has scaled it too. */
+static double largest_product(channels *c, const sgs_node *n, const sgs_qweights *w, int64_t o)
+{
+    double most = 0;
+    for (int64_t i = 0; i < w->inputs; i++) {
+        const double a = reach(c, root(c, c->first[n->in[0]->id] + (int)(o / w->group * w->inputs + i)));
+        for (int64_t t = 0; t < w->taps; t++)
+            most = fmax(most, a * fabs((double)sgs_const_f32(n->in[1])[o * w->step_o + t * w->step_t + i * w->step_i]));
+    }
+    return most;
+}
+
 static void note_weights(channels *c)
 {
     for (const sgs_node *n = c->q->g->first; n; n = n->next) {
@@ -182,23 +198,20 @@ static void note_weights(channels *c)
         if (first < 0)
             continue;
         sgs_conv_layout(n, &w);
-        for (int64_t o = 0; o < w.outputs; o++)
-            for (int64_t t = 0; t < w.taps; t++)
+        for (int64_t o = 0; o < w.outputs; o++) {
+            const double most = largest_product(c, n, &w, o);
+            for (int64_t t = 0; t < w.taps && most > 0; t++)
                 for (int64_t i = 0; i < w.inputs; i++) {
                     const int k = root(c, first + (int)(o / w.group * w.inputs + i));
                     const double size =
                         fabs((double)sgs_const_f32(n->in[1])[o * w.step_o + t * w.step_t + i * w.step_i]);
-                    c->w[k] = fmax(c->w[k], size);
+                    c->w[k] = fmax(c->w[k], size / most);
                 }
+        }
     }
 }
 
 /* ---- candidates ---- */
-
-static double reach(const channels *c, int i)
-{
-    return fmax(c->hi[i], -c->lo[i]);
-}
 
 /* A channel that nothing was seen of or nothing reads takes part as the others of its tensor do, so to say: its number
  * is made good later. */

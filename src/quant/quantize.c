@@ -801,6 +801,8 @@ sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, s
     SGS_TRY(sgs_plan_types(&q, d));
     sgs_import_ranges(&q);
     choose_scales(&q);
+    if (o->recipe.even)
+        sgs_even(&q);
     if (o->recipe.equalize)
         sgs_equalize(&q);
     set_values(&q);

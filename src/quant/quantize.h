@@ -2,7 +2,8 @@
  *
  *   (statistics.h   what calibration saw)
  *   weights.c    scales of weights: the largest, or a search; integer weights and biases with the proof of ARITHMETIC.md 4
- *   equalize.c   scales for each channel of what convolutions read
+ *   equalize.c   scales for each channel of what 8-bit convolutions read
+ *   even.c       scales for each channel of 16 bits between convolutions
  *   integers.c   integer inputs, whose numbers go in as they are
  *   known.c      comparisons with what no number on the board is
  *   masks.c      what hides elements from a softmax
@@ -85,6 +86,7 @@ typedef struct sgs_recipe {
     bool correct;          /* the bias takes back what rounded weights add on average */
     bool weigh;            /* in the search an error counts as much as the input that it meets varies */
     bool equalize;         /* what 8-bit convolutions read has a scale for each channel where it may */
+    bool even;             /* what lies in 16 bits between convolutions has a scale for each channel */
     const sgs_stretch *stretch; /* of equalize, by value id */
     int mixture;           /* of equalize: 0: each tensor's own choice; 1 + k: candidate k for all (equalize.c) */
     const sgs_clip *clip;  /* by value id (sgs_weighed); NULL: ranges stay whole */
@@ -130,7 +132,7 @@ typedef struct sgs_quantizer {
     const sgs_import *import; /* imported.c; NULL: nothing */
     sgs_type *type;        /* by group root: U8 or S16 */
     sgs_quant **quant;     /* by group root */
-    sgs_quant **own;       /* equalize.c: by value id: scales for each channel in the place of the group's; NULL: none */
+    sgs_quant **own;       /* equalize.c, even.c: by value id: scales for each channel in the place of the group's; NULL: none */
     sgs_quant **bytes;     /* by id of a value of 16 bits: what 8-bit convolutions read of it; NULL: one scale for its range */
 } sgs_quantizer;
 
@@ -207,6 +209,15 @@ bool sgs_gives_numbers(const sgs_graph *g);
 
 /* Scales for each channel where only 8-bit convolutions read them, after the groups have theirs: `own` and `bytes`. */
 void sgs_equalize(sgs_quantizer *q);
+/* Whether the ranges of v's channels, more than one, are what was observed. */
+bool sgs_has_channels(const sgs_quantizer *q, const sgs_value *v);
+/* Whether n keeps every channel, and what is no part of it is 0. */
+bool sgs_keeps_channels(const sgs_node *n);
+
+/* ---- even.c ---- */
+
+/* Scales for each channel of 16 bits between convolutions, after the groups have theirs: `own`. */
+void sgs_even(sgs_quantizer *q);
 
 /* ---- imported.c ---- */
 

@@ -118,7 +118,9 @@ static bool attempt_in_sequence(search *s, sgs_recipe recipe, const char *what)
 static void try_fast(search *s)
 {
     sgs_recipe r = s->best;
-    r.equalize = true;
+    r.even = true;
+    attempt(s, r, "scales for each channel of 16 bits");
+    r = s->best, r.even = r.equalize = true;
     attempt(s, r, "scales for each channel");
     r = s->best, r.weigh = true;
     attempt(s, r, "errors of weights weighed by what they meet");
@@ -180,15 +182,19 @@ static void try_slow(search *s)
         sgs_log_line(s->m->log, "  the network is large: no more is tried");
         return;
     }
+    sgs_recipe r = s->best;
+    r.even = true;
+    if (!s->best.even)
+        attempt(s, r, "scales for each channel of 16 bits");
     for (size_t i = 0; i < sizeof scales / sizeof *scales; i++) {
-        sgs_recipe r = s->best;
+        r = s->best;
         if (r.equalize && r.mixture == scales[i].mixture)
             continue;
-        r.equalize = true;
+        r.even = r.equalize = true;
         r.mixture = scales[i].mixture;
         attempt_in_sequence(s, r, scales[i].what);
     }
-    sgs_recipe r = s->best;
+    r = s->best;
     r.weigh = !r.weigh || !r.search;
     r.search = true;
     attempt_in_sequence(s, r,

@@ -722,11 +722,22 @@ def one_input(op, attr, size=None):
     return make
 
 
+def bent(g, x):
+    """The result of a line with a bend at 0: scales per channel keep one ratio, which powers of two do to the last bit."""
+    by = g.pick(0.4, 1, 3) if x.one else g.pick(0.5, 1, 4)
+    return g.tensor("s16", x.dims, [s * by for s in x.scale], axis=x.axis)
+
+
+def make_leakyrelu(g):
+    x = g.find(("s16",), one=False)
+    g.emit("leakyrelu", bent(g, x), [x.number], alpha(g, x))
+
+
 def make_prelu(g):
-    x = g.find(("s16",))
+    x = g.find(("s16",), one=False)
     dims = [1 if g.chance(0.3) else d for d in x.dims][g.int(0, len(x.dims) - 1):]
     slope = g.rng.uniform(-2, 2, dims)
-    g.emit("prelu", g.tensor("s16", x.dims, [x.scale[0] * g.pick(0.4, 1, 3)]), [x.number, g.const("f32", slope)])
+    g.emit("prelu", bent(g, x), [x.number, g.const("f32", slope)])
 
 
 def truth(g, dims):
@@ -857,8 +868,7 @@ MAKERS.update((op, logical(op)) for op in ("and", "or", "xor", "not"))
 MAKERS.update((op, norm(op)) for op in ("layernorm", "rmsnorm"))
 MAKERS.update((op, function(op)) for op in numpy_model.LUTS)
 MAKERS.update((op, reduction(op)) for op in ("reduce_sum", "reduce_mean", "reduce_max", "reduce_min"))
-MAKERS.update(abs=one_input("abs", no_attr), neg=one_input("neg", no_attr), leakyrelu=one_input("leakyrelu", alpha),
-              thresholdedrelu=one_input("thresholdedrelu", alpha_within))
+MAKERS.update(abs=one_input("abs", no_attr), neg=one_input("neg", no_attr), thresholdedrelu=one_input("thresholdedrelu", alpha_within))
 MAKERS.update((op, one_input(op, no_attr, 0.01)) for op in ("floor", "ceil", "round", "sign"))
 
 

@@ -216,6 +216,12 @@ def goal_each(found, titles, top):
     return listed(["%s %s ± %.2f" % (t, signed(lost), se) for t, (lost, se) in pairs.items() if lost > max(GOAL_EACH, 2 * se)], len(pairs))
 
 
+def agreements(of, names):
+    """Whether a lead is more than luck: how far the other and we agree with float."""
+    shares = [scores.agreement(of[n].rows) for n in names]
+    return "" if None in shares else ", which agrees with float on %.2f %%, ours on %.2f %%" % tuple(shares)
+
+
 def goal_best(found, titles, top):
     """On each network; the standard error is that of the two compared, picture by picture."""
     missed, compared = [], 0
@@ -225,7 +231,8 @@ def goal_best(found, titles, top):
         best = min(theirs, key=lambda n: theirs[n][0], default=None)
         if best:
             behind, se = loss_of(found[t], top, best)
-            missed += ["%s %s ± %.2f behind %s" % (t, signed(behind), se, best)] if behind > max(GOAL_PEER, se) else []
+            text = "%s %s ± %.2f behind %s%s" % (t, signed(behind), se, best, agreements(found[t], (best, top)))
+            missed += [text] if behind > max(GOAL_PEER, se) else []
     return listed(missed, compared)
 
 
