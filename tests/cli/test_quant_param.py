@@ -75,12 +75,12 @@ def test_the_same_model_again(net, level, mode, conv, tmp_path):
     assert p.bytes("b.sim") == p.bytes("a.sim")
 
 
-@pytest.mark.parametrize("level", ["L3", "L4", "L5"])
-def test_levels_that_try(level, tmp_path):
+@pytest.mark.parametrize("level, bits", [("L3", "ALL_UINT8"), ("L4", "ALL_UINT8"), ("L5", "ALL_UINT8"), ("L4", "ALL_INT16")])
+def test_levels_that_try(level, bits, tmp_path):
     """Scales for channels and what took them up are found again; what is saved is kept as it was."""
-    p = project(tmp_path / "p", *chain(0.02), ini="[CONV_CONFIG]\ninput_format=ALL_UINT8\n")
+    p = project(tmp_path / "p", *chain(0.02), ini="[CONV_CONFIG]\ninput_format=%s\n" % bits)
     said = p.good(*CALIBRATE[:-1], "a.sim", "--quant_level", level)
-    scales = re.search(r"^  scales for each channel: [-0-9.]+ dB$", said, re.M) is not None
+    scales = re.search(r"^  scales for each channel%s: [-0-9.]+ dB$" % {"ALL_UINT8": "", "ALL_INT16": " of 16 bits"}[bits], said, re.M) is not None
     assert scales == (level != "L3")
     p.good("save-quant-param", "-m", "a.sim", "--output_mode", "JSON")
     table = {t["name"]: t for t in json.loads(p.bytes("a.json"))}
