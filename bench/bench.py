@@ -68,6 +68,8 @@ class Engine:
         self.run.stdin.write("run %d\n" % self.number)
         self.run.stdin.flush()
         times = list(map(float, self.run.stdout.readline().split()))[self.clock::2]
+        if len(times) != self.number:
+            raise SystemExit("bench: an engine ended while it ran: %s" % " ".join(self.run.args))
         self.best = min(self.best, *times)
         return statistics.median(times)
 
@@ -139,8 +141,8 @@ def network(args, model, known):
         rows = measure(args, folder, [n for n in names if n not in failed], threads, failed)
         found.setdefault(str(threads), {}).update(rows)
         for name, r in rows.items():
-            print("%-18s %-18s %d thread%s %9.3f ms, ours %9.3f ms: %.3f (%.3f to %.3f), of the shortest runs %.3f" % (model.stem, name, threads, " s"[threads > 1], r["ms"], r["ours"], r["ratio"], r["least"], r["most"], r["best"]),
-                  flush=True)
+            print("%-18s %-18s threads %d: %9.3f ms, ours %9.3f ms: %.3f (%.3f to %.3f), of the shortest runs %.3f" % (
+                model.stem, name, threads, r["ms"], r["ours"], r["ratio"], r["least"], r["most"], r["best"]), flush=True)
     reasons = {n: w for n, w in found.get("failed", {}).items() if n not in names}
     found["failed"] = dict(reasons, **failed)
     for name, why in failed.items():
