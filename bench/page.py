@@ -7,7 +7,7 @@ import re
 # Ours / onnxruntime int8 with 1 and with 2 threads.
 GOALS = {"mobilenet_v2": (0.60, 0.60), "mnasnet1_0": (0.50, 0.55), "efficientnet_b0": (0.35, 0.40), "shufflenet_v2_x1_0": (0.35, 0.35), "squeezenet1_1": (0.60, 0.60),
          "resnet18": (0.75, 0.75), "resnet50": (0.75, 0.75), "yolov8n_like": (0.42, 0.42), "yolov8s_like": (0.58, 0.58), "deit_tiny_like": (0.70, 0.70)}
-BUSY = "\nThe machine had other work while this was measured, up to %.0f processes: with 2 threads the medians say little, the ratios in italics more.\n"
+BUSY = "\nThe machine had other work while this was measured, up to %.0f processes: with 2 threads the medians say little, the ratios in italics more; layers of milliseconds look longer than they are.\n"
 FIRST, SLOWEST, QUIET = "onnxruntime int8", 6, 1.5
 HEAD = """# Performance
 
