@@ -20,7 +20,7 @@ thread processor time counts, of two the clock.
 LAYERS = """
 ## Layers
 
-The layers that lose most against the peak, `sgs profile` with one thread; all of them are in `out/bench/NETWORK/profile.txt`. Lost: the time beyond what the multiply-accumulates
+The layers that lose most against the peak, `sgs profile` with one thread; all of them are in `out/bench/NAME/profile.txt`. Lost: the time beyond what the multiply-accumulates
 would take at the peak. The peaks of one core, over registers alone (`bench/peak.c`):
 
 ```
