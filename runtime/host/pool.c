@@ -9,13 +9,13 @@
 
 #define PIECES_PER_THREAD 4
 #define STACK_BYTES (1 << 20) /* of a worker: some systems' own is too small for the x86 kernels */
-#define SPINS 2000            /* looks at the next task before a worker sleeps: records follow each other closely */
+#define SPINS 2000            /* looks, with pauses between, before a thread sleeps: tens of microseconds, as records follow each other closely */
 
 struct ipu_host_pool {
     pthread_mutex_t lock;
     pthread_cond_t wake, idle;
-    atomic_uint task; /* number of the task under way; changes under lock */
-    int busy;         /* workers that have not finished it; under lock */
+    atomic_uint task; /* number of the task under way; changes under lock, when what follows is set */
+    atomic_int busy;  /* workers that have not finished it */
     bool quit;
     void (*fn)(void *arg, int begin, int end);
     void *arg;
@@ -24,6 +24,15 @@ struct ipu_host_pool {
     int nworker;      /* besides the caller */
     pthread_t worker[];
 };
+
+static void pause_a_little(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
 
 static void take_pieces(ipu_host_pool *p)
 {
@@ -36,18 +45,19 @@ static void take_pieces(ipu_host_pool *p)
     }
 }
 
-/* Waits for a task after number `seen`; false when the pool closes. */
+/* Waits for a task after number `seen`; false when the pool closes.  A task stands until every worker has finished it, so none is missed. */
 static bool next_task(ipu_host_pool *p, unsigned *seen)
 {
-    for (int i = 0; i < SPINS && atomic_load_explicit(&p->task, memory_order_relaxed) == *seen; i++)
-        ;
-    pthread_mutex_lock(&p->lock);
-    while (!p->quit && atomic_load_explicit(&p->task, memory_order_relaxed) == *seen)
-        pthread_cond_wait(&p->wake, &p->lock);
-    *seen = atomic_load_explicit(&p->task, memory_order_relaxed);
-    bool go_on = !p->quit;
-    pthread_mutex_unlock(&p->lock);
-    return go_on;
+    for (int i = 0; i < SPINS && atomic_load_explicit(&p->task, memory_order_acquire) == *seen; i++)
+        pause_a_little();
+    if (atomic_load_explicit(&p->task, memory_order_acquire) == *seen) {
+        pthread_mutex_lock(&p->lock);
+        while (atomic_load_explicit(&p->task, memory_order_acquire) == *seen)
+            pthread_cond_wait(&p->wake, &p->lock);
+        pthread_mutex_unlock(&p->lock);
+    }
+    ++*seen;
+    return !p->quit;
 }
 
 static void *work(void *user)
@@ -56,12 +66,25 @@ static void *work(void *user)
     unsigned seen = 0;
     while (next_task(p, &seen)) {
         take_pieces(p);
-        pthread_mutex_lock(&p->lock);
-        if (--p->busy == 0)
+        if (atomic_fetch_sub_explicit(&p->busy, 1, memory_order_acq_rel) == 1) {
+            pthread_mutex_lock(&p->lock);
             pthread_cond_signal(&p->idle);
-        pthread_mutex_unlock(&p->lock);
+            pthread_mutex_unlock(&p->lock);
+        }
     }
     return NULL;
+}
+
+static void wait_for_workers(ipu_host_pool *p)
+{
+    for (int i = 0; i < SPINS && atomic_load_explicit(&p->busy, memory_order_acquire); i++)
+        pause_a_little();
+    if (!atomic_load_explicit(&p->busy, memory_order_acquire))
+        return;
+    pthread_mutex_lock(&p->lock);
+    while (atomic_load_explicit(&p->busy, memory_order_acquire))
+        pthread_cond_wait(&p->idle, &p->lock);
+    pthread_mutex_unlock(&p->lock);
 }
 
 static void run(void *user, void (*fn)(void *arg, int begin, int end), void *arg, int n)
@@ -79,15 +102,12 @@ static void run(void *user, void (*fn)(void *arg, int begin, int end), void *arg
     p->n = n;
     p->piece = n / pieces + (n % pieces != 0);
     atomic_store_explicit(&p->next, 0, memory_order_relaxed);
-    p->busy = p->nworker;
-    atomic_fetch_add_explicit(&p->task, 1, memory_order_relaxed);
+    atomic_store_explicit(&p->busy, p->nworker, memory_order_relaxed);
+    atomic_fetch_add_explicit(&p->task, 1, memory_order_release);
     pthread_cond_broadcast(&p->wake);
     pthread_mutex_unlock(&p->lock);
     take_pieces(p);
-    pthread_mutex_lock(&p->lock);
-    while (p->busy)
-        pthread_cond_wait(&p->idle, &p->lock);
-    pthread_mutex_unlock(&p->lock);
+    wait_for_workers(p);
 }
 
 void ipu_host_pool_free(ipu_host_pool *p)
@@ -96,7 +116,7 @@ void ipu_host_pool_free(ipu_host_pool *p)
         return;
     pthread_mutex_lock(&p->lock);
     p->quit = true;
-    atomic_fetch_add_explicit(&p->task, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&p->task, 1, memory_order_release);
     pthread_cond_broadcast(&p->wake);
     pthread_mutex_unlock(&p->lock);
     for (int i = 0; i < p->nworker; i++)
