@@ -11,6 +11,7 @@
 #include "quant/quantize.h"
 
 #define MOST_STEPS 32767
+#define ROOM 4            /* two bits: new samples reach farther than those seen, one channel more surely than all of a tensor */
 #define LEAST_RATIO (-14) /* log2, of the largest of a part */
 #define LEAST_SCALE 1e-25f
 
@@ -214,7 +215,7 @@ static int *largest(even *e)
     return most;
 }
 
-/* What the scales of each group have in common. */
+/* What the scales of each group have in common, room included. */
 static double *common_scales(even *e, const int *most)
 {
     double *scale = SGS_NEW_N(e->q->g->arena, double, e->q->nplan + 1);
@@ -224,7 +225,7 @@ static double *common_scales(even *e, const int *most)
         const sgs_range *r = &e->q->range[v->id];
         for (int64_t k = 0; e->first[v->id] >= 0 && largest != INT_MIN && k < r->channels; k++) {
             const int power = power_of(e, largest, root(e->same, e->first[v->id] + (int)k));
-            scale[group] = fmax(scale[group], ldexp(fmax((double)r->hi[k], -(double)r->lo[k]), -power) / MOST_STEPS);
+            scale[group] = fmax(scale[group], ldexp(fmax((double)r->hi[k], -(double)r->lo[k]), -power) * ROOM / MOST_STEPS);
         }
     }
     return scale;
