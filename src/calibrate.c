@@ -136,7 +136,7 @@ static sgs_status gather(calibration *c, sgs_diag *d)
 
 /* ---- quantization ---------------------------------------------------------------------------------------------------------------------- */
 
-static sgs_status quantize(calibration *c, sgs_diag *d)
+static sgs_status quantize_shared(calibration *c, sgs_threads *threads, sgs_diag *d)
 {
     const sgs_log *log = &c->o->log;
     sgs_making m = { .path = c->o->model,
@@ -147,13 +147,23 @@ static sgs_status quantize(calibration *c, sgs_diag *d)
                      .statistics = c->statistics,
                      .range = sgs_statistics_ranges(c->statistics),
                      .saving = c->o->memory_saving,
+                     .threads = threads,
                      .log = log };
     const bool weighs = sgs_level_weighs(c->level, c->config, log);
     if (weighs)
-        m.weighed = sgs_weigh(c->statistics, c->g, m.range, &(sgs_weigh_options){ .clips = c->level >= SGS_CLIP_LEVEL, .saving = c->o->memory_saving, .log = log });
+        m.weighed = sgs_weigh(c->statistics, c->g, m.range, &(sgs_weigh_options){ .clips = c->level >= SGS_CLIP_LEVEL, .saving = c->o->memory_saving, .threads = threads, .log = log });
     else if (c->o->memory_saving)
         sgs_log_line(log, "--memory_saving: no layers are weighed here; there is nothing to save");
     return sgs_make_fixed(&c->fixed, &m, d);
+}
+
+/* Nothing is forked while there are threads: the processes of the user's Python begin before and after. */
+static sgs_status quantize(calibration *c, sgs_diag *d)
+{
+    sgs_threads *threads = sgs_threads_new(c->o->samples.num_process);
+    const sgs_status s = quantize_shared(c, threads, d);
+    sgs_threads_free(threads);
+    return s;
 }
 
 /* ---- what it is worth --------------------------------------------------------------------------------------------------------------- */

@@ -25,6 +25,7 @@
 #ifndef SGS_QUANTIZE_H
 #define SGS_QUANTIZE_H
 
+#include "base/threads.h"
 #include "ops/op.h"
 #include "quant/statistics.h"
 
@@ -46,6 +47,7 @@ typedef struct sgs_weigh_options {
     bool clips;            /* are chosen too */
     const sgs_graph *fixed; /* what 8 bits are: a fixed-point model of g; NULL: one scale a tensor, and the largest weights' */
     bool saving;           /* less memory, more time, the same numbers */
+    sgs_threads *threads;  /* share the samples; NULL: none do */
     const sgs_log *log;
 } sgs_weigh_options;
 /* By value id; NULL both, with a warning, where the model is too large for it. */

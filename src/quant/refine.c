@@ -212,7 +212,7 @@ static void choose_bits_again(search *s)
     r.given = NULL;
     if (!s->best.harm || sgs_make_by(&fixed, s->m, &r, &silent, &d) != SGS_OK)
         return;
-    const sgs_weigh_options o = { .fixed = fixed, .saving = s->m->saving, .log = s->m->log };
+    const sgs_weigh_options o = { .fixed = fixed, .saving = s->m->saving, .threads = s->m->threads, .log = s->m->log };
     r.harm = sgs_weigh(s->m->statistics, s->m->g, s->m->range, &o).harm;
     sgs_graph_free(fixed);
     const bool in_sequence = s->best.given != NULL;

@@ -15,6 +15,7 @@ enum {
     TRIALS = 3
 }; /* on which bits are weighed, on which clips; TRIALS: all of the range, the best clips for two powers */
 #define MOST_BYTES ((int64_t)1 << 30) /* of activations; a larger model goes without */
+#define SHARED_BYTES ((int64_t)128 << 20) /* of activations at more places than one */
 #define LEAST_SHARE 1e-3              /* a channel counts as varying this much of the liveliest one at least */
 #define CLEARLY 0.9                   /* of the noise that all of the range brings: what a clip may leave at most */
 
@@ -25,20 +26,27 @@ typedef struct weighing {
     const sgs_weigh_options *o;
     const sgs_range *range;
     const sgs_node **fixed; /* by id of a convolution's output: what it became; NULL: 8 bits are simulated */
-    sgs_session *session;
     int samples, trials;
-    float **clean;          /* by output of the graph */
-    float *x, *w, *y;       /* room for a rounded input, rounded weights, an output */
-    double *lane;           /* room for a number a channel */
     sgs_clip *clip[TRIALS]; /* by value id of an input */
     double *harm[TRIALS];   /* by value id of an input, of all that read it */
     double *alone;          /* by value id of an output */
-    int done, all;
-    const sgs_node *at; /* a run with hardly any memory: who is rounded, and where it ends */
+    _Atomic int done;
+    int all;
+} weighing;
+
+/* Where one sample after the other is weighed on. */
+typedef struct scales {
+    weighing *s;
+    sgs_session *session;
+    float **clean;         /* by output of the graph */
+    float *x, *w, *y;      /* room for a rounded input, rounded weights, an output */
+    double *lane;          /* room for a number a channel */
+    double *noise[TRIALS]; /* by value id of a convolution's output, in this sample */
+    const sgs_node *at;    /* a run with hardly any memory: who is rounded, and where it ends */
     int trial;
     sgs_status status;
     sgs_diag *d;
-} weighing;
+} scales;
 
 /* ---- one convolution ---- */
 
@@ -135,9 +143,9 @@ static void add_differences(const float *x, const float *y, int64_t n, int64_t c
 }
 
 /* Takes out of y what it has more than x on average, channel by channel: the corrected bias does that. */
-static void keep_means(weighing *s, const float *x, float *y, int64_t n, int64_t channels)
+static void keep_means(const scales *p, const float *x, float *y, int64_t n, int64_t channels)
 {
-    double *more = s->lane;
+    double *more = p->lane;
     memset(more, 0, (size_t)channels * sizeof *more);
     add_differences(x, y, n, channels, more);
     for (int64_t c = 0; c < channels; c++)
@@ -154,24 +162,25 @@ static sgs_tensor tensor_of(const sgs_value *v, const void *data)
     return t;
 }
 
-/* What it makes of its input with 8 bits, in place of its output; s->y holds that. */
-static sgs_status round_node(weighing *s, const sgs_node *n, int trial, sgs_diag *d)
+/* What it makes of its input with 8 bits, in place of its output; p->y holds that. */
+static sgs_status round_node(scales *p, const sgs_node *n, int trial, sgs_diag *d)
 {
+    const weighing *s = p->s;
     const sgs_value *x = n->in[0], *y = n->out[0];
-    float *to = sgs_session_data(s->session, y);
+    float *to = sgs_session_data(p->session, y);
     sgs_eval_state fresh = { 0 };
-    sgs_tensor in[3] = { tensor_of(x, s->x), tensor_of(n->in[1], s->w) }, out = tensor_of(y, to);
+    sgs_tensor in[3] = { tensor_of(x, p->x), tensor_of(n->in[1], p->w) }, out = tensor_of(y, to);
     if (n->nin > 2 && n->in[2])
         in[2] = tensor_of(n->in[2], sgs_const_data(n->in[2]));
     const sgs_node *as = s->fixed ? s->fixed[y->id] : NULL;
     if (as)
-        round_as(as->in[0], sgs_session_data(s->session, x), s->x, sgs_value_count(x));
+        round_as(as->in[0], sgs_session_data(p->session, x), p->x, sgs_value_count(x));
     else
-        round_input(s->clip[trial][x->id], sgs_session_data(s->session, x), s->x, sgs_value_count(x));
+        round_input(s->clip[trial][x->id], sgs_session_data(p->session, x), p->x, sgs_value_count(x));
     const sgs_status r = sgs_eval(n, in, &out, &fresh, d);
     if (fresh.destroy)
         fresh.destroy(fresh.p);
-    keep_means(s, s->y, to, sgs_value_count(y), y->dim[y->rank - 1]);
+    keep_means(p, p->y, to, sgs_value_count(y), y->dim[y->rank - 1]);
     return r;
 }
 
@@ -191,9 +200,9 @@ static void add_squares(const float *clean, const float *now, int64_t n, int64_t
 }
 
 /* Noise of one output against what its channels vary by; 1 at most for each. */
-static double output_noise(const weighing *s, const sgs_range *r, const float *clean, const float *now, int64_t n)
+static double output_noise(const scales *p, const sgs_range *r, const float *clean, const float *now, int64_t n)
 {
-    double most = 0, share = 0, *e = s->lane;
+    double most = 0, share = 0, *e = p->lane;
     memset(e, 0, (size_t)r->channels * sizeof *e);
     add_squares(clean, now, n, r->channels, e);
     for (int64_t c = 0; c < r->channels; c++)
@@ -203,15 +212,16 @@ static double output_noise(const weighing *s, const sgs_range *r, const float *c
     return r->channels ? share / (double)r->channels : 0;
 }
 
-static double noise(const weighing *s)
+static double noise(const scales *p)
 {
+    const weighing *s = p->s;
     double sum = 0;
     int n = 0;
     for (int i = 0; i < s->g->nout; i++) {
         const sgs_value *v = s->g->out[i];
         if (v->type != SGS_F32 || !s->range[v->id].channels)
             continue;
-        sum += output_noise(s, &s->range[v->id], s->clean[i], sgs_session_data(s->session, v), sgs_value_count(v));
+        sum += output_noise(p, &s->range[v->id], p->clean[i], sgs_session_data(p->session, v), sgs_value_count(v));
         n++;
     }
     return n ? sum / n : 0;
@@ -245,32 +255,33 @@ static void choose_trials(weighing *s, int id)
 
 static void round_in_passing(void *user, const sgs_node *n, const sgs_tensor *out)
 {
-    weighing *s = user;
-    if (n != s->at)
+    scales *p = user;
+    if (n != p->at)
         return;
-    memcpy(s->y, out[0].data, (size_t)sgs_value_bytes(n->out[0]));
-    s->status = round_node(s, n, s->trial, s->d);
+    memcpy(p->y, out[0].data, (size_t)sgs_value_bytes(n->out[0]));
+    p->status = round_node(p, n, p->trial, p->d);
 }
 
 /* Where every activation has its memory, all before n is there, from the clean run, and what lies behind runs again:
  * from the last node to the first, so that what a trial leaves behind the next one makes anew.  Else all runs again. */
-static sgs_status run_trial(weighing *s, const sgs_node *n, int trial, sgs_diag *d)
+static sgs_status run_trial(scales *p, const sgs_node *n, int trial, sgs_diag *d)
 {
-    if (!s->o->saving) {
-        SGS_TRY(round_node(s, n, trial, d));
-        return sgs_session_resume(s->session, n, d);
+    if (!p->s->o->saving) {
+        SGS_TRY(round_node(p, n, trial, d));
+        return sgs_session_resume(p->session, n, d);
     }
-    s->at = n;
-    s->trial = trial;
-    s->d = d;
-    s->status = SGS_OK;
-    const sgs_status r = sgs_session_run(s->session, d);
-    return s->status != SGS_OK ? s->status : r;
+    p->at = n;
+    p->trial = trial;
+    p->d = d;
+    p->status = SGS_OK;
+    const sgs_status r = sgs_session_run(p->session, d);
+    return p->status != SGS_OK ? p->status : r;
 }
 
 /* Bits are weighed on the first samples, clips on all of them where there are any. */
-static sgs_status measure_node(weighing *s, const sgs_node *n, int sample, sgs_diag *d)
+static sgs_status measure_node(scales *p, const sgs_node *n, int sample, sgs_diag *d)
 {
+    const weighing *s = p->s;
     const sgs_value *x = n->in[0], *y = n->out[0];
     int trials = 1;
     for (int t = 1; t < s->trials; t++)
@@ -278,51 +289,68 @@ static sgs_status measure_node(weighing *s, const sgs_node *n, int sample, sgs_d
     if (sample >= SAMPLES && trials == 1)
         return SGS_OK;
     if (!s->o->saving)
-        memcpy(s->y, sgs_session_data(s->session, y), (size_t)sgs_value_bytes(y));
+        memcpy(p->y, sgs_session_data(p->session, y), (size_t)sgs_value_bytes(y));
     if (s->fixed && s->fixed[y->id])
-        weights_of(s->fixed[y->id], s->w);
+        weights_of(s->fixed[y->id], p->w);
     else
-        round_weights(n, s->w);
+        round_weights(n, p->w);
     for (int t = 0; t < s->trials; t++) {
         if (!is_new(s, x->id, t))
             continue;
-        SGS_TRY(run_trial(s, n, t, d));
-        const double e = noise(s);
-        s->harm[t][x->id] += e;
-        if (t == 0 && sample < SAMPLES)
-            s->alone[y->id] += e / s->samples;
+        SGS_TRY(run_trial(p, n, t, d));
+        p->noise[t][y->id] = noise(p);
     }
     return SGS_OK;
 }
 
 /* ---- all of them ---- */
 
-static sgs_status run_clean(weighing *s, int sample, sgs_diag *d)
+static sgs_status run_clean(scales *p, int sample, sgs_diag *d)
 {
-    const sgs_graph *g = s->g;
-    const uint8_t *from = sgs_statistics_sample(s->of, sample).p;
+    const sgs_graph *g = p->s->g;
+    const uint8_t *from = sgs_statistics_sample(p->s->of, sample).p;
     for (int i = 0; i < g->nin; i++) {
         const size_t n = (size_t)sgs_value_bytes(g->in[i]);
-        memcpy(sgs_session_data(s->session, g->in[i]), from, n);
+        memcpy(sgs_session_data(p->session, g->in[i]), from, n);
         from += n;
     }
-    s->at = NULL;
-    SGS_TRY(sgs_session_run(s->session, d));
+    p->at = NULL;
+    SGS_TRY(sgs_session_run(p->session, d));
     for (int i = 0; i < g->nout; i++)
         if (g->out[i]->type == SGS_F32)
-            memcpy(s->clean[i], sgs_session_data(s->session, g->out[i]), (size_t)sgs_value_bytes(g->out[i]));
+            memcpy(p->clean[i], sgs_session_data(p->session, g->out[i]), (size_t)sgs_value_bytes(g->out[i]));
     return SGS_OK;
 }
 
-static sgs_status measure_sample(weighing *s, int sample, sgs_diag *d)
+static sgs_status measure_sample(void *user, int place, int sample, sgs_diag *d)
 {
+    scales *p = (scales *)user + place;
+    weighing *s = p->s;
+    for (int t = 0; t < s->trials; t++)
+        memset(p->noise[t], 0, (size_t)s->g->nvalue * sizeof *p->noise[t]);
+    SGS_TRY(run_clean(p, sample, d));
     for (const sgs_node *n = s->g->last; n; n = n->prev) {
         if (!is_measured(s, n))
             continue;
-        sgs_log_progress(s->o->log, "weigh layers", s->done++, s->all);
-        SGS_TRY(measure_node(s, n, sample, d));
+        sgs_share_progress(s->o->threads, s->o->log, "weigh layers", s->done, s->all);
+        SGS_TRY(measure_node(p, n, sample, d));
+        s->done++;
     }
     return SGS_OK;
+}
+
+static void add_sample(void *user, int place, int sample)
+{
+    const scales *p = (const scales *)user + place;
+    weighing *s = p->s;
+    for (const sgs_node *n = s->g->last; n; n = n->prev) {
+        if (!is_measured(s, n))
+            continue;
+        for (int t = 0; t < s->trials; t++)
+            s->harm[t][n->in[0]->id] += p->noise[t][n->out[0]->id];
+        if (sample < SAMPLES)
+            s->alone[n->out[0]->id] += p->noise[0][n->out[0]->id] / s->samples;
+    }
 }
 
 static int samples_of(const weighing *s)
@@ -331,11 +359,10 @@ static int samples_of(const weighing *s)
     return n < most ? n : most;
 }
 
-/* Room, and what every convolution is tried with. */
+/* What every convolution is tried with. */
 static void prepare(weighing *s)
 {
     const sgs_graph *g = s->g;
-    int64_t most = 0, channels = 1;
     for (int t = 0; t < TRIALS; t++) {
         s->clip[t] = SGS_NEW_N(s->a, sgs_clip, g->nvalue + 1);
         s->harm[t] = SGS_NEW_N(s->a, double, g->nvalue + 1);
@@ -346,18 +373,28 @@ static void prepare(weighing *s)
         s->all += measured ? samples_of(s) : 0;
         if (sgs_is_conv(n) && s->range[n->in[0]->id].channels)
             choose_trials(s, n->in[0]->id);
-        for (int i = 0; i < 2 && measured; i++)
+    }
+}
+
+static void make_room(scales *p)
+{
+    const weighing *s = p->s;
+    int64_t most = 0, channels = 1;
+    for (const sgs_node *n = s->g->first; n; n = n->next) {
+        for (int i = 0; i < 2 && is_measured(s, n); i++)
             most = sgs_value_bytes(n->in[i]) > most ? sgs_value_bytes(n->in[i]) : most;
         most = sgs_value_bytes(n->out[0]) > most ? sgs_value_bytes(n->out[0]) : most;
         channels = s->range[n->out[0]->id].channels > channels ? s->range[n->out[0]->id].channels : channels;
     }
-    s->x = sgs_alloc_n(s->a, (size_t)most + 64, 1);
-    s->w = sgs_alloc_n(s->a, (size_t)most + 64, 1);
-    s->y = sgs_alloc_n(s->a, (size_t)most + 64, 1);
-    s->lane = SGS_NEW_N(s->a, double, channels);
-    s->clean = SGS_NEW_N(s->a, float *, g->nout + 1);
-    for (int i = 0; i < g->nout; i++)
-        s->clean[i] = sgs_alloc_n(s->a, (size_t)sgs_value_bytes(g->out[i]) + 64, 1);
+    p->x = sgs_alloc_n(s->a, (size_t)most + 64, 1);
+    p->w = sgs_alloc_n(s->a, (size_t)most + 64, 1);
+    p->y = sgs_alloc_n(s->a, (size_t)most + 64, 1);
+    p->lane = SGS_NEW_N(s->a, double, channels);
+    for (int t = 0; t < TRIALS; t++)
+        p->noise[t] = SGS_NEW_N(s->a, double, s->g->nvalue + 1);
+    p->clean = SGS_NEW_N(s->a, float *, s->g->nout + 1);
+    for (int i = 0; i < s->g->nout; i++)
+        p->clean[i] = sgs_alloc_n(s->a, (size_t)sgs_value_bytes(s->g->out[i]) + 64, 1);
 }
 
 static int64_t activation_bytes(const sgs_graph *g)
@@ -368,27 +405,43 @@ static int64_t activation_bytes(const sgs_graph *g)
     return bytes;
 }
 
-static void say_saved(const weighing *s)
+static void say_saved(const scales *p)
 {
-    sgs_log_line(s->o->log,
+    sgs_log_line(p->s->o->log,
                  "--memory_saving: layers are weighed in %.1f MB of activations instead of %.1f MB, which takes longer",
-                 (double)sgs_session_bytes(s->session) / (1 << 20), (double)activation_bytes(s->g) / (1 << 20));
+                 (double)sgs_session_bytes(p->session) / (1 << 20), (double)activation_bytes(p->s->g) / (1 << 20));
+}
+
+static sgs_status set_up(scales *p, weighing *s, sgs_diag *d)
+{
+    p->s = s;
+    make_room(p);
+    SGS_TRY(sgs_session_new(&p->session, s->g, !s->o->saving, d));
+    sgs_session_any_numbers(p->session);
+    if (s->o->saving) {
+        say_saved(p);
+        sgs_session_watch(p->session, round_in_passing, p);
+    }
+    return SGS_OK;
 }
 
 static sgs_status measure(weighing *s, sgs_diag *d)
 {
-    SGS_TRY(sgs_session_new(&s->session, s->g, !s->o->saving, d));
-    sgs_session_any_numbers(s->session);
-    if (s->o->saving) {
-        say_saved(s);
-        sgs_session_watch(s->session, round_in_passing, s);
-    }
-    for (int i = 0; i < samples_of(s); i++) {
-        SGS_TRY(run_clean(s, i, d));
-        SGS_TRY(measure_sample(s, i, d));
-    }
-    sgs_log_progress(s->o->log, "weigh layers", s->all, s->all);
-    return SGS_OK;
+    sgs_work w = { .n = samples_of(s), .run = measure_sample, .add = add_sample };
+    w.most = s->o->saving ? 1 : (int)(SHARED_BYTES / (activation_bytes(s->g) + 1)) + 1;
+    const int places = sgs_places(s->o->threads, &w);
+    scales *p = SGS_NEW_N(s->a, scales, places);
+    sgs_status status = SGS_OK;
+    for (int i = 0; i < places && status == SGS_OK; i++)
+        status = set_up(&p[i], s, d);
+    w.user = p;
+    if (status == SGS_OK)
+        status = sgs_share(s->o->threads, &w, d);
+    for (int i = 0; i < places; i++)
+        sgs_session_free(p[i].session);
+    if (status == SGS_OK)
+        sgs_log_progress(s->o->log, "weigh layers", s->all, s->all);
+    return status;
 }
 
 /* For each input the trial that left least noise; all of the range, unless a clip is clearly better. */
@@ -432,7 +485,6 @@ sgs_weighed sgs_weigh(const sgs_statistics *of, sgs_graph *g, const sgs_range *r
     s.fixed = convs_of(s.a, o->fixed, g->nvalue);
     prepare(&s);
     const sgs_status status = measure(&s, &d);
-    sgs_session_free(s.session);
     sgs_weighed w = { s.alone, s.trials > 1 ? best_clips(&s) : NULL };
     sgs_arena_free(s.a);
     if (status == SGS_OK)

@@ -19,6 +19,7 @@ struct sgs_fixed {
     sgs_graph *g;
     const ipu_parallel *par;
     sgs_program program;
+    bool borrows;  /* program and consts are another's */
     void **memory; /* by buffer number */
     int64_t *bytes;
     uint8_t *consts; /* the program's, aligned */
@@ -45,6 +46,12 @@ static sgs_status make_memory(sgs_fixed *f, sgs_diag *d)
         if (!f->memory[i])
             return sgs_fail(d, SGS_E_LIMIT, "no memory for a tensor of %lld bytes", (long long)f->bytes[i]);
     }
+    return SGS_OK;
+}
+
+static sgs_status take_consts(sgs_fixed *f, sgs_diag *d)
+{
+    const sgs_program *p = &f->program;
     f->consts = sgs_try_alloc(f->a, p->consts.n + 1);
     if (!f->consts)
         return sgs_fail(d, SGS_E_LIMIT, "no memory for %zu bytes of constants", p->consts.n);
@@ -83,6 +90,13 @@ static bool operand_ok(const sgs_fixed *f, const ipu_ref *r)
     return inside(r, bytes) && numbers_finite(f, r);
 }
 
+static void place_operands(const sgs_fixed *f, const ipu_ref *ref, step *s)
+{
+    for (int i = 0; i < s->rec->nref; i++)
+        if (ref[i].space != IPU_NONE)
+            s->p[i] = (ref[i].space == IPU_CONST ? f->consts : (uint8_t *)f->memory[ref[i].index]) + ref[i].off;
+}
+
 static sgs_status make_step(sgs_fixed *f, const sgs_record *record, const ipu_kernel_row *kernel, step *s, sgs_diag *d)
 {
     const ipu_ref *ref = sgs_refs(record);
@@ -95,10 +109,7 @@ static sgs_status make_step(sgs_fixed *f, const sgs_record *record, const ipu_ke
         return SGS_E_MODEL;
     }
     *s = (step){ .rec = record->rec, .run = kernel->run, .rows = ref->n * ref->h };
-    for (int i = 0; i < record->rec->nref; i++) {
-        if (ref[i].space != IPU_NONE)
-            s->p[i] = (ref[i].space == IPU_CONST ? f->consts : (uint8_t *)f->memory[ref[i].index]) + ref[i].off;
-    }
+    place_operands(f, ref, s);
     return SGS_OK;
 }
 
@@ -121,6 +132,7 @@ static sgs_status prepare(sgs_fixed *f, const ipu_kernels *kernels, sgs_diag *d)
     const sgs_program *p = &f->program;
     SGS_TRY(sgs_lower_plain(&f->program, f->g, d));
     SGS_TRY(make_memory(f, d));
+    SGS_TRY(take_consts(f, d));
     f->step = SGS_NEW_N(f->a, step, p->nrecord + 1);
     for (int i = 0; i < p->nrecord; i++)
         SGS_TRY(make_step(f, p->record + i, &kernels->row[p->record[i].rec->kind], f->step + i, d));
@@ -144,11 +156,36 @@ sgs_status sgs_fixed_new(sgs_fixed **out, sgs_graph *g, const ipu_kernels *kerne
     return s;
 }
 
+sgs_status sgs_fixed_again(sgs_fixed **out, const sgs_fixed *first, sgs_diag *d)
+{
+    sgs_arena *a = sgs_arena_new();
+    *out = NULL;
+    if (!a)
+        return sgs_fail(d, SGS_E_LIMIT, "out of memory");
+    sgs_fixed *f = SGS_NEW(a, sgs_fixed);
+    *f = *first;
+    f->a = a;
+    f->borrows = true;
+    const sgs_status s = make_memory(f, d);
+    if (s != SGS_OK) {
+        sgs_fixed_free(f);
+        return s;
+    }
+    f->step = SGS_NEW_N(a, step, f->program.nrecord + 1);
+    for (int i = 0; i < f->program.nrecord; i++) {
+        f->step[i] = (step){ .rec = first->step[i].rec, .run = first->step[i].run, .rows = first->step[i].rows };
+        place_operands(f, sgs_refs(f->program.record + i), f->step + i);
+    }
+    *out = f;
+    return SGS_OK;
+}
+
 void sgs_fixed_free(sgs_fixed *f)
 {
     if (!f)
         return;
-    sgs_program_free(&f->program);
+    if (!f->borrows)
+        sgs_program_free(&f->program);
     sgs_arena_free(f->a);
 }
 

@@ -8,6 +8,8 @@
 typedef struct sgs_fixed sgs_fixed;
 /* The graph and the kernels must outlive it.  par: NULL or the caller's threads, for all runs. */
 sgs_status sgs_fixed_new(sgs_fixed **f, sgs_graph *g, const ipu_kernels *kernels, const ipu_parallel *par, sgs_diag *d);
+/* One more of the same graph, with memory of its own, at a small part of the cost; `first` must outlive it. */
+sgs_status sgs_fixed_again(sgs_fixed **f, const sgs_fixed *first, sgs_diag *d);
 void sgs_fixed_free(sgs_fixed *f);
 /* Memory of graph input or output i; an input keeps what was written until it is written again. */
 void *sgs_fixed_input(const sgs_fixed *f, int i);

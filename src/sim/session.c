@@ -100,6 +100,9 @@ static sgs_status prepare(sgs_session *s, bool keep_all, sgs_diag *d)
     for (const sgs_node *n = s->g->first; n; n = n->next) {
         s->nnode++;
         most = n->nin > most ? n->nin : most;
+        for (int k = 0; k < n->nin; k++)
+            if (n->in[k])
+                sgs_const_data(n->in[k]); /* made now: while it runs, others may run the same graph */
         if (!n->op->eval) {
             sgs_fail(d, SGS_E_UNSUPPORTED, "%s has no float evaluation: this is not a float model", n->op->name);
             sgs_fail_at(d, s->g->file, 0, sgs_node_label(s->g, n));

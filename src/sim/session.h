@@ -1,4 +1,5 @@
-/* A float graph made ready to run: oneDNN primitives and packed weights per node, buffers by lifetime.  One thread. */
+/* A float graph made ready to run: oneDNN primitives and packed weights per node, buffers by lifetime.  One thread at a time; sessions of one graph
+ * may run side by side, none made meanwhile. */
 #ifndef SGS_SESSION_H
 #define SGS_SESSION_H
 
