@@ -27,6 +27,8 @@ static sgs_qoptions options(const sgs_making *m, sgs_graph *g, const sgs_recipe 
     o.params = m->params;
     o.least = m->least;
     o.recipe = *recipe;
+    o.threads = m->threads;
+    o.kept = m->kept;
     o.log = log;
     return o;
 }
@@ -45,9 +47,12 @@ sgs_status sgs_make_by(sgs_graph **out, const sgs_making *m, const sgs_recipe *r
     return s;
 }
 
-static sgs_status make(sgs_graph **out, const sgs_making *m, sgs_arena *a, sgs_diag *d)
+static sgs_status make(sgs_graph **out, const sgs_making *asked, sgs_arena *a, sgs_diag *d)
 {
     uint8_t hash[32];
+    sgs_making keeps = *asked;
+    const sgs_making *m = &keeps;
+    keeps.kept = sgs_kept_scales_new(a, m->g->nvalue);
     const sgs_recipe recipe = sgs_refine(m, a);
     SGS_TRY(sgs_make_by(out, m, &recipe, m->log, d));
     sgs_statistics_hash(m->statistics, hash);

@@ -41,7 +41,8 @@ typedef struct sgs_making {
     sgs_weighed weighed;
     bool saving;        /* less memory, more time */
     const float *least; /* by value id: what its range holds at least; 0: nothing; NULL: nothing at all */
-    sgs_threads *threads; /* share what it costs; NULL: none do.  The model is the same */
+    sgs_threads *threads;  /* share what it costs; NULL: none do.  The model is the same */
+    sgs_kept_scales *kept; /* of models made before; sgs_make_fixed has its own */
     const sgs_log *log;
 } sgs_making;
 /* The fixed-point model of that level, marked as such; to be freed. */

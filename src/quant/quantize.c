@@ -626,6 +626,9 @@ static void quantize_conv(sgs_quantizer *q, sgs_node *n)
     w.b = sgs_alloc_n(g->arena, (size_t)w.outputs, w.wide ? 8 : 4);
     w.scale = SGS_NEW_N(g->arena, float, w.outputs);
     w.imported = sgs_import_weights(q, n->in[1], w.outputs, w.wide);
+    w.threads = q->o->threads;
+    if (q->o->kept && known && !w.wide)
+        w.kept = sgs_kept_scales_of(q->o->kept, n->out[0]->id, &w);
     sgs_quantize_weights(&w);
     sgs_import_weights_said(q, n->in[1], w.odd, w.outputs);
     if (w.raised)

@@ -2,6 +2,7 @@
  *
  *   (statistics.h   what calibration saw)
  *   weights.c    scales of weights: the largest, or a search; integer weights and biases with the proof of ARITHMETIC.md 4
+ *   kept.c       scales of weights found for one model that serve for the next
  *   equalize.c   scales for each channel of what 8-bit convolutions read
  *   even.c       scales for each channel of 16 bits between convolutions
  *   integers.c   integer inputs, whose numbers go in as they are
@@ -100,8 +101,11 @@ typedef struct sgs_recipe {
     double strict;         /* so much less noise than usual is bearable in that choice; 0: 1 */
 } sgs_recipe;
 
+typedef struct sgs_kept_scales sgs_kept_scales;
 typedef struct sgs_qoptions {
     sgs_recipe recipe;
+    sgs_threads *threads;  /* share the work; NULL: none do */
+    sgs_kept_scales *kept; /* of models made before, NULL: none are kept */
     const sgs_qinput *in;  /* [g->nin] */
     const sgs_qoutput *out; /* [g->nout] */
     int conv_format;       /* sgs_conv_format of the ini */
@@ -287,12 +291,23 @@ typedef struct sgs_qweights {
     void *w;                        /* out: S8 or S16, laid out as weights */
     void *b;                        /* out: S32 or S64 [outputs] */
     float *scale;                   /* out: [outputs] */
-    double *room;                   /* for what is needed meanwhile */
+    sgs_threads *threads;           /* share the outputs; NULL: none do */
+    double *kept;                   /* [outputs]: of 8 bits the scales before sums must fit, that were found before or are found now, 0: not yet; NULL: kept by no one */
     int raised;                     /* out: channels whose scale was raised for the proof */
 } sgs_qweights;
 /* The element order of a convolution's weights: outputs, taps, inputs, strides, group. */
 void sgs_conv_layout(const sgs_node *n, sgs_qweights *w);
 void sgs_quantize_weights(sgs_qweights *q);
+
+/* ---- kept.c ---- */
+
+/* sgs_qweights.kept from one model of a float graph of n values to the next, by what the scales depend on.  In a. */
+sgs_kept_scales *sgs_kept_scales_new(sgs_arena *a, int n);
+/* For the 8-bit weights w of the convolution that makes value id there. */
+double *sgs_kept_scales_of(sgs_kept_scales *k, int id, const sgs_qweights *w);
+
+/* ---- weights.c, which weights are on a grid ---- */
+
 /* Whether the weights of one output, w of q's layout and the largest of size `most`, are whole multiples of a step that 8 bits hold. */
 bool sgs_on_grid(const float *w, const sgs_qweights *q, double most);
 

@@ -8,6 +8,7 @@
 
 #include "quant/quantize.h"
 
+enum { LANES = 8 }; /* sums, or outputs, side by side, so that a compiler may use vectors */
 #define CLIPS 80
 #define LEAST_SCALE 1e-20f
 #define S32_LIMIT (((int64_t)1 << 31) - 1)
@@ -43,18 +44,32 @@ void sgs_conv_layout(const sgs_node *n, sgs_qweights *w)
 
 /* ---- sizes ---- */
 
-static double weight(const sgs_qweights *q, int64_t o, int64_t t, int64_t i)
+/* What the weights of output o are multiplied by, by input; NULL: nothing. */
+static const float *ratios(const sgs_qweights *q, int64_t o)
 {
-    double w = (double)q->weights[o * q->step_o + t * q->step_t + i * q->step_i];
-    return q->ratio ? w * (double)q->ratio[o / q->group * q->inputs + i] : w;
+    return q->ratio ? q->ratio + o / q->group * q->inputs : NULL;
 }
 
-static double largest(const sgs_qweights *q, int64_t o)
+/* The weights of output o in a row, zeros behind them; their number. */
+static int64_t gather(const sgs_qweights *q, int64_t o, double *w)
+{
+    const float *ratio = ratios(q, o);
+    int64_t n = 0;
+    for (int64_t t = 0; t < q->taps; t++) {
+        const float *from = q->weights + o * q->step_o + t * q->step_t;
+        for (int64_t i = 0; i < q->inputs; i++)
+            w[n++] = ratio ? (double)from[i * q->step_i] * (double)ratio[i] : (double)from[i * q->step_i];
+    }
+    while (n % LANES)
+        w[n++] = 0;
+    return n;
+}
+
+static double largest(const double *w, int64_t n)
 {
     double best = 0;
-    for (int64_t t = 0; t < q->taps; t++)
-        for (int64_t i = 0; i < q->inputs; i++)
-            best = fmax(best, fabs(weight(q, o, t, i)));
+    for (int64_t i = 0; i < n; i++)
+        best = fabs(w[i]) > best ? fabs(w[i]) : best;
     return best;
 }
 
@@ -65,13 +80,18 @@ static double clamp(double v, double limit)
 
 /* ---- the search ----------------------------------------------------------------------------------------------------------------------- */
 
-enum { LANES = 8, LOOKS = 16 }; /* sums kept apart, so that a compiler may use vectors; rounds between two looks at the bound */
+enum { LOOKS = 16 }; /* rounds between two looks at the bound */
+
+/* The nearest whole number, for magnitudes below 2^51. */
+static inline double nearest(double x)
+{
+    return x + 0x1.8p52 - 0x1.8p52;
+}
 
 /* |e|^2.5; square roots, unlike powers, are exactly rounded everywhere. */
 static double loss(double w, double inverse, double scale, double limit)
 {
-    const double whole = 0x1.8p52; /* added and taken away: the nearest integer */
-    double q = clamp(w * inverse, limit) + whole - whole, e = fabs(w - scale * q);
+    double q = nearest(clamp(w * inverse, limit)), e = fabs(w - scale * q);
     return e * e * sqrt(e);
 }
 
@@ -83,8 +103,7 @@ static double sum_of(const double *lane)
 /* e^2, as much as it counts. */
 static double weighed(double w, double count, double inverse, double scale, double limit)
 {
-    const double whole = 0x1.8p52;
-    double q = clamp(w * inverse, limit) + whole - whole, e = w - scale * q;
+    double q = nearest(clamp(w * inverse, limit)), e = w - scale * q;
     return count * e * e;
 }
 
@@ -135,18 +154,6 @@ static const double *counts(const sgs_qweights *q, int64_t o, double *count)
     return q->energy ? count : NULL;
 }
 
-/* The weights of output o in a row, zeros behind them; their number. */
-static int64_t gather(const sgs_qweights *q, int64_t o, double *w)
-{
-    int64_t n = 0;
-    for (int64_t t = 0; t < q->taps; t++)
-        for (int64_t i = 0; i < q->inputs; i++)
-            w[n++] = weight(q, o, t, i);
-    while (n % LANES)
-        w[n++] = 0;
-    return n;
-}
-
 /* ---- weights on a grid ----------------------------------------------------------------------------------------------------------------- */
 
 #define BYTE_STEPS 255 /* of a byte less any zero point */
@@ -188,7 +195,7 @@ bool sgs_on_grid(const float *w, const sgs_qweights *q, double most)
 
 /* ---- integers ------------------------------------------------------------------------------------------------------------------------- */
 
-static void store(sgs_qweights *q, int64_t at, double v)
+static void store(const sgs_qweights *q, int64_t at, double v)
 {
     if (q->wide)
         ((int16_t *)q->w)[at] = (int16_t)v;
@@ -201,46 +208,55 @@ typedef struct totals {
     double drift;            /* real: what the stored weights add on average */
 } totals;
 
-/* What weight w, stored as q, adds to the output on average. */
-static double drift(const sgs_qweights *q, int64_t o, int64_t t, int64_t i, float scale, double stored)
+/* What weight w of input channel c, stored so, adds to the output on average. */
+static double drift(const sgs_qweights *q, int64_t c, double w, double seen, double stored, float scale, const float *ratio)
 {
-    int64_t c = o / q->group * q->inputs + i;
-    double ratio = q->ratio ? (double)q->ratio[c] : 1, w = (double)q->weights[o * q->step_o + t * q->step_t + i * q->step_i];
-    return (stored * (double)scale / ratio * q->given[c] - w * q->mean[c]) * q->seen[t];
+    const double real = stored * (double)scale;
+    return ((ratio ? real / (double)*ratio : real) * q->given[c] - w * q->mean[c]) * seen;
 }
 
-/* Weights of output o from the last to the first, each after what those behind it left: room gets errors, in real numbers, then integers. */
-static void round_in_turn(const sgs_qweights *q, int64_t o, float scale, double limit, double *room)
+/* Weights of outputs o to o + count, LANES at most and of one factor, from the last to the first, each after what those behind it left: the
+ * integers go to `whole`, one output behind the other, errors in real numbers to `left`. */
+static void round_in_turn(const sgs_qweights *q, int64_t o, int count, double limit, double *left, double *whole)
 {
     const int64_t n = q->taps * q->inputs;
-    const float *r = q->factor + (q->inputs == 1 && q->group == 1 ? o * n * n : 0);
-    double *left = room, *whole = room + n;
+    const float *r = q->factor + (q->inputs == 1 && q->group == 1 ? o * n * n : 0), *ratio = ratios(q, o);
     for (int64_t k = n - 1; k >= 0; k--) {
-        const int64_t t = k / q->inputs, i = q->reversed ? q->inputs - 1 - k % q->inputs : k % q->inputs, c = o / q->group * q->inputs + i;
-        const double ratio = q->ratio ? (double)q->ratio[c] : 1, w = (double)q->weights[o * q->step_o + t * q->step_t + i * q->step_i];
-        double wanted = w;
-        for (int64_t j = k + 1; j < n; j++)
-            wanted += (double)r[k * n + j] * left[j];
-        const double stored = clamp(rint(wanted * ratio / (double)scale), limit);
-        whole[t * q->inputs + i] = stored;
-        left[k] = w - stored * (double)scale / ratio;
+        const int64_t t = k / q->inputs, i = q->reversed ? q->inputs - 1 - k % q->inputs : k % q->inputs;
+        double wanted[LANES] = { 0 };
+        for (int b = 0; b < count; b++)
+            wanted[b] = (double)q->weights[(o + b) * q->step_o + t * q->step_t + i * q->step_i];
+        for (int64_t j = k + 1; j < n; j++) {
+            const double v = (double)r[k * n + j];
+            for (int b = 0; b < LANES; b++)
+                wanted[b] += v * left[j * LANES + b];
+        }
+        for (int b = 0; b < count; b++) {
+            const double scale = (double)q->scale[o + b], by = ratio ? (double)ratio[i] : 1;
+            const double stored = nearest(clamp(wanted[b] * by / scale, limit));
+            whole[b * n + t * q->inputs + i] = stored;
+            left[k * LANES + b] = (double)q->weights[(o + b) * q->step_o + t * q->step_t + i * q->step_i] - stored * scale / by;
+        }
     }
 }
 
-static totals convert(sgs_qweights *q, int64_t o, float scale, double limit)
+/* Stores the weights of output o: as `whole` has them, or, NULL, each rounded alone. */
+static totals convert(const sgs_qweights *q, int64_t o, double limit, const double *whole)
 {
+    const float *ratio = ratios(q, o), scale = q->scale[o];
+    const int64_t first = o / q->group * q->inputs;
     totals s = { 0 };
-    if (q->factor)
-        round_in_turn(q, o, scale, limit, q->room);
     for (int64_t t = 0; t < q->taps; t++)
         for (int64_t i = 0; i < q->inputs; i++) {
-            double w = q->factor ? q->room[q->taps * q->inputs + t * q->inputs + i] : clamp(rint(weight(q, o, t, i) / (double)scale), limit), a = fabs(w);
-            double z = q->zero ? q->zero[o / q->group * q->inputs + i] : 0;
-            store(q, o * q->step_o + t * q->step_t + i * q->step_i, w);
+            const int64_t at = o * q->step_o + t * q->step_t + i * q->step_i;
+            const double w = (double)q->weights[at], scaled = ratio ? w * (double)ratio[i] : w;
+            const double v = whole ? whole[t * q->inputs + i] : nearest(clamp(scaled / (double)scale, limit)), a = fabs(v);
+            const double z = q->zero ? q->zero[first + i] : 0;
+            store(q, at, v);
             s.abs += a;
-            s.reach += a * fmax(z, 255 - z);
-            s.zero += q->parts ? a * z : w * z; /* of parts: at most */
-            s.drift += q->mean ? drift(q, o, t, i, scale, w) : 0;
+            s.reach += a * (z > 255 - z ? z : 255 - z);
+            s.zero += q->parts ? a * z : v * z; /* of parts: at most */
+            s.drift += q->mean ? drift(q, first + i, w, q->seen[t], v, scale, ratio ? ratio + i : NULL) : 0;
         }
     return s;
 }
@@ -250,19 +266,19 @@ static bool is_narrow(const sgs_qweights *q)
     return q->wide && !q->parts && q->taps * q->inputs <= NARROW_TERMS;
 }
 
-/* The scale at which channel o's sums fit 32 bits. */
-static double narrow_scale(const sgs_qweights *q, int64_t o)
+/* The scale at which the sums of channel o, whose weights are w, fit 32 bits. */
+static double narrow_scale(const sgs_qweights *q, int64_t o, const double *w)
 {
     double sum = q->bias ? fabs((double)q->bias[o]) / (q->s_x * 32768) : 0;
-    for (int64_t t = 0; t < q->taps; t++)
-        for (int64_t i = 0; i < q->inputs; i++)
-            sum += fabs(weight(q, o, t, i));
+    for (int64_t i = 0; i < q->taps * q->inputs; i++)
+        sum += fabs(w[i]);
     return sum / NARROW_SUM;
 }
 
 /* Bias of one channel, and whether every sum it can begin stays inside its type. */
-static bool bias_fits(sgs_qweights *q, int64_t o, float scale, const totals *s)
+static bool bias_fits(const sgs_qweights *q, int64_t o, const totals *s)
 {
+    const float scale = q->scale[o];
     double b = rint(((q->bias ? (double)q->bias[o] : 0) - s->drift) / (q->s_x * (double)scale));
     if (q->wide) {
         if (fabs(b) >= 0x1p61 || (is_narrow(q) && fabs(b) + 32768 * s->abs >= (double)S32_LIMIT))
@@ -277,99 +293,174 @@ static bool bias_fits(sgs_qweights *q, int64_t o, float scale, const totals *s)
     return true;
 }
 
-static double byte_scale(const sgs_qweights *q, int64_t o, double scale, double limit, double *room)
+/* ---- scales ---------------------------------------------------------------------------------------------------------------------------- */
+
+/* What one thread works with. */
+typedef struct bench {
+    const sgs_qweights *q;
+    double limit;
+    double *w, *count;    /* of one output, in a row */
+    double *left, *whole; /* of LANES outputs, where there is a factor */
+    int raised;
+    int64_t odd;
+} bench;
+
+static double byte_scale(const bench *b, int64_t o, int64_t n, double scale)
 {
-    const int64_t n = gather(q, o, room);
-    const double step = grid_step(room, n, scale * limit, limit);
-    if (step > 0)
-        return step;
-    return q->search ? search(room, counts(q, o, room + n), n, scale, limit) : scale;
+    const sgs_qweights *q = b->q;
+    if (q->kept && q->kept[o] > 0)
+        return q->kept[o];
+    const double step = grid_step(b->w, n, scale * b->limit, b->limit);
+    const double found = step > 0 ? step : q->search ? search(b->w, counts(q, o, b->count), n, scale, b->limit) : scale;
+    if (q->kept)
+        q->kept[o] = found;
+    return found;
 }
 
-static float first_scale(const sgs_qweights *q, int64_t o, double limit, double *room)
+static float first_scale(const bench *b, int64_t o)
 {
-    double most = largest(q, o), scale = most / limit;
+    const sgs_qweights *q = b->q;
+    const int64_t n = gather(q, o, b->w);
+    double most = largest(b->w, n), scale = most / b->limit;
     if (most == 0) /* nothing to scale but the bias */
-        scale = q->bias && q->bias[o] != 0.0f ? fabs((double)q->bias[o]) / (q->s_x * 0x1p24) : 1 / limit;
+        scale = q->bias && q->bias[o] != 0.0f ? fabs((double)q->bias[o]) / (q->s_x * 0x1p24) : 1 / b->limit;
     else if (!q->wide)
-        scale = byte_scale(q, o, scale, limit, room);
+        scale = byte_scale(b, o, n, scale);
     if (is_narrow(q))
-        scale = fmax(scale, narrow_scale(q, o));
+        scale = fmax(scale, narrow_scale(q, o, b->w));
     return fmaxf((float)scale, LEAST_SCALE);
 }
 
-/* 16 bits on the grid that the weights had as bytes, where the sums fit too. */
-static bool keep_grid(sgs_qweights *q, int64_t o, double limit, double *room)
+/* Whether the sums of channel o fit, with the weights as `whole` has them, or, NULL, as they are rounded alone. */
+static bool fits_so(const bench *b, int64_t o, const double *whole)
 {
-    const double most = q->wide ? largest(q, o) : 0, step = most > 0 ? grid_step(room, gather(q, o, room), most, BYTE_STEPS) : 0;
-    if (!(step > 0))
-        return false;
-    q->scale[o] = fmaxf((float)step, LEAST_SCALE);
-    const totals s = convert(q, o, q->scale[o], limit);
-    return bias_fits(q, o, q->scale[o], &s);
+    const totals s = convert(b->q, o, b->limit, whole);
+    return bias_fits(b->q, o, &s);
 }
 
-/* Whether the sums of channel o would fit. */
-static bool fits_at(sgs_qweights *q, int64_t o, float scale, double limit)
+static bool fits(const bench *b, int64_t o)
 {
-    const totals s = convert(q, o, scale, limit);
-    return bias_fits(q, o, scale, &s);
+    if (b->q->factor)
+        round_in_turn(b->q, o, 1, b->limit, b->left, b->whole);
+    return fits_so(b, o, b->q->factor ? b->whole : NULL);
+}
+
+/* 16 bits on the grid that the weights had as bytes, where the sums fit too. */
+static bool keep_grid(const bench *b, int64_t o)
+{
+    if (!b->q->wide)
+        return false;
+    const int64_t n = gather(b->q, o, b->w);
+    const double most = largest(b->w, n), step = most > 0 ? grid_step(b->w, n, most, BYTE_STEPS) : 0;
+    if (!(step > 0))
+        return false;
+    b->q->scale[o] = fmaxf((float)step, LEAST_SCALE);
+    return fits(b, o);
 }
 
 /* Doubles the scale of channel o until its sums fit; whether it had to. */
-static bool raise_scale(sgs_qweights *q, int64_t o, double limit)
+static bool raise_scale(const bench *b, int64_t o)
 {
     bool raised = false;
-    for (; !fits_at(q, o, q->scale[o], limit); raised = true)
-        q->scale[o] *= 2;
+    for (; !fits(b, o); raised = true)
+        b->q->scale[o] *= 2;
     return raised;
 }
 
 /* The scale of channel o where the user brings none; whether it was raised. */
-static bool take_own(sgs_qweights *q, int64_t o, double limit, double *room)
+static bool take_own(const bench *b, int64_t o)
 {
-    if (keep_grid(q, o, limit, room))
+    if (keep_grid(b, o))
         return false;
-    q->scale[o] = first_scale(q, o, limit, room);
-    return raise_scale(q, o, limit);
+    b->q->scale[o] = first_scale(b, o);
+    return raise_scale(b, o);
 }
 
 /* Whether the scale that the user brings ends below the weights' root mean square, or leaves zeros alone where our own is smaller. */
-static bool is_odd(sgs_qweights *q, int64_t o, double limit, double *room)
+static bool is_odd(const bench *b, int64_t o)
 {
-    const double most = largest(q, o), scale = (double)q->imported[o];
+    const sgs_qweights *q = b->q;
+    const int64_t n = gather(q, o, b->w);
+    const double most = largest(b->w, n), scale = (double)q->imported[o];
     double square = 0;
-    for (int64_t t = 0; t < q->taps; t++)
-        for (int64_t i = 0; i < q->inputs; i++)
-            square += weight(q, o, t, i) * weight(q, o, t, i);
+    for (int64_t i = 0; i < q->taps * q->inputs; i++)
+        square += b->w[i] * b->w[i];
     const double least = sqrt(square / (double)(q->taps * q->inputs)) * (1 - 1e-6); /* scales are rounded to floats */
-    if (!(scale > 0) || scale * limit < least)
+    if (!(scale > 0) || scale * b->limit < least)
         return true;
     if (!(most > 0 && scale > 2 * most))
         return false;
-    take_own(q, o, limit, room);
+    take_own(b, o);
     return q->imported[o] > q->scale[o];
 }
 
 /* Where its sums don't fit it is what is raised; whether it was. */
-static bool take_imported(sgs_qweights *q, int64_t o, double limit)
+static bool take_imported(const bench *b, int64_t o)
 {
+    const sgs_qweights *q = b->q;
     q->scale[o] = fmaxf(q->imported[o], LEAST_SCALE);
-    if (is_narrow(q) && !fits_at(q, o, q->scale[o], limit))
-        q->scale[o] = fmaxf(q->scale[o], (float)narrow_scale(q, o));
-    return raise_scale(q, o, limit);
+    if (is_narrow(q) && !fits(b, o)) {
+        gather(q, o, b->w);
+        q->scale[o] = fmaxf(q->scale[o], (float)narrow_scale(q, o, b->w));
+    }
+    return raise_scale(b, o);
+}
+
+/* ---- all outputs ----------------------------------------------------------------------------------------------------------------------- */
+
+static void quantize_one(bench *b, int64_t o)
+{
+    const bool odd = b->q->imported && is_odd(b, o);
+    b->odd += odd;
+    b->raised += b->q->imported && !odd ? take_imported(b, o) : take_own(b, o);
+}
+
+/* Outputs of one factor side by side: they take the same steps. */
+static void quantize_together(bench *b, int64_t o, int count)
+{
+    const sgs_qweights *q = b->q;
+    for (int k = 0; k < count; k++)
+        q->scale[o + k] = first_scale(b, o + k);
+    round_in_turn(q, o, count, b->limit, b->left, b->whole);
+    for (int k = 0; k < count; k++) {
+        if (fits_so(b, o + k, b->whole + k * q->taps * q->inputs))
+            continue;
+        q->scale[o + k] *= 2;
+        raise_scale(b, o + k); /* its integers take the place of the first's, which are stored */
+        b->raised++;
+    }
+}
+
+static sgs_status quantize_some(void *user, int place, int i, sgs_diag *d)
+{
+    (void)d;
+    bench *b = (bench *)user + place;
+    const sgs_qweights *q = b->q;
+    const int64_t first = (int64_t)i * LANES, count = q->outputs - first < LANES ? q->outputs - first : LANES;
+    if (q->factor && !q->wide && !q->imported && q->group == q->outputs)
+        quantize_together(b, first, (int)count);
+    else
+        for (int64_t o = first; o < first + count; o++)
+            quantize_one(b, o);
+    return SGS_OK;
 }
 
 void sgs_quantize_weights(sgs_qweights *q)
 {
-    double limit = q->wide ? 32767 : 127;
-    double *room = sgs_alloc_n(q->arena, 2 * (size_t)(q->taps * q->inputs + LANES), sizeof *room);
+    const size_t n = (size_t)(q->taps * q->inputs + LANES), more = q->factor ? n * LANES : 0;
+    sgs_work w = { .n = (int)((q->outputs + LANES - 1) / LANES), .run = quantize_some };
+    const int places = sgs_places(q->threads, &w);
+    bench *b = SGS_NEW_N(q->arena, bench, places);
+    for (int i = 0; i < places; i++) {
+        double *room = sgs_alloc_n(q->arena, 2 * (n + more), sizeof *room);
+        b[i] = (bench){ .q = q, .limit = q->wide ? 32767 : 127, .w = room, .count = room + n, .left = room + 2 * n, .whole = room + 2 * n + more };
+    }
+    w.user = b;
+    sgs_share(q->threads, &w, NULL);
     q->raised = 0;
     q->odd = 0;
-    q->room = room;
-    for (int64_t o = 0; o < q->outputs; o++) {
-        const bool odd = q->imported && is_odd(q, o, limit, room);
-        q->odd += odd;
-        q->raised += q->imported && !odd ? take_imported(q, o, limit) : take_own(q, o, limit, room);
+    for (int i = 0; i < places; i++) {
+        q->raised += b[i].raised;
+        q->odd += b[i].odd;
     }
 }
