@@ -144,6 +144,8 @@ static void join_moves(channels *c)
                 if (from >= 0 && c->part[n->in[i]->id] == c->part[y->id])
                     join(c, (int)(from + k), to);
     }
+    for (int i = 0; i < c->n; i++)
+        c->same[i] = root(c, i);
 }
 
 /* The largest number of one channel is less certain than that of a tensor, and of few pixels a sample most: there new
@@ -275,51 +277,108 @@ static double scale_of(const channels *c, int i, int k, const extent *e)
 
 /* ---- noise ---- */
 
+/* The nearest whole number, for magnitudes below 2^51. */
+static double nearest(double x)
+{
+    return x + 0x1.8p52 - 0x1.8p52;
+}
+
+/* What brings noise into convolutions by candidate k, of the extents e. */
+typedef struct loudness {
+    channels *c;
+    int k, n;
+    const extent *e;
+    const sgs_node **conv; /* [n] */
+    double *total;         /* by part */
+    struct place {
+        double *u, *energy; /* by input channel: scales, variances */
+        double noise;
+    } *place;
+} loudness;
+
+static void note_channels(const loudness *l, const sgs_node *n, const struct place *p)
+{
+    const channels *c = l->c;
+    const int first = c->first[n->in[0]->id];
+    const sgs_range *r = &c->q->range[n->in[0]->id];
+    for (int64_t i = 0; i < last_dim(n->in[0]); i++) {
+        const double mean = r->sum[i] / (double)r->count;
+        p->u[i] = scale_of(c, c->same[first + i], l->k, &l->e[c->part[n->in[0]->id]]);
+        p->energy[i] = fmax(r->square[i] / (double)r->count - mean * mean, 0);
+    }
+}
+
+/* *sum grows by what output o, whose weights are `from`, loses by steps of the input u and of the weights. */
+static void add_output(const sgs_qweights *w, const float *from, const double *u, const double *energy, bool alone, double *sum)
+{
+    double most = 0;
+    for (int64_t i = 0; i < w->inputs; i++)
+        for (int64_t t = 0; t < w->taps; t++) {
+            const double size = fabs((double)from[t * w->step_t + i * w->step_i]) * u[i];
+            most = size > most ? size : most;
+        }
+    const double step = most / 127;
+    const bool counts = step > 0 && !(alone && sgs_on_grid(from, w, most / u[0]));
+    for (int64_t i = 0; i < w->inputs; i++)
+        for (int64_t t = 0; t < w->taps; t++) {
+            const double v = (double)from[t * w->step_t + i * w->step_i], scaled = v * u[i];
+            const double error = counts ? (scaled - step * nearest(scaled / step)) / u[i] : 0;
+            *sum += v * v * u[i] * u[i] / 12 + error * error * energy[i];
+        }
+}
+
 /* Mean square of what convolution n's result loses, as a share of its own: steps of the input, and weights as the
  * largest scales them. */
-static double noise(channels *c, const sgs_node *n, int k, const extent *e, double *u)
+static double noise(const loudness *l, const sgs_node *n, const struct place *p)
 {
     sgs_qweights w;
     const float *from = sgs_const_data(n->in[1]);
-    const sgs_range *rx = &c->q->range[n->in[0]->id], *ry = &c->q->range[n->out[0]->id];
+    const sgs_range *ry = &l->c->q->range[n->out[0]->id];
     double sum = 0, own = 0;
+    note_channels(l, n, p);
     sgs_conv_layout(n, &w);
     for (int64_t o = 0; o < w.outputs; o++) {
-        double most = 0;
-        for (int64_t i = 0; i < w.inputs; i++) {
-            u[i] = scale_of(c, root(c, c->first[n->in[0]->id] + (int)(o / w.group * w.inputs + i)), k, e);
-            for (int64_t t = 0; t < w.taps; t++)
-                most = fmax(most, fabs((double)from[o * w.step_o + t * w.step_t + i * w.step_i]) * u[i]);
-        }
-        const double step = most / 127;
-        const bool exact = k == ALONE && sgs_on_grid(from + o * w.step_o, &w, most / u[0]);
-        for (int64_t i = 0; i < w.inputs; i++) {
-            const int64_t ch = o / w.group * w.inputs + i;
-            const double mean = rx->sum[ch] / (double)rx->count,
-                         energy = fmax(rx->square[ch] / (double)rx->count - mean * mean, 0);
-            for (int64_t t = 0; t < w.taps; t++) {
-                const double v = (double)from[o * w.step_o + t * w.step_t + i * w.step_i], scaled = v * u[i];
-                const double error = step > 0 && !exact ? (scaled - step * rint(scaled / step)) / u[i] : 0;
-                sum += v * v * u[i] * u[i] / 12 + error * error * energy;
-            }
-        }
+        const int64_t first = o / w.group * w.inputs;
+        add_output(&w, from + o * w.step_o, p->u + first, p->energy + first, l->k == ALONE, &sum);
     }
     for (int64_t o = 0; o < ry->channels; o++)
         own += ry->square[o] / (double)ry->count;
     return own > 0 ? sum / own : 0;
 }
 
+static sgs_status measure_conv(void *user, int place, int i, sgs_diag *d)
+{
+    (void)d;
+    const loudness *l = user;
+    l->place[place].noise = noise(l, l->conv[i], &l->place[place]);
+    return SGS_OK;
+}
+
+static void add_conv(void *user, int place, int i)
+{
+    const loudness *l = user;
+    l->total[l->c->part[l->conv[i]->in[0]->id]] += l->place[place].noise;
+}
+
 /* ---- the choice ---- */
 
 static void add_noise(channels *c, int k, const extent *e, double *total)
 {
-    int64_t most = 1;
-    for (const sgs_node *n = c->q->g->first; n; n = n->next)
+    sgs_arena *a = c->q->g->arena;
+    loudness l = { .c = c, .k = k, .e = e, .total = total };
+    int64_t most = 1, all = 0;
+    for (const sgs_node *n = c->q->g->first; n; n = n->next, all++)
         most = reads_bytes(c->q, n) && last_dim(n->in[0]) > most ? last_dim(n->in[0]) : most;
-    double *u = SGS_NEW_N(c->q->g->arena, double, most + 1);
+    l.conv = SGS_NEW_N(a, const sgs_node *, all + 1);
     for (const sgs_node *n = c->q->g->first; n; n = n->next)
         if (reads_bytes(c->q, n) && c->first[n->in[0]->id] >= 0)
-            total[c->part[n->in[0]->id]] += noise(c, n, k, &e[c->part[n->in[0]->id]], u);
+            l.conv[l.n++] = n;
+    const sgs_work w = { .n = l.n, .run = measure_conv, .add = add_conv, .user = &l };
+    const int places = sgs_places(c->q->o->threads, &w);
+    l.place = SGS_NEW_N(a, struct place, places + 1);
+    for (int i = 0; i < places; i++)
+        l.place[i] = (struct place){ .u = SGS_NEW_N(a, double, most), .energy = SGS_NEW_N(a, double, most) };
+    sgs_share(c->q->o->threads, &w, NULL);
 }
 
 static sgs_quant *make_quant(channels *c, const sgs_value *v, int k, const extent *e)
@@ -349,7 +408,8 @@ static void choose(channels *c)
         e[k] = SGS_NEW_N(a, extent, ids);
         total[k] = SGS_NEW_N(a, double, ids);
         measure_extents(c, k, e[k]);
-        add_noise(c, k, e[k], total[k]);
+        if (!c->q->o->recipe.mixture)
+            add_noise(c, k, e[k], total[k]);
     }
     for (const sgs_node *n = c->q->g->first; n; n = n->next) {
         sgs_value *v = n->out[0];

@@ -40,7 +40,6 @@ typedef struct sgs_clip {
 } sgs_clip;
 /* The ends with the least sum of |error|^p (p 2 or 4) over what the histogram counted; never beyond lo and hi, and zero lies within. */
 sgs_clip sgs_clip_best(const sgs_histogram *h, float lo, float hi, int p);
-double sgs_clip_error(const sgs_histogram *h, sgs_clip c, int p);
 
 /* ---- sensitivity.c ---- */
 
