@@ -20,7 +20,20 @@ typedef struct sequence {
     const sgs_node **of; /* by id: the convolution of the float graph that made the value */
     int n, sample[MOST]; /* those to fit to that take part */
     sgs_fixed *f[MOST];
+    const sgs_node *at; /* under way */
+    const sgs_value *was; /* what it reads, in the float graph */
+    double *away, *delta; /* of its means, of its biases */
+    const double *seen;
 } sequence;
+
+enum { SOME = 16 }; /* channels that a thread takes */
+
+static sgs_status share_channels(sequence *q, int64_t channels,
+                                 sgs_status (*run)(void *user, int place, int i, sgs_diag *d))
+{
+    const sgs_work w = { .n = (int)((channels + SOME - 1) / SOME), .run = run, .user = q };
+    return sgs_share(sgs_trials_making(q->t)->threads, &w, NULL);
+}
 
 /* ---- which samples, which convolutions ---- */
 
@@ -83,55 +96,79 @@ static double real_value(const sgs_value *v, const void *data, int64_t i, int64_
     return (q - v->quant->zero[k]) * (double)v->quant->scale[k];
 }
 
-static void add_means(double *mean, const sgs_value *v, const void *data, double share)
+static int64_t some(int64_t channels, int i)
 {
-    const int64_t channels = v->dim[v->rank - 1], count = sgs_value_count(v);
-    share /= (double)(count / channels);
-    for (int64_t i = 0; i < count; i += channels)
-        for (int64_t c = 0; c < channels; c++)
-            mean[c] += real_value(v, data, i + c, c) * share;
+    return channels - i * SOME < SOME ? channels : (i + 1) * SOME;
 }
 
-/* What convolution n's sums have too much of, in the units of its bias: rounded weights times what the means are away
- * from float. */
-static void set_delta(const sgs_node *n, const double *away, double *delta)
+/* How far the means of some channels are from float, sample by sample. */
+static sgs_status measure_away(void *user, int place, int i, sgs_diag *d)
 {
-    const sgs_value *x = n->in[0], *v = n->in[1];
+    (void)place, (void)d;
+    const sequence *q = user;
+    const sgs_value *v = q->at->in[0];
+    const int64_t channels = v->dim[v->rank - 1], count = sgs_value_count(v), end = some(channels, i);
+    double share = 1.0 / q->n;
+    share /= (double)(count / channels);
+    for (int k = 0; k < q->n; k++) {
+        const double *clean = sgs_trials_mean(q->t, q->was, q->sample[k]);
+        const void *data = sgs_fixed_data(q->f[k], v);
+        for (int64_t p = 0; p < count; p += channels)
+            for (int64_t c = i * SOME; c < end; c++)
+                q->away[c] += real_value(v, data, p + c, c) * share;
+        for (int64_t c = i * SOME; c < end; c++)
+            q->away[c] -= clean[c] / q->n;
+    }
+    return SGS_OK;
+}
+
+/* What sums of some outputs have too much of, in the units of their bias: rounded weights times what the means are away
+ * from float. */
+static sgs_status set_delta(void *user, int place, int k, sgs_diag *d)
+{
+    (void)place, (void)d;
+    const sequence *q = user;
+    const sgs_value *x = q->at->in[0], *v = q->at->in[1];
     const void *weights = sgs_const_data(v);
     sgs_qweights w;
-    sgs_conv_layout(n, &w);
-    const double *seen = sgs_taps_seen(n, delta + w.outputs);
-    for (int64_t o = 0; o < w.outputs; o++) {
-        delta[o] = 0;
+    sgs_conv_layout(q->at, &w);
+    for (int64_t o = k * SOME; o < some(w.outputs, k); o++)
         for (int64_t t = 0; t < w.taps; t++)
             for (int64_t i = 0; i < w.inputs; i++) {
                 const int64_t at = o * w.step_o + t * w.step_t + i * w.step_i, c = o / w.group * w.inputs + i;
-                const double q = v->type == SGS_S8 ? ((const int8_t *)weights)[at] : ((const int16_t *)weights)[at];
-                delta[o] -= q * seen[t] * away[c] / (double)x->quant->scale[x->quant->n > 1 ? c : 0];
+                const double b = v->type == SGS_S8 ? ((const int8_t *)weights)[at] : ((const int16_t *)weights)[at];
+                q->delta[o] -= b * q->seen[t] * q->away[c] / (double)x->quant->scale[x->quant->n > 1 ? c : 0];
             }
-    }
+    return SGS_OK;
 }
 
 /* The means that convolution n reads now that those before it are corrected; its own bias then follows. */
 static const double *correct_one(sequence *q, const sgs_node *n)
 {
-    const sgs_value *x = n->in[0], *was = q->of[n->out[0]->id]->in[0];
-    const int64_t channels = x->dim[x->rank - 1],
-                  room = n->out[0]->dim[n->out[0]->rank - 1] + sgs_value_count(n->in[1]);
-    double *mean = SGS_NEW_N(q->a, double, channels + 1), *away = SGS_NEW_N(q->fixed->arena, double, channels + 1),
-           *delta = SGS_NEW_N(q->fixed->arena, double, room);
-    for (int k = 0; k < q->n; k++) {
-        const double *clean = sgs_trials_mean(q->t, was, q->sample[k]);
-        add_means(away, x, sgs_fixed_data(q->f[k], x), 1.0 / q->n);
-        for (int64_t c = 0; c < channels; c++)
-            away[c] -= clean[c] / q->n;
-    }
+    const sgs_value *x = n->in[0];
+    const int64_t channels = x->dim[x->rank - 1], outputs = n->out[0]->dim[n->out[0]->rank - 1];
+    sgs_arena *a = q->fixed->arena;
+    q->at = n;
+    q->was = q->of[n->out[0]->id]->in[0];
+    q->away = SGS_NEW_N(a, double, channels + 1);
+    q->delta = SGS_NEW_N(a, double, outputs + 1);
+    q->seen = sgs_taps_seen(n, SGS_NEW_N(a, double, sgs_value_count(n->in[1]) + 1));
+    share_channels(q, channels, measure_away);
+    share_channels(q, outputs, set_delta);
+    double *mean = SGS_NEW_N(q->a, double, channels + 1);
     for (int64_t c = 0; c < channels; c++)
-        mean[c] = away[c] + q->range[was->id].sum[c] / (double)q->range[was->id].count;
-    set_delta(n, away, delta);
+        mean[c] = q->away[c] + q->range[q->was->id].sum[c] / (double)q->range[q->was->id].count;
     for (int k = 0; k < q->n; k++)
-        sgs_fixed_add_bias(q->f[k], n, delta);
+        sgs_fixed_add_bias(q->f[k], n, q->delta);
     return mean;
+}
+
+static sgs_status run_node(void *user, int place, int k, sgs_diag *d)
+{
+    (void)place, (void)d;
+    const sequence *q = user;
+    sgs_fixed_run_node(q->f[k], q->at);
+    return SGS_OK;
 }
 
 static void correct_all(sequence *q, const double **mean)
@@ -145,8 +182,8 @@ static void correct_all(sequence *q, const double **mean)
             mean[n->out[0]->id] = correct_one(q, n);
         if (sgs_is_conv(n))
             sgs_log_progress(log, "biases in sequence", done++, all);
-        for (int k = 0; k < q->n; k++)
-            sgs_fixed_run_node(q->f[k], n);
+        q->at = n;
+        sgs_share(sgs_trials_making(q->t)->threads, &(sgs_work){ .n = q->n, .run = run_node, .user = q }, NULL);
     }
     sgs_log_progress_end(log, "biases in sequence");
 }
@@ -160,13 +197,14 @@ sgs_status sgs_means_given(const sgs_trials *t, sgs_graph *fixed, const double *
     find_convs(&q);
     choose_samples(&q);
     for (int k = 0; k < q.n && status == SGS_OK; k++) {
-        status = sgs_fixed_new(&q.f[k], fixed, ipu_kernels_for(ipu_host_cpu()), NULL, d);
+        status = k ? sgs_fixed_again(&q.f[k], q.f[0], d)
+                   : sgs_fixed_new(&q.f[0], fixed, ipu_kernels_for(ipu_host_cpu()), NULL, d);
         if (status == SGS_OK)
             sgs_trials_give_fixed(t, q.sample[k], fixed, q.f[k]);
     }
     if (status == SGS_OK)
         correct_all(&q, mean);
-    for (int k = 0; k < q.n; k++)
+    for (int k = q.n - 1; k >= 0; k--)
         sgs_fixed_free(q.f[k]);
     *given = mean;
     return status;

@@ -15,6 +15,7 @@
 enum { MOST_ROWS = 4096, MOST_TERMS = 1300, BATCH = 256 };
 #define DAMP 0.01                      /* of the mean variance: samples are few, and new ones differ */
 #define MOST_BYTES ((int64_t)48 << 20) /* of factors; convolutions beyond that are rounded alone */
+#define MOST_ACTIVATIONS ((int64_t)128 << 20) /* bytes; larger models are gathered from by one thread */
 
 /* Sums over rows of inputs, then the factor. */
 typedef struct gather {
@@ -22,15 +23,20 @@ typedef struct gather {
     sgs_qweights w;
     int64_t terms, channels, rows,
         step;      /* products of a sum; sums of their own (depthwise); every step-th position is taken */
-    float *square; /* [channels][terms][terms] */
-    double *sum;   /* [channels][terms] */
+    float *square; /* [terms][terms][channels] */
+    double *sum;   /* [terms][channels] */
+    float *factor; /* [channels][terms][terms]; where there is one channel, in the place of the sums */
 } gather;
 
 typedef struct gathers {
+    const sgs_trials *t;
     sgs_arena *a;
-    gather **of; /* by id of the convolution's output */
-    float *row;  /* [BATCH][MOST_TERMS] */
+    gather **of, **list; /* by id of the convolution's output; one after the other */
+    int n;
+    float **row;  /* by place: [BATCH][MOST_TERMS] */
+    double **room; /* by place: [terms][terms] of the largest */
     sgs_session *session;
+    bool at_once; /* every activation has its memory: all convolutions gather behind a run, else each within it */
     sgs_status status;
     sgs_diag *d;
 } gathers;
@@ -58,29 +64,50 @@ static void take_row(const gather *g, const float *x, int64_t position, float *r
     }
 }
 
-/* Channel by channel: row is [taps][channels]. */
-static void add_depthwise(gather *g, const float *row)
+static void add_products(const float *restrict x, const float *restrict y, int64_t n, float *restrict to)
 {
-    for (int64_t c = 0; c < g->channels; c++)
-        for (int64_t s = 0; s < g->terms; s++) {
-            const float v = row[s * g->channels + c];
-            g->sum[c * g->terms + s] += (double)v;
-            for (int64_t t = s; t < g->terms; t++)
-                g->square[(c * g->terms + s) * g->terms + t] += v * row[t * g->channels + c];
-        }
+    for (int64_t i = 0; i < n; i++)
+        to[i] += x[i] * y[i];
 }
 
-static sgs_status add_rows(gathers *all, gather *g, int64_t rows)
+static void add_numbers(const float *restrict x, int64_t n, double *restrict to)
 {
+    for (int64_t i = 0; i < n; i++)
+        to[i] += (double)x[i];
+}
+
+/* Channel by channel: a row is [taps][channels]. */
+static sgs_status add_rows(gather *g, const float *row, int64_t rows, sgs_diag *d)
+{
+    const int64_t each = g->terms * g->channels;
     g->rows += rows;
-    for (int64_t r = 0; r < rows && g->channels > 1; r++)
-        add_depthwise(g, all->row + r * g->terms * g->channels);
-    if (g->channels > 1)
-        return SGS_OK;
     for (int64_t r = 0; r < rows; r++)
+        add_numbers(row + r * each, each, g->sum);
+    if (g->channels == 1)
+        return sgs_dnnl_add_squares(row, rows, g->terms, g->square, d);
+    for (int64_t r = 0; r < rows; r++, row += each)
         for (int64_t s = 0; s < g->terms; s++)
-            g->sum[s] += (double)all->row[r * g->terms + s];
-    return sgs_dnnl_add_squares(all->row, rows, g->terms, g->square, all->d);
+            for (int64_t t = s; t < g->terms; t++)
+                add_products(row + s * g->channels, row + t * g->channels, g->channels,
+                             g->square + (s * g->terms + t) * g->channels);
+    return SGS_OK;
+}
+
+static sgs_status add_run(const gathers *all, gather *g, float *row, sgs_diag *d)
+{
+    const sgs_node *n = g->n;
+    const int64_t positions = sgs_value_count(n->out[0]) / n->out[0]->dim[n->out[0]->rank - 1],
+                  room = BATCH * MOST_TERMS / (g->terms * g->channels);
+    const float *x = sgs_session_data(all->session, n->in[0]);
+    int64_t rows = 0;
+    for (int64_t p = g->step / 2 % positions; p < positions; p += g->step) {
+        take_row(g, x, p, row + rows++ * g->terms * g->channels);
+        if (rows == room || p + g->step >= positions) {
+            SGS_TRY(add_rows(g, row, rows, d));
+            rows = 0;
+        }
+    }
+    return SGS_OK;
 }
 
 static void watch(void *user, const sgs_node *n, const sgs_tensor *out)
@@ -88,16 +115,14 @@ static void watch(void *user, const sgs_node *n, const sgs_tensor *out)
     (void)out;
     gathers *all = user;
     gather *g = all->of[n->out[0]->id];
-    const int64_t positions = g ? sgs_value_count(n->out[0]) / n->out[0]->dim[n->out[0]->rank - 1] : 0;
-    const float *x = g ? sgs_session_data(all->session, n->in[0]) : NULL;
-    int64_t rows = 0, room = g ? BATCH * MOST_TERMS / (g->terms * g->channels) : 0;
-    for (int64_t p = g ? g->step / 2 % positions : 0; p < positions && all->status == SGS_OK; p += g->step) {
-        take_row(g, x, p, all->row + rows++ * g->terms * g->channels);
-        if (rows == room || p + g->step >= positions) {
-            all->status = add_rows(all, g, rows);
-            rows = 0;
-        }
-    }
+    if (g && all->status == SGS_OK)
+        all->status = add_run(all, g, all->row[0], all->d);
+}
+
+static sgs_status add_one(void *user, int place, int i, sgs_diag *d)
+{
+    const gathers *all = user;
+    return add_run(all, all->list[i], all->row[place], d);
 }
 
 /* ---- factors ---- */
@@ -120,27 +145,40 @@ static bool factorize(double *s, int64_t n)
     return true;
 }
 
-/* One channel's covariance, damped; its factor's rows divided by their first, in place of the sums. */
-static bool finish(gather *g, int64_t c, double *s)
+/* One channel's covariance, damped, in s; false: nothing varies. */
+static bool covariance(const gather *g, int64_t c, double *s)
 {
-    float *square = g->square + c * g->terms * g->terms;
-    const double *sum = g->sum + c * g->terms, rows = (double)g->rows;
+    const int64_t n = g->terms, channels = g->channels;
+    const double rows = (double)g->rows;
     double trace = 0;
-    for (int64_t i = 0; i < g->terms; i++) {
-        for (int64_t j = i; j < g->terms; j++)
-            s[i * g->terms + j] = (double)square[i * g->terms + j] / rows - sum[i] / rows * (sum[j] / rows);
-        trace += fmax(s[i * g->terms + i], 0);
+    for (int64_t i = 0; i < n; i++) {
+        const double mean = g->sum[i * channels + c] / rows;
+        for (int64_t j = i; j < n; j++)
+            s[i * n + j] = (double)g->square[(i * n + j) * channels + c] / rows - mean * (g->sum[j * channels + c] / rows);
+        trace += fmax(s[i * n + i], 0);
     }
-    if (!(trace > 0))
-        return false;
+    for (int64_t i = 0; i < n; i++)
+        s[i * n + i] = fmax(s[i * n + i], 0) + DAMP * trace / (double)n;
+    return trace > 0;
+}
+
+/* The factor's rows divided by their first; zeros, as if nothing varied together, where there is none. */
+static void finish(gather *g, int64_t c, double *s)
+{
+    float *factor = g->factor + c * g->terms * g->terms;
+    const bool found = covariance(g, c, s) && factorize(s, g->terms);
     for (int64_t i = 0; i < g->terms; i++)
-        s[i * g->terms + i] = fmax(s[i * g->terms + i], 0) + DAMP * trace / (double)g->terms;
-    if (!factorize(s, g->terms))
-        return false;
-    for (int64_t i = 0; i < g->terms; i++)
-        for (int64_t j = i; j < g->terms; j++)
-            square[i * g->terms + j] = (float)(s[i * g->terms + j] / s[i * g->terms + i]);
-    return true;
+        for (int64_t j = 0; j < g->terms; j++)
+            factor[i * g->terms + j] = found && j >= i ? (float)(s[i * g->terms + j] / s[i * g->terms + i]) : 0;
+}
+
+static sgs_status finish_one(void *user, int place, int i, sgs_diag *d)
+{
+    (void)d;
+    const gathers *all = user;
+    for (int64_t c = 0; c < all->list[i]->channels; c++)
+        finish(all->list[i], c, all->room[place]);
+    return SGS_OK;
 }
 
 /* ---- all convolutions ---- */
@@ -165,22 +203,29 @@ static gather *new_gather(sgs_arena *a, const sgs_node *n, int samples, int64_t 
     *bytes += need;
     g->square = SGS_NEW_N(a, float, g->channels * g->terms * g->terms);
     g->sum = SGS_NEW_N(a, double, g->channels * g->terms);
+    g->factor = g->channels > 1 ? SGS_NEW_N(a, float, g->channels * g->terms * g->terms) : g->square;
     return g;
 }
 
-static sgs_status run(const sgs_trials *t, gathers *all)
+static sgs_status run_sample(gathers *all, int k)
 {
-    SGS_TRY(sgs_session_new(&all->session, sgs_trials_making(t)->g, false, all->d));
-    sgs_session_watch(all->session, watch, all);
-    for (int k = 0; k < sgs_trials_samples(t) && all->status == SGS_OK; k++) {
-        if (!sgs_trials_fit(t, k))
-            continue;
-        sgs_trials_give(t, k, all->session);
-        const sgs_status status = sgs_session_run(all->session, all->d);
-        all->status = all->status == SGS_OK ? status : all->status;
-    }
+    const sgs_work w = { .n = all->n, .run = add_one, .user = all };
+    sgs_trials_give(all->t, k, all->session);
+    SGS_TRY(sgs_session_run(all->session, all->d));
+    return all->at_once ? sgs_share(sgs_trials_making(all->t)->threads, &w, all->d) : all->status;
+}
+
+static sgs_status run(gathers *all)
+{
+    SGS_TRY(sgs_session_new(&all->session, sgs_trials_making(all->t)->g, all->at_once, all->d));
+    if (!all->at_once)
+        sgs_session_watch(all->session, watch, all);
+    sgs_status status = SGS_OK;
+    for (int k = 0; k < sgs_trials_samples(all->t) && status == SGS_OK; k++)
+        if (sgs_trials_fit(all->t, k))
+            status = run_sample(all, k);
     sgs_session_free(all->session);
-    return all->status;
+    return status;
 }
 
 static int count_samples(const sgs_trials *t)
@@ -191,30 +236,59 @@ static int count_samples(const sgs_trials *t)
     return n;
 }
 
+/* Which convolutions gather, and their room; returns the most products of a sum. */
+static int64_t choose_convs(gathers *all)
+{
+    const sgs_graph *g = sgs_trials_making(all->t)->g;
+    int64_t bytes = 0, activations = 0, terms = 1;
+    all->of = SGS_NEW_N(all->a, gather *, g->nvalue + 1);
+    all->list = SGS_NEW_N(all->a, gather *, g->nvalue + 1);
+    for (const sgs_node *n = g->first; n; n = n->next) {
+        gather *of = sgs_is_conv(n) ? new_gather(all->a, n, count_samples(all->t), &bytes) : NULL;
+        activations += sgs_value_bytes(n->out[0]);
+        if (!of)
+            continue;
+        all->of[n->out[0]->id] = all->list[all->n++] = of;
+        terms = of->terms > terms ? of->terms : terms;
+    }
+    all->at_once = !sgs_trials_making(all->t)->saving && activations <= MOST_ACTIVATIONS;
+    return terms;
+}
+
+static sgs_status finish_all(gathers *all, int64_t terms, sgs_arena *meanwhile)
+{
+    sgs_threads *threads = sgs_trials_making(all->t)->threads;
+    const int64_t each = terms * terms * (int64_t)sizeof(double);
+    const sgs_work w = { .n = all->n, .most = (int)(MOST_BYTES / each) + 1, .run = finish_one, .user = all };
+    const int places = sgs_places(threads, &w);
+    all->room = SGS_NEW_N(meanwhile, double *, places + 1);
+    for (int i = 0; i < places; i++)
+        all->room[i] = sgs_alloc(meanwhile, (size_t)each);
+    return sgs_share(threads, &w, all->d);
+}
+
+static sgs_status measure(gathers *all, sgs_arena *meanwhile)
+{
+    const int64_t terms = choose_convs(all);
+    const int places = sgs_places(sgs_trials_making(all->t)->threads, &(sgs_work){ .n = all->n }) + 1;
+    all->row = SGS_NEW_N(meanwhile, float *, places);
+    for (int i = 0; i < places; i++)
+        all->row[i] = SGS_NEW_N(meanwhile, float, BATCH * MOST_TERMS);
+    SGS_TRY(run(all));
+    return finish_all(all, terms, meanwhile);
+}
+
 sgs_status sgs_factors_measure(const sgs_trials *t, const float *const **factors, sgs_arena *a, sgs_diag *d)
 {
-    const sgs_graph *g = sgs_trials_making(t)->g;
-    int64_t bytes = 0, terms = 1;
-    gathers all = {
-        .a = a, .d = d, .of = SGS_NEW_N(a, gather *, g->nvalue + 1), .row = SGS_NEW_N(a, float, BATCH *MOST_TERMS)
-    };
-    const float **found = SGS_NEW_N(a, const float *, g->nvalue + 1);
-    for (const sgs_node *n = g->first; n; n = n->next)
-        if (sgs_is_conv(n) && (all.of[n->out[0]->id] = new_gather(a, n, count_samples(t), &bytes)))
-            terms = all.of[n->out[0]->id]->terms > terms ? all.of[n->out[0]->id]->terms : terms;
-    SGS_TRY(run(t, &all));
+    gathers all = { .t = t, .a = a, .d = d };
     sgs_arena *meanwhile = sgs_arena_new();
     if (!meanwhile)
         return sgs_fail(d, SGS_E_LIMIT, "out of memory");
-    double *room = SGS_NEW_N(meanwhile, double, terms *terms);
-    for (const sgs_node *n = g->first; n; n = n->next) {
-        gather *of = all.of[n->out[0]->id];
-        for (int64_t c = 0; of && c < of->channels; c++)
-            if (!finish(of, c, room)) /* nothing varies: rounded alone */
-                memset(of->square + c * of->terms * of->terms, 0, (size_t)(of->terms * of->terms) * sizeof(float));
-        found[n->out[0]->id] = of ? of->square : NULL;
-    }
+    const sgs_status status = measure(&all, meanwhile);
     sgs_arena_free(meanwhile);
+    const float **found = SGS_NEW_N(a, const float *, sgs_trials_making(t)->g->nvalue + 1);
+    for (int i = 0; i < all.n; i++)
+        found[all.list[i]->n->out[0]->id] = all.list[i]->factor;
     *factors = found;
-    return SGS_OK;
+    return status;
 }
