@@ -524,11 +524,12 @@ static PyObject *model_write(PyObject *self, PyObject *args)
     model *m = (model *)self;
     PyObject *output = NULL;
     const char *level = NULL;
+    int threads = 1;
     char *path = NULL;
     lines said = { 0 };
     sgs_diag d = { 0 };
     sgs_status status;
-    if (!PyArg_ParseTuple(args, "O&z", PyUnicode_FSConverter, &output, &level))
+    if (!PyArg_ParseTuple(args, "O&z|i", PyUnicode_FSConverter, &output, &level, &threads))
         return NULL;
     if (!is_calibrator(m)) {
         Py_DECREF(output);
@@ -536,6 +537,7 @@ static PyObject *model_write(PyObject *self, PyObject *args)
     }
     const sgs_calibrator_options o = { .output = PyBytes_AsString(output),
                                        .quant_level = level,
+                                       .threads = threads,
                                        .log = { .line = keep_line, .user = &said } };
     m->busy = 1;
     Py_BEGIN_ALLOW_THREADS
@@ -569,7 +571,7 @@ static PyMethodDef model_methods[] = {
       "(output, other, input, level): an output of this goes into an input of the other as it is; whether that changed "
       "a "
       "scale." },
-    { "write", model_write, METH_VARARGS, "(output, level): the fixed-point model; (path, [(is a warning, text)])." },
+    { "write", model_write, METH_VARARGS, "(output, level[, threads]): the fixed-point model; (path, [(is a warning, text)])." },
     { NULL, NULL, 0, NULL },
 };
 

@@ -227,12 +227,12 @@ static sgs_range *ranges(sgs_calibrator *c, sgs_graph *g)
     return range;
 }
 
-static sgs_weighed weighed(sgs_calibrator *c, int level, const sgs_log *log)
+static sgs_weighed weighed(sgs_calibrator *c, int level, sgs_threads *threads, const sgs_log *log)
 {
     if (!sgs_level_weighs(level, c->ini, log))
         return (sgs_weighed){ 0 };
     if (!c->measured[level])
-        c->weighed[level] = sgs_weigh(c->all, c->m.g, seen(c), &(sgs_weigh_options){ .clips = level >= SGS_CLIP_LEVEL, .log = log });
+        c->weighed[level] = sgs_weigh(c->all, c->m.g, seen(c), &(sgs_weigh_options){ .clips = level >= SGS_CLIP_LEVEL, .threads = threads, .log = log });
     c->measured[level] = true;
     return c->weighed[level];
 }
@@ -242,7 +242,7 @@ static sgs_qoptions options(sgs_calibrator *c, sgs_graph *g, int level, const sg
     sgs_qoptions o = first_options(c, g);
     o.least = c->least;
     o.log = log;
-    const sgs_weighed w = weighed(c, level, log);
+    const sgs_weighed w = weighed(c, level, NULL, log);
     o.recipe.harm = w.harm;
     o.recipe.clip = w.clip;
     return o;
@@ -264,6 +264,7 @@ sgs_status sgs_calibrator_write(sgs_calibrator *c, const sgs_calibrator_options 
         sgs_log_warning(&o->log, "%d sample%s to calibrate with; about 100 give better ranges", added,
                         added == 1 ? "" : "s");
     const char *path = sgs_fixed_path(c->m.arena, c->path, o->output);
+    sgs_threads *threads = sgs_threads_new(o->threads);
     const sgs_making m = { .path = c->path,
                            .g = c->m.g,
                            .ini = c->ini,
@@ -271,11 +272,14 @@ sgs_status sgs_calibrator_write(sgs_calibrator *c, const sgs_calibrator_options 
                            .level = level,
                            .statistics = c->all,
                            .range = seen(c),
-                           .weighed = weighed(c, level, &o->log),
+                           .weighed = weighed(c, level, threads, &o->log),
                            .least = c->least,
+                           .threads = threads,
                            .log = &o->log };
-    SGS_TRY(sgs_make_fixed(&g, &m, d));
-    const sgs_status s = sgs_sim_write(g, path, d);
+    sgs_status s = sgs_make_fixed(&g, &m, d);
+    sgs_threads_free(threads);
+    SGS_TRY(s);
+    s = sgs_sim_write(g, path, d);
     sgs_graph_free(g);
     if (s == SGS_OK && written)
         *written = strdup(path);

@@ -102,7 +102,7 @@ sgs_status sgs_extract(const sgs_extract_options *o, sgs_diag *d);
 typedef struct sgs_samples_options {
     const char *images;           /* -i: one file, a folder, or a list (.txt .list .lst) */
     const char *preprocess;       /* -n: script paths, comma-separated, one per input */
-    int num_process;              /* 0: 10, or the machine's processors where they are fewer */
+    int num_process;              /* 0: 10, or the machine's processors where they are fewer; so many threads quantize, too */
     int timeout;                  /* seconds a script may take for one sample; 0: 300 */
 } sgs_samples_options;
 
@@ -353,6 +353,7 @@ sgs_status sgs_calibrator_tie(sgs_calibrator *a, int output, sgs_calibrator *b, 
 typedef struct sgs_calibrator_options {
     const char *output;           /* a file, an existing folder, or NULL (DECISIONS 7) */
     const char *quant_level;      /* as sgs_calibrate_options */
+    int threads;                  /* that share what levels try; 0: as sgs_samples_options.num_process.  The model is the same */
     sgs_log log;
 } sgs_calibrator_options;
 /* The fixed-point model from all that was added; *written as in sgs_calibrate. */

@@ -180,4 +180,4 @@ class SIM_Calibrator(_Net):
             raise ValueError("img_gen: expected items to calibrate with, found none")
         self._tie(models, ties, quant_level)
         for m, path in zip(models, paths):
-            _settings.say(m._model.write(path, quant_level)[1])
+            _settings.say(m._model.write(path, quant_level, n)[1])

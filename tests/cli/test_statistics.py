@@ -1,5 +1,6 @@
 """--stats-out and --stats-merge: parts calibrated apart are the whole, byte for byte; files that are not whole, or not of this model, are refused."""
 import hashlib
+import re
 import struct
 
 import pytest
@@ -50,6 +51,14 @@ def test_less_memory_is_the_same_model(p, level):
     text, found = merged(p, ["a.stats", "b.stats"], "--quant_level", level, "--memory_saving")
     assert found == plain
     assert ("--memory_saving: no layers are weighed here; there is nothing to save\n" in text) == (level == "L1")
+
+
+@pytest.mark.parametrize("level", LEVELS[1:])
+def test_any_number_of_threads_makes_the_same_model(p, level):
+    """Of the same statistics: what a level weighs, tries and rounds is shared between so many."""
+    logs, found = zip(*(merged(p, ["a.stats", "b.stats"], "--quant_level", level, "--num_process", n) for n in ("1", "2", "3", "16")))
+    assert len(set(found)) == 1
+    assert len({re.sub(r" in [0-9.]+ s", "", log) for log in logs}) == 1
 
 
 def test_the_file_itself(p):
