@@ -8,6 +8,7 @@
 #include "openipu/ipu_host.h"
 
 #define THREADS_DEFAULT 10
+#define THREADS_MOST 64
 
 struct sgs_threads {
     ipu_host_pool *pool;
@@ -34,6 +35,7 @@ sgs_threads *sgs_threads_new(int n)
     const long processors = sysconf(_SC_NPROCESSORS_ONLN);
     if (n <= 0)
         n = processors > 0 && processors < THREADS_DEFAULT ? (int)processors : THREADS_DEFAULT;
+    n = n < THREADS_MOST ? n : THREADS_MOST;
     sgs_threads *t = n > 1 ? calloc(1, sizeof *t) : NULL;
     if (!t)
         return NULL;

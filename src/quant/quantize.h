@@ -297,6 +297,8 @@ typedef struct sgs_qweights {
 /* The element order of a convolution's weights: outputs, taps, inputs, strides, group. */
 void sgs_conv_layout(const sgs_node *n, sgs_qweights *w);
 void sgs_quantize_weights(sgs_qweights *q);
+/* Whether the weights of one output, w of q's layout and the largest of size `most`, are whole multiples of a step that 8 bits hold. */
+bool sgs_on_grid(const float *w, const sgs_qweights *q, double most);
 
 /* ---- kept.c ---- */
 
@@ -304,10 +306,5 @@ void sgs_quantize_weights(sgs_qweights *q);
 sgs_kept_scales *sgs_kept_scales_new(sgs_arena *a, int n);
 /* For the 8-bit weights w of the convolution that makes value id there. */
 double *sgs_kept_scales_of(sgs_kept_scales *k, int id, const sgs_qweights *w);
-
-/* ---- weights.c, which weights are on a grid ---- */
-
-/* Whether the weights of one output, w of q's layout and the largest of size `most`, are whole multiples of a step that 8 bits hold. */
-bool sgs_on_grid(const float *w, const sgs_qweights *q, double most);
 
 #endif
