@@ -200,7 +200,7 @@ static PyObject *io_dict(const sgs_io_info *io, int index)
         put(d, "input_width_alignment", PyLong_FromLong(io->width_align)) &&
         put(d, "input_height_alignment", PyLong_FromLong(io->height_align)) &&
         put(d, "quantization", scale_list(io->scale, io->zero, io->nscale)) &&
-        put(d, "extern_shape", int_tuple(io->dim, io->rank)) && put(d, "bytes", PyLong_FromSize_t(io->bytes)))
+        put(d, "extern_shape", int_tuple(io->array_dim, io->array_rank)) && put(d, "bytes", PyLong_FromSize_t(io->bytes)))
         return d;
     Py_XDECREF(d);
     return NULL;
@@ -618,7 +618,62 @@ static PyObject *compile_model(PyObject *self, PyObject *args)
     return written(status, &d, path, &said);
 }
 
+/* Fills the description with a tuple of sizes; 0: an exception is set. */
+static int take_dims(PyObject *shape, sgs_io_info *io)
+{
+    const Py_ssize_t n = PyTuple_Check(shape) ? PyTuple_Size(shape) : -1;
+    if (n < 0 || n > 8) {
+        PyErr_SetString(PyExc_TypeError, "expected a tuple of at most 8 sizes");
+        return 0;
+    }
+    io->rank = (int)n;
+    for (int i = 0; i < io->rank; i++) {
+        const long v = PyLong_AsLong(PyTuple_GetItem(shape, i));
+        if (PyErr_Occurred())
+            return 0;
+        if (v < 1 || v > INT32_MAX) {
+            PyErr_SetString(PyExc_ValueError, "expected sizes of 1 or more");
+            return 0;
+        }
+        io->dim[i] = (int32_t)v;
+    }
+    return 1;
+}
+
+static int take_input(PyObject *args, sgs_io_info *io, unsigned long long *from, unsigned long long *to)
+{
+    PyObject *shape;
+    sgs_diag d = { 0 };
+    if (!PyArg_ParseTuple(args, "sOsssiiKK", &io->name, &shape, &io->training_format, &io->format, &io->layout,
+                          &io->width_align, &io->height_align, from, to) ||
+        !take_dims(shape, io))
+        return 0;
+    if (sgs_describe_input(io, &d) == SGS_OK)
+        return 1;
+    raise(&d);
+    return 0;
+}
+
+static PyObject *to_input_format(PyObject *self, PyObject *args)
+{
+    sgs_io_info io = { 0 };
+    sgs_diag d = { 0 };
+    unsigned long long from, to;
+    size_t bytes = 1;
+    if (!take_input(args, &io, &from, &to))
+        return NULL;
+    for (int i = 0; i < io.rank; i++)
+        bytes *= (size_t)io.dim[i];
+    if (to && sgs_to_input_format(&io, (const void *)(uintptr_t)from, bytes, (void *)(uintptr_t)to, &d) != SGS_OK)
+        return raise(&d);
+    return int_tuple(io.array_dim, io.array_rank);
+}
+
 static PyMethodDef functions[] = {
+    { "to_input_format", to_input_format, METH_VARARGS,
+      "(name, shape, training, format, layout, width_align, height_align, from, to): the shape of what set_input takes; "
+      "where `to` is not 0, it is the address of such an array, which is made from the picture at `from`." },
+
     { "compile", compile_model, METH_VARARGS,
       "(model, batch, batch_mode, category, soc_version[, output]): as Model.write." },
     { "check_soc_version", check_soc_version, METH_VARARGS, "(name): raises where we compile for no such chip." },

@@ -112,4 +112,21 @@ static inline float ipu_norm_factor(int64_t n, int64_t sum, int64_t squares, flo
     return ipu_rsqrt(ipu_maxf((float)(n * squares - sum * sum) + epsilon, 1.0f), root);
 }
 
+/* ---- pictures: ARITHMETIC.md 24 ------------------------------------------------------------------------------ */
+
+/* A sum of 2^-14 as a byte. */
+static inline uint8_t ipu_colour(int32_t sum)
+{
+    sum += 1 << 13;
+    return (uint8_t)(sum < 0 ? 0 : sum >> 14 > 255 ? 255 : sum >> 14);
+}
+
+static inline void ipu_yuv_to_rgb(uint8_t y, const uint8_t uv[2], uint8_t rgb[3])
+{
+    const int32_t grey = y * (1 << 14), u = uv[0] - 128, v = uv[1] - 128;
+    rgb[0] = ipu_colour(grey + 25802 * v);
+    rgb[1] = ipu_colour(grey - 3069 * u - 7670 * v);
+    rgb[2] = ipu_colour(grey + 30402 * u);
+}
+
 #endif

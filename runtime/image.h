@@ -12,7 +12,8 @@
 #define IPU_IMAGE_VERSION 1u
 
 #define IPU_FEATURE_BATCH 1u        /* an ipu_sizes stands behind the header */
-#define IPU_FEATURES_KNOWN IPU_FEATURE_BATCH /* feature bits of this build */
+#define IPU_FEATURE_PICTURES 2u     /* pictures have alignments, and buffers as their formats say */
+#define IPU_FEATURES_KNOWN (IPU_FEATURE_BATCH | IPU_FEATURE_PICTURES) /* feature bits of this build */
 #define IPU_MAX_NAME 65536          /* bytes of a name, its NUL included */
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -47,12 +48,15 @@ typedef struct ipu_sizes {
 } ipu_sizes;
 
 #define IPU_IO_NCHW 0x80
+#define IPU_IO_WIDTH 4       /* in dim: the alignment of a picture's width */
+#define IPU_IO_HEIGHT 5      /* of its height */
+#define IPU_MAX_ALIGNMENT 65536
 
 typedef struct ipu_io {
     uint32_t name;           /* offset in consts of a NUL-terminated string */
     uint8_t type, format, rank;
     uint8_t origin;          /* low 7 bits: the format the network was trained on; IPU_IO_NCHW */
-    int32_t dim[IPU_MAX_RANK];
+    int32_t dim[IPU_MAX_RANK]; /* of pictures, under IPU_FEATURE_PICTURES, the last two: IPU_IO_WIDTH, IPU_IO_HEIGHT */
     uint32_t bytes;
     int32_t axis;            /* -1: per tensor */
     uint32_t nscale;
@@ -422,6 +426,13 @@ typedef struct ipu_detect {
     ipu_out out;
 } ipu_detect;
 
+/* IPU_NV12: y[n][h][w] = R, G, B of a picture given as a plane of brightness and one of colours, each of which serves two by two pixels; all U8.
+ * y [n][h][w][3], luma [n][h][w][1], chroma [n][(h + 1) / 2][(w + 1) / 2][2], U and V.  ARITHMETIC.md 24. */
+typedef struct ipu_nv12 {
+    ipu_rec head;            /* nref 3 */
+    ipu_ref y, luma, chroma;
+} ipu_nv12;
+
 /* One line an operation: kind, family (its file, its check), C kernel.  Everything that lists operations includes this. */
 #define IPU_KINDS(X)                                   \
     X(IPU_CONV_U8, conv, ipu_conv_u8_c)                \
@@ -472,7 +483,8 @@ typedef struct ipu_detect {
     X(IPU_NMS, nms, ipu_nms_c)                         \
     X(IPU_ROIPOOL_S16, roipool, ipu_roipool_s16_c)     \
     X(IPU_SUPPRESS, suppress, ipu_suppress_c)          \
-    X(IPU_DETECT, detect, ipu_detect_c)
+    X(IPU_DETECT, detect, ipu_detect_c)                \
+    X(IPU_NV12, nv12, ipu_nv12_c)
 
 /* Operands of a family's record (struct ipu_<family>).  Operand 0 is written, IPU_CONV_Y2 too; no other ever is. */
 enum {
@@ -509,6 +521,7 @@ enum {
     IPU_NREF_roipool = 3,
     IPU_NREF_suppress = 3,
     IPU_NREF_detect = 3,
+    IPU_NREF_nv12 = 3,
     IPU_MAX_REF = 8,
     IPU_CONV_ADD = 6,        /* operand numbers of ipu_conv */
     IPU_CONV_Y2 = 7,
@@ -537,5 +550,6 @@ _Static_assert(sizeof(ipu_integer) == 132 && sizeof(ipu_convert) == 104 && sizeo
 _Static_assert(sizeof(ipu_layernorm) == 188, "image layout");
 _Static_assert(sizeof(ipu_peaks) == 124 && sizeof(ipu_mod) == 156 && sizeof(ipu_nms) == 184, "image layout");
 _Static_assert(sizeof(ipu_roipool) == 160 && sizeof(ipu_suppress) == 148 && sizeof(ipu_detect) == 152, "image layout");
+_Static_assert(sizeof(ipu_nv12) == 128, "image layout");
 
 #endif

@@ -114,20 +114,55 @@ static int scales_ok(const ipu_header *h, const ipu_io *io)
     return 1;
 }
 
+/* bytes * v; 0 where v is below 1 or the product beyond 4 GiB. */
+static uint64_t times(uint64_t bytes, int64_t v)
+{
+    bytes = v < 1 ? 0 : bytes * (uint64_t)v; /* both below 2^32 */
+    return bytes > UINT32_MAX ? 0 : bytes;
+}
+
+/* Up to the next multiple; 0 where the alignment is none. */
+static int64_t aligned(int32_t v, int32_t to)
+{
+    const int64_t most = INT32_MAX, up = to < 1 || to > IPU_MAX_ALIGNMENT ? 0 : ((int64_t)v + to - 1) / to * to;
+    return up > most ? 0 : up;
+}
+
+/* Bytes of pictures as ipu.h lays them out; 0: they are none. */
+static uint64_t picture_bytes(const ipu_io *io)
+{
+    const int first = io->origin & IPU_IO_NCHW ? 1 : 0;
+    const int32_t c = io->dim[first ? 1 : 3];
+    const int64_t h = aligned(io->dim[1 + first], io->dim[IPU_IO_HEIGHT]),
+                  w = aligned(io->dim[2 + first], io->dim[IPU_IO_WIDTH]);
+    const int four = io->format == IPU_FMT_RGBA || io->format == IPU_FMT_BGRA, planes = io->format == IPU_FMT_NV12;
+    if (io->rank != 4 || io->type != IPU_U8 || (c != 3 && (c != 1 || four)) || (four && first))
+        return 0;
+    if (planes)
+        return h % 2 || w % 2 ? 0 : times(times(times(1, io->dim[0]), h / 2 * 3), w);
+    return times(times(times(times(1, io->dim[0]), h), w), four ? 4 : c);
+}
+
+static uint64_t buffer_bytes(const ipu_header *h, const ipu_io *io)
+{
+    if (h->features & IPU_FEATURE_PICTURES && io->format != IPU_FMT_RAW)
+        return picture_bytes(io);
+    uint64_t bytes = (uint64_t)ipu_type_bytes(io->type);
+    for (int i = 0; i < io->rank; i++)
+        bytes = times(bytes, io->dim[i]);
+    return bytes;
+}
+
 static int io_ok(const ipu_header *h, const ipu_io *io)
 {
-    uint64_t bytes = (uint64_t)ipu_type_bytes(io->type);
-    if (!bytes || io->format >= IPU_FMT_COUNT || io->rank > IPU_MAX_RANK ||
+    if (!ipu_type_bytes(io->type) || io->format >= IPU_FMT_COUNT || io->rank > IPU_MAX_RANK ||
         (io->origin & ~IPU_IO_NCHW) >= IPU_FMT_COUNT)
         return 0;
-    for (int i = 0; i < io->rank; i++) {
+    for (int i = 0; i < io->rank; i++)
         if (io->dim[i] < 1)
             return 0;
-        bytes *= (uint64_t)io->dim[i]; /* below 2^32 before, dim below 2^31 */
-        if (bytes > UINT32_MAX)
-            return 0;
-    }
-    return bytes == io->bytes && name_ok(h, io->name) && scales_ok(h, io);
+    const uint64_t bytes = buffer_bytes(h, io);
+    return bytes && bytes == io->bytes && name_ok(h, io->name) && scales_ok(h, io);
 }
 
 /* ---- operands ---------------------------------------------------------------------------------------------------- */
@@ -439,6 +474,11 @@ static void describe(const ipu_header *h, const ipu_io *io, ipu_tensor *t)
     t->rank = io->rank;
     for (int i = 0; i < io->rank; i++)
         t->dim[i] = io->dim[i];
+    if (io->format != IPU_FMT_RAW) {
+        const int said = h->features & IPU_FEATURE_PICTURES ? 1 : 0;
+        t->width_align = said ? io->dim[IPU_IO_WIDTH] : 1;
+        t->height_align = said ? io->dim[IPU_IO_HEIGHT] : 1;
+    }
     t->bytes = io->bytes;
     t->axis = io->axis;
     t->nscale = (int)io->nscale;

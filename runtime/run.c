@@ -41,10 +41,28 @@ static int buffers_ok(const place *at)
     return 1;
 }
 
+/* Whether an input that holds indices alone points at nothing beyond the tables it is for. */
+static int indices_ok(const place *at, uint32_t input)
+{
+    const uint16_t *index = at->in[input];
+    const ipu_rec *rec = ipu_at(at->head, at->head->ops, 0);
+    for (uint32_t i = 0; i < at->head->nop; i++, rec = ipu_rec_next(rec)) {
+        const ipu_gather *o = (const void *)rec;
+        if (rec->kind != IPU_GATHER || o->index.space != IPU_INPUT || o->index.index != input)
+            continue;
+        for (int32_t k = 0; k < o->index.c; k++)
+            if (index[o->index.off / sizeof *index + (uint32_t)k] >= o->x.h)
+                return 0;
+    }
+    return 1;
+}
+
 static int values_ok(const place *at)
 {
     for (uint32_t i = 0; i < at->head->ninput; i++) {
         const ipu_io *io = ipu_io_of(at->head, i);
+        if (io->type == IPU_U16 && !indices_ok(at, i))
+            return 0;
         if (io->type != IPU_F32)
             continue;
         const float *p = at->in[i];

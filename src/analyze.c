@@ -138,12 +138,9 @@ static sgs_status take_config(analysis *c, sgs_diag *d)
 
 static sgs_status pair_models(analysis *c, sgs_diag *d)
 {
-    bool *picture = SGS_NEW_N(c->arena, bool, c->config->nin + 1);
-    for (int i = 0; i < c->config->nin; i++)
-        picture[i] = !sgs_format_raw(c->config->in[i].input);
     if (c->config->nin != c->fixed->nin || c->config->nout != c->fixed->nout)
         return wrong_kind(c->o->model, "a fixed-point model with the inputs and outputs of its configuration", d);
-    const sgs_status s = sgs_layers_new(&c->l, c->real, c->fixed, picture, d);
+    const sgs_status s = sgs_layers_new(&c->l, c->real, c->fixed, c->config, d);
     return s == SGS_OK ? s : sgs_fail_at(d, c->float_path, 0, NULL);
 }
 
@@ -165,10 +162,8 @@ static sgs_status next_sample(analysis *c, sgs_diag *d)
     SGS_TRY(sgs_samples_next(c->without, c->array, &end, d));
     for (int i = 0; i < c->fixed->nin; i++) {
         const sgs_input_config *in = &c->config->in[i];
-        const sgs_want w = want_of(in, c->fixed->in[i]);
-        void *to = sgs_fixed_input(c->l->machine, i);
-        SGS_TRY(sgs_samples_take(c->without, i, &c->array[i], &w, to, d));
-        sgs_to_board(in->training, in->input, in->nchw, &w, to);
+        const sgs_want w = want_of(in, c->l->seen[i]);
+        SGS_TRY(sgs_samples_board(c->without, i, &c->array[i], in, &w, sgs_fixed_input(c->l->machine, i), d));
     }
     return SGS_OK;
 }

@@ -12,6 +12,7 @@
 #include "compile/target.h"
 #include "config/config.h"
 #include "import/sim.h"
+#include "preprocess/preprocess.h"
 
 typedef struct compilation {
     const sgs_compile_options *o;
@@ -216,16 +217,16 @@ static ipu_format image_format(sgs_data_format f)
     }
 }
 
-/* What the configuration in the model says of an input or output. */
-static void configure(const compilation *c, const sgs_value *v, sgs_image_io *io)
+static const sgs_input_config *input_config(const compilation *c, const sgs_value *v)
 {
     for (int i = 0; c->config && i < c->config->nin; i++)
-        if (sgs_value_has_name(v, c->config->in[i].name)) {
-            io->name = c->config->in[i].name;
-            io->format = image_format(c->config->in[i].input);
-            io->training = image_format(c->config->in[i].training);
-            io->nchw = c->config->in[i].nchw && v->rank == 4;
-        }
+        if (sgs_value_has_name(v, c->config->in[i].name))
+            return &c->config->in[i];
+    return NULL;
+}
+
+static void configure_output(const compilation *c, const sgs_value *v, sgs_image_io *io)
+{
     for (int i = 0; c->config && i < c->config->nout; i++)
         if (sgs_value_has_name(v, c->config->out[i].name)) {
             io->name = c->config->out[i].name;
@@ -233,10 +234,12 @@ static void configure(const compilation *c, const sgs_value *v, sgs_image_io *io
         }
 }
 
-static sgs_status describe(compilation *c, const sgs_value *v, sgs_image_io *io, sgs_diag *d)
+/* An array, of which the network sees v. */
+static sgs_status describe(compilation *c, const sgs_value *array, const sgs_value *v, sgs_image_io *io, sgs_diag *d)
 {
-    *io = (sgs_image_io){ .name = sgs_value_label(c->g, v), .rank = v->rank, .axis = -1 };
-    configure(c, v, io);
+    io->rank = v->rank;
+    io->bytes = sgs_value_bytes(array);
+    io->axis = -1;
     if (io_type(v->type, &io->type) != SGS_OK)
         return sgs_fail(d, SGS_E_UNSUPPORTED, "'%s' has type %s, which no input or output of an image has", io->name,
                         sgs_type_word(v->type));
@@ -250,7 +253,32 @@ static sgs_status describe(compilation *c, const sgs_value *v, sgs_image_io *io,
         io->scale = v->quant->scale;
         io->zero = v->quant->zero;
     }
-    return check_stack(&c->batch, io, sgs_value_bytes(v), d);
+    return check_stack(&c->batch, io, io->bytes, d);
+}
+
+static sgs_status describe_input(compilation *c, int i, sgs_image_io *io, sgs_diag *d)
+{
+    const sgs_value *v = c->g->in[i], *seen = v;
+    const sgs_input_config *in = input_config(c, v);
+    *io = (sgs_image_io){ .name = in ? in->name : sgs_value_label(c->g, v) };
+    if (in) {
+        SGS_TRY(sgs_board_picture(c->g, i, in, &seen, d));
+        io->format = image_format(in->input);
+        io->training = image_format(in->training);
+        io->nchw = in->nchw && seen->rank == 4;
+        io->width_align = in->width_align;
+        io->height_align = in->height_align;
+        io->framed = sgs_board_framed(in);
+    }
+    return describe(c, v, seen, io, d);
+}
+
+static sgs_status describe_output(compilation *c, int i, sgs_image_io *io, sgs_diag *d)
+{
+    const sgs_value *v = c->g->out[i];
+    *io = (sgs_image_io){ .name = sgs_value_label(c->g, v) };
+    configure_output(c, v, io);
+    return describe(c, v, v, io, d);
 }
 
 /* ---- where the image comes from
@@ -280,9 +308,9 @@ static sgs_status emit(compilation *c, sgs_diag *d)
     int nin = c->g->nin, nout = c->g->nout;
     sgs_image_io *io = SGS_NEW_N(c->arena, sgs_image_io, nin + nout + 1);
     for (int i = 0; i < nin; i++)
-        SGS_TRY(describe(c, c->g->in[i], io + i, d));
+        SGS_TRY(describe_input(c, i, io + i, d));
     for (int i = 0; i < nout; i++)
-        SGS_TRY(describe(c, c->g->out[i], io + nin + i, d));
+        SGS_TRY(describe_output(c, i, io + nin + i, d));
     sgs_image_info info = { .target = c->target->id,
                             .category = c->category,
                             .arena = c->report.arena_bytes,

@@ -8,7 +8,9 @@
 #include "config/config.h"
 #include "import/model.h"
 #include "import/sim.h"
+#include "ops/op.h"
 #include "pass/pass.h"
+#include "preprocess/preprocess.h"
 
 /* ---- what is asked for ----------------------------------------------------------------------------------------- */
 
@@ -23,27 +25,6 @@ static sgs_status check_options(const sgs_convert_options *o, sgs_diag *d)
     SGS_TRY(sgs_target_find(o->soc_version, &target, d));
     if (!o->soc_version)
         sgs_log_line(&o->log, "no --soc_version: %s, which runs everywhere", target->name);
-    return SGS_OK;
-}
-
-static sgs_status later(const sgs_config *c, sgs_config_key key, const char *name, const char *what, sgs_diag *d)
-{
-    return sgs_config_fail(c, key, SGS_E_UNSUPPORTED, d, "%s for '%.200s' comes with a later version", what, name);
-}
-
-/* The ini's grammar knows more than the tools can do yet. */
-static sgs_status check_config(const sgs_config *c, sgs_diag *d)
-{
-    for (int i = 0; i < c->nin; i++) {
-        const sgs_input_config *in = &c->in[i];
-        if (in->input == SGS_FMT_NV12 || in->input == SGS_FMT_RGBA || in->input == SGS_FMT_BGRA ||
-            in->input == SGS_FMT_RAW_U16)
-            return later(c, SGS_KEY_FORMATS, in->name, sgs_format_name(in->input), d);
-        if (in->width_align != 1)
-            return later(c, SGS_KEY_WIDTH, in->name, sgs_format(c->arena, "%d", in->width_align), d);
-        if (in->height_align != 1)
-            return later(c, SGS_KEY_HEIGHT, in->name, sgs_format(c->arena, "%d", in->height_align), d);
-    }
     return SGS_OK;
 }
 
@@ -124,6 +105,43 @@ static sgs_status check_bytes(const sgs_config *c, int i, const sgs_value *v, sg
     return SGS_OK;
 }
 
+/* RAWDATA_U16 is for the indices of embeddings of that many rows and for nothing else. */
+#define U16_ROWS 65536
+
+static bool is_embedding(const sgs_node *n, const sgs_value *index)
+{
+    return n->op == &sgs_op_gather && n->in[1] == index && n->in[0] != index &&
+           n->in[0]->dim[((const sgs_axis_attr *)n->attr)->axis] <= U16_ROWS;
+}
+
+/* What else reads it. */
+static const sgs_node *other_use(const sgs_graph *g, const sgs_value *v)
+{
+    for (const sgs_node *n = g->first; n; n = n->next)
+        for (int i = 0; i < n->nin; i++)
+            if (n->in[i] == v && !is_embedding(n, v))
+                return n;
+    return NULL;
+}
+
+static sgs_status check_indices(const sgs_config *c, sgs_graph *g, int i, sgs_diag *d)
+{
+    const sgs_value *v = g->in[i];
+    const sgs_node *n = other_use(g, v);
+    bool integer = v->type == SGS_S32 || v->type == SGS_S64;
+    for (int k = 0; k < g->nout; k++)
+        integer = integer && g->out[k] != v;
+    if (!n && integer)
+        return SGS_OK;
+    sgs_config_fail(c, SGS_KEY_FORMATS, SGS_E_CONFIG, d,
+                    "RAWDATA_U16_NHWC is for integers that are indices of an embedding of at most %d rows, found '%.200s', "
+                    "type %s, read by %s (%s)",
+                    U16_ROWS, c->in[i].name, sgs_type_word(v->type), n ? sgs_node_label(g, n) : "nothing else",
+                    n ? n->op->name : "none");
+    sgs_hint(d, "write RAWDATA_S16_NHWC or RAWDATA_F32_NHWC for it");
+    return SGS_E_CONFIG;
+}
+
 static sgs_status check_input(const sgs_config *c, int i, const sgs_value *v, sgs_diag *d)
 {
     const sgs_input_config *in = &c->in[i];
@@ -140,7 +158,9 @@ static sgs_status check_input(const sgs_config *c, int i, const sgs_value *v, sg
         return no_picture(c, i, d, "4 dimensions", v);
     if (v->dim[in->nchw ? 1 : 3] != channels)
         return input_fail(c, i, d, channels == 1 ? "1 channel" : "3 channels", v);
-    return v->type == SGS_F32 ? SGS_OK : check_bytes(c, i, v, d);
+    if (v->type != SGS_F32)
+        SGS_TRY(check_bytes(c, i, v, d));
+    return sgs_board_check(c, i, v->dim, d);
 }
 
 /* NCHW where an output has other ranks: as for inputs. */
@@ -155,10 +175,13 @@ static sgs_status check_output(const sgs_config *c, int i, const sgs_value *v, s
     return SGS_E_CONFIG;
 }
 
-static sgs_status check_ends(const sgs_config *c, const sgs_graph *g, sgs_diag *d)
+static sgs_status check_ends(const sgs_config *c, sgs_graph *g, sgs_diag *d)
 {
     for (int i = 0; i < c->nin; i++)
         SGS_TRY(check_input(c, i, g->in[i], d));
+    for (int i = 0; i < c->nin; i++)
+        if (c->in[i].input == SGS_FMT_RAW_U16)
+            SGS_TRY(check_indices(c, g, i, d));
     for (int i = 0; i < c->nout; i++)
         SGS_TRY(check_output(c, i, g->out[i], d));
     return SGS_OK;
@@ -234,7 +257,6 @@ static sgs_status finish(sgs_graph *g, const sgs_convert_options *o, const sgs_c
 
 static sgs_status convert(const sgs_convert_options *o, const sgs_config *c, sgs_diag *d)
 {
-    SGS_TRY(check_config(c, d));
     SGS_TRY(check_arrays(c, "--input_arrays", o->input_arrays, SGS_KEY_INPUTS, d));
     SGS_TRY(check_arrays(c, "--output_arrays", o->output_arrays, SGS_KEY_OUTPUTS, d));
     sgs_graph *g;

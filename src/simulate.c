@@ -12,6 +12,7 @@
 #include "preprocess/preprocess.h"
 #include "sim/results.h"
 #include "sim/show.h"
+#include "sim/simulator.h"
 
 #define BATCH_MOST 8    /* elements of a run, where the image takes any number */
 #define DRAWN_SCORE 0.3 /* boxes that score less only make a drawing hard to read */
@@ -27,6 +28,7 @@ typedef struct simulation {
     sgs_samples *samples;
     int nin, nout;
     const sgs_io_info **in, **out; /* of one element */
+    sgs_input_config *config;      /* [nin]: what the model says of them */
     int batch, room;               /* elements of the run that is prepared; that the buffers hold */
     uint8_t **buffer;              /* [nin]: what goes into the model, element by element */
     const void **result;           /* [nout], of one element */
@@ -55,10 +57,7 @@ static void shown_config(const simulation *s, sgs_config *c)
     c->in = SGS_NEW_N(s->arena, sgs_input_config, s->nin);
     c->out = SGS_NEW_N(s->arena, sgs_output_config, s->nout);
     for (int i = 0; i < s->nin; i++)
-        c->in[i] = (sgs_input_config){ .name = s->in[i]->name,
-                                       .training = sgs_format_find(s->in[i]->training_format),
-                                       .input = sgs_format_find(s->in[i]->format),
-                                       .nchw = !strcmp(s->in[i]->layout, "NCHW") };
+        c->in[i] = s->config[i];
     for (int i = 0; i < s->nout; i++)
         c->out[i] = (sgs_output_config){ .name = s->out[i]->name, .nchw = !strcmp(s->out[i]->layout, "NCHW") };
 }
@@ -204,11 +203,9 @@ static sgs_status take_input(simulation *s, int i, int k, const sgs_array *array
     for (int r = 0; r < t->rank; r++)
         dim[r] = t->dim[r];
     const sgs_want want = { .name = t->name, .type = type_of(t->dtype), .rank = t->rank, .dim = dim };
-    SGS_TRY(sgs_samples_take(s->samples, i, array, &want, element(s, i, k), d));
-    if (sgs_simulator_kind(s->model) != SGS_FLOAT)
-        sgs_to_board(sgs_format_find(t->training_format), sgs_format_find(t->format), !strcmp(t->layout, "NCHW"), &want,
-                     element(s, i, k));
-    return SGS_OK;
+    if (sgs_simulator_kind(s->model) == SGS_FLOAT)
+        return sgs_samples_take(s->samples, i, array, &want, element(s, i, k), d);
+    return sgs_samples_board(s->samples, i, array, &s->config[i], &want, element(s, i, k), d);
 }
 
 static sgs_status save_inputs(const simulation *s, int k, const sgs_results *r, sgs_diag *d)
@@ -510,10 +507,12 @@ static const sgs_io_info *of_one(const simulation *s, const sgs_io_info *info, i
     one->bytes /= (size_t)batch;
     if (one->rank)
         one->dim[0] /= batch;
+    if (one->array_rank)
+        one->array_dim[0] /= batch;
     return one;
 }
 
-static void take_model(simulation *s)
+static sgs_status take_model(simulation *s, sgs_diag *d)
 {
     const sgs_batches *b = sgs_simulator_batches(s->model);
     const int batch = b->one_buf ? b->size[0] : 1; /* as it was opened */
@@ -527,6 +526,10 @@ static void take_model(simulation *s)
         s->in[i] = of_one(s, sgs_simulator_input(s->model, i), batch);
     for (int i = 0; i < s->nout; i++)
         s->out[i] = of_one(s, sgs_simulator_output(s->model, i), batch);
+    s->config = SGS_NEW_N(s->arena, sgs_input_config, s->nin + 1);
+    for (int i = 0; i < s->nin; i++)
+        SGS_TRY(sgs_input_config_of(s->in[i], &s->config[i], d));
+    return SGS_OK;
 }
 
 static sgs_status simulate(simulation *s, sgs_diag *d)
@@ -535,7 +538,7 @@ static sgs_status simulate(simulation *s, sgs_diag *d)
     const sgs_target *target;
     SGS_TRY(sgs_target_find(o->soc_version, &target, d));
     SGS_TRY(sgs_simulator_open(&s->model, o->model, &o->simulator, d));
-    take_model(s);
+    SGS_TRY(take_model(s, d));
     const bool float_model = sgs_simulator_kind(s->model) == SGS_FLOAT;
     if (float_model && o->dump_rawdata)
         return sgs_fail(d, SGS_E_USAGE,

@@ -1081,7 +1081,19 @@ def detect(node, boxes, scores):
     return np.array(out, np.int16).reshape(y.dims)
 
 
-OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, deconv, depth_to_space, depthwise, dequantize, detect, div, expand, fc, gather, gather_elements, gather_nd, gridsample, matmul, maxpool, maxpool_index, mul, nms, pad, quantize, reshape, resize, resize_nearest, roipool, scatter_elements, scatter_nd, softmax, space_to_depth, topk, transpose, unpool)}
+# ---- [24] pictures of brightness and colours ----------------------------------------------------------------------------------------
+
+
+def nv12(node, x):
+    h, w = node.attr["size"]
+    rows = x.shape[1] // 3 * 2
+    luma, chroma = x[:, :h, :w, 0].astype(S64), x[:, rows:, :, 0].astype(S64)
+    u, v = (chroma[:, :, k::2].repeat(2, 1).repeat(2, 2)[:, :h, :w] - 128 for k in (0, 1))
+    sums = np.stack([luma * 2**14 + 25802 * v, luma * 2**14 - 3069 * u - 7670 * v, luma * 2**14 + 30402 * u], 3)
+    return np.clip((sums + 2**13) // 2**14, 0, 255).astype(np.uint8)
+
+
+OPS = {f.__name__: f for f in (add, avgpool, clip, concat, conv, deconv, depth_to_space, depthwise, dequantize, detect, div, expand, fc, gather, gather_elements, gather_nd, gridsample, matmul, maxpool, maxpool_index, mul, nms, nv12, pad, quantize, reshape, resize, resize_nearest, roipool, scatter_elements, scatter_nd, softmax, space_to_depth, topk, transpose, unpool)}
 OPS.update(cumsum=cumsum, topk_index=best, min=minimum, max=maximum, sub=sub, slice=slices)
 OPS.update({name: lut for name in LUTS}, prelu=prelu, leakyrelu=leakyrelu, thresholdedrelu=thresholdedrelu, abs=absolute, neg=neg)
 OPS.update(reduce_sum=summed(False), reduce_mean=summed(True), reduce_max=extreme(np.max), reduce_min=extreme(np.min),

@@ -35,7 +35,7 @@ typedef enum ipu_status {
     IPU_E_IMAGE,     /* truncated or damaged: a structure or a bound is wrong */
     IPU_E_HASH,      /* ipu_verify: the content does not match its hash */
     IPU_E_KERNEL,    /* the kernel table lacks a kernel that the image needs */
-    IPU_E_VALUE      /* ipu_run: NaN or infinity in a float input; outputs are undefined */
+    IPU_E_VALUE      /* ipu_run: NaN or infinity in a float input, an index of IPU_U16 beyond its table; outputs are undefined */
 } ipu_status;
 
 typedef enum ipu_type { IPU_U8, IPU_S8, IPU_S16, IPU_U16, IPU_S32, IPU_S64, IPU_F32, IPU_TYPE_COUNT } ipu_type;
@@ -53,13 +53,21 @@ typedef struct ipu_tensor {
     ipu_format training;     /* training_input_formats: what a preprocess script returns on the desk */
     int nchw;                /* 4-D, and dim is N, C, H, W; else channels are last */
     int rank;
-    int32_t dim[IPU_MAX_RANK];
-    size_t bytes;            /* size of the caller's buffer; dense, row-major, no padding */
+    int32_t dim[IPU_MAX_RANK]; /* of a picture what the network sees: height, width, 3 channels or 1 */
+    int width_align, height_align; /* of pictures, as below; 0 elsewhere */
+    size_t bytes;            /* size of the caller's buffer; dense and row-major, of pictures as below */
     int axis;                /* dimension the scales run along, or -1: one scale for all */
     int nscale;              /* 0: not quantized */
     const float *scale;      /* real = (q - zero) * scale */
     const int32_t *zero;
 } ipu_tensor;
+
+/* A picture's buffer, one of `dim`'s pictures behind the other.  W and H: width and height up to the next multiple of width_align, height_align;
+ * what lies there beyond the picture may be anything.
+ *   RGB, BGR      H rows of W pixels of 3 bytes in that order;  nchw: three planes of H rows of W bytes
+ *   GRAY          H rows of W bytes
+ *   RGBA, BGRA    H rows of W pixels of 4 bytes in that order, of which the last is not read
+ *   NV12          H rows of W bytes Y, then H / 2 rows of W / 2 pairs U, V, also where nchw is set; W and H are even.  A network of GRAY reads Y alone */
 
 typedef struct ipu_kernels ipu_kernels;   /* one row per operation; see runtime/kernels.h */
 

@@ -175,8 +175,10 @@ typedef struct sgs_io_info {
     const char *name;
     sgs_dtype dtype;
     int rank;
-    int32_t dim[8];
-    size_t bytes;                 /* dense row-major */
+    int32_t dim[8];               /* of a picture what the network sees of it */
+    int array_rank;               /* the array that goes in or comes out, dense row-major: dim; of a picture in fixed point what a board gives,  */
+    int32_t array_dim[8];         /* as ipu.h lays it out, with all that its format and alignments add */
+    size_t bytes;                 /* of that array */
     const char *training_format;  /* "RGB", "RAWDATA_F32_NHWC", ... ; "" where unknown (outputs) */
     const char *format;           /* input_formats / output_formats */
     const char *layout;           /* "NHWC", "NCHW" */
@@ -209,6 +211,12 @@ int sgs_simulator_outputs(const sgs_simulator *s);
 const sgs_io_info *sgs_simulator_input(const sgs_simulator *s, int i);   /* NULL out of range */
 const sgs_io_info *sgs_simulator_output(const sgs_simulator *s, int i);
 const sgs_batches *sgs_simulator_batches(const sgs_simulator *s);
+/* What a script returns with norm=False, a picture of t's dims in its training_format, as the array that goes into input t of a fixed-point model or
+ * of an image, which has room for t->bytes.  What is no picture is copied. */
+sgs_status sgs_to_input_format(const sgs_io_info *t, const void *picture, size_t bytes, void *array, sgs_diag *d);
+/* Describes such an input by its formats alone: name, dim, training_format, format, layout and alignments are set before, the array's dims and bytes
+ * by this.  SGS_E_USAGE: there is no such input. */
+sgs_status sgs_describe_input(sgs_io_info *t, sgs_diag *d);
 /* Elements of the runs that follow; at first 1, of a one_buf image its first size.  Inputs and outputs hold those elements one behind the other: their
  * first dimension and their bytes are that many times as large, and inputs are to be set anew.  n that the model does not run is an error. */
 sgs_status sgs_simulator_set_batch(sgs_simulator *s, int n, sgs_diag *d);

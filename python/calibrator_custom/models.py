@@ -79,7 +79,8 @@ class _Model:
 
     def set_input(self, index, data):
         """Lends input `index` an array: invoke() reads it where it lies, until that input is set again; of one that is not contiguous it reads
-        a copy made now.  It must have the input's shape and dtype: TypeError, ValueError or IndexError say what was expected and what was found."""
+        a copy made now.  It must have the input's dtype and shape, a picture of a fixed-point model or an image the shape that
+        utils.convert_to_input_formats gives it: TypeError, ValueError or IndexError say what was expected and what was found."""
         i, want = self._pick("input", self._in, index)
         what = "input %d '%s'" % (i, want["name"])
         if not isinstance(data, np.ndarray):

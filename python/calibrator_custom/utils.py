@@ -7,6 +7,7 @@ import sys
 
 import numpy as np
 
+from ._load import sgs
 from .versions import VERSION
 
 _METHODS = "Scripts/calibrator/preprocess_method"
@@ -53,21 +54,31 @@ def image_preprocess_func(model_name):
     return function
 
 
-_SWAPPED = {("RGB", "BGR"), ("BGR", "RGB")}
+_FORMATS = {"training_input_formats", "input_formats", "layouts", "shape", "input_width_alignment", "input_height_alignment"}
 
 
 def convert_to_input_formats(image, details):
     """An array as image_preprocess(norm=False) returns it, in training_input_formats, to what set_input of fixed_simulator and
-    offline_simulator take, in input_formats.  details: the dictionary of that input, of get_input_details."""
+    offline_simulator take, in input_formats, with what the alignments add.  details: the dictionary of that input, of get_input_details.
+
+    image: uint8, of the shape in details.  The result, uint8: [n,h,w,c], or [n,c,h,w] with layouts NCHW, of RGB, BGR and GRAY; [n,h,w,4] of
+    RGBA and BGRA; [n,h*3/2,w,1] of YUV_NV12, h and w aligned.  RAWDATA of any dtype comes back as it is.  TypeError, ValueError: image or
+    details are something else."""
     if not isinstance(image, np.ndarray):
         raise TypeError("expected a numpy.ndarray, found %s" % type(image).__name__)
-    if not isinstance(details, dict) or not {"training_input_formats", "input_formats", "layouts", "shape"} <= set(details):
+    if not isinstance(details, dict) or not _FORMATS <= set(details):
         raise TypeError("details: expected a dictionary of get_input_details")
     if image.shape != tuple(details["shape"]):
         raise ValueError("input '%s': expected shape %s, found %s" % (details.get("name"), tuple(int(n) for n in details["shape"]), image.shape))
-    formats = (details["training_input_formats"], details["input_formats"])
-    if formats in _SWAPPED:
-        return np.ascontiguousarray(image[:, ::-1] if details["layouts"] == "NCHW" else image[..., ::-1])
-    if formats[0] != formats[1]:
-        raise NotImplementedError("%s to %s comes with a later version" % formats)
-    return image
+    if details["input_formats"].startswith("RAWDATA"):
+        return image
+    if image.dtype != np.uint8:
+        raise TypeError("input '%s': expected dtype uint8, found %s" % (details.get("name"), image.dtype))
+    what = (str(details.get("name")), image.shape) + tuple(details[k] for k in ("training_input_formats", "input_formats", "layouts")) + tuple(
+        int(details[k]) for k in ("input_width_alignment", "input_height_alignment"))
+    shape = sgs.to_input_format(*what, 0, 0)
+    if shape == image.shape and details["training_input_formats"] == details["input_formats"]:
+        return image
+    dense, result = np.ascontiguousarray(image), np.empty(shape, np.uint8)
+    sgs.to_input_format(*what, dense.__array_interface__["data"][0], result.__array_interface__["data"][0])
+    return result

@@ -25,20 +25,33 @@ static uint32_t add_name(sgs_buf *consts, const char *name)
     return at;
 }
 
-static sgs_status add_io(sgs_buf *io, sgs_buf *consts, const sgs_image_io *t, sgs_diag *d)
+static bool any_framed(const sgs_image_info *info)
 {
-    int64_t bytes = ipu_type_bytes(t->type);
+    for (int i = 0; i < info->ninput; i++)
+        if (info->io[i].framed)
+            return true;
+    return false;
+}
+
+/* `aligned`: pictures say their alignments. */
+static sgs_status add_io(sgs_buf *io, sgs_buf *consts, const sgs_image_io *t, bool aligned, sgs_diag *d)
+{
     ipu_io e = { .type = (uint8_t)t->type,
                  .format = (uint8_t)t->format,
                  .rank = (uint8_t)t->rank,
                  .origin = (uint8_t)((int)t->training | (t->nchw ? IPU_IO_NCHW : 0)),
                  .axis = -1 };
+    int64_t bytes = ipu_type_bytes(t->type);
     for (int i = 0; i < t->rank; i++) {
         if (!sgs_mul64(bytes, t->dim[i], &bytes) || bytes > UINT32_MAX || t->dim[i] > INT32_MAX)
             return sgs_fail(d, SGS_E_LIMIT, "'%s' is larger than the 4 GiB an image can describe", t->name);
         e.dim[i] = (int32_t)t->dim[i];
     }
-    e.bytes = (uint32_t)bytes;
+    if (aligned && t->format != IPU_FMT_RAW) {
+        e.dim[IPU_IO_WIDTH] = t->width_align;
+        e.dim[IPU_IO_HEIGHT] = t->height_align;
+    }
+    e.bytes = (uint32_t)(t->framed ? t->bytes : bytes);
     e.name = add_name(consts, t->name);
     if (t->nscale) {
         e.axis = t->nscale > 1 ? t->axis : -1;
@@ -104,7 +117,7 @@ static sgs_status fill(const sgs_program *p, const sgs_image_info *info, section
 {
     sgs_buf_add(&s->consts, p->consts.p, p->consts.n);
     for (int i = 0; i < info->ninput + info->noutput; i++)
-        SGS_TRY(add_io(&s->io, &s->consts, info->io + i, d));
+        SGS_TRY(add_io(&s->io, &s->consts, info->io + i, any_framed(info), d));
     for (int k = 0; k < p->nrecord; k++)
         add_record(p, p->record + k, &s->ops, &s->cost, &s->consts);
     sgs_buf_add(&s->provenance, info->provenance, strlen(info->provenance));
@@ -141,6 +154,7 @@ static void assemble(const sgs_program *p, const sgs_image_info *info, const sec
     ipu_header h = { .version = IPU_IMAGE_VERSION,
                      .header_bytes = sizeof h,
                      .target = info->target,
+                     .features = any_framed(info) ? IPU_FEATURE_PICTURES : 0,
                      .category = info->category,
                      .arena_bytes = (uint32_t)info->arena,
                      .ninput = (uint32_t)info->ninput,

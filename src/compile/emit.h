@@ -15,6 +15,9 @@ typedef struct sgs_image_io {
     const int32_t *zero;
     ipu_format training; /* the format the network was trained on */
     bool nchw;
+    bool framed;         /* a picture whose buffer is another than dim says, or may be, by its format and these */
+    int width_align, height_align;
+    int64_t bytes;       /* of that buffer; not framed: anything */
 } sgs_image_io;
 
 typedef struct sgs_image_info {

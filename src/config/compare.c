@@ -1,4 +1,5 @@
 /* An ini against the settings a model was made with. */
+#include <stdio.h>
 #include <string.h>
 
 #include "config/config.h"
@@ -46,6 +47,15 @@ static sgs_status compare_names(const sgs_config *ini, const sgs_config *model, 
     return s;
 }
 
+static sgs_status compare_alignment(const sgs_config *ini, sgs_config_key key, const char *name, int want, int found,
+                                    sgs_diag *d)
+{
+    char texts[2][16];
+    snprintf(texts[0], sizeof texts[0], "%d", want);
+    snprintf(texts[1], sizeof texts[1], "%d", found);
+    return want == found ? SGS_OK : differ(ini, key, name, texts[0], texts[1], d);
+}
+
 static sgs_status compare_input(const sgs_config *ini, const sgs_input_config *a, const sgs_input_config *b,
                                 sgs_diag *d)
 {
@@ -55,7 +65,10 @@ static sgs_status compare_input(const sgs_config *ini, const sgs_input_config *a
         return differ(ini, SGS_KEY_FORMATS, a->name, sgs_format_name(b->input), sgs_format_name(a->input), d);
     if (a->nchw != b->nchw)
         return differ(ini, SGS_KEY_LAYOUTS, a->name, layout_name(b->nchw), layout_name(a->nchw), d);
-    return SGS_OK;
+    if (sgs_format_raw(a->input))
+        return SGS_OK;
+    SGS_TRY(compare_alignment(ini, SGS_KEY_WIDTH, a->name, b->width_align, a->width_align, d));
+    return compare_alignment(ini, SGS_KEY_HEIGHT, a->name, b->height_align, a->height_align, d);
 }
 
 sgs_status sgs_config_compare(const sgs_config *ini, const sgs_config *model, sgs_diag *d)

@@ -436,7 +436,7 @@ static sgs_status parse_alignment(const reader *r, int i, int *align)
     char *end;
     errno = 0;
     const long v = strtol(text, &end, 10);
-    if (end == text || *end || errno || v < 1 || v > 65536)
+    if (end == text || *end || errno || v < 1 || v > SGS_MAX_ALIGNMENT)
         return bad(r, "expected a whole number from 1 to 65536 for '%.200s', found '%.80s'", in->name, text);
     if (in->input == SGS_FMT_NV12 && v % 2)
         return bad(r, "expected an even number for the YUV_NV12 input '%.200s', found %ld", in->name, v);

@@ -31,6 +31,7 @@ static inline int sgs_format_channels(sgs_data_format training)
     return sgs_format_raw(training) ? 0 : training == SGS_FMT_GRAY ? 1 : 3;
 }
 
+#define SGS_MAX_ALIGNMENT 65536
 typedef struct sgs_input_config {
     const char *name;
     sgs_data_format training, input;

@@ -26,6 +26,8 @@ static int64_t index_at(sgs_type t, const void *data, int64_t k)
         return ((const int64_t *)data)[k];
     case SGS_S16:
         return ((const int16_t *)data)[k];
+    case SGS_U16:
+        return ((const uint16_t *)data)[k];
     case SGS_U8:
         return ((const uint8_t *)data)[k];
     default:
@@ -43,7 +45,7 @@ static sgs_status gather_infer(sgs_graph *g, const sgs_node *n, sgs_tensor *out,
     int64_t row;
     if (axis < 0 || axis >= x->rank)
         return sgs_fail(d, SGS_E_MODEL, "axis must lie in 0..%d, found %lld", x->rank - 1, (long long)axis);
-    if (i->type != SGS_S64 && i->type != SGS_S32 && (i->quant || (i->type != SGS_S16 && i->type != SGS_U8)))
+    if (i->type != SGS_S64 && i->type != SGS_S32 && (i->quant || (i->type != SGS_S16 && i->type != SGS_U8 && i->type != SGS_U16)))
         return sgs_fail(d, SGS_E_MODEL, "indices: expected integers, found %s", i->quant ? "quantized numbers" : sgs_type_word(i->type));
     for (int64_t k = 0; i->constant && k < sgs_value_count(i); k++)
         SGS_TRY(row_in(index_at(i->type, sgs_const_data(i), k), x->dim[axis], &row, d));

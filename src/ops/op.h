@@ -186,6 +186,9 @@ typedef struct sgs_pad_attr {     /* pad: before[i], after[i] per axis, negative
 typedef struct sgs_slice_attr {   /* slice, resolved: y[i] = x[start + i * step], i < size */
     int64_t n, start[SGS_MAX_RANK], size[SGS_MAX_RANK], step[SGS_MAX_RANK];
 } sgs_slice_attr;
+typedef struct sgs_nv12_attr {    /* nv12 */
+    int64_t size[2];              /* height, width */
+} sgs_nv12_attr;
 typedef enum sgs_coord { /* where pixel o of n lies among m pixels; ONNX's words */
     SGS_COORD_ASYMMETRIC, SGS_COORD_HALF_PIXEL, SGS_COORD_ALIGN_CORNERS, SGS_COORD_PYTORCH_HALF_PIXEL, SGS_COORD_HALF_PIXEL_SYMMETRIC,
     SGS_COORD_TF_HALF_PIXEL_FOR_NN
@@ -266,6 +269,7 @@ extern const sgs_op sgs_op_layernorm, sgs_op_rmsnorm;                   /* layer
 /* Elements of x that are normalized together from this axis on; 65536 (IPU_LAYERNORM_MOST) at most where there is to be a fixed-point form. */
 int64_t sgs_norm_count(const sgs_value *x, int64_t axis);
 extern const sgs_op sgs_op_quantize, sgs_op_dequantize;                 /* quantize.c */
+extern const sgs_op sgs_op_nv12;                                        /* nv12.c */
 extern const sgs_op sgs_op_fake_quant, sgs_op_fake_quant_dynamic;       /* fakequant.c */
 extern const sgs_op sgs_op_slice, sgs_op_expand, sgs_op_gather;         /* slice.c, expand.c, gather.c */
 extern const sgs_op sgs_op_gridsample, sgs_op_roialign, sgs_op_nms, sgs_op_detect, sgs_op_roipool, sgs_op_topk, sgs_op_topk_index, sgs_op_mod, sgs_op_fmod, sgs_op_cumsum, sgs_op_cumprod; /* each in its file */

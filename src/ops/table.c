@@ -44,6 +44,7 @@
     X(matmul) \
     X(mod) \
     X(nms) \
+    X(nv12) \
     X(norm) \
     X(pad) \
     X(pool) \

@@ -51,9 +51,25 @@ typedef struct sgs_want {
 sgs_status sgs_samples_take(const sgs_samples *s, int input, const sgs_array *a, const sgs_want *want, void *out,
                             sgs_diag *d);
 
-/* From what a script returns to what a board gives: channels that lie the other way round are swapped, in place. */
+/* ---- board.c: from what a script returns to what a board gives, as include/openipu/ipu.h lays it out --------------- */
+
+/* Whether the board's channels stand the other way round; those of YUV_NV12 are R, G, B. */
 bool sgs_channels_reversed(sgs_data_format training, sgs_data_format input);
-void sgs_to_board(sgs_data_format training, sgs_data_format input, bool nchw, const sgs_want *w, void *data);
+/* Whether the board's array is another than the network's picture, or may be: by its format, or by an alignment.  Such an input of a fixed-point
+ * model is that array, and the model begins by taking the picture out of it. */
+bool sgs_board_framed(const sgs_input_config *in);
+/* That array, of a picture of these dims.  False: it has 2 GiB or more. */
+bool sgs_board_dims(const sgs_input_config *in, const int64_t dim[4], int64_t board[4]);
+/* The same as an error of the ini. */
+sgs_status sgs_board_check(const sgs_config *c, int input, const int64_t dim[4], sgs_diag *d);
+/* The picture in a fixed-point graph: the input itself where it is not framed. */
+sgs_status sgs_board_picture(sgs_graph *g, int input, const sgs_input_config *in, const sgs_value **picture,
+                             sgs_diag *d);
+/* `in` is an image; what pads it is 0. */
+void sgs_to_board(const sgs_input_config *in, const int64_t dim[4], const void *picture, void *board);
+/* sgs_samples_take for a fixed-point model, into the array of the board; `want` is the picture. */
+sgs_status sgs_samples_board(const sgs_samples *s, int input, const sgs_array *a, const sgs_input_config *in,
+                             const sgs_want *want, void *out, sgs_diag *d);
 
 /* Whether samples differ from one another: calibration learns nothing from the same picture again.  Of each sample the
  * means of parts of each input are kept. */

@@ -55,6 +55,7 @@ static sgs_status make(sgs_graph **out, const sgs_making *asked, sgs_arena *a, s
     keeps.kept = sgs_kept_scales_new(a, m->g->nvalue);
     const sgs_recipe recipe = sgs_refine(m, a);
     SGS_TRY(sgs_make_by(out, m, &recipe, m->log, d));
+    SGS_TRY(sgs_frame_images(*out, m->ini, d));
     sgs_statistics_hash(m->statistics, hash);
     sgs_fixed_mark(*out, m->ini, m->level, hash);
     return sgs_graph_verify(*out, d);

@@ -25,6 +25,8 @@ sgs_status sgs_float_model_read(sgs_graph **g, const char *path, sgs_diag *d);
 sgs_status sgs_float_model_read_with(sgs_graph **g, const char *path, const sgs_qoptions *o, sgs_diag *d);
 /* Whether it has a fixed-point form, on a graph of its own; o is of another one of the same file. */
 sgs_status sgs_float_model_plan(const char *path, const sgs_qoptions *o, sgs_diag *d);
+/* Puts in front of the images what takes them out of the arrays that a board gives (sgs_board_framed). */
+sgs_status sgs_frame_images(sgs_graph *g, const sgs_config *ini, sgs_diag *d);
 /* Notes in g, by now fixed, what made it; `list` is of the arrays that calibrated. */
 void sgs_fixed_mark(sgs_graph *g, const sgs_config *ini, int level, const uint8_t list[32]);
 

@@ -5,7 +5,10 @@
 
 static sgs_type raw_type(sgs_data_format f)
 {
-    return f == SGS_FMT_RAW_U8 ? SGS_U8 : f == SGS_FMT_RAW_S16 ? SGS_S16 : SGS_F32;
+    return f == SGS_FMT_RAW_U8    ? SGS_U8
+           : f == SGS_FMT_RAW_S16 ? SGS_S16
+           : f == SGS_FMT_RAW_U16 ? SGS_U16
+                                  : SGS_F32;
 }
 
 static bool is_bgr(sgs_data_format f)

@@ -257,7 +257,9 @@ static void set_integers(sgs_quantizer *q, int i)
 {
     const sgs_type t = q->o->in[i].type;
     sgs_value *v = q->g->in[i];
-    if (v->type == SGS_S8 || (v->type == SGS_S32 && (t == SGS_S16 || t == SGS_U8)))
+    if (t == SGS_U16) /* indices alone, as ConvertTool saw to */
+        v->type = t;
+    else if (v->type == SGS_S8 || (v->type == SGS_S32 && (t == SGS_S16 || t == SGS_U8)))
         v->type = t == SGS_U8 ? t : SGS_S16;
 }
 

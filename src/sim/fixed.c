@@ -236,9 +236,29 @@ static void run_rows(void *arg, int begin, int end)
     s->run(s->rec, s->p, begin, end);
 }
 
+/* What the runtime asks of indices, whose image has no names to say it with. */
+static sgs_status check_indices(const sgs_fixed *f, int input, sgs_diag *d)
+{
+    const sgs_value *v = f->g->in[input];
+    const uint16_t *index = f->memory[input];
+    for (const sgs_node *n = f->g->first; n; n = n->next) {
+        if (n->op != &sgs_op_gather || n->in[1] != v)
+            continue;
+        const int64_t rows = n->in[0]->dim[((const sgs_axis_attr *)n->attr)->axis];
+        for (int64_t k = 0; k < sgs_value_count(v); k++)
+            if (index[k] >= rows)
+                return sgs_fail(d, SGS_E_DATA, "input '%s': element %lld is index %d, '%s' has %lld rows",
+                                sgs_value_label(f->g, v), (long long)k, index[k], sgs_node_label(f->g, n),
+                                (long long)rows);
+    }
+    return SGS_OK;
+}
+
 static sgs_status check_inputs(const sgs_fixed *f, sgs_diag *d)
 {
     for (int i = 0; i < f->g->nin; i++) {
+        if (f->g->in[i]->type == SGS_U16)
+            SGS_TRY(check_indices(f, i, d));
         const float *v = f->memory[i];
         const int64_t n = f->g->in[i]->type == SGS_F32 ? sgs_value_count(f->g->in[i]) : 0;
         for (int64_t k = 0; k < n; k++)

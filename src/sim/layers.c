@@ -7,6 +7,7 @@
 
 #include "base/map.h"
 #include "openipu/ipu_host.h"
+#include "preprocess/preprocess.h"
 #include "sim/values.h"
 
 /* ---- which value is which ---------------------------------------------------------------------------------------- */
@@ -35,7 +36,7 @@ static void find_twins(sgs_layers *l)
     sgs_map real = { .a = l->arena };
     l->twin = SGS_NEW_N(l->arena, const sgs_value *, l->fixed->nvalue + 1);
     for (int i = 0; i < l->real->nin; i++)
-        l->twin[l->fixed->in[i]->id] = l->real->in[i];
+        l->twin[l->seen[i]->id] = l->real->in[i];
     for (const sgs_node *n = l->real->first; n; n = n->next)
         for (int i = 0; i < n->nout; i++)
             add_names(&real, n->out[i]);
@@ -60,11 +61,11 @@ static bool moves_only(const sgs_node *n)
            same_scales(n->in[0], n->out[0]);
 }
 
-static void find_pictures(sgs_layers *l, const bool *picture)
+static void find_pictures(sgs_layers *l)
 {
     l->picture = SGS_NEW_N(l->arena, bool, l->fixed->nvalue + 1);
     for (int i = 0; i < l->fixed->nin; i++)
-        l->picture[l->fixed->in[i]->id] = picture[i];
+        l->picture[l->seen[i]->id] = !sgs_format_raw(l->config->in[i].input);
     for (const sgs_node *n = l->fixed->first; n; n = n->next)
         if (n->nin && n->in[0] && l->picture[n->in[0]->id] && moves_only(n))
             l->picture[n->out[0]->id] = true;
@@ -151,6 +152,14 @@ static void find_layers(sgs_layers *l)
 
 /* ---- life -------------------------------------------------------------------------------------------------------- */
 
+static sgs_status find_seen(sgs_layers *l, sgs_diag *d)
+{
+    l->seen = SGS_NEW_N(l->arena, const sgs_value *, l->fixed->nin + 1);
+    for (int i = 0; i < l->fixed->nin; i++)
+        SGS_TRY(sgs_board_picture(l->fixed, i, &l->config->in[i], &l->seen[i], d));
+    return SGS_OK;
+}
+
 static sgs_status same_ends(const sgs_layers *l, sgs_diag *d)
 {
     if (l->real->nin != l->fixed->nin || l->real->nout != l->fixed->nout)
@@ -158,7 +167,7 @@ static sgs_status same_ends(const sgs_layers *l, sgs_diag *d)
                         "expected %d inputs and %d outputs, as the fixed-point model has, found %d and %d",
                         l->fixed->nin, l->fixed->nout, l->real->nin, l->real->nout);
     for (int i = 0; i < l->real->nin; i++)
-        if (!same_dims(l->real->in[i], l->fixed->in[i]))
+        if (!same_dims(l->real->in[i], l->seen[i]))
             return sgs_fail(d, SGS_E_USAGE, "input '%s' has another shape in the fixed-point model",
                             sgs_value_label(l->real, l->real->in[i]));
     for (int i = 0; i < l->real->nout; i++)
@@ -168,12 +177,13 @@ static sgs_status same_ends(const sgs_layers *l, sgs_diag *d)
     return SGS_OK;
 }
 
-static sgs_status prepare(sgs_layers *l, const bool *picture, sgs_diag *d)
+static sgs_status prepare(sgs_layers *l, sgs_diag *d)
 {
+    SGS_TRY(find_seen(l, d));
     SGS_TRY(same_ends(l, d));
     SGS_TRY(sgs_fixed_new(&l->machine, l->fixed, ipu_kernels_for(ipu_host_cpu()), NULL, d));
     find_twins(l);
-    find_pictures(l, picture);
+    find_pictures(l);
     find_layers(l);
     if (!l->n)
         return sgs_fail(d, SGS_E_USAGE, "no tensor of the float model is in the fixed-point model by that name");
@@ -188,15 +198,16 @@ static sgs_status prepare(sgs_layers *l, const bool *picture, sgs_diag *d)
     return SGS_OK;
 }
 
-sgs_status sgs_layers_new(sgs_layers **out, sgs_graph *real, sgs_graph *fixed, const bool *picture, sgs_diag *d)
+sgs_status sgs_layers_new(sgs_layers **out, sgs_graph *real, sgs_graph *fixed, const sgs_config *config,
+                          sgs_diag *d)
 {
     sgs_arena *a = sgs_arena_new();
     *out = NULL;
     if (!a)
         return sgs_fail(d, SGS_E_LIMIT, "out of memory");
     sgs_layers *l = SGS_NEW(a, sgs_layers);
-    *l = (sgs_layers){ .arena = a, .real = real, .fixed = fixed };
-    const sgs_status s = prepare(l, picture, d);
+    *l = (sgs_layers){ .arena = a, .real = real, .fixed = fixed, .config = config };
+    const sgs_status s = prepare(l, d);
     if (s == SGS_OK)
         *out = l;
     else

@@ -2,6 +2,7 @@
 #ifndef SGS_LAYERS_H
 #define SGS_LAYERS_H
 
+#include "config/config.h"
 #include "sim/fixed.h"
 #include "sim/session.h"
 
@@ -24,6 +25,8 @@ typedef struct sgs_layer {
 typedef struct sgs_layers {
     sgs_arena *arena;
     sgs_graph *real, *fixed;
+    const sgs_config *config;
+    const sgs_value **seen; /* [inputs] of the fixed graph as the network sees them: pictures without what a board adds */
     sgs_session *session;
     sgs_fixed *machine;
     sgs_layer *layer; /* in the order they run */
@@ -35,9 +38,8 @@ typedef struct sgs_layers {
     float **clean;          /* [outputs] of the float model for the sample at hand */
 } sgs_layers;
 
-/* The graphs must outlive it; picture[i]: input i of the graphs is an image.  Fails where no layer of one is in the
- * other. */
-sgs_status sgs_layers_new(sgs_layers **l, sgs_graph *real, sgs_graph *fixed, const bool *picture, sgs_diag *d);
+/* The graphs and their configuration must outlive it.  Fails where no layer of one is in the other. */
+sgs_status sgs_layers_new(sgs_layers **l, sgs_graph *real, sgs_graph *fixed, const sgs_config *config, sgs_diag *d);
 void sgs_layers_free(sgs_layers *l);
 /* Runs both on inputs that the caller has put into sgs_session_data and sgs_fixed_input, and counts. */
 sgs_status sgs_layers_compare(sgs_layers *l, sgs_diag *d);

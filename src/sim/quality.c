@@ -117,16 +117,16 @@ static void check_raw(sgs_quality *q, int i, int place, const sgs_value *v, cons
     }
 }
 
-static sgs_status give(sgs_quality *q, sgs_fixed *f, const sgs_graph *g, const sgs_samples *s, const sgs_array *array,
+static sgs_status give(sgs_quality *q, sgs_fixed *f, sgs_graph *g, const sgs_samples *s, const sgs_array *array,
                        int place, const char *const *script, const sgs_log *log, sgs_diag *d)
 {
     for (int i = 0; i < g->nin; i++) {
-        const sgs_value *v = g->in[i];
+        const sgs_value *v;
         const sgs_input_config *in = &q->config->in[i];
+        SGS_TRY(sgs_board_picture(g, i, in, &v, d));
         const sgs_want want = { .name = in->name, .type = v->type, .rank = v->rank, .dim = v->dim };
         void *to = sgs_fixed_input(f, i);
-        SGS_TRY(sgs_samples_take(s, i, &array[i], &want, to, d));
-        sgs_to_board(in->training, in->input, in->nchw, &want, to);
+        SGS_TRY(sgs_samples_board(s, i, &array[i], in, &want, to, d));
         check_raw(q, i, place, v, to, script[i], log);
     }
     return SGS_OK;

@@ -217,8 +217,8 @@ sgs_status sgs_results_npy(const sgs_results *r, const char *suffix, const sgs_i
 {
     sgs_buf head = { 0 }, b = { 0 };
     sgs_buf_printf(&head, "{'descr': '%s', 'fortran_order': False, 'shape': (", dtypes[info->dtype].npy);
-    for (int i = 0; i < info->rank; i++)
-        sgs_buf_printf(&head, "%d,%s", info->dim[i], i + 1 < info->rank ? " " : "");
+    for (int i = 0; i < info->array_rank; i++)
+        sgs_buf_printf(&head, "%d,%s", info->array_dim[i], i + 1 < info->array_rank ? " " : "");
     sgs_buf_printf(&head, "), }");
     while ((10 + head.n + 1) % 64)
         sgs_buf_add(&head, " ", 1);

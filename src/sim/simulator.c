@@ -7,6 +7,7 @@
 #include "import/sim.h"
 #include "openipu/ipu_host.h"
 #include "pass/pass.h"
+#include "preprocess/preprocess.h"
 #include "sim/fixed.h"
 #include "sim/session.h"
 #include "sim/simulator.h"
@@ -80,16 +81,21 @@ static sgs_status take_dtype(const sgs_simulator *s, const sgs_value *v, sgs_dty
     }
 }
 
-static sgs_status describe(const sgs_simulator *s, const sgs_value *v, sgs_io_info *info, sgs_diag *d)
+/* An array, of which the network sees v. */
+static sgs_status describe(const sgs_simulator *s, const sgs_value *array, const sgs_value *v, sgs_io_info *info,
+                           sgs_diag *d)
 {
-    *info = (sgs_io_info){ .name = sgs_value_label(s->g, v),
+    *info = (sgs_io_info){ .name = sgs_value_label(s->g, array),
                            .rank = v->rank,
-                           .bytes = (size_t)sgs_value_bytes(v),
+                           .array_rank = array->rank,
+                           .bytes = (size_t)sgs_value_bytes(array),
                            .training_format = "",
                            .format = "",
                            .layout = "NHWC" };
     for (int i = 0; i < v->rank; i++)
         info->dim[i] = (int32_t)v->dim[i]; /* a .sim file's dims are no larger */
+    for (int i = 0; i < array->rank; i++)
+        info->array_dim[i] = (int32_t)array->dim[i];
     if (v->quant) {
         info->nscale = v->quant->n;
         info->scale = v->quant->scale;
@@ -98,22 +104,33 @@ static sgs_status describe(const sgs_simulator *s, const sgs_value *v, sgs_io_in
     return take_dtype(s, v, &info->dtype, d);
 }
 
-/* The ini's own name and formats, whichever of its names the model's tensor shows first; without an ini raw data. */
-static void configure_input(const sgs_config *c, const sgs_value *v, sgs_io_info *info)
+static const sgs_input_config *config_of(const sgs_config *c, const sgs_value *v)
 {
+    for (int i = 0; c && i < c->nin; i++)
+        if (sgs_value_has_name(v, c->in[i].name))
+            return c->in + i;
+    return NULL;
+}
+
+/* The ini's own name and formats, whichever of its names the model's tensor shows first; without an ini raw data. */
+static sgs_status describe_input(sgs_simulator *s, int i, sgs_diag *d)
+{
+    const sgs_value *v = s->g->in[i], *seen = v;
+    const sgs_input_config *in = config_of(s->config, v);
+    sgs_io_info *info = s->in + i;
+    if (in && s->kind == SGS_FIXED)
+        SGS_TRY(sgs_board_picture(s->g, i, in, &seen, d));
+    SGS_TRY(describe(s, v, seen, info, d));
     info->training_format = info->format = raw_name(info->dtype);
-    for (int i = 0; c && i < c->nin; i++) {
-        const sgs_input_config *in = c->in + i;
-        if (!sgs_value_has_name(v, in->name))
-            continue;
-        info->name = in->name;
-        info->training_format = sgs_format_name(in->training);
-        info->format = sgs_format_name(in->input);
-        info->layout = in->nchw && v->rank == 4 ? "NCHW" : "NHWC";
-        info->width_align = sgs_format_raw(in->input) ? 0 : in->width_align;
-        info->height_align = sgs_format_raw(in->input) ? 0 : in->height_align;
-        return;
-    }
+    if (!in)
+        return SGS_OK;
+    info->name = in->name;
+    info->training_format = sgs_format_name(in->training);
+    info->format = sgs_format_name(in->input);
+    info->layout = in->nchw && seen->rank == 4 ? "NCHW" : "NHWC";
+    info->width_align = sgs_format_raw(in->input) ? 0 : in->width_align;
+    info->height_align = sgs_format_raw(in->input) ? 0 : in->height_align;
+    return SGS_OK;
 }
 
 static void configure_output(const sgs_config *c, const sgs_value *v, sgs_io_info *info)
@@ -132,12 +149,10 @@ static void configure_output(const sgs_config *c, const sgs_value *v, sgs_io_inf
 
 static sgs_status describe_graph(sgs_simulator *s, sgs_diag *d)
 {
-    for (int i = 0; i < s->nin; i++) {
-        SGS_TRY(describe(s, s->g->in[i], s->in + i, d));
-        configure_input(s->config, s->g->in[i], s->in + i);
-    }
+    for (int i = 0; i < s->nin; i++)
+        SGS_TRY(describe_input(s, i, d));
     for (int i = 0; i < s->nout; i++) {
-        SGS_TRY(describe(s, s->g->out[i], s->out + i, d));
+        SGS_TRY(describe(s, s->g->out[i], s->g->out[i], s->out + i, d));
         configure_output(s->config, s->g->out[i], s->out + i);
     }
     return SGS_OK;
@@ -178,13 +193,15 @@ static sgs_status describe_tensor(const ipu_tensor *t, bool input, sgs_io_info *
                            .training_format = input ? image_format(t->training, (sgs_dtype)dtype[t->type]) : "",
                            .format = image_format(t->format, (sgs_dtype)dtype[t->type]),
                            .layout = t->nchw ? "NCHW" : "NHWC",
-                           .width_align = input && t->format != IPU_FMT_RAW,
-                           .height_align = input && t->format != IPU_FMT_RAW,
+                           .width_align = input ? t->width_align : 0,
+                           .height_align = input ? t->height_align : 0,
                            .nscale = t->nscale,
                            .scale = t->scale,
                            .zero = t->zero };
     memcpy(info->dim, t->dim, (size_t)t->rank * sizeof *t->dim);
-    return SGS_OK;
+    info->array_rank = info->rank;
+    memcpy(info->array_dim, info->dim, sizeof info->dim);
+    return input && t->format != IPU_FMT_RAW && t->rank == 4 ? sgs_describe_input(info, d) : SGS_OK;
 }
 
 static sgs_status describe_image(sgs_simulator *s, sgs_diag *d)
@@ -226,6 +243,8 @@ static void stack(sgs_io_info *info, int n, int from, int to)
         info[i].bytes = info[i].bytes / (size_t)from * (size_t)to;
         if (info[i].rank)
             info[i].dim[0] = info[i].dim[0] / from * to;
+        if (info[i].array_rank)
+            info[i].array_dim[0] = info[i].array_dim[0] / from * to;
     }
 }
 
@@ -552,7 +571,7 @@ static sgs_status run_image(sgs_simulator *s, sgs_diag *d)
 {
     const ipu_status status = run_elements(s);
     if (status == IPU_E_VALUE)
-        return sgs_fail(d, SGS_E_DATA, "an input holds NaN or infinity");
+        return sgs_fail(d, SGS_E_DATA, "an input holds NaN, infinity or an index beyond the rows it is for");
     return status == IPU_OK ? SGS_OK : sgs_fail(d, SGS_E_INTERNAL, "the runtime: %s", ipu_status_text(status));
 }
 

@@ -18,6 +18,8 @@ typedef struct sgs_opened {
     const ipu_parallel *par; /* NULL: one thread */
 } sgs_opened;
 sgs_opened sgs_simulator_opened(sgs_simulator *s);
+/* What its description says of an input; refuses what is none. */
+sgs_status sgs_input_config_of(const sgs_io_info *t, sgs_input_config *in, sgs_diag *d);
 /* A float model, with the graph that the quantizer takes: sgs_spell_out. */
 sgs_status sgs_simulator_open_spelled(sgs_simulator **out, const char *path, sgs_diag *d);
 /* A model to be described and not run: nothing is made that a run needs. */

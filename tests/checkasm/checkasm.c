@@ -477,6 +477,7 @@ static const ca_test ca_tests[] = {
     { IPU_ROIPOOL_S16, ca_roipool, ca_roipool_bench },
     { IPU_SUPPRESS, ca_suppress, ca_suppress_bench },
     { IPU_DETECT, ca_detect, ca_detect_bench },
+    { IPU_NV12, ca_nv12, ca_nv12_bench },
 };
 
 static const char *const ca_names[IPU_KIND_COUNT] = {

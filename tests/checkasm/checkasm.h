@@ -56,6 +56,7 @@ typedef struct ca {
         ipu_roipool roipool;
         ipu_suppress suppress;
         ipu_detect detect;
+        ipu_nv12 nv12;
     } rec;
     ca_operand operand[CA_OPERANDS];
     const ipu_kernels *kernels;
@@ -156,6 +157,8 @@ void ca_roipool_bench(ca *t, ipu_kind kind);
 void ca_suppress(ca *t, ipu_kind kind);
 void ca_suppress_bench(ca *t, ipu_kind kind);
 void ca_detect(ca *t, ipu_kind kind);
+void ca_nv12(ca *t, ipu_kind kind);
+void ca_nv12_bench(ca *t, ipu_kind kind);
 void ca_detect_bench(ca *t, ipu_kind kind);
 void ca_matmul(ca *t, ipu_kind kind);
 void ca_matmul_bench(ca *t, ipu_kind kind);

@@ -49,7 +49,6 @@ def convert(project, ini, model="m.onnx", code=0):
 
 
 KNOWN = "the model's inputs: 'data' 'more'; outputs: 'map' 'row' 'odd;name, with #all'\n"
-LATER = "comes with a later version\n"
 RAW = "\n  what is no picture takes RAWDATA_F32_NHWC, RAWDATA_S16_NHWC or RAWDATA_U8_NHWC, without mean and std_value\n"
 
 
@@ -64,13 +63,12 @@ RAW = "\n  what is no picture takes RAWDATA_F32_NHWC, RAWDATA_S16_NHWC or RAWDAT
     ([("inputs=data,more", "inputs=more"), (",RAWDATA_F32_NHWC", ""), ("RGB", "RAWDATA_F32_NHWC"), ("BGR", "RAWDATA_F32_NHWC"), ("TRUE,TRUE\nmean", "TRUE\n#"),
       ("std_value", "#"), ("layouts=NHWC,NHWC\n[", "layouts=NHWC\n[")],
      "i.ini:2: the model's input 'data' is needed, but the configuration does not list it\n  add 'data' to inputs= in input_config.ini\n"),
-    # what comes later is one sentence
-    ([("=BGR", "=YUV_NV12")], "i.ini:4: input_formats: YUV_NV12 for 'data' comes with a later version\n"),
-    ([("=BGR", "=RGBA")], "i.ini:4: input_formats: RGBA for 'data' comes with a later version\n"),
-    ([("=BGR", "=BGRA")], "i.ini:4: input_formats: BGRA for 'data' comes with a later version\n"),
-    ([("RAWDATA_F32", "RAWDATA_U16")], "i.ini:4: input_formats: RAWDATA_U16_NHWC for 'more' comes with a later version\n"),
-    ([("mean", "input_width_alignment=16,1\nmean")], "i.ini:6: input_width_alignment: 16 for 'data' comes with a later version\n"),
-    ([("mean", "input_height_alignment=2,1\nmean")], "i.ini:6: input_height_alignment: 2 for 'data' comes with a later version\n"),
+    # pictures on the board
+    ([("mean", "input_width_alignment=65536,1\ninput_height_alignment=65536,1\nmean")],
+     "i.ini:6: input_width_alignment: 'data' has 2 GiB or more with an alignment of 65536 x 65536\n"),
+    ([("RAWDATA_F32_NHWC\ninput_formats=BGR,RAWDATA_F32", "RAWDATA_U16_NHWC\ninput_formats=BGR,RAWDATA_U16")],
+     "i.ini:4: input_formats: RAWDATA_U16_NHWC is for integers that are indices of an embedding of at most 65536 rows, found 'more', type float32, read by row (clip)\n"
+     "  write RAWDATA_S16_NHWC or RAWDATA_F32_NHWC for it\n"),
     # shapes and layouts
     ([("=RGB", "=GRAY"), ("=BGR", "=GRAY"), ("10:20:30", "1"), ("50:60:70", "1")],
      "i.ini:3: training_input_formats: GRAY needs an input of 1 channel, found 'data' with shape [1, 4, 5, 3] (NHWC), type float32\n"),
@@ -151,6 +149,8 @@ AGAIN = "  convert the model again with this ini, or use the one it was converte
     ([("training_input_formats=RGB", "training_input_formats=BGR")], "3: training_input_formats: expected RGB for 'data', as the model was converted, found BGR\n"),
     ([("\ninput_formats=BGR", "\ninput_formats=RGB")], "4: input_formats: expected BGR for 'data', as the model was converted, found RGB\n"),
     ([("input_layouts=NHWC", "input_layouts=NCHW")], "8: input_layouts: expected NHWC for 'data', as the model was converted, found NCHW\n"),
+    ([("mean", "input_width_alignment=16,1\nmean")], "6: input_width_alignment: expected 1 for 'data', as the model was converted, found 16\n"),
+    ([("mean", "input_height_alignment=2,1\nmean")], "6: input_height_alignment: expected 1 for 'data', as the model was converted, found 2\n"),
     ([("output_layouts=NHWC", "output_layouts=NCHW")], "12: output_layouts: expected NHWC for 'map', as the model was converted, found NCHW\n"),
     ([("output_layouts=NHWC,NHWC\n", ""), ("outputs=map,row", "outputs=map,rows")], "10: outputs: expected 'map', 'row', as the model was converted, found 'map', 'rows'\n"),
 ])

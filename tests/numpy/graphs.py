@@ -556,6 +556,13 @@ def make_roipool(g):
     g.emit("roipool", y, [x.number, boxes.number], "size=[%d, %d], scale=%g" % (*y.dims[1:3], scale))
 
 
+def make_nv12(g):
+    h, w = g.int(1, 9), g.int(1, 9)
+    x = g.tensor("u8", [g.int(1, 2), (h + h % 2 + 2 * g.int(0, 2)) // 2 * 3, w + w % 2 + 2 * g.int(0, 2), 1], [])
+    g.inputs.append(x)
+    g.emit("nv12", g.tensor("u8", [x.dims[0], h, w, 3], g.size() * g.rng.uniform(0.5, 2, 3), g.rng.integers(0, 256, 3), 3), [x.number], "size=[%d, %d]" % (h, w))
+
+
 def make_detect(g):
     n, boxes, classes = g.int(1, 2), g.int(1, 9), g.int(1, 3)
     box = g.tensor("s16", [n, boxes, g.pick(1, classes), 4], [g.pick(1, 1.5) / 32767])

@@ -36,7 +36,7 @@ def random_input(rng, v):
         return (rng.standard_normal(v.dims) * 3).astype(np.float32)
     low, high = numpy_model.RANGE[v.type]
     a = rng.integers(low, high + 1, v.dims)
-    return np.where(rng.random(v.dims) < 0.05, rng.choice([low, high, int(v.zero[0])], v.dims), a).astype(numpy_model.TYPES[v.type])
+    return np.where(rng.random(v.dims) < 0.05, rng.choice([low, high, int(v.zero[0]) if v.zero is not None else 0], v.dims), a).astype(numpy_model.TYPES[v.type])
 
 
 class Fixed:

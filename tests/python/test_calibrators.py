@@ -15,7 +15,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "cli"))
 import calibrator_custom as cc  # noqa: E402
-from support import Project, save_model  # noqa: E402
+from support import INI, PREPROCESS, Project, save_model  # noqa: E402
 from onnx import TensorProto, helper  # noqa: E402
 
 
@@ -580,13 +580,51 @@ def test_formats(project):
     swapped = cc.utils.convert_to_input_formats(picture, details)
     assert (swapped == picture[..., ::-1]).all() and swapped.flags.c_contiguous
     assert cc.utils.convert_to_input_formats(picture, dict(details, input_formats="RGB")) is picture
-    with pytest.raises(NotImplementedError, match="RGB to YUV_NV12 comes with a later version"):
-        cc.utils.convert_to_input_formats(picture, dict(details, input_formats="YUV_NV12"))
+    padded = dict(details, input_formats="BGRA", input_width_alignment=20, input_height_alignment=3)
+    four = cc.utils.convert_to_input_formats(picture, padded)
+    assert four.shape == (1, 18, 20, 4) and (four[:, :16, :16, :3] == picture[..., ::-1]).all() and four.sum() == picture.sum()
+    for wrong in ({"input_width_alignment": 0}, {"input_formats": "YUV_NV12", "input_height_alignment": 3}, {"training_input_formats": "GRAY"}):
+        with pytest.raises(ValueError, match="^input 'data': expected a picture of [13] channels?, and its alignments$"):
+            cc.utils.convert_to_input_formats(picture, dict(padded, **wrong))
+    with pytest.raises(ValueError, match="^input 'data': expected formats of input_config.ini, found RGB and YUV$"):
+        cc.utils.convert_to_input_formats(picture, dict(details, input_formats="YUV"))
+    with pytest.raises(TypeError, match="^expected a tuple of at most 8 sizes$"):
+        cc._settings.sgs.to_input_format("data", [1, 16, 16, 3], "RGB", "RGBA", "NHWC", 1, 1, 0, 0)
+    with pytest.raises(ValueError, match="^expected sizes of 1 or more$"):
+        cc._settings.sgs.to_input_format("data", (1, 0, 16, 3), "RGB", "RGBA", "NHWC", 1, 1, 0, 0)
+    with pytest.raises(TypeError, match="^input 'data': expected dtype uint8, found float32$"):
+        cc.utils.convert_to_input_formats(picture.astype(np.float32), details)
     with pytest.raises(ValueError, match=r"^input 'data': expected shape \(1, 16, 16, 3\), found \(16, 16, 3\)$"):
         cc.utils.convert_to_input_formats(picture[0], details)
     for wrong in (None, {}, {"shape": picture.shape}):
         with pytest.raises(TypeError, match="^details: expected a dictionary of get_input_details$"):
             cc.utils.convert_to_input_formats(picture, wrong)
+
+
+@pytest.mark.parametrize("board, layout, shape", [("YUV_NV12", "NHWC", (1, 24, 32, 1)), ("YUV_NV12", "NCHW", (1, 24, 32, 1)), ("RGBA", "NHWC", (1, 16, 32, 4)), ("BGR", "NCHW", (1, 3, 16, 32))])
+def test_pictures_as_a_board_has_them(tmp_path, board, layout, shape):
+    """set_input takes what convert_to_input_formats makes, which is what the simulator tool gives the model; details keep the picture's shape."""
+    p = Project(tmp_path / "p")
+    turned = ".transpose(0, 3, 1, 2)" if layout == "NCHW" else ""
+    p.write("input_config.ini", INI.replace("input_formats=BGR", "input_formats=%s\ninput_width_alignment=32\ninput_layouts=%s" % (board, layout)))
+    p.write("preprocess.py", PREPROCESS.replace("return ((", "return np.ascontiguousarray(((").replace("float32)", "float32)%s)" % turned).replace("return image", "return np.ascontiguousarray(image%s)" % turned))
+    r = p.convert("--export_models", out="out_offline.img")
+    assert r.returncode == 0, r.stdout + r.stderr
+    p.good("simulate", "-m", "out_offline.img", "-i", "pics", "-n", "preprocess.py", "--dump_rawdata", "--dump_output", "--output_dir", "out")
+    for kind, name in ((cc.fixed_simulator, "out_fixed.sim"), (cc.offline_simulator, "out_offline.img")):
+        model = kind(str(p.folder / name))
+        details = model.get_input_details()[0]
+        assert set(details) == {"index", "shape", "name", "dtype", "layouts", "training_input_formats", "input_formats", "input_width_alignment",
+                                "input_height_alignment", "quantization"}
+        assert details["shape"].tolist() == ([1, 3, 16, 16] if turned else [1, 16, 16, 3]) and details["input_width_alignment"] == 32
+        picture = np.load(p.folder / "pics/0.npy").transpose(0, 3, 1, 2) if turned else np.load(p.folder / "pics/0.npy")
+        array = cc.utils.convert_to_input_formats(picture, details)
+        assert array.shape == shape and array.tobytes() == (p.folder / "out/0.npy.bin").read_bytes()
+        model.set_input(0, array)
+        model.invoke()
+        assert model.get_output(0).tobytes() == np.load(p.folder / "out/0.npy.output0.npy").tobytes()
+        with pytest.raises(ValueError, match=r"^input 0 'data': expected shape \(%s\), found" % ", ".join(map(str, shape))):
+            model.set_input(0, picture)
 
 
 def test_preprocess_func(tmp_path, monkeypatch):

@@ -53,11 +53,11 @@ sgs_program program_of(image_maker *m)
 static const float one = 1;
 static const int32_t zero = 0;
 static const sgs_image_io ios[NIN + NOUT] = {
-    { "picture", IPU_U8, IPU_FMT_RGB, 4, { 1, 17, 13, 3 }, -1, 1, &one, &zero, IPU_FMT_RAW, false },
-    { "data", IPU_F32, IPU_FMT_RAW, 4, { 1, 9, 7, 5 }, -1, 0, NULL, NULL, IPU_FMT_RAW, false },
-    { "scores", IPU_S16, IPU_FMT_RAW, 4, { 1, 1, 1, 10 }, -1, 1, &one, &zero, IPU_FMT_RAW, false },
-    { "map", IPU_F32, IPU_FMT_RAW, 4, { 1, 5, 4, 24 }, -1, 0, NULL, NULL, IPU_FMT_RAW, false },
-    { "turned", IPU_U8, IPU_FMT_RAW, 4, { 1, 20, 7, 9 }, -1, 1, &one, &zero, IPU_FMT_RAW, false },
+    { "picture", IPU_U8, IPU_FMT_RGB, 4, { 1, 17, 13, 3 }, -1, 1, &one, &zero, IPU_FMT_RAW, false, false, 0, 0, 0 },
+    { "data", IPU_F32, IPU_FMT_RAW, 4, { 1, 9, 7, 5 }, -1, 0, NULL, NULL, IPU_FMT_RAW, false, false, 0, 0, 0 },
+    { "scores", IPU_S16, IPU_FMT_RAW, 4, { 1, 1, 1, 10 }, -1, 1, &one, &zero, IPU_FMT_RAW, false, false, 0, 0, 0 },
+    { "map", IPU_F32, IPU_FMT_RAW, 4, { 1, 5, 4, 24 }, -1, 0, NULL, NULL, IPU_FMT_RAW, false, false, 0, 0, 0 },
+    { "turned", IPU_U8, IPU_FMT_RAW, 4, { 1, 20, 7, 9 }, -1, 1, &one, &zero, IPU_FMT_RAW, false, false, 0, 0, 0 },
 };
 
 sgs_status image_of(sgs_program *p, sgs_plan_result *plan, sgs_buf *image)

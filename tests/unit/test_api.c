@@ -275,6 +275,25 @@ static void simulators_that_do_not_open(void **state)
                 "layer 'y': quantize has no float evaluation: this is not a float model");
 }
 
+/* A file whose configuration says another array than its input is. */
+static void pictures_that_do_not_fit(void **state)
+{
+    cannot_open("meta \"sgs.fixed\" \"1\"\nmeta \"sgs.config\" \"[INPUT_CONFIG]\\x0ainputs=x\\x0ainput_formats=RGBA\\x0amean=0\\x0astd_value=1"
+                "\\x0a[OUTPUT_CONFIG]\\x0aoutputs=y\\x0a\"\ninput %0 \"x\" u8[1,4,4,4]\n"
+                "%1 \"y\" u8[1,3,4,3] = slice %0 {start=[0,0,0,0], size=[1,3,4,3], step=[1,1,1,1]}\noutput %1\n",
+                "input 'x' is not as large as its configuration says: RGBA, alignment 1 x 1");
+    sgs_diag d = { 0 };
+    uint8_t picture[12] = { 0 }, board[16];
+    sgs_io_info t = { .name = "x", .training_format = "RGB", .format = "RGBA", .layout = "NHWC", .rank = 4, .dim = { 1, 2, 2, 3 },
+                      .width_align = 1, .height_align = 1 };
+    assert_int_equal(sgs_describe_input(&t, &d), SGS_OK);
+    assert_int_equal(t.bytes, sizeof board);
+    assert_int_equal(sgs_to_input_format(&t, picture, sizeof picture, board, &d), SGS_OK);
+    says(sgs_to_input_format(&t, picture, 16, board, &d), &d, NULL, "input 'x': expected a picture of 12 bytes, found 16");
+    t.width_align = t.height_align = 65536;
+    says(sgs_describe_input(&t, &d), &d, NULL, "input 'x' has 2 GiB or more");
+}
+
 /* What invoke says of four numbers, the third of which is none. */
 static void fails_on(const char *path, const char *said)
 {
@@ -297,7 +316,7 @@ static void numbers_that_are_none(void **state)
     fails_on(path, "input 'x': element 2 is NaN or infinity");
     assert_int_equal(sgs_compile(&(sgs_compile_options){ .model = path, .output = folder }, &image, NULL, NULL),
                      SGS_OK);
-    fails_on(image, "an input holds NaN or infinity");
+    fails_on(image, "an input holds NaN, infinity or an index beyond the rows it is for");
     sgs_free(image);
 }
 
@@ -343,6 +362,7 @@ int main(void)
         cmocka_unit_test(images),
         cmocka_unit_test(types_of_images),
         cmocka_unit_test(simulators_that_do_not_open),
+        cmocka_unit_test(pictures_that_do_not_fit),
         cmocka_unit_test(numbers_that_are_none),
         cmocka_unit_test(no_float_models),
     };
