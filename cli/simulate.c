@@ -16,7 +16,7 @@ static const cli_option options[] = {
     CLI_SAMPLES(args, true),
     CLI_INI(args, false),
     { "-t --type", CLI_TEXT, offsetof(args, type), "Float|Fixed|Offline", false, "what the file is", "kind of model" },
-    { "-c --category", CLI_TEXT, offsetof(args, category), "NAME", false, "Unknown",
+    { "-c --category", CLI_TEXT, offsetof(args, category), "NAME", false, "the image's, else Unknown",
       "Classification, Detection or Unknown" },
     { "-l --label", CLI_TEXT, offsetof(args, label), "FILE", false, NULL,
       "a label a line, for Classification and --draw_result" },

@@ -1,5 +1,6 @@
 /* The image loader and, for what it accepts, the interpreter.  Input that does not begin like an image is a list of
- * changes to a good one: pairs of a place among its header, descriptors and records, and the word to put there. */
+ * changes to a good one: pairs of a place among its header, descriptors and records, and the word to put there; the list's
+ * length says which: with a batch of either mode, with pictures, without. */
 #include <string.h>
 
 #include "runtime/image.h"
@@ -10,12 +11,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static uint8_t *good, bad[1 << 17];
-    static size_t bytes;
+    static uint8_t *kinds[MAKER_KINDS], bad[1 << 17];
+    static size_t length[MAKER_KINDS];
+    const size_t kind = size % 8 % MAKER_KINDS; /* what is left of the list behind its pairs */
     if (size < 8)
         return 0;
-    if (!good)
-        good = maker_network(&bytes);
+    if (!kinds[kind])
+        kinds[kind] = maker_kind((int)kind, &length[kind]);
+    const uint8_t *good = kinds[kind];
+    const size_t bytes = length[kind];
     if (!memcmp(data, IPU_IMAGE_MAGIC, 8)) {
         try_image(data, size, &ipu_kernels_c);
         return 0;

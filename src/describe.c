@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compile/emit.h"
+#include "compile/lower.h"
 #include "compile/target.h"
 #include "runtime/image.h"
 #include "sim/show.h"
@@ -142,6 +144,23 @@ static void take_records(description *x, const ipu_header *h)
     x->info.layer = layer;
 }
 
+/* Of a fixed-point model the records of the image that the compiler makes of it; none where it makes none. */
+static void take_program(description *x, sgs_graph *g)
+{
+    sgs_program p;
+    if (sgs_lower(&p, g, NULL) == SGS_OK) {
+        sgs_program_fuse(&p);
+        sgs_layer_cost *layer = SGS_NEW_N(x->arena, sgs_layer_cost, p.nrecord + 1);
+        for (int i = 0; i < p.nrecord; i++) {
+            const ipu_cost cost = sgs_record_cost(p.record + i);
+            add_record(layer, &x->info.nlayer, sgs_strdup(x->arena, p.record[i].layer), kernel_name[p.record[i].rec->kind], &cost);
+            x->info.mac += p.record[i].mac;
+        }
+        x->info.layer = layer;
+    }
+    sgs_program_free(&p);
+}
+
 static void take_image(description *x, const ipu_model *m)
 {
     static const char *const category[] = { "Unknown", "Classification", "Detection" };
@@ -215,10 +234,10 @@ static void show(const sgs_log *log, const sgs_model_info *info, const char *pat
     for (int i = 0; i < info->noutput; i++)
         sgs_show_tensor(log, "output", i, info->output + i);
     show_kernels(log, info);
-    if (info->kind != SGS_OFFLINE)
-        return;
-    show_layers(log, info);
-    show_provenance(log, info->provenance);
+    if (info->nlayer)
+        show_layers(log, info);
+    if (info->kind == SGS_OFFLINE)
+        show_provenance(log, info->provenance);
 }
 
 /* ---- the whole ------------------------------------------------------------------------------------------------- */
@@ -236,6 +255,8 @@ static sgs_status describe(description *x, const char *path, sgs_diag *d)
     }
     take_operators(x, m.g);
     take_constants(x, m.g);
+    if (x->info.kind == SGS_FIXED)
+        take_program(x, m.g);
     return SGS_OK;
 }
 

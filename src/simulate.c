@@ -10,6 +10,7 @@
 #include "compile/target.h"
 #include "config/config.h"
 #include "preprocess/preprocess.h"
+#include "runtime/image.h"
 #include "sim/results.h"
 #include "sim/show.h"
 #include "sim/simulator.h"
@@ -139,10 +140,20 @@ static sgs_status check_boxes(simulation *s, sgs_diag *d)
     return SGS_OK;
 }
 
+/* That which the compiler was given for an image; models say none. */
+static category category_of(const simulation *s)
+{
+    const ipu_model *image = sgs_simulator_opened(s->model).image;
+    return image ? (category)((const ipu_header *)(const void *)image->image)->category : UNKNOWN;
+}
+
 static sgs_status take_category(simulation *s, sgs_diag *d)
 {
     const sgs_simulate_options *o = s->o;
-    const char *name = o->category ? o->category : category_name[UNKNOWN];
+    const category own = category_of(s);
+    const char *name = o->category ? o->category : category_name[own];
+    if (!o->category && own != UNKNOWN)
+        sgs_log_line(&o->log, "no -c: %s, as the image was compiled for", name);
     while (s->category < CATEGORIES && strcmp(name, category_name[s->category]))
         s->category++;
     if (s->category == CATEGORIES)

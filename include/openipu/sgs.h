@@ -264,7 +264,7 @@ typedef struct sgs_simulate_options {
     const char *input_config;     /* optional; when given it must agree with the model */
     sgs_samples_options samples;
     sgs_simulator_options simulator;
-    const char *category;         /* "Classification", "Detection", "Unknown" (default) */
+    const char *category;         /* "Classification", "Detection", "Unknown"; NULL: the image's own, of a model Unknown */
     const char *label;            /* a label a line, for Classification and for drawings, or NULL */
     const char *output_dir;       /* NULL: "./log/output"; made where it is missing */
     const char *soc_version;      /* NULL: generic; only its name is checked */
@@ -369,7 +369,7 @@ sgs_status sgs_calibrator_write(sgs_calibrator *c, const sgs_calibrator_options 
 
 /* ---- information ---------------------------------------------------------------------------------------------------------------- */
 
-typedef struct sgs_layer_cost {   /* of one layer of an image, that part of it which one kernel computes */
+typedef struct sgs_layer_cost {   /* of one layer of an image, or of that which a fixed-point model becomes: the part of it that one kernel computes */
     const char *name;             /* the user's */
     const char *kernel;           /* "CONV_U8", a row of docs/IMAGE.md */
     int records;                  /* how often the kernel is called for it: once a group, once a step */
@@ -397,7 +397,7 @@ typedef struct sgs_model_info {
     int64_t arena_bytes;          /* ipu_arena_size, whatever the batch */
     int alignment;                /* of image and arena in memory: bytes */
     const char *provenance;       /* lines "key value\n": what it was made from */
-    int64_t mac;
+    int64_t mac;                  /* these three of a fixed-point model too: what its image will have */
     int nlayer;
     const sgs_layer_cost *layer;  /* in the order they run */
 } sgs_model_info;

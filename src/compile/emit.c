@@ -90,18 +90,26 @@ static void add_bytes(uint32_t *sum, const ipu_ref *r)
         *sum = UINT32_MAX;
 }
 
+ipu_cost sgs_record_cost(const sgs_record *r)
+{
+    ipu_cost cost = { .mac_lo = (uint32_t)r->mac, .mac_hi = (uint32_t)(r->mac >> 32) };
+    for (int i = 0; i < r->rec->nref; i++) {
+        const ipu_ref *ref = sgs_refs(r) + i;
+        if (ref->space != IPU_NONE)
+            add_bytes(ref->space == IPU_CONST ? &cost.weight : sgs_ref_written(r, i) ? &cost.write : &cost.read, ref);
+    }
+    return cost;
+}
+
 static void add_record(const sgs_program *p, const sgs_record *r, sgs_buf *ops, sgs_buf *costs, sgs_buf *consts)
 {
-    ipu_cost cost = { .name = add_name(consts, r->layer),
-                      .mac_lo = (uint32_t)r->mac,
-                      .mac_hi = (uint32_t)(r->mac >> 32) };
+    ipu_cost cost = sgs_record_cost(r);
+    cost.name = add_name(consts, r->layer);
     size_t at = ops->n;
     sgs_buf_add(ops, r->rec, r->rec->bytes);
     for (int i = 0; i < r->rec->nref; i++) {
         ipu_ref ref = resolve(p, sgs_refs(r)[i]);
         memcpy(ops->p + at + sizeof(ipu_rec) + (size_t)i * sizeof ref, &ref, sizeof ref);
-        if (ref.space != IPU_NONE)
-            add_bytes(ref.space == IPU_CONST ? &cost.weight : sgs_ref_written(r, i) ? &cost.write : &cost.read, &ref);
     }
     sgs_buf_add(costs, &cost, sizeof cost);
 }

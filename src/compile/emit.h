@@ -29,6 +29,8 @@ typedef struct sgs_image_info {
     ipu_batch batch;        /* none, or one size, 1: nothing is said */
 } sgs_image_info;
 
+/* A record's row of the table of costs, without its name. */
+ipu_cost sgs_record_cost(const sgs_record *r);
 /* The bytes depend on the arguments alone. */
 sgs_status sgs_emit_image(const sgs_program *p, const sgs_image_info *info, sgs_buf *out, sgs_diag *d);
 /* `stem`: file name without .c; the table is called as its letters and digits say. */

@@ -2,7 +2,7 @@
  *
  *   json.c     JSON; lists of numbers, however nested, become arrays where they are rectangular
  *   pickle.c   Python's pickles of protocol 0 to 5, read without running anything: objects other than numpy's arrays
- * and numbers are refused by name
+ * and numbers, which pickle_numpy.c makes, are refused by name
  *
  * Files are untrusted.  Lists of a pickle may hold themselves: whoever walks a tree goes as deep as what it looks for.
  */
@@ -21,7 +21,7 @@ typedef enum sgs_tree_kind {
     SGS_TREE_LIST, /* or a tuple */
     SGS_TREE_DICT,
     SGS_TREE_ARRAY,
-    SGS_TREE_OTHER /* inside pickle.c */
+    SGS_TREE_OTHER /* while a pickle is read */
 } sgs_tree_kind;
 
 typedef struct sgs_tree {

@@ -571,7 +571,7 @@ static sgs_status run_image(sgs_simulator *s, sgs_diag *d)
 {
     const ipu_status status = run_elements(s);
     if (status == IPU_E_VALUE)
-        return sgs_fail(d, SGS_E_DATA, "an input holds NaN, infinity or an index beyond the rows it is for");
+        return sgs_fail(d, SGS_E_DATA, "an input holds NaN or infinity, or an index beyond the rows it is for");
     return status == IPU_OK ? SGS_OK : sgs_fail(d, SGS_E_INTERNAL, "the runtime: %s", ipu_status_text(status));
 }
 

@@ -151,6 +151,19 @@ def test_files_that_are_no_pictures(project):
     assert fails(p.sgs(*base, "--draw_result", "d"), 1) == "a.npy: --draw_result: OpenCV reads no picture from it\n"
 
 
+def test_without_c_it_is_the_category_of_the_image(project):
+    """The image was compiled with -c Detection; a model says none."""
+    base = ["-i", "pics", "-n", "preprocess.py", "--output_dir"]
+    log = project.good("simulate", "-m", "m_offline.img", *base, "own", "--draw_result", "own", "-l", "labels")
+    assert "no -c: Detection, as the image was compiled for\n" in log
+    for picture in PICTURES:
+        name = "detection_m_offline.img_%s.txt" % picture
+        assert project.bytes("own/" + name) == project.bytes("m_offline.img.out/" + name)
+        assert (project.folder / "own" / (name[:-3] + "png")).is_file()
+    log = project.good("simulate", "-m", "m_offline.img", *base, "other", "-c", "Unknown") + project.good("simulate", "-m", "m_fixed.sim", *base, "other")
+    assert "no -c" not in log and [f.name.split("_")[0] for f in (project.folder / "other").iterdir()] == 2 * len(PICTURES) * ["unknown"]
+
+
 def test_options_that_do_not_fit(project):
     base = ["simulate", "-m", "m_float.sim", "-i", "pics", "-n", "preprocess.py"]
     assert fails(project.sgs(*base, "--draw_result", "d"), 2) == "--draw_result has no effect without -c Detection\n"

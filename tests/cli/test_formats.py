@@ -272,7 +272,7 @@ def test_an_index_beyond_the_rows_is_reported(tmp_path):
     r = p.sgs("simulate", "-m", FIXED, "-i", "pics", "-n", "preprocess.py")
     assert r.returncode and "input 'x': element 3 is index 300, 'lookup' has 300 rows" in r.stderr
     r = p.sgs("simulate", "-m", OFFLINE, "-i", "pics", "-n", "preprocess.py")
-    assert r.returncode and "an input holds NaN, infinity or an index beyond the rows it is for" in r.stderr
+    assert r.returncode and "an input holds NaN or infinity, or an index beyond the rows it is for" in r.stderr
 
 
 def test_u16_is_for_nothing_else(tmp_path):

@@ -118,7 +118,10 @@ def test_models(project, name, kind, operators):
     weights, biases = 8 * 27 + 8 * 9 + 8 * 10, 8 + 8 + 10
     assert constants == (4 * (weights + biases) if kind == "float" else weights + 4 * biases + 2 * 1025)  # with softmax's table
     assert "\noperators: %s" % operators.split(",")[0] in said and all(o in said for o in operators.split(", "))
-    assert "  input 0: data\n    dtype: %s  layouts: NCHW " % ("float32" if kind == "float" else "uint8") in said and "layers in the order" not in said
+    assert "  input 0: data\n    dtype: %s  layouts: NCHW " % ("float32" if kind == "float" else "uint8") in said
+    image = project.good("info", "m.img")
+    table = image[image.index("layers in the order they run, "):image.index("made from:")]
+    assert said.endswith("\n" + table if kind == "fixed-point" else "transpose 1\n"), "a fixed-point model shows what its image will cost"
 
 
 def test_what_cannot_be_described(project):

@@ -100,6 +100,28 @@ ipu_ref maker_output(image_maker *m, const char *name, ipu_type type, int32_t h,
     return add_io(m, IPU_OUTPUT, name, window(IPU_OUTPUT, type, h, w, c), (uint16_t)m->noutput++);
 }
 
+static int32_t up(int32_t n, int32_t to)
+{
+    return (n + to - 1) / to * to;
+}
+
+ipu_ref maker_picture(image_maker *m, const char *name, ipu_format format, const int32_t dim[3], int32_t height_align, int32_t width_align)
+{
+    const int32_t h = up(dim[0], height_align), w = up(dim[1], width_align);
+    ipu_ref r = format == IPU_FMT_NV12 ? window(IPU_INPUT, IPU_U8, h / 2 * 3, w, 1)
+                                       : window(IPU_INPUT, IPU_U8, h, w, format == IPU_FMT_BGRA ? 4 : dim[2]);
+    r = add_io(m, IPU_INPUT, name, r, (uint16_t)m->ninput++);
+    ipu_io *io = (void *)(m->io.p + m->io.n - sizeof *io);
+    io->format = (uint8_t)format;
+    io->origin = (uint8_t)(dim[2] == 1 ? IPU_FMT_GRAY : IPU_FMT_RGB);
+    for (int i = 0; i < 3; i++)
+        io->dim[1 + i] = dim[i];
+    io->dim[IPU_IO_WIDTH] = width_align;
+    io->dim[IPU_IO_HEIGHT] = height_align;
+    m->features |= IPU_FEATURE_PICTURES;
+    return r;
+}
+
 void maker_record(image_maker *m, ipu_kind kind, void *rec)
 {
     ipu_rec head = { (uint16_t)kind, shape_of[kind].nref, shape_of[kind].bytes };
@@ -136,6 +158,7 @@ uint8_t *maker_finish(image_maker *m, size_t *bytes)
     maker_bytes file = { 0 }, provenance = { 0 };
     ipu_header h = { .version = IPU_IMAGE_VERSION,
                      .header_bytes = sizeof h,
+                     .features = m->features,
                      .arena_bytes = m->arena,
                      .ninput = m->ninput,
                      .noutput = m->noutput,
@@ -144,7 +167,7 @@ uint8_t *maker_finish(image_maker *m, size_t *bytes)
     append(&provenance, "made-by test\n", 13, 1);
     append(&file, NULL, sizeof h, 1);
     if (m->sizes.count) {
-        h.features = IPU_FEATURE_BATCH;
+        h.features |= IPU_FEATURE_BATCH;
         append(&file, &m->sizes, sizeof m->sizes, 1);
         h.header_bytes += (uint32_t)sizeof m->sizes;
     }
@@ -172,11 +195,6 @@ static const ipu_out u8_out = { -128, 127, 128 }, s16_out = { -32767, 32767, 0 }
 static ipu_out range_of(ipu_type t)
 {
     return t == IPU_U8 ? u8_out : s16_out;
-}
-
-static int32_t up(int32_t n, int32_t to)
-{
-    return (n + to - 1) / to * to;
 }
 
 /* One weight: small, signed. */
@@ -462,6 +480,35 @@ uint8_t *maker_network(size_t *bytes)
 {
     image_maker m = { 0 };
     maker_network_build(&m);
+    return maker_finish(&m, bytes);
+}
+
+/* R, G, B from a camera's picture; what a screen shows, without its fourth byte, and a grey picture, both without their margins. */
+static void pictures(image_maker *m)
+{
+    static const int32_t camera[3] = { 9, 13, 3 }, screen[3] = { 7, 5, 3 }, grey[3] = { 5, 9, 1 };
+    ipu_ref a = maker_picture(m, "camera", IPU_FMT_NV12, camera, 4, 16), b = maker_picture(m, "screen", IPU_FMT_BGRA, screen, 1, 16),
+            c = maker_picture(m, "grey", IPU_FMT_GRAY, grey, 2, 8);
+    ipu_nv12 r = { .y = maker_output(m, "colours", IPU_U8, 9, 13, 3), .luma = a, .chroma = a };
+    r.luma.h = 9, r.luma.w = 13;
+    r.chroma.off = 12 * 16;
+    r.chroma.h = 5, r.chroma.w = 7, r.chroma.c = 2, r.chroma.pix = 2;
+    maker_record(m, IPU_NV12, &r);
+    ipu_ref seen = maker_output(m, "seen", IPU_U8, 7, 5, 3), flat = maker_output(m, "flat", IPU_U8, 5, 9, 1);
+    b.h = 7, b.w = 5, b.c = 3;
+    copy(m, seen, b);
+    c.h = 5, c.w = 9;
+    copy(m, flat, c);
+}
+
+uint8_t *maker_kind(int kind, size_t *bytes)
+{
+    static const ipu_sizes sizes[MAKER_KINDS] = { { 0 }, { IPU_N_BUF, 1, { 3 } }, { IPU_ONE_BUF, 3, { 4, 2, 9 } }, { 0 } };
+    image_maker m = { .sizes = sizes[kind] };
+    if (kind == 3)
+        pictures(&m);
+    else
+        maker_network_build(&m);
     return maker_finish(&m, bytes);
 }
 

@@ -13,6 +13,7 @@ typedef struct image_maker {
     maker_bytes io, ops, consts, cost;
     uint32_t ninput, noutput, nop, arena;
     ipu_sizes sizes;    /* count 0: no batch */
+    uint32_t features;  /* beside that of a batch */
     uint32_t seed;      /* of maker_random */
     int separate;       /* the network writes nothing in place */
     uint32_t alloc[64]; /* where each piece of the arena begins */
@@ -26,6 +27,8 @@ ipu_ref maker_zeros(image_maker *m, ipu_type type, int32_t count);
 ipu_ref maker_arena(image_maker *m, ipu_type type, int32_t h, int32_t w, int32_t c);
 ipu_ref maker_input(image_maker *m, const char *name, ipu_type type, int32_t h, int32_t w, int32_t c);
 ipu_ref maker_output(image_maker *m, const char *name, ipu_type type, int32_t h, int32_t w, int32_t c);
+/* A picture as a board gives it: the whole buffer, of which `dim` is what the network sees; U8. */
+ipu_ref maker_picture(image_maker *m, const char *name, ipu_format format, const int32_t dim[3], int32_t height_align, int32_t width_align);
 /* Fills kind, nref and bytes of a record and appends it. */
 void maker_record(image_maker *m, ipu_kind kind, void *rec);
 /* The image, IPU_ALIGN-aligned, with its hash; free() it.  The maker is empty afterwards. */
@@ -40,6 +43,9 @@ ipu_ref maker_depthwise(image_maker *m, ipu_ref x, ipu_type y, int32_t k, int32_
 /* A network of every record kind: inputs U8 [17][13][3] and F32 [9][7][5], outputs S16 softmax, F32 and U8. */
 uint8_t *maker_network(size_t *bytes);
 void maker_network_build(image_maker *m); /* the same, not finished */
+/* One of MAKER_KINDS images: that network, with a batch of each mode, and pictures with alignments. */
+#define MAKER_KINDS 4
+uint8_t *maker_kind(int kind, size_t *bytes);
 /* Input i for it, seeded; free() it. */
 void *maker_network_input(int i, size_t bytes);
 

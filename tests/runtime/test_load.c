@@ -236,6 +236,44 @@ static void damaged_batches_are_refused(void **state)
     free(s.image);
 }
 
+/* ---- pictures -------------------------------------------------------------------------------------------------- */
+
+static void pictures(void **state)
+{
+    static const struct {
+        int at;
+        int32_t v;
+    } bad[] = {
+        { offsetof(ipu_io, dim[IPU_IO_WIDTH]), 0 },      { offsetof(ipu_io, dim[IPU_IO_WIDTH]), 65538 },
+        { offsetof(ipu_io, dim[IPU_IO_HEIGHT]), -4 },    { offsetof(ipu_io, dim[IPU_IO_WIDTH]), 13 }, /* odd */
+        { offsetof(ipu_io, dim[IPU_IO_HEIGHT]), 8 },     { offsetof(ipu_io, dim[3]), 4 },
+        { offsetof(ipu_io, dim[1]), 13 },                { offsetof(ipu_io, bytes), 287 },
+        { offsetof(ipu_io, dim[IPU_IO_HEIGHT]), 65536 },
+    };
+    subject s = { 0 };
+    ipu_model m;
+    ipu_tensor t;
+    s.image = maker_kind(3, &s.bytes);
+    s.h = (ipu_header *)(void *)s.image;
+    assert_int_equal(ipu_load(&m, s.image, s.bytes, &any_kernels), IPU_OK);
+    assert_int_equal(ipu_input(&m, 0, &t), IPU_OK);
+    assert_true(t.format == IPU_FMT_NV12 && t.width_align == 16 && t.height_align == 4 && t.bytes == 288 && t.dim[1] == 9 && t.dim[2] == 13);
+    assert_int_equal(ipu_input(&m, 1, &t), IPU_OK);
+    assert_true(t.format == IPU_FMT_BGRA && t.bytes == 7 * 16 * 4 && t.dim[3] == 3);
+    uint8_t *io = s.image + s.h->io.off;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        int32_t keep;
+        memcpy(&keep, io + bad[i].at, 4);
+        memcpy(io + bad[i].at, &bad[i].v, 4);
+        if (ipu_load(&m, s.image, s.bytes, &any_kernels) != IPU_E_IMAGE)
+            fail_msg("picture %zu is taken", i);
+        memcpy(io + bad[i].at, &keep, 4);
+    }
+    s.h->features = 0; /* then its dims are its buffer's */
+    assert_int_equal(ipu_load(&m, s.image, s.bytes, &any_kernels), IPU_E_IMAGE);
+    free(s.image);
+}
+
 static void damages_are_refused(void **state)
 {
     ipu_model m;
@@ -387,6 +425,7 @@ int main(void)
         cmocka_unit_test(hash),
         cmocka_unit_test(batches),
         cmocka_unit_test(damaged_batches_are_refused),
+        cmocka_unit_test(pictures),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -316,7 +316,7 @@ static void numbers_that_are_none(void **state)
     fails_on(path, "input 'x': element 2 is NaN or infinity");
     assert_int_equal(sgs_compile(&(sgs_compile_options){ .model = path, .output = folder }, &image, NULL, NULL),
                      SGS_OK);
-    fails_on(image, "an input holds NaN, infinity or an index beyond the rows it is for");
+    fails_on(image, "an input holds NaN or infinity, or an index beyond the rows it is for");
     sgs_free(image);
 }
 
