@@ -98,11 +98,12 @@ class _Model:
             raise ValueError("%s: expected shape %s, found %s" % (what, want, shape))
 
     def invoke(self):
-        """Runs the model once on the inputs that were set."""
+        """Runs the model once on the inputs that were set.  ValueError: one was not set, or holds numbers that the model cannot take."""
         self._model.invoke()
 
     def get_output(self, index):
-        """Output `index` of the last invoke(), as an array of the caller's own."""
+        """Output `index` of the last invoke(), as an array of the caller's own, with the shape and dtype of get_output_details.  IndexError: there
+        is no such output; ValueError: the model has not run."""
         i, want = self._pick("output", self._out, index)
         result = np.empty(self._output_shape(want), want["dtype"])
         self._model.get_output(i, result.__array_interface__["data"][0], result.nbytes)
@@ -196,7 +197,7 @@ class calibrator(_Model):
     _made = itertools.count()
 
     def __init__(self, model_path, input_config):
-        """model_path: NAME_float.sim; input_config: the ini, whose names, formats and layouts must be those of the model."""
+        """model_path: NAME_float.sim; input_config: the ini, whose names, formats and layouts must be those of the model: else ValueError."""
         super().__init__(sgs.Model(_path(model_path), FLOAT, 1, _path(input_config, "an input_config.ini"), _settings.soc_version))
         self._number = next(self._made)
         self._seen = None  # SIM_Calibrator's, while it runs forward
@@ -244,7 +245,8 @@ class compiler:
 
     def compile(self, output=None, batch="1", batch_mode="n_buf", category="Unknown"):
         """Writes the image; its path.  output: a file or an existing folder; None: NAME_fixed.sim_sgsimg.img beside the model.  The others
-        are compiler.py's options."""
+        are compiler.py's options.  TypeError, ValueError: an option is none; OSError: the image cannot be written; NotImplementedError: an
+        operator, or a batch, that no image holds."""
         for name, value in (("batch", batch), ("batch_mode", batch_mode), ("category", category)):
             if not isinstance(value, str) and not (name == "batch" and type(value) is int):
                 raise TypeError("%s: expected a str, found %s" % (name, type(value).__name__))

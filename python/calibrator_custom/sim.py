@@ -45,7 +45,8 @@ class SIM_Simulator(_Net):
 
     def __call__(self, img_gen, num_process=1):
         """forward for each item of img_gen (a list of arrays, one for each of its parameters): a list of the results, in order.  With several
-        processes items and results travel between them, pickled."""
+        processes items and results travel between them, pickled.  What forward raises is raised; TypeError, ValueError: img_gen or
+        num_process is none; RuntimeError: a process ended."""
         return list(_pool.run(self._forward, img_gen, _processes(num_process)))
 
 
@@ -157,7 +158,9 @@ class SIM_Calibrator(_Net):
         calibrator, in the order __init__ made them, to the paths fix_model.  The models are the same bytes whatever num_process is.  Where
         forward hands a get_output of one model to set_input of another as it is, and both are RAWDATA_S16, the two get one scale.
         quant_level: 'L1' to 'L5'; None: 'L5'.  quant_param: what save_quant_param.py wrote, or the like: a path, the list that such
-        a file holds, or one of these (or None) for each model; what it says comes in the place of what calibration sees."""
+        a file holds, or one of these (or None) for each model; what it says comes in the place of what calibration sees.  Arrays have the
+        shape and dtype of get_input_details.  TypeError, ValueError: an argument does not fit, or there are no items; OSError: a model
+        cannot be written; RuntimeError: a process ended."""
         models, n = self._models(), _processes(num_process)
         if isinstance(fix_model, (str, bytes)) or not hasattr(fix_model, "__len__"):
             raise TypeError("fix_model: expected a list of paths, found %s" % type(fix_model).__name__)

@@ -38,7 +38,8 @@ def _script(name):
 
 
 def image_preprocess_func(model_name):
-    """The function image_preprocess(img_path, norm=True) of a script: a path, or a name in Scripts/calibrator/preprocess_method."""
+    """The function image_preprocess(img_path, norm=True) of a script: a path, or a name in Scripts/calibrator/preprocess_method.
+    FileNotFoundError: there is no such script; ValueError: it has no such function."""
     if not isinstance(model_name, (str, os.PathLike)):
         raise TypeError("expected a preprocess script, found %s" % type(model_name).__name__)
     path = _script(os.fspath(model_name))

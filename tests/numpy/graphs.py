@@ -766,7 +766,9 @@ def comparison(op):
         coarse = g.tensor("s16", a.dims, [a.scale[0] * 32767 / 3])
         g.emit("quantize", coarse, [a.number])
         b = g.input("s16", [1 if g.chance(0.3) else d for d in a.dims][g.int(0, len(a.dims) - 1):])
-        other = g.tensor("s16", b.dims, [coarse.scale[0] if g.chance(0.8 if op == "equal" else 0.6) else b.scale[0] * 32767 / 2])
+        if g.chance(0.6):
+            b.scale = list(a.scale)
+        other = g.tensor("s16", b.dims, [coarse.scale[0] if b.scale == a.scale else b.scale[0] * 32767 / 2])
         g.emit("quantize", other, [b.number])
         pair = [coarse.number, other.number] if g.chance(0.5) else [other.number, coarse.number]
         g.emit(op, g.tensor("bool", a.dims, [1], [0]), pair)

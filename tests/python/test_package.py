@@ -66,6 +66,26 @@ def test_stubs():
     assert told == {n for n in public(cc.utils) if getattr(cc.utils, n).__module__ == cc.utils.__name__}
 
 
+def told_of(function):
+    return inspect.getdoc(function) or ""
+
+
+def test_docstrings_say_what_goes_wrong():
+    """Whatever takes an argument names the exceptions that wrong ones bring; what takes or gives arrays their shape and dtype."""
+    errors = re.compile(r"\b(Type|Value|Index|OS|FileNotFound|Runtime|NotImplemented)Error\b")
+    functions = {"set_soc_version": cc.set_soc_version, "compiler.compile": cc.compiler.compile, "SIM_Calibrator.convert": cc.SIM_Calibrator.convert,
+                 "SIM_Simulator.__call__": cc.SIM_Simulator.__call__, "image_preprocess_func": cc.utils.image_preprocess_func,
+                 "convert_to_input_formats": cc.utils.convert_to_input_formats}
+    for cls in (cc.float_simulator, cc.fixed_simulator, cc.offline_simulator, cc.calibrator):
+        functions.update(("%s.%s" % (cls.__name__, n), getattr(cls, n)) for n in ("set_input", "get_output", "invoke"))
+    assert not [n for n, f in functions.items() if not errors.search(told_of(f))]
+    arrays = [n for n in functions if n.split(".")[-1] in ("set_input", "get_output", "convert", "convert_to_input_formats")]
+    assert len(arrays) == 10 and not [n for n in arrays if "shape" not in told_of(functions[n]) or "dtype" not in told_of(functions[n]) and "uint8" not in told_of(functions[n])]
+    for cls in (cc.float_simulator, cc.fixed_simulator, cc.offline_simulator, cc.calibrator, cc.compiler):
+        for n in ("get_input_details", "get_output_details"):
+            assert told_of(getattr(cls, n)), "%s.%s" % (cls.__name__, n)
+
+
 def test_names():
     """Every name that users of the manual's calibrator_custom know; three that are not there say so and what to do."""
     for name in ("__version__", "set_soc_version", "calibrator", "compiler", "float_simulator", "cmodel_float_simulator", "fixed_simulator", "offline_simulator",
