@@ -428,7 +428,10 @@ static sgs_status set_up(scales *p, weighing *s, sgs_diag *d)
 static sgs_status measure(weighing *s, sgs_diag *d)
 {
     sgs_work w = { .n = samples_of(s), .run = measure_sample, .add = add_sample };
-    w.most = s->o->saving ? 1 : (int)(SHARED_BYTES / (activation_bytes(s->g) + 1)) + 1;
+    if (s->o->saving || s->fixed) /* beside models on trial there is no room for more */
+        w.most = 1;
+    else
+        w.most = (int)(SHARED_BYTES / (activation_bytes(s->g) + 1)) + 1;
     const int places = sgs_places(s->o->threads, &w);
     scales *p = SGS_NEW_N(s->a, scales, places);
     sgs_status status = SGS_OK;
