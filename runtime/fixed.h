@@ -76,6 +76,13 @@ static inline int32_t ipu_lut_at(const int16_t *t, int32_t x)
     return side[i] + (((side[i + 1] - side[i]) * f + (1 << h >> 1)) >> h);
 }
 
+/* ARITHMETIC.md 25: the entry of a table of bytes. */
+static inline int32_t ipu_index(int32_t x, int32_t first)
+{
+    int32_t i = x - first;
+    return i < 0 ? 0 : i < IPU_INDEX ? i : IPU_INDEX - 1;
+}
+
 /* The whole part of the root. */
 static inline uint32_t ipu_root(uint64_t v)
 {

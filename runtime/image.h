@@ -9,7 +9,7 @@
 #include "openipu/ipu.h"
 
 #define IPU_IMAGE_MAGIC "OpenIPU\n" /* 8 bytes, no NUL */
-#define IPU_IMAGE_VERSION 1u
+#define IPU_IMAGE_VERSION 2u
 
 #define IPU_FEATURE_BATCH 1u        /* an ipu_sizes stands behind the header */
 #define IPU_FEATURE_PICTURES 2u     /* pictures have alignments, and buffers as their formats say */
@@ -100,13 +100,15 @@ typedef struct ipu_out {
  *   IPU_CONV_U8: x U8, w S8 packed [co/16][kh][kw][ci/4][16 co][4 ci], bias S32[co] with -sum(zero*w) folded in
  *   IPU_CONV_S16: x S16, w S16 packed [co/16][kh][kw][ci/2][16 co][2 ci], bias S64[co]
  *   both: tails of co and ci padded with zero weights; bias, mult padded to a multiple of 16 co.  y U8 or S16.
+ * With a table y is U8, table[clamp(conv)], where out is within 0 ... IPU_INDEX - 1, and there is neither residual nor second output.
  * Groups are separate records on channel windows of x and y. */
 typedef struct ipu_conv {
-    ipu_rec head;            /* nref 8 */
+    ipu_rec head;            /* nref 9 */
     ipu_ref y, x, w, bias, mult;
     ipu_ref pad;             /* U8 or S16 [ci]: value of a pixel outside x, its zero point per channel */
     ipu_ref add;             /* residual S16, shape of y; IPU_NONE without */
     ipu_ref y2;              /* U8 copy of y, shape of y; IPU_NONE without */
+    ipu_ref table;           /* U8[IPU_INDEX]; IPU_NONE without */
     int32_t kh, kw, sy, sx, dy, dx; /* kernel, stride, dilation */
     int32_t py, px;          /* zero rows above, columns left; below and right follow from the shapes */
     int32_t shift;           /* IPU_CONV_S16: rounding right shift of the 64-bit sum; U8: 0 */
@@ -119,10 +121,10 @@ typedef struct ipu_conv {
 
 /* Depthwise convolution, one weight plane per channel.
  *   IPU_DEPTHWISE_U8: x U8, w S8 [kh*kw][c], bias S32[c];  IPU_DEPTHWISE_S16: x S16, w S16, bias S64[c]
- *   w, bias and mult have c rounded up to a multiple of 16, padded with zeros. */
+ *   w, bias and mult have c rounded up to a multiple of 16, padded with zeros.  table: as of ipu_conv. */
 typedef struct ipu_depthwise {
-    ipu_rec head;            /* nref 6 */
-    ipu_ref y, x, w, bias, mult, pad;
+    ipu_rec head;            /* nref 7 */
+    ipu_ref y, x, w, bias, mult, pad, table;
     int32_t kh, kw, sy, sx, dy, dx, py, px;
     int32_t shift;
     ipu_out out;
@@ -184,12 +186,15 @@ typedef struct ipu_pad {
     int32_t py, px;
 } ipu_pad;
 
-/* IPU_LUT_S16: a function of one variable.  ARITHMETIC.md 12.  table S16[2 * IPU_LUT_SIDE]: x >= 0, then x < 0. */
+/* IPU_LUT_S16: a function of one variable.  ARITHMETIC.md 12.  table S16[2 * IPU_LUT_SIDE]: x >= 0, then x < 0.
+ * IPU_LUT_U8: y U8 = table[clamp(x - first)], x S16, table U8[IPU_INDEX].  ARITHMETIC.md 25. */
 #define IPU_LUT_BITS 7       /* entries a power of two: 1 << 7 */
 #define IPU_LUT_SIDE 1153
+#define IPU_INDEX 1024
 typedef struct ipu_lut {
     ipu_rec head;            /* nref 3 */
     ipu_ref y, x, table;
+    int32_t first;           /* IPU_LUT_S16: 0 */
 } ipu_lut;
 
 /* IPU_PRELU_S16: y = clamp(x * (x > threshold ? m : mult)), S16; mult f32[1] or [c].  ARITHMETIC.md 13. */
@@ -484,12 +489,13 @@ typedef struct ipu_nv12 {
     X(IPU_ROIPOOL_S16, roipool, ipu_roipool_s16_c)     \
     X(IPU_SUPPRESS, suppress, ipu_suppress_c)          \
     X(IPU_DETECT, detect, ipu_detect_c)                \
-    X(IPU_NV12, nv12, ipu_nv12_c)
+    X(IPU_NV12, nv12, ipu_nv12_c)                      \
+    X(IPU_LUT_U8, lut, ipu_lut_u8_c)
 
 /* Operands of a family's record (struct ipu_<family>).  Operand 0 is written, IPU_CONV_Y2 too; no other ever is. */
 enum {
-    IPU_NREF_conv = 8,
-    IPU_NREF_depthwise = 6,
+    IPU_NREF_conv = 9,
+    IPU_NREF_depthwise = 7,
     IPU_NREF_arith = 3,
     IPU_NREF_pool = 3,
     IPU_NREF_softmax = 3,
@@ -522,9 +528,11 @@ enum {
     IPU_NREF_suppress = 3,
     IPU_NREF_detect = 3,
     IPU_NREF_nv12 = 3,
-    IPU_MAX_REF = 8,
+    IPU_MAX_REF = 9,
     IPU_CONV_ADD = 6,        /* operand numbers of ipu_conv */
     IPU_CONV_Y2 = 7,
+    IPU_CONV_TABLE = 8,
+    IPU_DEPTHWISE_TABLE = 6, /* of ipu_depthwise */
     IPU_RESIZE_IY = 2,       /* of ipu_resize */
     IPU_RESIZE_IX = 3
 };
@@ -539,10 +547,10 @@ typedef enum ipu_kind {
 /* The file's layout does not depend on the compiler: docs/IMAGE.md gives these numbers. */
 _Static_assert(sizeof(ipu_header) == 120 && sizeof(ipu_io) == 52 && sizeof(ipu_cost) == 24 && sizeof(ipu_sizes) == 48, "image layout");
 _Static_assert(sizeof(ipu_ref) == 40 && sizeof(ipu_rec) == 8 && sizeof(ipu_out) == 12, "image layout");
-_Static_assert(sizeof(ipu_conv) == 8 + 8 * 40 + 36 + 12 + 8 + 12 + 4 + 12 && sizeof(ipu_depthwise) == 8 + 6 * 40 + 36 + 12, "image layout");
+_Static_assert(sizeof(ipu_conv) == 8 + 9 * 40 + 36 + 12 + 8 + 12 + 4 + 12 && sizeof(ipu_depthwise) == 8 + 7 * 40 + 36 + 12, "image layout");
 _Static_assert(sizeof(ipu_arith) == 148 && sizeof(ipu_pool) == 168 && sizeof(ipu_softmax) == 148 && sizeof(ipu_copy) == 88, "image layout");
 _Static_assert(sizeof(ipu_clamp) == 96 && sizeof(ipu_quantize) == 180 && sizeof(ipu_pad) == 136 && sizeof(ipu_resize) == 268, "image layout");
-_Static_assert(sizeof(ipu_lut) == 128 && sizeof(ipu_prelu) == 148 && sizeof(ipu_round) == 112, "image layout");
+_Static_assert(sizeof(ipu_lut) == 132 && sizeof(ipu_prelu) == 148 && sizeof(ipu_round) == 112, "image layout");
 _Static_assert(sizeof(ipu_reduce) == 108 && sizeof(ipu_argmax) == 96 && sizeof(ipu_matmul) == 148, "image layout");
 _Static_assert(sizeof(ipu_compare) == 140 && sizeof(ipu_where) == 188 && sizeof(ipu_gather) == 128, "image layout");
 _Static_assert(sizeof(ipu_topk) == 92 && sizeof(ipu_take) == 128 && sizeof(ipu_gridsample) == 168, "image layout");

@@ -334,7 +334,10 @@ static int optional(const ipu_rec *rec, int i)
     switch (rec->kind) {
     case IPU_CONV_U8:
     case IPU_CONV_S16:
-        return i == IPU_CONV_ADD || i == IPU_CONV_Y2;
+        return i == IPU_CONV_ADD || i == IPU_CONV_Y2 || i == IPU_CONV_TABLE;
+    case IPU_DEPTHWISE_U8:
+    case IPU_DEPTHWISE_S16:
+        return i == IPU_DEPTHWISE_TABLE;
     case IPU_MAXPOOL:
         return i == 2;
     case IPU_RESIZE_NEAREST:

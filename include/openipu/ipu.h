@@ -78,6 +78,7 @@ enum {
     IPU_CPU_AVX2 = 1 << 0,
     IPU_CPU_AVXVNNI = 1 << 1,
     IPU_CPU_AVX512VNNI = 1 << 2,   /* AVX-512 F, BW, VL, DQ and VNNI together */
+    IPU_CPU_AVX512VBMI = 1 << 3,   /* counts beside it */
     IPU_CPU_NEON = 1 << 8,
     IPU_CPU_DOTPROD = 1 << 9,
     IPU_CPU_I8MM = 1 << 10

@@ -24,6 +24,7 @@ uint32_t ipu_host_cpu(void)
     const uint32_t avx2 = 1u << 5;                    /* leaf 7 ebx */
     const uint32_t avx512 = 1u << 16 | 1u << 17 | 1u << 30 | 1u << 31; /* leaf 7 ebx: F, DQ, BW, VL */
     const uint32_t vnni512 = 1u << 11;                                 /* leaf 7 ecx */
+    const uint32_t vbmi = 1u << 1;                                     /* the same */
     const uint32_t avxvnni = 1u << 4;                                  /* leaf 7.1 eax */
     uint32_t a, b, c, d, mask = 0;
     if (!__get_cpuid(1, &a, &b, &c, &d) || !has(c, osxsave_avx) || !has(saved_state(), YMM))
@@ -32,7 +33,7 @@ uint32_t ipu_host_cpu(void)
         return 0;
     mask |= IPU_CPU_AVX2;
     if (has(b, avx512) && has(c, vnni512) && has(saved_state(), ZMM))
-        mask |= IPU_CPU_AVX512VNNI;
+        mask |= IPU_CPU_AVX512VNNI | (has(c, vbmi) ? IPU_CPU_AVX512VBMI : 0);
     if (a >= 1 && __get_cpuid_count(7, 1, &a, &b, &c, &d) && has(a, avxvnni))
         mask |= IPU_CPU_AVXVNNI;
     return mask;

@@ -117,6 +117,15 @@ static inline int ipu_out_ok(const ipu_out *o, int type)
     return ipu_rne(o->lo) + o->zero >= lo && ipu_rne(o->hi) + o->zero <= hi;
 }
 
+/* What sums become: results of y's type, or with a table the index of an entry that is y. */
+static inline int ipu_result_ok(const ipu_out *o, const ipu_ref *y, const ipu_ref *table)
+{
+    if (table->space == IPU_NONE)
+        return ipu_out_ok(o, y->type);
+    return y->type == IPU_U8 && ipu_array(table, IPU_U8, IPU_INDEX) && ipu_out_ok(o, IPU_S16) &&
+           ipu_rne(o->lo) + o->zero >= 0 && ipu_rne(o->hi) + o->zero < IPU_INDEX;
+}
+
 #define IPU_MAX_KERNEL 4096
 
 /* Kernel size, stride, dilation and padding in ranges where output coordinates cannot overflow. */

@@ -1,4 +1,4 @@
-/* Convolution and fully connected: ARITHMETIC.md 4, 5 and, for the residual epilogue, 7. */
+/* Convolution and fully connected: ARITHMETIC.md 4, 5 and, for the residual epilogue, 7; with a table 25. */
 #include "common.h"
 
 #define BLOCK 16               /* output channels of a packed block */
@@ -19,7 +19,7 @@ static int weights_ok(const ipu_conv *o, int s16)
 static int epilogue_ok(const ipu_conv *o)
 {
     int sum = o->add.space != IPU_NONE, copy = o->y2.space != IPU_NONE;
-    if (!ipu_out_ok(&o->out, o->y.type))
+    if (!ipu_result_ok(&o->out, &o->y, &o->table) || (o->table.space != IPU_NONE && (sum || copy)))
         return 0;
     if (sum && !(o->y.type == IPU_S16 && o->add.type == IPU_S16 && ipu_same_shape(&o->y, &o->add) &&
                  ipu_out_ok(&o->sum, IPU_S16) && ipu_multiplier(o->m_conv) && ipu_multiplier(o->m_add)))
@@ -32,7 +32,7 @@ IPU_CHECK(ipu_conv_check)
 {
     const ipu_conv *o = (const void *)rec;
     int s16 = rec->kind == IPU_CONV_S16;
-    if (!ipu_rec_ok(rec, 8, sizeof *o) || o->x.type != (s16 ? IPU_S16 : IPU_U8) || !ipu_activation(&o->y) || o->x.n != o->y.n)
+    if (!ipu_rec_ok(rec, 9, sizeof *o) || o->x.type != (s16 ? IPU_S16 : IPU_U8) || !ipu_activation(&o->y) || o->x.n != o->y.n)
         return 0;
     if (!ipu_window_ok(o->kh, o->sy, o->dy, o->py, o->y.h) || !ipu_window_ok(o->kw, o->sx, o->dx, o->px, o->y.w))
         return 0;
@@ -41,7 +41,7 @@ IPU_CHECK(ipu_conv_check)
 
 /* ---- epilogue --------------------------------------------------------------------------------------------------- */
 
-/* Up to 16 sums of one pixel, from channel c on, to y (and the residual, and y2). */
+/* Up to 16 sums of one pixel, from channel c on, to y (and the residual, and y2), or through the table. */
 static void finish(const ipu_conv *o, void *const p[], int32_t y, int32_t x, int32_t c, const int32_t *sum)
 {
     const float *mult = (const float *)p[4] + c;
@@ -49,6 +49,7 @@ static void finish(const ipu_conv *o, void *const p[], int32_t y, int32_t x, int
     void *to = ipu_pixel(&o->y, p[0], y, x);
     const int16_t *add = p[6] ? ipu_pixel(&o->add, p[6], y, x) : NULL;
     uint8_t *copy = p[7] ? ipu_pixel(&o->y2, p[7], y, x) : NULL;
+    const uint8_t *table = p[8];
     int32_t zero = add ? o->sum.zero : o->out.zero;
     for (int32_t i = 0; i < n; i++) {
         int32_t q = ipu_requant(sum[i], mult[i], &o->out);
@@ -56,7 +57,7 @@ static void finish(const ipu_conv *o, void *const p[], int32_t y, int32_t x, int
             float a = (float)(q - o->out.zero) * o->m_conv, b = (float)add[c + i] * o->m_add;
             q = ipu_store(a + b, &o->sum);
         }
-        ipu_put(o->y.type, to, c + i, q);
+        ipu_put(o->y.type, to, c + i, table ? table[q] : q);
         if (copy)
             copy[c + i] = (uint8_t)ipu_requant(q - zero, o->m_y2, &o->out2);
     }

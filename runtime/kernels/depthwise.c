@@ -1,11 +1,11 @@
-/* Depthwise convolution: ARITHMETIC.md 4 and 5 with one input channel per output channel. */
+/* Depthwise convolution: ARITHMETIC.md 4 and 5 with one input channel per output channel; with a table 25. */
 #include "common.h"
 
 IPU_CHECK(ipu_depthwise_check)
 {
     const ipu_depthwise *o = (const void *)rec;
     int s16 = rec->kind == IPU_DEPTHWISE_S16;
-    if (!ipu_rec_ok(rec, 6, sizeof *o) || o->x.type != (s16 ? IPU_S16 : IPU_U8) || !ipu_activation(&o->y))
+    if (!ipu_rec_ok(rec, 7, sizeof *o) || o->x.type != (s16 ? IPU_S16 : IPU_U8) || !ipu_activation(&o->y))
         return 0;
     if (o->x.n != o->y.n || o->x.c != o->y.c)
         return 0;
@@ -14,7 +14,13 @@ IPU_CHECK(ipu_depthwise_check)
     int64_t c = ((int64_t)o->y.c + 15) / 16 * 16;
     return ipu_array(&o->w, s16 ? IPU_S16 : IPU_S8, c * o->kh * o->kw) && ipu_array(&o->bias, s16 ? IPU_S64 : IPU_S32, c) &&
            ipu_array(&o->mult, IPU_F32, c) && ipu_array(&o->pad, s16 ? IPU_S16 : IPU_U8, o->x.c) &&
-           ipu_between(o->shift, 0, s16 ? 62 : 0) && ipu_out_ok(&o->out, o->y.type);
+           ipu_between(o->shift, 0, s16 ? 62 : 0) && ipu_result_ok(&o->out, &o->y, &o->table);
+}
+
+/* Result q of channel c to a pixel, or the table's entry q. */
+static void put(const ipu_depthwise *o, const uint8_t *table, void *to, int32_t c, int32_t q)
+{
+    ipu_put(o->y.type, to, c, table ? table[q] : q);
 }
 
 /* The pixel that tap (ky, kx) of output (y, x) reads, or the padding value. */
@@ -40,7 +46,7 @@ IPU_KERNEL(ipu_depthwise_u8_c)
                 uint32_t acc = (uint32_t)bias[c];
                 for (int32_t k = 0; k < taps; k++)
                     acc += (uint32_t)(((const uint8_t *)tap(o, p, y, x, k))[c] * w[(size_t)k * (size_t)plane]);
-                ipu_put(o->y.type, to, c, ipu_requant((int32_t)acc, mult[c], &o->out));
+                put(o, p[6], to, c, ipu_requant((int32_t)acc, mult[c], &o->out));
             }
         }
 }
@@ -59,7 +65,7 @@ IPU_KERNEL(ipu_depthwise_s16_c)
                 uint64_t acc = (uint64_t)bias[c];
                 for (int32_t k = 0; k < taps; k++)
                     acc += (uint64_t)(int64_t)((int32_t)((const int16_t *)tap(o, p, y, x, k))[c] * w[(size_t)k * (size_t)plane]);
-                ipu_put(o->y.type, to, c, ipu_requant(ipu_narrow((int64_t)acc, o->shift), mult[c], &o->out));
+                put(o, p[6], to, c, ipu_requant(ipu_narrow((int64_t)acc, o->shift), mult[c], &o->out));
             }
         }
 }

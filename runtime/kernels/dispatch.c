@@ -23,6 +23,7 @@
     [IPU_MAX_S16] = { ipu_arith_check, ipu_max_s16_avx2 },         \
     [IPU_LAYERNORM_S16] = { ipu_layernorm_check, ipu_layernorm_s16_avx2 }, \
     [IPU_LUT_S16] = { ipu_lut_check, ipu_lut_s16_avx2 },           \
+    [IPU_LUT_U8] = { ipu_lut_check, ipu_lut_u8_avx2 },             \
     [IPU_PRELU_S16] = { ipu_prelu_check, ipu_prelu_s16_avx2 },     \
     [IPU_ROUND_S16] = { ipu_round_check, ipu_round_s16_avx2 },     \
     [IPU_MAXPOOL] = { ipu_pool_check, ipu_maxpool_avx2 },          \
@@ -42,8 +43,15 @@
     [IPU_DEPTHWISE_U8] = { ipu_depthwise_check, ipu_depthwise_u8_vnni512 }, \
     [IPU_MATMUL_S16] = { ipu_matmul_check, ipu_matmul_s16_vnni512 },
 
+#define VBMI512_ROWS                                              \
+    [IPU_CONV_U8] = { ipu_conv_check, ipu_conv_u8_vbmi512 },       \
+    [IPU_CONV_S16] = { ipu_conv_check, ipu_conv_s16_vbmi512 },     \
+    [IPU_DEPTHWISE_U8] = { ipu_depthwise_check, ipu_depthwise_u8_vbmi512 }, \
+    [IPU_LUT_U8] = { ipu_lut_check, ipu_lut_u8_vbmi512 },
+
 static const ipu_kernels kernels_avx2 = { { IPU_KINDS(X) AVX2_ROWS } };
 static const ipu_kernels kernels_vnni512 = { { IPU_KINDS(X) AVX2_ROWS VNNI512_ROWS } }; /* such a CPU has AVX2 too */
+static const ipu_kernels kernels_vbmi512 = { { IPU_KINDS(X) AVX2_ROWS VNNI512_ROWS VBMI512_ROWS } };
 #undef X
 /* clang-format on */
 #endif
@@ -51,6 +59,8 @@ static const ipu_kernels kernels_vnni512 = { { IPU_KINDS(X) AVX2_ROWS VNNI512_RO
 const ipu_kernels *ipu_kernels_for(uint32_t cpu_mask)
 {
 #if defined(IPU_X86)
+    if ((cpu_mask & IPU_CPU_AVX512VNNI) && (cpu_mask & IPU_CPU_AVX512VBMI))
+        return &kernels_vbmi512;
     if (cpu_mask & IPU_CPU_AVX512VNNI)
         return &kernels_vnni512;
     if (cpu_mask & IPU_CPU_AVX2)

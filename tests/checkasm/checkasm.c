@@ -256,6 +256,15 @@ ipu_out ca_out(ca *t, int type)
     return (ipu_out){ .lo = (float)(qmin - zero), .hi = (float)(qmax - zero), .zero = zero };
 }
 
+ipu_out ca_index(ca *t)
+{
+    const int zero = ca_range(t, -200, IPU_INDEX + 200);
+    const int least = ca_chance(t, 70) ? 0 : ca_range(t, 0, IPU_INDEX - 1);
+    const int most = ca_chance(t, 70) ? IPU_INDEX - 1 : ca_range(t, least, IPU_INDEX - 1);
+
+    return (ipu_out){ .lo = (float)(least - zero), .hi = (float)(most - zero), .zero = zero };
+}
+
 /* ---- comparing ---- */
 
 static void ca_addresses(const ca *t, int copy, void **p)
@@ -438,6 +447,7 @@ static const ca_test ca_tests[] = {
     { IPU_MIN_S16, ca_arith, ca_arith_bench },
     { IPU_MAX_S16, ca_arith, ca_arith_bench },
     { IPU_LUT_S16, ca_unary, ca_unary_bench },
+    { IPU_LUT_U8, ca_unary, ca_unary_bench },
     { IPU_PRELU_S16, ca_unary, ca_unary_bench },
     { IPU_ROUND_S16, ca_unary, ca_unary_bench },
     { IPU_MAXPOOL, ca_pool, ca_pool_bench },
@@ -495,6 +505,7 @@ static const ca_table ca_tables[] = {
     { "c", 0 },
     { "avx2", IPU_CPU_AVX2 },
     { "vnni512", IPU_CPU_AVX2 | IPU_CPU_AVX512VNNI },
+    { "vbmi512", IPU_CPU_AVX2 | IPU_CPU_AVX512VNNI | IPU_CPU_AVX512VBMI },
 };
 
 /* Features whose kernels were built in plain C for this program. */
@@ -539,7 +550,7 @@ static int ca_one(const ca_test *test, const ca_table *table, int bench, struct 
 
 static int ca_usage(void)
 {
-    fprintf(stderr, "usage: checkasm [--kernel NAME] [--mask c|avx2|vnni512] [--bench]\n"
+    fprintf(stderr, "usage: checkasm [--kernel NAME] [--mask c|avx2|vnni512|vbmi512] [--bench]\n"
                     "Compares SIMD kernels with the C kernels; without --mask, every table this CPU can run.\n");
     return 2;
 }

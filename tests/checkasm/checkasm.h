@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CA_OPERANDS = 8, CA_GUARD = 192 };
+enum { CA_OPERANDS = 9, CA_GUARD = 192 };
 
 typedef struct ca_operand {
     uint8_t *at[2]; /* window of the C kernel, of the kernel under test; one and the same unless it is written */
@@ -98,6 +98,9 @@ void ca_fill_int(ca *t, int i, int64_t lo, int64_t hi);
 
 /* An output range for values of a type (U8 or S16), now and then narrowed as by an activation. */
 ipu_out ca_out(ca *t, int type);
+
+/* One for results that are indices of a table. */
+ipu_out ca_index(ca *t);
 
 /* Compares (or, with --bench, times).  Returns 0 after a difference, which it has printed. */
 int ca_run(ca *t);

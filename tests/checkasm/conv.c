@@ -4,12 +4,12 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { Y, X, W, BIAS, MULT, PAD, ADD, Y2 };
+enum { Y, X, W, BIAS, MULT, PAD, ADD, Y2, TABLE };
 
 typedef struct shape {
     int32_t ci, co, h, w, kh, kw, sy, sx, dy, dx, py, px, pb, pr; /* padding: above, left, below, right */
     int32_t n;
-    int type, add, y2;
+    int type, add, y2, table;
     int small; /* S16: weights and bias so small that 32 bits hold every sum */
     enum ca_layout layout;
     enum ca_data data;
@@ -34,7 +34,7 @@ static int32_t shift_for(int64_t bound)
 static void fill_mult(ca *t, const shape *s, double terms, double product, int32_t shift)
 {
     const double typical = sqrt(terms) * product / 3 / (double)((int64_t)1 << shift);
-    const double m = (s->type == IPU_U8 ? 128.0 : 16384.0) / typical * ca_range(t, 1, 40) / 20.0;
+    const double m = (s->table ? 512.0 : s->type == IPU_U8 ? 128.0 : 16384.0) / typical * ca_range(t, 1, 40) / 20.0;
     ca_fill_float(t, MULT, (float)(m / 4), (float)m);
 }
 
@@ -81,7 +81,7 @@ static ca_dims out_dims(const shape *s)
 static void epilogue(ca *t, const shape *s, ca_dims y)
 {
     ipu_conv *r = &t->rec.conv;
-    r->out = ca_out(t, s->type);
+    r->out = s->table ? ca_index(t) : ca_out(t, s->type);
     r->m_conv = 0.02f * (float)ca_range(t, 1, 100);
     r->m_add = 0.02f * (float)ca_range(t, 1, 100);
     r->m_y2 = 1.0f / 256 * 0.02f * (float)ca_range(t, 1, 100);
@@ -95,6 +95,8 @@ static void epilogue(ca *t, const shape *s, ca_dims y)
         ca_ref(t, Y2, IPU_U8, y, s->layout);
         r->out2 = ca_out(t, IPU_U8);
     }
+    if (s->table)
+        ca_array(t, TABLE, IPU_U8, IPU_INDEX);
 }
 
 static void begin(ca *t, ipu_kind kind, const shape *s)
@@ -104,7 +106,7 @@ static void begin(ca *t, ipu_kind kind, const shape *s)
     const ca_dims y = out_dims(s);
     ipu_conv *r = &t->rec.conv;
 
-    ca_begin(t, kind, 8, sizeof *r);
+    ca_begin(t, kind, 9, sizeof *r);
     ca_ref(t, Y, s->type, y, s->layout);
     ca_ref(t, X, wide ? IPU_S16 : IPU_U8, (ca_dims){ s->n, s->h, s->w, s->ci }, s->layout);
     ca_array(t, W, wide ? IPU_S16 : IPU_S8, blocks * s->kh * s->kw * ((s->ci + group - 1) / group * group));
@@ -147,6 +149,8 @@ static int run(ca *t, ipu_kind kind, const shape *s)
         ca_fill(t, W, s->data);
     if (s->add)
         ca_fill(t, ADD, s->data);
+    if (s->table)
+        ca_fill(t, TABLE, CA_ANY);
     zero_tails(t, s, kind == IPU_CONV_S16 ? 2 : 4, kind == IPU_CONV_S16 ? 2 : 1);
     if (kind == IPU_CONV_S16 && s->small)
         fill_s16_small(t, s);
@@ -154,8 +158,8 @@ static int run(ca *t, ipu_kind kind, const shape *s)
         fill_s16(t, s);
     else
         fill_u8(t, s);
-    snprintf(t->shape, sizeof t->shape, "%dx%d/%d %d>%d @%dx%d%s%s", s->kh, s->kw, s->sx, s->ci, s->co, y.h, y.w,
-             s->add ? " +add" : "", s->y2 ? " +y2" : "");
+    snprintf(t->shape, sizeof t->shape, "%dx%d/%d %d>%d @%dx%d%s%s%s", s->kh, s->kw, s->sx, s->ci, s->co, y.h, y.w,
+             s->add ? " +add" : "", s->y2 ? " +y2" : "", s->table ? " +table" : "");
     return ca_run(t);
 }
 
@@ -184,6 +188,7 @@ static shape random_shape(ca *t)
     s.add = ca_chance(t, 20);
     s.y2 = ca_chance(t, 20);
     s.type = s.add || s.y2 || ca_chance(t, 40) ? IPU_S16 : IPU_U8;
+    s.table = s.type == IPU_U8 && ca_chance(t, 40);
     s.layout = ca_chance(t, 50) ? CA_LOOSE : CA_DENSE;
     s.data = ca_chance(t, 25) ? CA_EXTREME : CA_ANY;
     s.small = ca_chance(t, 50);
@@ -202,6 +207,7 @@ static int run_longer(ca *t, ipu_kind kind)
         s.sy = s.sx = s.dy = s.dx = 1;
         s.py = s.px = s.pb = s.pr = l[3] / 2;
         s.type = i & 1 ? IPU_U8 : IPU_S16;
+        s.table = i % 4 == 3;
         s.data = i & 2 ? CA_EXTREME : CA_ANY;
         s.small = !(i & 4);
         if (!run(t, kind, &s))
@@ -224,6 +230,10 @@ void ca_conv(ca *t, ipu_kind kind)
         if (!run(t, kind, &s))
             return;
         s.ci = c, s.co = 2 * c, s.add = c & 1, s.y2 = c & 2, s.type = c & 3 ? IPU_S16 : IPU_U8;
+        if (!run(t, kind, &s))
+            return;
+        s = one;
+        s.ci = 9, s.co = c, s.table = 1, s.type = IPU_U8;
         if (!run(t, kind, &s))
             return;
     }

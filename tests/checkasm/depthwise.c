@@ -4,11 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { Y, X, W, BIAS, MULT, PAD };
+enum { Y, X, W, BIAS, MULT, PAD, TABLE };
 
 typedef struct shape {
     int32_t n, c, h, w, kh, kw, sy, sx, dy, dx, py, px, pb, pr;
-    int type;
+    int type, table;
     int small; /* S16: weights and bias so small that 32 bits hold every sum */
     enum ca_layout layout;
     enum ca_data data;
@@ -35,7 +35,7 @@ static void fill_sums(ca *t, ipu_kind kind, const shape *s)
         t->rec.depthwise.shift++;
     typical = (sqrt((double)terms) * (double)most / (double)terms / 3 + (double)bias / 2) /
               (double)((int64_t)1 << t->rec.depthwise.shift);
-    const double m = (s->type == IPU_U8 ? 128.0 : 16384.0) / typical * ca_range(t, 1, 40) / 20.0;
+    const double m = (s->table ? 512.0 : s->type == IPU_U8 ? 128.0 : 16384.0) / typical * ca_range(t, 1, 40) / 20.0;
     ca_fill_float(t, MULT, (float)(m / 4), (float)m);
 }
 
@@ -60,7 +60,7 @@ static int run(ca *t, ipu_kind kind, const shape *given)
     of.small &= wide;
     if (oh < 1 || ow < 1)
         return 1;
-    ca_begin(t, kind, 6, sizeof *r);
+    ca_begin(t, kind, 7, sizeof *r);
     ca_ref(t, Y, s->type, (ca_dims){ s->n, oh, ow, s->c }, s->layout);
     ca_ref(t, X, wide ? IPU_S16 : IPU_U8, (ca_dims){ s->n, s->h, s->w, s->c }, s->layout);
     ca_array(t, W, wide ? IPU_S16 : IPU_S8, cpad * s->kh * s->kw);
@@ -69,17 +69,21 @@ static int run(ca *t, ipu_kind kind, const shape *given)
     ca_array(t, PAD, wide ? IPU_S16 : IPU_U8, s->c);
     r->kh = s->kh, r->kw = s->kw, r->sy = s->sy, r->sx = s->sx, r->dy = s->dy, r->dx = s->dx, r->py = s->py,
     r->px = s->px;
-    r->out = ca_out(t, s->type);
+    r->out = s->table ? ca_index(t) : ca_out(t, s->type);
+    if (s->table)
+        ca_array(t, TABLE, IPU_U8, IPU_INDEX);
     ca_place(t, 1u << Y);
     ca_fill(t, X, s->data);
     if (s->small)
         ca_fill_int(t, W, -32768 / (s->kh * s->kw), 32768 / (s->kh * s->kw));
     else
         ca_fill(t, W, s->data);
+    if (s->table)
+        ca_fill(t, TABLE, CA_ANY);
     zero_tails(t, s, wide ? 2 : 1);
     fill_sums(t, kind, s);
     t->ops = 2.0 * s->n * oh * ow * s->c * s->kh * s->kw;
-    snprintf(t->shape, sizeof t->shape, "%dx%d/%d %d @%dx%d", s->kh, s->kw, s->sx, s->c, oh, ow);
+    snprintf(t->shape, sizeof t->shape, "%dx%d/%d %d @%dx%d%s", s->kh, s->kw, s->sx, s->c, oh, ow, s->table ? " +table" : "");
     return ca_run(t);
 }
 
@@ -99,6 +103,7 @@ static shape random_shape(ca *t)
     s.pb = ca_range(t, 0, (s.kh - 1) * s.dy), s.pr = ca_range(t, 0, (s.kw - 1) * s.dx);
     s.h = ca_range(t, 1, 12), s.w = ca_range(t, 1, 12);
     s.type = ca_chance(t, 60) ? IPU_U8 : IPU_S16;
+    s.table = s.type == IPU_U8 && ca_chance(t, 40);
     s.layout = ca_chance(t, 50) ? CA_LOOSE : CA_DENSE;
     s.data = ca_chance(t, 25) ? CA_EXTREME : CA_ANY;
     s.small = ca_chance(t, 50);

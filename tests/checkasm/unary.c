@@ -28,6 +28,25 @@ static int lut(ca *t, ca_dims d, enum ca_layout layout, enum ca_data data)
     return ca_run(t);
 }
 
+static int lut_u8(ca *t, ca_dims d, enum ca_layout layout, enum ca_data data)
+{
+    ipu_lut *r = &t->rec.lut;
+
+    ca_begin(t, IPU_LUT_U8, 3, sizeof *r);
+    ca_ref(t, Y, IPU_U8, d, layout);
+    ca_ref(t, X, IPU_S16, d, layout);
+    ca_array(t, TABLE, IPU_U8, IPU_INDEX);
+    r->first = ca_chance(t, 50) ? ca_range(t, -IPU_INDEX, 0) : ca_chance(t, 50) ? 32767 : ca_range(t, -32767, 32767);
+    ca_place(t, 1u << Y);
+    ca_fill(t, X, data);
+    if (data == CA_ANY)
+        ca_fill_int(t, X, r->first - 100 < -32768 ? -32768 : r->first - 100, r->first + 1200 > 32767 ? 32767 : r->first + 1200);
+    ca_fill(t, TABLE, CA_ANY);
+    t->ops = 1.0 * d.n * d.h * d.w * d.c;
+    snprintf(t->shape, sizeof t->shape, "%dx%dx%d", d.h, d.w, d.c);
+    return ca_run(t);
+}
+
 static int prelu(ca *t, ca_dims d, enum ca_layout layout, enum ca_data data)
 {
     ipu_prelu *r = &t->rec.prelu;
@@ -60,6 +79,7 @@ static int whole(ca *t, ca_dims d, enum ca_layout layout, enum ca_data data)
 static int run(ca *t, ipu_kind kind, ca_dims d, enum ca_layout layout, enum ca_data data)
 {
     return kind == IPU_LUT_S16     ? lut(t, d, layout, data)
+           : kind == IPU_LUT_U8    ? lut_u8(t, d, layout, data)
            : kind == IPU_PRELU_S16 ? prelu(t, d, layout, data)
                                    : whole(t, d, layout, data);
 }

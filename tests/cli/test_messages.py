@@ -69,7 +69,7 @@ SIZES = "n_buf runs any size up to that number; for a list of sizes write --batc
      "  convert the model first; simulators run NAME_float.sim, NAME_fixed.sim and NAME.img\n"),
     ((*SIMULATE, "empty.sim"), 1, "empty.sim: expected a .sim model or an .img image of OpenIPU, found another kind of file\n"
      "  convert the model first; simulators run NAME_float.sim, NAME_fixed.sim and NAME.img\n"),
-    ((*SIMULATE, "newer.img"), 1, "newer.img: the image has format version 9; this program reads version 1\n"
+    ((*SIMULATE, "newer.img"), 1, "newer.img: the image has format version 9; this program reads version 2\n"
      "  compile the fixed-point model again with this program's compiler\n"),
     ((*SIMULATE, "flipped.img"), 1, "flipped.img: the image is truncated or damaged (image content does not match its hash)\n  compile it again, or copy it again\n"),
     ((*SIMULATE, "short.img"), 1, "short.img: the image is truncated or damaged (damaged image)\n  compile it again, or copy it again\n"),

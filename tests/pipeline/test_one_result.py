@@ -26,7 +26,8 @@ def masks():
     """Names for --cpu_mask of what this machine has, as it says itself."""
     text = subprocess.run([str(BUILD / "cli/sgs"), "info"], capture_output=True, text=True, check=True).stdout
     has = re.search(r"^this machine: (.*)$", text, re.M).group(1).split(", ")
-    names = {"AVX2": "avx2", "AVX-VNNI": "avxvnni", "AVX-512 VNNI": "avx512vnni", "NEON": "neon", "dotprod": "dotprod", "i8mm": "i8mm"}
+    names = {"AVX2": "avx2", "AVX-VNNI": "avxvnni", "AVX-512 VNNI": "avx512vnni", "AVX-512 VBMI": "avx512vbmi",
+             "NEON": "neon", "dotprod": "dotprod", "i8mm": "i8mm"}
     return ["c"] + [names[f] for f in has if f in names]
 
 

@@ -412,10 +412,32 @@ static void hash(void **state)
     free(s.image);
 }
 
+/* Families' own checks: an index inside the table, and nothing beside it. */
+static void tables_are_checked(void **state)
+{
+    enum { SHORT, HIGH, LOW, WORDS, SECOND, COUNT };
+    for (int i = 0; i <= COUNT; i++) {
+        subject s = fresh();
+        ipu_conv *conv = (ipu_conv *)(void *)record(&s, IPU_CONV_U8, 0);
+        assert_int_equal(conv->table.c, IPU_INDEX);
+        conv->table.c -= i == SHORT;
+        conv->out.hi += i == HIGH;
+        conv->out.lo -= i == LOW;
+        if (i == WORDS)
+            conv->y.type = IPU_S16, conv->y.step = 2, conv->y.c /= 2;
+        if (i == SECOND)
+            conv->y2 = conv->y;
+        if (ipu_kernels_c.row[IPU_CONV_U8].check(&conv->head) != (i == COUNT))
+            fail_msg("case %d", i);
+        free(s.image);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(damages_are_refused),
+        cmocka_unit_test(tables_are_checked),
         cmocka_unit_test(every_truncation_is_refused),
         cmocka_unit_test(interleaved_windows_are_fine),
         cmocka_unit_test(missing_kernel),

@@ -103,7 +103,7 @@ def test_other_files(fixed, tmp_path):
     newer = image[:8] + struct.pack("<I", 77) + image[12:]
     (tmp_path / "newer.img").write_bytes(newer)
     said = tool("run", tmp_path / "newer.img", tmp_path / "x", fails=True)
-    assert "version 77" in said and "reads version 1" in said
+    assert "version 77" in said and "reads version 2" in said
     image[-1] ^= 1
     (tmp_path / "bit.img").write_bytes(image)
     assert "bit.img" in tool("run", tmp_path / "bit.img", tmp_path / "x", fails=True)

@@ -62,6 +62,15 @@ IPU_INLINE void s256_put_s16(uint8_t *y, const __m256i *v, int n)
     memcpy(y, tail, 2 * (size_t)n);
 }
 
+/* The table's entries for the first n of 16 lanes. */
+IPU_INLINE void s256_put_table(uint8_t *y, const __m256i *v, int n, const uint8_t *table)
+{
+    uint16_t index[16];
+
+    _mm256_storeu_si256((__m256i *)(void *)index, s256_words(v));
+    ipu_lookup_one_by_one(table, index, y, n);
+}
+
 /* The first n of 16 S16 in memory as two vectors of lanes; the rest is 0. */
 IPU_INLINE void s256_get_s16(const uint8_t *x, int n, __m256i *v)
 {

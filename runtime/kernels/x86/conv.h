@@ -16,6 +16,8 @@ typedef struct conv_job {
     const int8_t *w;
     const void *bias;
     const float *mult;
+    const uint8_t *table;
+    ipu_lookup *lookup; /* of the AVX-512 kernels */
     uint8_t *y, *y2;
     int32_t full, tail;       /* four-byte groups of input channels; bytes in the last, partial one */
     ptrdiff_t block;          /* bytes of one block of weights */
@@ -90,6 +92,7 @@ IPU_INLINE conv_job conv_start(const ipu_rec *rec, void *const p[])
     j.pad = p[5];
     j.add = p[6];
     j.y2 = p[7];
+    j.table = p[8];
     conv_shape(&j);
     return j;
 }

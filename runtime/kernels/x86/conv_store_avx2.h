@@ -31,7 +31,7 @@ IPU_INLINE void conv_put(uint8_t *y, int type, int32_t co, const __m256i *v, int
         s256_put_s16(y + 2 * (ptrdiff_t)co, v, n);
 }
 
-/* Pixel i of the tile, n channels from co on: from sums to y and, where asked for, the residual and y2. */
+/* Pixel i of the tile, n channels from co on: from sums to y and, where asked for, the residual and y2, or through the table. */
 IPU_INLINE void conv_finish(const conv_job *j, const conv_store *s, const conv_tile *t, int i, int32_t co,
                             const __m256i *sum, int n)
 {
@@ -47,7 +47,10 @@ IPU_INLINE void conv_finish(const conv_job *j, const conv_store *s, const conv_t
                                          _mm256_mul_ps(_mm256_cvtepi32_ps(a[h]), s->m_add)),
                            &s->sum);
     }
-    conv_put(j->y + t->y[i], j->r->y.type, co, v, n);
+    if (j->table)
+        s256_put_table(j->y + t->y[i] + co, v, n < CONV_LANES ? n : CONV_LANES, j->table);
+    else
+        conv_put(j->y + t->y[i], j->r->y.type, co, v, n);
     if (j->y2) {
         for (int h = 0; h < 2; h++)
             v[h] = f256_requant(_mm256_sub_epi32(v[h], s->zero1), s->m_y2, &s->out2);

@@ -1,4 +1,4 @@
-/* Finished sums of a convolution with AVX-512: requantized, with a residual and a second output where the record has them, to y. */
+/* Finished sums of a convolution with AVX-512: requantized, with a residual and a second output where the record has them, or through its table, to y. */
 #ifndef IPU_X86_CONV_STORE_VNNI512_H
 #define IPU_X86_CONV_STORE_VNNI512_H
 
@@ -77,6 +77,26 @@ IPU_INLINE void conv_put_u8(const conv_job *j, const conv_store *s, const conv_t
     }
 }
 
+/* All of the tile through the table to y; n channels. */
+IPU_INLINE void conv_put_table(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co, const __m512i *acc, int n, const int P, const int NB)
+{
+    const int all = P * NB * CONV_LANES, steps = (all + LOOKUP_STEP - 1) / LOOKUP_STEP;
+    uint16_t index[CONV_TILE * 4 * CONV_LANES];
+    uint8_t byte[CONV_TILE * 4 * CONV_LANES + 64]; /* whole vectors are read */
+
+    if (all < LOOKUP_STEP)
+        memset(index, 0, LOOKUP_STEP * sizeof *index);
+    IPU_UNROLL for (int b = 0; b < NB; b++)
+    {
+        const __m512 mult = _mm512_loadu_ps(j->mult + co + b * CONV_LANES);
+        IPU_UNROLL for (int i = 0; i < P; i++)
+            s512_put_s16((uint8_t *)(index + (i * NB + b) * CONV_LANES), f512_requant(acc[i * NB + b], mult, &s->out), CONV_LANES);
+    }
+    j->lookup(j->table, index, byte, steps * LOOKUP_STEP);
+    for (int i = 0; i < P; i++)
+        conv_store_part(j->y + t->y[i] + co, _mm512_loadu_si512(byte + i * NB * CONV_LANES), 0, NB, n);
+}
+
 /* What is behind the sums of 16 channels of a pixel with S16 result: a residual, a second output, both or neither. */
 typedef struct conv_place {
     uint8_t *y, *y2;
@@ -125,7 +145,9 @@ IPU_INLINE void conv_put(const conv_job *j, const conv_store *s, const conv_tile
     const int32_t left = j->r->y.c - co;
     const int n = left < NB * CONV_LANES ? left : NB * CONV_LANES;
 
-    if (j->r->y.type == IPU_U8)
+    if (j->table)
+        conv_put_table(j, s, t, co, acc, n, P, NB);
+    else if (j->r->y.type == IPU_U8)
         conv_put_u8(j, s, t, co, acc, n, P, NB);
     else
         conv_put_words(j, s, t, co, acc, n, P, NB);

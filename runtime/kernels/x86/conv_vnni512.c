@@ -39,9 +39,20 @@ static const conv_size conv_two[] = {
 };
 static const conv_size conv_one[] = { { 12, conv_tile_12_1 }, { 4, conv_tile_4_1 }, { 1, conv_tile_1_1 } };
 
+static void conv_run(const ipu_rec *rec, void *const p[], int32_t y0, int32_t y1, ipu_lookup *lookup)
+{
+    conv_job j = conv_start(rec, p);
+
+    j.lookup = lookup;
+    conv_all(&j, &(const conv_sizes){ conv_four, conv_two, conv_one }, y0, y1);
+}
+
 IPU_KERNEL(ipu_conv_u8_vnni512)
 {
-    const conv_job j = conv_start(rec, p);
+    conv_run(rec, p, y0, y1, ipu_lookup_one_by_one);
+}
 
-    conv_all(&j, &(const conv_sizes){ conv_four, conv_two, conv_one }, y0, y1);
+IPU_KERNEL(ipu_conv_u8_vbmi512)
+{
+    conv_run(rec, p, y0, y1, ipu_lookup_vbmi512);
 }

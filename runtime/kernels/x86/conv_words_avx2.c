@@ -278,7 +278,7 @@ static void cw_start(cw_job *c, const conv_job *j)
     c->reach = (ptrdiff_t)j->reach_y * r->x.row + (c->runs - 1) * c->run_step + (c->run + 15) / 16 * 16 * size;
     c->blocks = size == 2 ? c->all : CW_W / (c->k * CONV_LANES * 2);
     c->flat = cw_is_flat(r, (ptrdiff_t)c->tap * size);
-    c->plain = r->y.type == IPU_U8 && !j->add && !j->y2;
+    c->plain = r->y.type == IPU_U8 && !j->add && !j->y2 && !j->table;
 }
 
 /* Few channels: rows of x are laid out for a 1x1 convolution; the weights of all blocks have room. */

@@ -12,6 +12,8 @@ typedef struct dw_job {
     const int8_t *w;
     const void *bias;
     const float *mult;
+    const uint8_t *table;
+    ipu_lookup *lookup;
     uint8_t *y;
     int32_t taps, cpad; /* cpad: channels of a weight plane */
 } dw_job;
@@ -19,7 +21,7 @@ typedef struct dw_job {
 IPU_INLINE dw_job dw_start(const ipu_rec *rec, void *const p[])
 {
     const ipu_depthwise *r = (const ipu_depthwise *)rec;
-    dw_job j = { .r = r, .y = p[0], .x = p[1], .w = p[2], .bias = p[3], .mult = p[4], .pad = p[5] };
+    dw_job j = { .r = r, .y = p[0], .x = p[1], .w = p[2], .bias = p[3], .mult = p[4], .pad = p[5], .table = p[6] };
     j.taps = r->kh * r->kw;
     j.cpad = (r->x.c + 15) & ~15;
     return j;

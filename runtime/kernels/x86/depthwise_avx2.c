@@ -81,6 +81,15 @@ IPU_INLINE void dw_put(uint8_t *y, const __m256i *v, int type, int32_t n, const 
         memcpy(y, tail, (size_t)(n * ipu_type_bytes(type)));
 }
 
+/* U times n results through the table to y. */
+IPU_INLINE void dw_put_table(uint8_t *y, const __m256i *v, const uint8_t *table, int32_t n, const int U)
+{
+    uint16_t index[8 * DW_UNITS];
+
+    IPU_UNROLL for (int u = 0; u < U; u++) s256_put8_s16((uint8_t *)(index + 8 * u), v[u]);
+    ipu_lookup_one_by_one(table, index, y, 8 * (U - 1) + n);
+}
+
 /* Taps t and t + 1 of U units, added up. */
 IPU_INLINE void dw_step(const dw_block *b, const dw_walk *k, const ptrdiff_t *off, int t, wide *acc, const int type,
                         const int U, const int FEW, const int WIDE)
@@ -135,7 +144,10 @@ IPU_INLINE void dw_pixel(const dw_block *b, const dw_walk *k, const ptrdiff_t *o
     }
     IPU_UNROLL for (int u = 0; u < U; u++) v[u] =
         f256_requant(dw_end(b, u, &acc[u], taps, WIDE), _mm256_loadu_ps(b->j->mult + b->c + 8 * u), &b->out);
-    dw_put(k->y, v, b->j->r->y.type, b->n, U, FEW);
+    if (b->j->table)
+        dw_put_table(k->y, v, b->j->table, b->n, U);
+    else
+        dw_put(k->y, v, b->j->r->y.type, b->n, U, FEW);
 }
 
 /* Rows [y0, y1) of 8 * U channels from c on. */

@@ -70,6 +70,18 @@ IPU_INLINE __m512i dw_load(const uint8_t *x, __mmask64 mask, const int FULL)
     return FULL ? _mm512_loadu_si512(x) : _mm512_maskz_loadu_epi8(mask, x);
 }
 
+/* 64 words through the table to y. */
+IPU_INLINE void dw_put_table(const dw_job *j, const dw_block *k, __m512i a, __m512i b, uint8_t *y)
+{
+    uint16_t index[64];
+    uint8_t byte[64];
+
+    _mm512_storeu_si512(index, a);
+    _mm512_storeu_si512(index + 32, b);
+    j->lookup(j->table, index, byte, 64);
+    _mm512_mask_storeu_epi8(y, k->mask, _mm512_loadu_si512(byte));
+}
+
 IPU_INLINE void dw_put(const dw_job *j, const dw_block *k, const __m512i *acc, uint8_t *y, const int FULL)
 {
     __m512i q[4];
@@ -79,6 +91,10 @@ IPU_INLINE void dw_put(const dw_job *j, const dw_block *k, const __m512i *acc, u
     const __m512i lo = _mm512_setr_epi64(0, 1, 8, 9, 2, 3, 10, 11), hi = _mm512_setr_epi64(4, 5, 12, 13, 6, 7, 14, 15);
     const __m512i u = _mm512_packus_epi16(a, b);
 
+    if (j->table) {
+        dw_put_table(j, k, _mm512_permutex2var_epi64(a, lo, b), _mm512_permutex2var_epi64(a, hi, b), y);
+        return;
+    }
     if (j->r->y.type == IPU_U8) {
         if (FULL)
             _mm512_storeu_si512(y, u);
@@ -395,11 +411,12 @@ static void dw_few_run(const dw_job *j, int32_t y0, int32_t y1)
     }
 }
 
-IPU_KERNEL(ipu_depthwise_u8_vnni512)
+static void dw_run(const ipu_rec *rec, void *const p[], int32_t y0, int32_t y1, ipu_lookup *lookup)
 {
-    const dw_job j = dw_start(rec, p);
+    dw_job j = dw_start(rec, p);
     const ipu_depthwise *r = j.r;
 
+    j.lookup = lookup;
     if (j.taps > DW_TAPS)
         ipu_depthwise_u8_c(rec, p, y0, y1);
     else if (dw_is_few(&j))
@@ -410,4 +427,14 @@ IPU_KERNEL(ipu_depthwise_u8_vnni512)
         dw_3x3(&j, y0, y1, 2);
     else
         dw_any(&j, y0, y1);
+}
+
+IPU_KERNEL(ipu_depthwise_u8_vnni512)
+{
+    dw_run(rec, p, y0, y1, ipu_lookup_one_by_one);
+}
+
+IPU_KERNEL(ipu_depthwise_u8_vbmi512)
+{
+    dw_run(rec, p, y0, y1, ipu_lookup_vbmi512);
 }

@@ -9,7 +9,7 @@ typedef void unary_run(const ipu_rec *rec, void *const p[], uint8_t *y, const ui
 IPU_INLINE void unary_rows(const ipu_rec *rec, void *const p[], int32_t y0, int32_t y1, unary_run *run, int flat)
 {
     const ipu_ref *y = (const ipu_ref *)(const void *)(rec + 1), *x = y + 1;
-    const int whole = flat && (y->w == 1 || (y->pix == y->c * 2 && x->pix == x->c * 2));
+    const int whole = flat && (y->w == 1 || (y->pix == y->c * y->step && x->pix == x->c * x->step));
     const int32_t runs = whole ? 1 : y->w;
 
     for (int32_t row = y0; row < y1; row++) {
@@ -55,6 +55,34 @@ static void lut_run(const ipu_rec *rec, void *const p[], uint8_t *y, const uint8
 IPU_KERNEL(ipu_lut_s16_avx2)
 {
     unary_rows(rec, p, y0, y1, lut_run, 1);
+}
+
+/* A difference beyond 16 bits ends where the clamp ends it too. */
+IPU_INLINE void lut_sixteen(const uint8_t *table, __m256i first, const uint8_t *x, uint8_t *y)
+{
+    const __m256i v = _mm256_subs_epi16(_mm256_loadu_si256((const __m256i *)(const void *)x), first);
+    const __m256i i = _mm256_min_epi16(_mm256_max_epi16(v, _mm256_setzero_si256()), _mm256_set1_epi16(IPU_INDEX - 1));
+    uint16_t index[16];
+
+    _mm256_storeu_si256((__m256i *)(void *)index, i);
+    ipu_lookup_one_by_one(table, index, y, 16);
+}
+
+static void lut_u8_run(const ipu_rec *rec, void *const p[], uint8_t *y, const uint8_t *x, int64_t n)
+{
+    const int32_t first = ((const ipu_lut *)rec)->first;
+    const __m256i all = _mm256_set1_epi16((int16_t)first);
+    int64_t k = 0;
+
+    for (; k + 16 <= n; k += 16)
+        lut_sixteen(p[2], all, x + 2 * k, y + k);
+    for (; k < n; k++)
+        y[k] = ((const uint8_t *)p[2])[ipu_index(s16_at(x + 2 * k), first)];
+}
+
+IPU_KERNEL(ipu_lut_u8_avx2)
+{
+    unary_rows(rec, p, y0, y1, lut_u8_run, 1);
 }
 
 /* ---- two slopes ---- */

@@ -19,9 +19,12 @@ IPU_KERNEL(ipu_conv_u8_avx2);
 IPU_KERNEL(ipu_conv_s16_avx2);
 IPU_KERNEL(ipu_conv_u8_vnni512);
 IPU_KERNEL(ipu_conv_s16_vnni512);
+IPU_KERNEL(ipu_conv_u8_vbmi512);
+IPU_KERNEL(ipu_conv_s16_vbmi512);
 IPU_KERNEL(ipu_depthwise_u8_avx2);
 IPU_KERNEL(ipu_depthwise_s16_avx2);
 IPU_KERNEL(ipu_depthwise_u8_vnni512);
+IPU_KERNEL(ipu_depthwise_u8_vbmi512);
 IPU_KERNEL(ipu_add_s16_avx2);
 IPU_KERNEL(ipu_mul_s16_avx2);
 IPU_KERNEL(ipu_div_s16_avx2);
@@ -29,6 +32,8 @@ IPU_KERNEL(ipu_min_s16_avx2);
 IPU_KERNEL(ipu_max_s16_avx2);
 IPU_KERNEL(ipu_layernorm_s16_avx2);
 IPU_KERNEL(ipu_lut_s16_avx2);
+IPU_KERNEL(ipu_lut_u8_avx2);
+IPU_KERNEL(ipu_lut_u8_vbmi512);
 IPU_KERNEL(ipu_prelu_s16_avx2);
 IPU_KERNEL(ipu_round_s16_avx2);
 IPU_KERNEL(ipu_maxpool_avx2);
@@ -42,6 +47,18 @@ IPU_KERNEL(ipu_reduce_sum_s16_avx2);
 IPU_KERNEL(ipu_softmax_s16_avx2);
 IPU_KERNEL(ipu_matmul_s16_avx2);
 IPU_KERNEL(ipu_matmul_s16_vnni512);
+
+/* y[i] = table[index[i]] for n indices below IPU_INDEX; of ipu_lookup_vbmi512, n is a multiple of LOOKUP_STEP. */
+enum { LOOKUP_STEP = 64 };
+typedef void ipu_lookup(const uint8_t *table, const uint16_t *index, uint8_t *y, int n);
+void ipu_lookup_vbmi512(const uint8_t *table, const uint16_t *index, uint8_t *y, int n);
+
+/* Without VBMI: two loads an element, which gathers do not beat. */
+static inline void ipu_lookup_one_by_one(const uint8_t *table, const uint16_t *index, uint8_t *y, int n)
+{
+    for (int i = 0; i < n; i++)
+        y[i] = table[index[i]];
+}
 
 /* Bytes from a window's first element to past its last; no stride is negative. */
 IPU_INLINE ptrdiff_t ipu_extent(const ipu_ref *r)

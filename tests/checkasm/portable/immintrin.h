@@ -14,6 +14,7 @@
 #undef _mm256_maskz_loadu_epi8
 #undef _mm256_maskz_loadu_epi16
 #undef _mm512_maskz_loadu_epi8
+#undef _mm512_maskz_loadu_epi16
 #undef _mm_mask_storeu_epi8
 #undef _mm256_mask_storeu_epi8
 #undef _mm256_mask_storeu_epi16
@@ -57,6 +58,7 @@ typedef uint64_t __mmask64;
 PORTABLE_LOAD(_mm256_maskz_loadu_epi8, __m256i, int8_t, __mmask32)
 PORTABLE_LOAD(_mm256_maskz_loadu_epi16, __m256i, int16_t, __mmask16)
 PORTABLE_LOAD(_mm512_maskz_loadu_epi8, __m512i, int8_t, __mmask64)
+PORTABLE_LOAD(_mm512_maskz_loadu_epi16, __m512i, int16_t, __mmask32)
 
 #define PORTABLE_STORE(name, vector, lane, mask)               \
     static inline void name(void *p, mask k, vector v)         \
