@@ -97,12 +97,12 @@ static bool fuse_one_residual(sgs_program *p, use *u)
 
 /* ---- convolution or arithmetic, then a clamp ------------------------------------------------------------------------ */
 
-/* The range that record r ends with; NULL where it is no kind that ends with one. */
+/* The range that record r ends with; NULL where it is no kind that ends with one, or goes through a table. */
 static ipu_out *last_range(sgs_record *r)
 {
     ipu_conv *conv = (ipu_conv *)(void *)r->rec;
     if (sgs_conv_record(r))
-        return conv->y2.space != IPU_NONE ? NULL : conv->add.space != IPU_NONE ? &conv->sum : &conv->out;
+        return conv->y2.space != IPU_NONE || conv->table.space != IPU_NONE ? NULL : conv->add.space != IPU_NONE ? &conv->sum : &conv->out;
     if (r->rec->kind == IPU_ADD_S16 || r->rec->kind == IPU_MUL_S16)
         return &((ipu_arith *)(void *)r->rec)->out;
     return NULL;
@@ -208,9 +208,63 @@ static bool fuse_one_second_output(sgs_program *p)
     return false;
 }
 
+/* ---- convolution, then a table of bytes ---- */
+
+/* The parts of a record that a table changes. */
+typedef struct tabled {
+    ipu_ref *y, *table;
+    ipu_out *out;
+} tabled;
+
+/* False: no convolution. */
+static bool takes_table(const sgs_record *r, tabled *t)
+{
+    if (sgs_conv_record(r)) {
+        ipu_conv *conv = (ipu_conv *)(void *)r->rec;
+        *t = (tabled){ &conv->y, &conv->table, &conv->out };
+        return conv->add.space == IPU_NONE && conv->y2.space == IPU_NONE;
+    }
+    ipu_depthwise *depthwise = (ipu_depthwise *)(void *)r->rec;
+    *t = (tabled){ &depthwise->y, &depthwise->table, &depthwise->out };
+    return r->rec->kind == IPU_DEPTHWISE_U8 || r->rec->kind == IPU_DEPTHWISE_S16;
+}
+
+/* The convolution's own clamp and that of the index are one; the integer of the first entry becomes 0. */
+static ipu_out index_range(const ipu_out *of, int32_t first)
+{
+    const float last = (float)(first + IPU_INDEX - 1 - of->zero), from = (float)(first - of->zero);
+    const float lo = of->lo > from ? of->lo : from, hi = of->hi < last ? of->hi : last;
+    return (ipu_out){ lo < last ? lo : last, hi > from ? hi : from, of->zero - first };
+}
+
+static bool fuse_one_table(sgs_program *p, use *u)
+{
+    count_uses(p, u);
+    for (int k = 0; k < p->nrecord; k++) {
+        const ipu_lut *lut = (const ipu_lut *)(const void *)p->record[k].rec;
+        if (lut->head.kind != IPU_LUT_U8 || lut->x.space != IPU_ARENA || p->buffer[lut->x.index].space != IPU_ARENA)
+            continue;
+        const use *mine = u + lut->x.index;
+        sgs_record *source = p->record + mine->writer;
+        tabled t;
+        if (mine->writers != 1 || mine->readers != 1 || mine->writer > k || !takes_table(source, &t) ||
+            memcmp(t.y, &lut->x, sizeof lut->x))
+            continue;
+        *t.y = lut->y;
+        *t.table = lut->table;
+        *t.out = index_range(t.out, lut->first);
+        join(p, source, p->record + k);
+        remove_record(p, k);
+        return true;
+    }
+    return false;
+}
+
 void sgs_program_fuse(sgs_program *p)
 {
     use *u = SGS_NEW_N(p->arena, use, p->nbuffer + 1);
+    while (fuse_one_table(p, u))
+        ;
     while (fuse_one_residual(p, u))
         ;
     while (fuse_one_clamp(p, u))

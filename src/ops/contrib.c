@@ -29,10 +29,10 @@ typedef struct function {
 } function;
 
 static const function functions[] = {
-    { "Sigmoid", &sgs_op_sigmoid, { 0, 0 } },
-    { "Tanh", &sgs_op_tanh, { 0, 0 } },
-    { "LeakyRelu", &sgs_op_leakyrelu, { 0.01f, 0 } },
-    { "HardSigmoid", &sgs_op_hardsigmoid, { 0.2f, 0.5f } },
+    { "Sigmoid", &sgs_op_sigmoid, { .alpha = 0 } },
+    { "Tanh", &sgs_op_tanh, { .alpha = 0 } },
+    { "LeakyRelu", &sgs_op_leakyrelu, { .alpha = 0.01f } },
+    { "HardSigmoid", &sgs_op_hardsigmoid, { .alpha = 0.2f, .beta = 0.5f } },
 };
 
 /* The activation that the node names, with its numbers; none: x. */
@@ -52,7 +52,7 @@ static sgs_value *activated(sgs_spell *p, sgs_value *x, const float *number, int
         return sgs_sp_one(p, &sgs_op_clip, x, &a);
     }
     const function *f = &functions[which - 3];
-    const sgs_lut_attr a = { n > 0 ? number[0] : f->absent.alpha, n > 1 ? number[1] : f->absent.beta };
+    const sgs_lut_attr a = { .alpha = n > 0 ? number[0] : f->absent.alpha, .beta = n > 1 ? number[1] : f->absent.beta };
     const sgs_alpha_attr slope = { a.alpha };
     return sgs_sp_one(p, f->op, x, f->op == &sgs_op_leakyrelu ? (const void *)&slope : &a);
 }
@@ -123,7 +123,7 @@ static sgs_status function_of(sgs_import *im, const sgs_source_node *s, const sg
 {
     sgs_spell spell = { .im = im, .s = s, .d = d }, *p = &spell;
     sgs_value *x = sgs_sp_in(p, 0), *bias = sgs_src_opt(im, s, 1);
-    const sgs_lut_attr a = { alpha != 0 ? sgs_sp_float(p, "alpha", alpha) : 0, 0 };
+    const sgs_lut_attr a = { .alpha = alpha != 0 ? sgs_sp_float(p, "alpha", alpha) : 0 };
     if (p->status != SGS_OK)
         return p->status;
     sgs_sp_out(p, 0, sgs_sp_one(p, op, bias ? sgs_sp_two(p, &sgs_op_add, x, bias) : x, &a));

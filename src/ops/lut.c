@@ -12,7 +12,8 @@
 #define SQRT_HALF 0.70710678118654752440
 #define SQRT_2_PI 0.79788456080286535588 /* sqrt(2/pi) */
 
-static const sgs_attr lut_attrs[] = { SGS_ATTR_F(sgs_lut_attr, alpha), SGS_ATTR_F(sgs_lut_attr, beta), SGS_ATTR_END };
+static const sgs_attr lut_attrs[] = { SGS_ATTR_F(sgs_lut_attr, alpha), SGS_ATTR_F(sgs_lut_attr, beta), SGS_ATTR_I(sgs_lut_attr, first),
+                                     SGS_ATTR_END };
 
 /* ---- the functions -------------------------------------------------------------------------------------------------
  */
@@ -181,7 +182,7 @@ static sgs_status from_onnx_function(sgs_import *im, const sgs_source_node *s, s
         v[i] = f->attr[i].value;
         SGS_TRY(sgs_src_float(s, f->attr[i].name, &v[i], d));
     }
-    return emit_one(im, s, f->op, (sgs_lut_attr){ v[0], v[1] }, d);
+    return emit_one(im, s, f->op, (sgs_lut_attr){ .alpha = v[0], .beta = v[1] }, d);
 }
 
 static sgs_status from_onnx_gelu(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
@@ -207,7 +208,7 @@ static bool number(const sgs_value *v, float *x)
 static sgs_status power(sgs_import *im, const sgs_source_node *s, sgs_value *x, float e, sgs_value **y, sgs_diag *d)
 {
     sgs_value *twice[2] = { x, x };
-    const sgs_lut_attr a = { e == 0.5f || e == -0.5f || e == -1.0f ? 0 : e, 0 };
+    const sgs_lut_attr a = { .alpha = e == 0.5f || e == -0.5f || e == -1.0f ? 0 : e };
     if (e == 1)
         return sgs_emit_same(im, s, x, y, d);
     if (e == 2)
@@ -308,7 +309,7 @@ static sgs_status from_tflite_function(sgs_import *im, const sgs_source_node *s,
     while (!f->tflite || strcmp(f->tflite, s->op))
         f++;
     SGS_TRY(sgs_src_int(s, "approximate", &rough, d));
-    return emit_one(im, s, rough ? &sgs_op_gelu_tanh : f->op, (sgs_lut_attr){ f->op == &sgs_op_elu ? 1 : 0, 0 }, d);
+    return emit_one(im, s, rough ? &sgs_op_gelu_tanh : f->op, (sgs_lut_attr){ .alpha = f->op == &sgs_op_elu ? 1 : 0 }, d);
 }
 
 static sgs_status pow_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
@@ -318,7 +319,7 @@ static sgs_status pow_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_
     SGS_TRY(sgs_src_in(im, s, 1, &e, d));
     if (!number(e, &v))
         return sgs_from_tflite_arith(im, s, d);
-    return emit_one(im, s, &sgs_op_pow, (sgs_lut_attr){ v, 0 }, d);
+    return emit_one(im, s, &sgs_op_pow, (sgs_lut_attr){ .alpha = v }, d);
 }
 
 static sgs_status square_from_tflite(sgs_import *im, const sgs_source_node *s, sgs_diag *d)
@@ -330,7 +331,7 @@ static sgs_status square_from_tflite(sgs_import *im, const sgs_source_node *s, s
     return sgs_src_out(im, s, 0, y, d);
 }
 
-/* ---- fixed point: ARITHMETIC.md 12
+/* ---- fixed point: ARITHMETIC.md 12 and 25
  * ------------------------------------------------------------------------------------------ */
 
 static bool lut_fixed_out(const sgs_node *n, sgs_qfixed *f)
@@ -356,14 +357,20 @@ static domain domain_of(const sgs_node *n)
     return (domain){ n->op == &sgs_op_acosh ? 1 : -INFINITY, INFINITY };
 }
 
-/* The value at x in steps of the output, as a table holds it.  At a pole it is an end of the range: which one, x's sign
- * says. */
-static int16_t entry(const sgs_node *n, const function *f, double x)
+/* Infinite at a pole. */
+static double lut_value(const sgs_node *n, double x)
 {
     const sgs_lut_attr *a = n->attr;
-    domain d = domain_of(n);
-    double v = f->of(clamp(x, d.lo, d.hi), (double)a->alpha, (double)a->beta) / sgs_scale(n->out[0], 0);
-    return (int16_t)(isnan(v) ? 0 : rint(clamp(v, -32767, 32767)));
+    const domain d = domain_of(n);
+    const double v = function_of(n->op)->of(clamp(x, d.lo, d.hi), (double)a->alpha, (double)a->beta);
+    return isnan(v) ? 0 : v;
+}
+
+/* The value at x in steps of the output, as a table holds it.  At a pole it is an end of the range: which one, x's sign
+ * says. */
+static int16_t entry(const sgs_node *n, double x)
+{
+    return (int16_t)rint(clamp(lut_value(n, x) / sgs_scale(n->out[0], 0), -32767, 32767));
 }
 
 /* What entry i of a side stands for, in steps of the input. */
@@ -373,15 +380,31 @@ static double magnitude(int i)
     return octave < 2 ? i : ((1 << IPU_LUT_BITS) + within) << (octave - 1);
 }
 
+/* The table of bytes: entry i is for the integer first + i. */
+static void quant_bytes(sgs_quantizer *q, sgs_node *n)
+{
+    uint8_t t[IPU_INDEX];
+    sgs_lut_attr *a = SGS_NEW(q->g->arena, sgs_lut_attr);
+    *a = *(const sgs_lut_attr *)n->attr;
+    a->first = q->first[n->in[0]->id];
+    n->attr = a;
+    for (int i = 0; i < IPU_INDEX; i++)
+        t[i] = sgs_byte_at(n, n->out[0]->quant, (double)(a->first + i) * sgs_scale(n->in[0], 0));
+    sgs_q_append(q, n, SGS_U8, IPU_INDEX, t);
+}
+
 static sgs_status lut_quant(sgs_quantizer *q, sgs_node *n, sgs_diag *d)
 {
     (void)d;
     int16_t t[2 * IPU_LUT_SIDE];
-    const function *f = function_of(n->op);
+    if (n->out[0]->type == SGS_U8) {
+        quant_bytes(q, n);
+        return SGS_OK;
+    }
     for (int i = 0; i < IPU_LUT_SIDE; i++) {
         double x = magnitude(i) * sgs_scale(n->in[0], 0);
-        t[i] = entry(n, f, x);
-        t[IPU_LUT_SIDE + i] = entry(n, f, -x);
+        t[i] = entry(n, x);
+        t[IPU_LUT_SIDE + i] = entry(n, -x);
     }
     sgs_q_append(q, n, SGS_S16, 2 * IPU_LUT_SIDE, t);
     return SGS_OK;
@@ -390,14 +413,19 @@ static sgs_status lut_quant(sgs_quantizer *q, sgs_node *n, sgs_diag *d)
 static sgs_status lut_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
 {
     const sgs_value *x = n->in[0], *y = n->out[0], *t = n->nin > 1 ? n->in[1] : NULL;
-    if (x->type != SGS_S16 || y->type != SGS_S16 || !sgs_one_scale(x) || !sgs_one_scale(y))
-        return sgs_lower_fail(l, n, d, "expected int16 in and out with one scale each");
-    if (!t || !t->constant || t->type != SGS_S16 || sgs_value_count(t) != 2 * IPU_LUT_SIDE)
-        return sgs_lower_fail(l, n, d, "expected a constant table of %d int16 entries", 2 * IPU_LUT_SIDE);
-    ipu_lut r = { .head = SGS_REC(IPU_LUT_S16, lut),
+    const bool bytes = y->type == SGS_U8;
+    const int64_t entries = bytes ? IPU_INDEX : 2 * IPU_LUT_SIDE, first = ((const sgs_lut_attr *)n->attr)->first;
+    if (x->type != SGS_S16 || !sgs_is_activation(y) || !sgs_one_scale(x) || !sgs_one_scale(y))
+        return sgs_lower_fail(l, n, d, "expected int16 in, and int16 or uint8 out, with one scale each");
+    if (!t || !t->constant || t->type != y->type || sgs_value_count(t) != entries)
+        return sgs_lower_fail(l, n, d, "expected a constant table of %d %s entries", (int)entries, sgs_type_word(y->type));
+    if (first < -32767 || first > 32767 || (first && !bytes))
+        return sgs_lower_fail(l, n, d, "expected first between -32767 and 32767, and only for a table of bytes, found %lld", (long long)first);
+    ipu_lut r = { .head = SGS_REC(bytes ? IPU_LUT_U8 : IPU_LUT_S16, lut),
                   .y = sgs_lower_ref(l, y),
                   .x = sgs_lower_ref(l, x),
-                  .table = sgs_lower_const(l, IPU_S16, sgs_const_data(t), 2 * IPU_LUT_SIDE) };
+                  .table = sgs_lower_const(l, bytes ? IPU_U8 : IPU_S16, sgs_const_data(t), entries),
+                  .first = (int32_t)first };
     return sgs_lower_emit(l, &r.head, n, 0, d);
 }
 
@@ -448,6 +476,7 @@ static sgs_status from_tf_near_zero(sgs_import *im, const sgs_source_node *s, sg
         .permute = sgs_permute_elementwise,                                                                            \
         .qrule = SGS_Q_S16,                                                                                            \
         .ndata = 1,                                                                                                    \
+        .value = lut_value,                                                                                            \
         .fixed_out = lut_fixed_out,                                                                                    \
         .quant = lut_quant,                                                                                            \
         .lower = lut_lower,                                                                                            \

@@ -283,7 +283,7 @@ static sgs_status from_onnx_lrn(sgs_import *im, const sgs_source_node *s, sgs_di
     SGS_TRY(channel_window(im, s, size, &v, d));
     SGS_TRY(two(im, s, &sgs_op_mul, v, number(im, alpha), &v, d));
     SGS_TRY(two(im, s, &sgs_op_add, v, number(im, bias), &v, d));
-    SGS_TRY(sgs_emit(im, s, &sgs_op_pow, 1, &v, &(sgs_lut_attr){ -beta, 0 }, &v, d));
+    SGS_TRY(sgs_emit(im, s, &sgs_op_pow, 1, &v, &(sgs_lut_attr){ .alpha = -beta }, &v, d));
     SGS_TRY(two(im, s, &sgs_op_mul, x, v, &y, d));
     return sgs_src_out(im, s, 0, y, d);
 }
@@ -306,7 +306,7 @@ static sgs_status from_tf_lrn(sgs_import *im, const sgs_source_node *s, sgs_diag
     v = sgs_sp_reshape(p, sgs_sp_two(p, &sgs_op_mul, x, x), 4, (const int64_t[]){ 1, pixels, c, 1 });
     v = sgs_sp_reshape(p, sgs_sp_one(p, &sgs_op_avgpool, v, &a), 4, x->dim);
     v = sgs_sp_by(p, &sgs_op_add, sgs_sp_by(p, &sgs_op_mul, v, alpha * (float)size), bias);
-    sgs_sp_out(p, 0, sgs_sp_two(p, &sgs_op_mul, x, sgs_sp_one(p, &sgs_op_pow, v, &(sgs_lut_attr){ -beta, 0 })));
+    sgs_sp_out(p, 0, sgs_sp_two(p, &sgs_op_mul, x, sgs_sp_one(p, &sgs_op_pow, v, &(sgs_lut_attr){ .alpha = -beta })));
     return p->status;
 }
 

@@ -84,6 +84,9 @@ struct sgs_op {
     /* Optional: the S16 output has this quantization whatever was observed, unless data movement ties it to a value that has another.
      * Of an op that moves data: all that moves with it has it, U8 or S16.  False: as observed. */
     bool (*fixed_out)(const sgs_node *n, sgs_qfixed *f);
+    /* Optional, of a function of one variable: its value at x, in binary64.  Behind a convolution its result may be bytes, from a table of
+     * their own (quant/tabulate.c); then .quant makes that. */
+    double (*value)(const sgs_node *n, double x);
     /* Optional: adds the constants (tables) of the fixed-point form: quant/quantize.h.  Inputs and output have their final quantization. */
     sgs_status (*quant)(struct sgs_quantizer *q, sgs_node *n, sgs_diag *d);
     /* Optional: the records of this node write a dense result only; without it they write any window of another buffer. */
@@ -232,6 +235,7 @@ typedef struct sgs_cast_attr {
 } sgs_cast_attr;
 typedef struct sgs_lut_attr {     /* lut.c: what each function makes of them stands there */
     float alpha, beta;
+    int64_t first;                /* of the fixed-point form with a table of bytes: the integer that its first entry is for */
 } sgs_lut_attr;
 typedef struct sgs_alpha_attr {   /* leakyrelu: slope below 0; thresholdedrelu: what is not above it becomes 0 */
     float alpha;

@@ -91,8 +91,8 @@ sgs_rec_function_attr sgs_rec_attr_of(const sgs_rec_function *f)
         return (sgs_rec_function_attr){ .clip = { 0, INFINITY } };
     if (f->op == &sgs_op_leakyrelu || f->op == &sgs_op_thresholdedrelu)
         return (sgs_rec_function_attr){ .alpha = { f->alpha } };
-    return (sgs_rec_function_attr){ .lut = { sgs_rec_is_scaled_tanh(f) ? 0 : f->alpha,
-                                             sgs_rec_is_scaled_tanh(f) ? 0 : f->beta } };
+    return (sgs_rec_function_attr){ .lut = { .alpha = sgs_rec_is_scaled_tanh(f) ? 0 : f->alpha,
+                                             .beta = sgs_rec_is_scaled_tanh(f) ? 0 : f->beta } };
 }
 
 /* ---- shapes ---- */

@@ -145,7 +145,7 @@ static sgs_status from_onnx_shrink(sgs_import *im, const sgs_source_node *s, sgs
 
 static sgs_value *to_power(sgs_spell *p, sgs_value *x, float e)
 {
-    return e == 1.0f ? x : sgs_sp_one(p, &sgs_op_pow, x, &(sgs_lut_attr){ e, 0 });
+    return e == 1.0f ? x : sgs_sp_one(p, &sgs_op_pow, x, &(sgs_lut_attr){ .alpha = e });
 }
 
 /* (mean of |x|^p, padding counted, times the window)^(1/p) */

@@ -206,7 +206,7 @@ static bool product_rule(match *m, sgs_node *n, sgs_value *x, sgs_value *f, doub
     const match start = *m;
     float a;
     if (number == 1 && is_silu(m, x, f, &a))
-        return replace(m, n, &sgs_op_silu, x, (sgs_lut_attr){ a, 0 });
+        return replace(m, n, &sgs_op_silu, x, (sgs_lut_attr){ .alpha = a });
     *m = start;
     if (number == 1 && is_mish(m, x, f))
         return replace(m, n, &sgs_op_mish, x, (sgs_lut_attr){ 0 });
@@ -266,7 +266,7 @@ static bool hardsigmoid(sgs_rewriter *r, sgs_node *n)
     match m = { .r = r };
     float c;
     sgs_value *x = n->op == &sgs_op_mul && number(n->in[1], &c) && near(c, 1.0 / 6) ? clipped(&m, n->in[0]) : NULL;
-    return x && replace(&m, n, &sgs_op_hardsigmoid, x, (sgs_lut_attr){ (float)(1.0 / 6), 0.5f });
+    return x && replace(&m, n, &sgs_op_hardsigmoid, x, (sgs_lut_attr){ .alpha = (float)(1.0 / 6), .beta = 0.5f });
 }
 
 static bool reciprocal(sgs_rewriter *r, sgs_node *n)

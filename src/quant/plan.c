@@ -260,8 +260,9 @@ static void need_s16(sgs_quantizer *q, const sgs_value *v)
 }
 
 /* Starts at U8; whatever cannot live with that makes the group S16.  Groups that feed no convolution at all are S16 too. */
-static void choose_types(sgs_quantizer *q)
+void sgs_choose_types(sgs_quantizer *q)
 {
+    const sgs_users *users = sgs_users_of(q->g, q->g->arena);
     bool *feeds = SGS_NEW_N(q->g->arena, bool, q->g->nvalue + 1);
     for (int i = 0; i < q->g->nvalue; i++)
         q->type[i] = SGS_U8;
@@ -272,7 +273,7 @@ static void choose_types(sgs_quantizer *q)
         for (int i = 0; i < sgs_data_inputs(n); i++)
             if (!n->in[i]->constant && (n->op->qrule == SGS_Q_S16 || wide))
                 need_s16(q, n->in[i]);
-        if (n->op->qrule == SGS_Q_S16 || (n->op->computes && n->op->computes(n)) || q->kept[sgs_group_of(q, n->out[0])].wide)
+        if ((n->op->qrule == SGS_Q_S16 && !sgs_may_tabulate(q, users, n)) || (n->op->computes && n->op->computes(n)) || q->kept[sgs_group_of(q, n->out[0])].wide)
             need_s16(q, n->out[0]);
     }
     for (int i = 0; i < q->g->nout; i++)
@@ -342,10 +343,12 @@ sgs_status sgs_plan_types(sgs_quantizer *q, sgs_diag *d)
     q->quant = SGS_NEW_N(q->g->arena, sgs_quant *, n);
     q->own = SGS_NEW_N(q->g->arena, sgs_quant *, n);
     q->bytes = SGS_NEW_N(q->g->arena, sgs_quant *, n);
+    q->fine = SGS_NEW_N(q->g->arena, uint8_t, n);
+    q->first = SGS_NEW_N(q->g->arena, int32_t, n);
     mark_images(q);
     SGS_TRY(check_rules(q, d));
     group_moves(q);
     SGS_TRY(choose_bits(q, d));
-    choose_types(q);
+    sgs_choose_types(q);
     return SGS_OK;
 }

@@ -341,6 +341,16 @@ static void range_of(const sgs_quantizer *q, const sgs_value *v, float *lo, floa
     }
 }
 
+sgs_quant *sgs_own_bytes(sgs_quantizer *q, const sgs_value *v)
+{
+    float lo, hi;
+    range_of(q, v, &lo, &hi);
+    if (v->id < q->nplan && q->whole[v->id])
+        return whole_bytes(q->g, fminf(lo, 0), fmaxf(hi, 0));
+    const sgs_clip clip = clip_of(q, v);
+    return is_clip(clip) ? quant_for(q->g, SGS_U8, clip.lo, clip.hi) : quant_for(q->g, SGS_U8, lo, hi);
+}
+
 /* The use of v by slot i of n, in the type that n needs there. */
 static sgs_value *fitting(sgs_quantizer *q, sgs_node *n, int i)
 {
@@ -359,12 +369,10 @@ static sgs_value *fitting(sgs_quantizer *q, sgs_node *n, int i)
         return requantized(q, v, need, kept_quant(q->g, need, &q->kept[sgs_group_of(q, v)]));
     if (need == SGS_U8 && v->id < q->nplan && q->bytes[v->id])
         return requantized(q, v, need, q->bytes[v->id]);
+    if (need == SGS_U8)
+        return requantized(q, v, need, sgs_own_bytes(q, v));
     range_of(q, v, &lo, &hi);
-    const bool whole = need == SGS_U8 && v->id < q->nplan && q->whole[v->id];
-    const sgs_clip clip = clip_of(q, v);
-    if (need == SGS_U8 && !whole && is_clip(clip))
-        lo = clip.lo, hi = clip.hi;
-    return requantized(q, v, need, whole ? whole_bytes(q->g, fminf(lo, 0), fmaxf(hi, 0)) : quant_for(q->g, need, lo, hi));
+    return requantized(q, v, need, quant_for(q->g, need, lo, hi));
 }
 
 /* `to` is the constant `from` as integers.  One that several operators read becomes several; a name belongs to one value, the others are NAME#2 ... */
@@ -806,6 +814,10 @@ sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, s
     SGS_TRY(sgs_plan_types(&q, d));
     sgs_import_ranges(&q);
     choose_scales(&q);
+    while (!sgs_tabulate(&q)) {
+        sgs_choose_types(&q);
+        choose_scales(&q);
+    }
     if (o->recipe.even)
         sgs_even(&q);
     if (o->recipe.equalize)

@@ -18,6 +18,7 @@
  *   whole.c      values that hold whole numbers alone
  *   powers.c     powers of two variables
  *   imported.c   ranges, bits and constants that the user brings
+ *   tabulate.c   activations behind convolutions: bytes from a table
  *   plan.c       which values are U8, which S16: conv bits, groups that share one quantization
  *   quantize.c   rewrites the graph: QUANTIZE, DEQUANTIZE, constants
  *   (refine.h    what the levels do: trials, biases in sequence, weights rounded in turn)
@@ -138,6 +139,8 @@ typedef struct sgs_quantizer {
     sgs_type *type;        /* by group root: U8 or S16 */
     sgs_quant **quant;     /* by group root */
     sgs_quant **own;       /* equalize.c, even.c: by value id: scales for each channel in the place of the group's; NULL: none */
+    uint8_t *fine;         /* tabulate.c: by output value id of a function: 1 = its bytes would be worse from a table; such stay of 16 bits */
+    int32_t *first;        /* by input value id of a function whose bytes come from a table: the integer of the first entry */
     sgs_quant **bytes;     /* by id of a value of 16 bits: what 8-bit convolutions read of it; NULL: one scale for its range */
 } sgs_quantizer;
 
@@ -151,6 +154,9 @@ sgs_status sgs_quantize_types(sgs_graph *g, const sgs_qoptions *o, sgs_type *typ
 const double *sgs_taps_seen(const sgs_node *n, double *seen);
 /* Rewrites g; ranges are those of its values. */
 sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, sgs_diag *d);
+
+/* What 8-bit convolutions read of v where nothing else decides: bytes for its own range, as far as the level lets it reach. */
+sgs_quant *sgs_own_bytes(sgs_quantizer *q, const sgs_value *v);
 
 /* ---- integers.c ---- */
 
@@ -245,8 +251,20 @@ bool sgs_import_gives_range(const sgs_quantizer *q, const sgs_value *v);
 /* The range of a constant operand: *lo and *hi, its numbers' own, change where another is brought. */
 void sgs_import_constant(sgs_quantizer *q, const sgs_value *c, float *lo, float *hi);
 
+/* ---- tabulate.c ---- */
+
+/* Whether n, a function behind a convolution that nothing else reads, may give bytes by a table. */
+bool sgs_may_tabulate(sgs_quantizer *q, const sgs_users *u, const sgs_node *n);
+/* Behind the choice of scales: quantizations of what the tables are read by.  False: some functions are better off without (`fine`), and types
+ * and scales want choosing again. */
+bool sgs_tabulate(sgs_quantizer *q);
+/* The byte of quantization y for the function's value at x. */
+uint8_t sgs_byte_at(const sgs_node *n, const sgs_quant *y, double x);
+
 /* ---- plan.c ---- */
 sgs_status sgs_plan_types(sgs_quantizer *q, sgs_diag *d);
+/* Types alone, once more. */
+void sgs_choose_types(sgs_quantizer *q);
 /* A convolution takes the board's order of channels into its weights.  Where anything else reads an image in another order than the network's,
  * the channels are put in order first, by a node of this name. */
 void sgs_order_images(sgs_graph *g, const sgs_qoptions *o);

@@ -1,4 +1,6 @@
 """Operators in fixed point: signal to noise against the float model on smooth random inputs, S16 all the way; fixed and offline agree bit for bit."""
+import struct
+
 import numpy as np
 import pytest
 
@@ -159,6 +161,59 @@ def test_between_convolutions(tmp_path):
         nodes += [node("Conv", f"{x} w{i}", f"c{i}", pads=[1, 1, 1, 1]), node(op, f"c{i}", f"a{i}" if i < 3 else "y", **attrs)]
         x = f"a{i}"
     check(tmp_path, nodes, inits, opset=18, least=25, x=smooth(1, 6, 12, 12))
+
+
+LUT_S16, QUANTIZE, LUT_U8 = 17, 10, 50  # docs/IMAGE.md
+
+
+def kinds(path):
+    """(kind, whether its last operand is there) of each record of an image."""
+    image, found = path.read_bytes(), []
+    at, size = struct.unpack_from("<II", image, 56)
+    end = at + size
+    while at < end:
+        kind, nref, size = struct.unpack_from("<HHI", image, at)
+        found.append((kind, image[at + 8 + 40 * (nref - 1)] != 0))
+        at += size
+    return found
+
+
+def behind_convolution(tmp_path, op, first="Conv", gain=1.0, other=(), outputs=("y",)):
+    """[kinds] of convolution, function, convolution on a few channels."""
+    inits = {"w0": np.asarray(RNG.normal(0, 0.3, (8, 8, 3, 3)) * gain, np.float32), "w1": np.asarray(RNG.normal(0, 0.3, (8, 8, 3, 3)), np.float32)}
+    nodes = [node(first, "x w0", "c", pads=[1] * 4, **({"strides": [2, 2]} if first != "Conv" else {})), node(op, "c", "a"), node("Conv", "a w1", "y", pads=[1] * 4), *other]
+    check(tmp_path, nodes, inits, opset=20, least=0 if gain > 1 else 25, outputs=outputs, x=smooth(1, 8, 12, 12))
+    return kinds(tmp_path / "q.img")
+
+
+@pytest.mark.parametrize("op", ["HardSwish", "Gelu", "Softplus"])
+def test_function_in_a_convolution(op, tmp_path):
+    """Bytes between two convolutions come from a table that the first one holds: of its operands that is the last."""
+    found = behind_convolution(tmp_path, op)
+    assert [k for k in found if k[0] in (0, 1)] == [(0, True), (0, False)]
+    assert not {LUT_S16, LUT_U8} & {k for k, _ in found} and sum(k == QUANTIZE for k, _ in found) <= 1  # the input
+
+
+def test_a_clip_of_bytes(tmp_path):
+    """What clips the table's bytes does not clip its index."""
+    inits = {f"w{i}": np.asarray(RNG.normal(0, 0.3, (8, 8, 3, 3)), np.float32) for i in range(2)} | {"lo": np.float32(-0.3), "hi": np.float32(50)}
+    nodes = [node("Conv", "x w0", "c", pads=[1] * 4), node("HardSwish", "c", "a"), node("Clip", "a lo hi", "b"), node("Conv", "b w1", "y", pads=[1] * 4)]
+    check(tmp_path, nodes, inits, opset=20, least=25, x=smooth(1, 8, 12, 12))
+    assert (0, True) in kinds(tmp_path / "q.img")
+
+
+def test_function_of_bytes_alone(tmp_path):
+    """A transposed convolution is several records: the table stays one of its own."""
+    found = [k for k, _ in behind_convolution(tmp_path, "HardSwish", first="ConvTranspose")]
+    assert LUT_U8 in found and LUT_S16 not in found
+
+
+def test_function_that_needs_16_bits(tmp_path):
+    """One that others read too, and one so steep that 1024 steps are too few."""
+    for found in (behind_convolution(tmp_path, "HardSwish", other=[node("Add", "a y", "z")], outputs=("z",)), behind_convolution(tmp_path, "Sin", gain=60)):
+        assert (LUT_S16, True) in found and (0, True) not in found
+
+
 # ---- resizing ----
 
 @pytest.mark.parametrize("coord", ["half_pixel", "align_corners", "asymmetric", "half_pixel_symmetric"])
