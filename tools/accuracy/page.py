@@ -217,9 +217,11 @@ def goal_each(found, titles, top):
 
 
 def agreements(of, names):
-    """Whether a lead is more than luck: how far the other and we agree with float."""
+    """Whether a lead is more than luck: how far float itself is behind the other, how far both agree with float."""
+    behind, se = loss_of(of, "float", names[0])
     shares = [scores.agreement(of[n].rows) for n in names]
-    return "" if None in shares else ", which agrees with float on %.2f %%, ours on %.2f %%" % tuple(shares)
+    text = ", float itself %s ± %.2f" % (signed(behind), se)
+    return text if None in shares else text + " (the peer agrees with float on %.2f %%, ours on %.2f %%)" % tuple(shares)
 
 
 def goal_best(found, titles, top):

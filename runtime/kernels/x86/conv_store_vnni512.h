@@ -10,7 +10,7 @@ typedef struct conv_store {
     f512_out out, sum, out2;
     __m512i lo8, hi8, zero16; /* out, for U8 */
     __m512 m_conv, m_add, m_y2;
-    __m512i zero, zero1; /* zero points of the convolution and of y, which y2 starts from */
+    __m512i zero; /* y's zero point, where it is S16 */
 } conv_store;
 
 static conv_store conv_store_of(const conv_job *j)
@@ -23,8 +23,7 @@ static conv_store conv_store_of(const conv_job *j)
     s.m_conv = _mm512_set1_ps(r->m_conv);
     s.m_add = _mm512_set1_ps(r->m_add);
     s.m_y2 = _mm512_set1_ps(r->m_y2);
-    s.zero = _mm512_set1_epi32(r->out.zero);
-    s.zero1 = _mm512_set1_epi32(j->add ? r->sum.zero : r->out.zero);
+    s.zero = _mm512_set1_epi32(j->add ? r->sum.zero : r->out.zero);
     return s;
 }
 
@@ -109,20 +108,25 @@ IPU_INLINE conv_place conv_place_of(const conv_job *j, const conv_tile *t, int i
                          j->add ? j->add + t->add[i] + 2 * (ptrdiff_t)co : NULL };
 }
 
+/* ipu_store but for the zero point, which the next step would take off again: clamped, whole. */
+IPU_INLINE __m512 conv_whole(__m512 g, const f512_out *o)
+{
+    return _mm512_roundscale_ps(_mm512_min_ps(o->hi, _mm512_max_ps(o->lo, g)), _MM_FROUND_TO_NEAREST_INT);
+}
+
 /* n channels of them. */
 IPU_INLINE void conv_put_s16(const conv_store *s, conv_place at, __m512i acc, __m512 mult, int n)
 {
-    __m512i v = f512_requant(acc, mult, &s->out);
+    __m512 v = conv_whole(_mm512_mul_ps(_mm512_cvtepi32_ps(acc), mult), &s->out);
 
     if (at.add) {
         const __m256i a = _mm256_maskz_loadu_epi16((__mmask16)((1u << n) - 1), at.add);
         const __m512 fa = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(a)), s->m_add);
-        v = f512_store(_mm512_add_ps(_mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_sub_epi32(v, s->zero)), s->m_conv), fa),
-                       &s->sum);
+        v = conv_whole(_mm512_add_ps(_mm512_mul_ps(v, s->m_conv), fa), &s->sum);
     }
-    s512_put_s16(at.y, v, n);
+    s512_put_s16(at.y, _mm512_add_epi32(_mm512_cvtps_epi32(v), s->zero), n);
     if (at.y2)
-        s512_put_u8(at.y2, f512_requant(_mm512_sub_epi32(v, s->zero1), s->m_y2, &s->out2), n);
+        s512_put_u8(at.y2, f512_store(_mm512_mul_ps(v, s->m_y2), &s->out2), n);
 }
 
 /* All of the tile, S16; n channels. */

@@ -10,6 +10,10 @@
 #include <stdint.h>
 #include <string.h>
 
+#ifndef _MM_FROUND_TO_NEAREST_INT
+#define _MM_FROUND_TO_NEAREST_INT SIMDE_MM_FROUND_TO_NEAREST_INT
+#endif
+
 /* Newer ones have them. */
 #undef _mm256_maskz_loadu_epi8
 #undef _mm256_maskz_loadu_epi16
