@@ -1,8 +1,8 @@
 /* Convolution and fully connected with AVX2, exactly.  8 bits: both sides widened to 16 bits for vpmaddwd (vpmaddubsw
  * would saturate).  An accumulator holds two partial sums for each of four output channels; they meet at the end. */
-#include "conv_narrow.h"
 #include "conv_store_avx2.h"
 #include "conv_words_avx2.h"
+#include "runtime/kernels/simd/conv_rows.h"
 #include "wide_avx2.h"
 
 /* ---- sums ---- */
@@ -116,8 +116,6 @@ IPU_INLINE void conv_pixels(const conv_job *j, const conv_store *s, const conv_t
     }
 }
 
-typedef void (*conv_tile_fn)(const conv_job *j, const conv_store *s, const conv_tile *t, int n, int32_t co);
-
 #define CONV_TILE_FN(NAME, TYPE)                                                                                       \
     static __attribute__((noinline)) void NAME(const conv_job *j, const conv_store *s, const conv_tile *t, int n,      \
                                                int32_t co)                                                             \
@@ -131,46 +129,12 @@ typedef void (*conv_tile_fn)(const conv_job *j, const conv_store *s, const conv_
 CONV_TILE_FN(conv_tile_u8, IPU_U8)
 CONV_TILE_FN(conv_tile_s16, IPU_S16)
 
-/* Tiles outside, so that their geometry serves all output channels, while the weights stay near; else channels outside.
- */
-static void conv_rows(const conv_job *j, const conv_store *s, int32_t y0, int32_t y1)
-{
-    enum { NEAR = 24 << 10, PIXELS = 8 };
-    const conv_tile_fn run = j->r->x.type == IPU_U8 ? conv_tile_u8 : conv_tile_s16;
-    const int32_t end = j->r->y.c, blocks = (end + CONV_LANES - 1) / CONV_LANES;
-    const int32_t stride = blocks * j->block <= NEAR ? end : CONV_LANES;
-    conv_tile t;
-
-    for (int32_t from = 0; from < end; from += stride) {
-        conv_walk k = conv_walk_from(j, y0);
-        for (int64_t left = (int64_t)(y1 - y0) * j->r->y.w; left > 0; left -= PIXELS) {
-            const int n = left < PIXELS ? (int)left : PIXELS;
-            conv_fill(j, &t, n, &k);
-            for (int32_t co = from; co < end && co < from + stride; co += CONV_LANES)
-                run(j, s, &t, n, co);
-        }
-    }
-}
-
-static void conv_rows_narrow(const conv_job *j, const conv_store *s, int32_t y0, int32_t y1)
-{
-    conv_narrow k;
-    conv_job some = conv_narrow_start(j, &k);
-
-    for (int32_t row = y0, n; row < y1; row += n) {
-        n = conv_narrow_next(j, &k, &some, row, y1);
-        conv_rows(&some, s, 0, n);
-    }
-}
-
 static void conv_run(const conv_job *j, int32_t y0, int32_t y1)
 {
     const conv_store s = conv_store_of(j);
+    const conv_body body = { j->r->x.type == IPU_U8 ? conv_tile_u8 : conv_tile_s16, &s, 8 };
 
-    if (conv_is_narrow(j->r))
-        conv_rows_narrow(j, &s, y0, y1);
-    else
-        conv_rows(j, &s, y0, y1);
+    conv_all(j, &body, y0, y1);
 }
 
 IPU_KERNEL(ipu_conv_u8_avx2)

@@ -3,7 +3,7 @@
 #define IPU_X86_CONV_STORE_AVX2_H
 
 #include "avx2.h"
-#include "conv.h"
+#include "runtime/kernels/simd/conv.h"
 
 typedef struct conv_store {
     f256_out out, sum, out2;

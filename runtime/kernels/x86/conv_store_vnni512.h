@@ -2,7 +2,7 @@
 #ifndef IPU_X86_CONV_STORE_VNNI512_H
 #define IPU_X86_CONV_STORE_VNNI512_H
 
-#include "conv.h"
+#include "runtime/kernels/simd/conv.h"
 #include "vnni512.h"
 
 /* What happens to finished sums; constants of one call. */

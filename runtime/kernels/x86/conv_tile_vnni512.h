@@ -2,7 +2,7 @@
 #ifndef IPU_X86_CONV_TILE_VNNI512_H
 #define IPU_X86_CONV_TILE_VNNI512_H
 
-#include "conv_narrow.h"
+#include "runtime/kernels/simd/conv_narrow.h"
 #include "conv_store_vnni512.h"
 
 /* ---- sums ---- */

@@ -4,7 +4,7 @@
  *
  * The weights of some blocks lie as [pair of inputs][16 output channels][2]; each pixel's inputs, its taps after each
  * other, as words in the same order.  What pads the order to whole groups meets zero weights and may be anything. */
-#include "conv_narrow.h"
+#include "runtime/kernels/simd/conv_narrow.h"
 #include "conv_store_avx2.h"
 #include "conv_words_avx2.h"
 

@@ -2,7 +2,7 @@
 #ifndef IPU_X86_CONV_WORDS_AVX2_H
 #define IPU_X86_CONV_WORDS_AVX2_H
 
-#include "conv.h"
+#include "runtime/kernels/simd/conv.h"
 
 /* Computes rows [y0, y1) of n*h; zero, and nothing done, where there are too few pixels, too long
  * sums, or sums of more than 32 bits.

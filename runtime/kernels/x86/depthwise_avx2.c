@@ -1,7 +1,7 @@
 /* Depthwise convolution with AVX2, 32, 16 or 8 channels at a time: two taps side by side as words, one vpmaddwd for
  * both.  The last channels are done as the last eight, again where needed; fewer than eight go through a copy.  TAPS:
  * their number where it is known at compile time, or 0.  WIDE: 32 bits don't hold the sums. */
-#include "depthwise.h"
+#include "runtime/kernels/simd/depthwise.h"
 #include "wide_avx2.h"
 
 enum { DW_UNITS = 4 }; /* of eight channels, in a block at most */

@@ -5,7 +5,7 @@
  *
  * 3x3 at dilation 1 walks along the row by columns of three taps (the fourth is zero): with stride 1 each column,
  * interleaved once, serves three outputs, with stride 2 every second column serves two. */
-#include "depthwise.h"
+#include "runtime/kernels/simd/depthwise.h"
 #include "vnni512.h"
 
 /* What 64 channels need after the sums; bias and mult in interleaved order. */

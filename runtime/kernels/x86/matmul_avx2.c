@@ -1,6 +1,6 @@
 /* Products of 16-bit matrices with AVX2: vpmaddwd makes sums of two products, eight at once. */
 #include "avx2.h"
-#include "matmul.h"
+#include "runtime/kernels/simd/matmul.h"
 
 enum { PARTS = 2 }; /* eights of columns in registers */
 

@@ -1,5 +1,5 @@
 /* Products of 16-bit matrices with AVX-512 VNNI: vpdpwssd adds two products to each of 16 sums. */
-#include "matmul.h"
+#include "runtime/kernels/simd/matmul.h"
 #include "vnni512.h"
 
 enum { PARTS = MATMUL_COLUMNS / 16 };

@@ -1,8 +1,8 @@
-/* The geometry that the depthwise kernels on x86 share. */
-#ifndef IPU_X86_DEPTHWISE_H
-#define IPU_X86_DEPTHWISE_H
+/* The geometry that the depthwise kernels share. */
+#ifndef IPU_SIMD_DEPTHWISE_H
+#define IPU_SIMD_DEPTHWISE_H
 
-#include "x86.h"
+#include "simd.h"
 
 enum { DW_TAPS = 256 }; /* most taps that the kernels here take; larger ones are the C kernel's */
 

@@ -2,8 +2,8 @@
  * A row of taps with few channels is one short run of bytes.  For each row of y the rows of x under it are copied,
  * padded left and right, then the bytes that each pixel needs are laid side by side: a 1x1 convolution on kh * kw * ci
  * channels, without a border and without half empty groups of four.  A few rows of y are done at once. */
-#ifndef IPU_X86_CONV_NARROW_H
-#define IPU_X86_CONV_NARROW_H
+#ifndef IPU_SIMD_CONV_NARROW_H
+#define IPU_SIMD_CONV_NARROW_H
 
 #include "conv.h"
 

@@ -1,12 +1,12 @@
-/* The walk of 16-bit matrix products that every x86 table shares: blocks of rows by panels of columns by chunks of products.
+/* The walk of 16-bit matrix products that every instruction set shares: blocks of rows by panels of columns by chunks of products.
  *
  * A panel of b is laid out by pairs of products, each number split into 256 times an upper part and a lower byte, so that products with
  * 16-bit numbers of a add up in 32 bits: |lower * a| <= 255 * 32768, and MATMUL_DEPTH of them stay below 2^31.  Sums of chunks meet in doubles,
  * exactly: they are whole numbers below 2^51 (IPU_MATMUL_PRODUCTS). */
-#ifndef IPU_X86_MATMUL_H
-#define IPU_X86_MATMUL_H
+#ifndef IPU_SIMD_MATMUL_H
+#define IPU_SIMD_MATMUL_H
 
-#include "x86.h"
+#include "simd.h"
 
 enum { MATMUL_ROWS = 48, MATMUL_COLUMNS = 32, MATMUL_DEPTH = 256 };
 _Static_assert(255LL * 32768 * MATMUL_DEPTH <= INT32_MAX, "sums of lower parts fit 32 bits");

@@ -1,12 +1,12 @@
-/* The geometry that every convolution on x86 shares: output pixels of the rows asked for, in order, in tiles of a
+/* The geometry that every SIMD convolution shares: output pixels of the rows asked for, in order, in tiles of a
  * few pixels that one call computes for some blocks of 16 output channels.  Activations are read in place.
  *
  * A tile is `inside` when every tap of every pixel lies in x and may be read in whole groups of four channels.  Of
  * other tiles each tap is looked up: a pixel outside x is the pad vector, and a last group is read byte by byte. */
-#ifndef IPU_X86_CONV_H
-#define IPU_X86_CONV_H
+#ifndef IPU_SIMD_CONV_H
+#define IPU_SIMD_CONV_H
 
-#include "x86.h"
+#include "simd.h"
 
 enum { CONV_LANES = 16, CONV_TILE = 16 }; /* output channels of a weight block; most pixels of a tile */
 

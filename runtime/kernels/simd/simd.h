@@ -1,0 +1,35 @@
+/* What the kernels of all instruction sets share; nothing here may use one. */
+#ifndef IPU_SIMD_H
+#define IPU_SIMD_H
+
+#include "runtime/fixed.h"
+#include "runtime/kernels.h"
+#include "runtime/mem.h"
+
+#define IPU_INLINE static inline __attribute__((always_inline))
+
+/* Before a loop of at most 16 steps, known at compile time: unroll it, so that arrays of vectors become registers. */
+#if defined(__clang__)
+#define IPU_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define IPU_UNROLL _Pragma("GCC unroll 16")
+#endif
+
+/* y[i] = table[index[i]] for n indices below IPU_INDEX. */
+typedef void ipu_lookup(const uint8_t *table, const uint16_t *index, uint8_t *y, int n);
+
+/* Two loads an element, which gathers do not beat. */
+static inline void ipu_lookup_one_by_one(const uint8_t *table, const uint16_t *index, uint8_t *y, int n)
+{
+    for (int i = 0; i < n; i++)
+        y[i] = table[index[i]];
+}
+
+/* Bytes from a window's first element to past its last; no stride is negative. */
+IPU_INLINE ptrdiff_t ipu_extent(const ipu_ref *r)
+{
+    return (ptrdiff_t)(r->n - 1) * r->img + (ptrdiff_t)(r->h - 1) * r->row + (ptrdiff_t)(r->w - 1) * r->pix +
+           (ptrdiff_t)(r->c - 1) * r->step + ipu_type_bytes(r->type);
+}
+
+#endif
