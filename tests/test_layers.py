@@ -19,7 +19,7 @@ MAY = {
     "src/pass": {PUBLIC, "src/base", "src/ir", "src/ops", "src/pass"},
     "src/config": {PUBLIC, "src/base", "src/config"},
     "src/preprocess": {PUBLIC, "src/base", "src/ir", "src/config", "src/preprocess"},
-    "src/sim": {PUBLIC, "src/base", "src/ir", "src/ops", "src/sim", "src/import", "src/config", "src/preprocess", "src/compile", "src/pass"},
+    "src/sim": {PUBLIC, "src/base", "src/ir", "src/ops", "src/sim", "src/import", "src/config", "src/preprocess", "src/compile", "src/pass", "runtime"},
     "src/quant": {PUBLIC, "src/base", "src/ir", "src/ops", "src/pass", "src/quant", "src/import", "src/sim", "src/config", "src/preprocess", "runtime"},
     "src/compile": {PUBLIC, "src/base", "src/ir", "src/ops", "src/compile", "src/import", "runtime", "runtime/kernels"},
     "src": None,  # the stages of sgs.h, one file each: they may use every module below

@@ -6,11 +6,12 @@
 #include <string.h>
 
 #include "compile/lower.h"
+#include "runtime/share.h"
+#include "sim/values.h"
 
 typedef struct step {
     const ipu_rec *rec;
     ipu_kernel_fn run;
-    int32_t rows;
     void *p[IPU_MAX_REF];
 } step;
 
@@ -108,7 +109,7 @@ static sgs_status make_step(sgs_fixed *f, const sgs_record *record, const ipu_ke
         sgs_fail_at(d, NULL, 0, record->layer);
         return SGS_E_MODEL;
     }
-    *s = (step){ .rec = record->rec, .run = kernel->run, .rows = ref->n * ref->h };
+    *s = (step){ .rec = record->rec, .run = kernel->run };
     place_operands(f, ref, s);
     return SGS_OK;
 }
@@ -173,7 +174,7 @@ sgs_status sgs_fixed_again(sgs_fixed **out, const sgs_fixed *first, sgs_diag *d)
     }
     f->step = SGS_NEW_N(a, step, f->program.nrecord + 1);
     for (int i = 0; i < f->program.nrecord; i++) {
-        f->step[i] = (step){ .rec = first->step[i].rec, .run = first->step[i].run, .rows = first->step[i].rows };
+        f->step[i] = (step){ .rec = first->step[i].rec, .run = first->step[i].run };
         place_operands(f, sgs_refs(f->program.record + i), f->step + i);
     }
     *out = f;
@@ -230,12 +231,6 @@ int64_t sgs_fixed_const_bytes(const sgs_fixed *f, const sgs_node *n)
 
 /* ---- a run ----------------------------------------------------------------------------------------------------- */
 
-static void run_rows(void *arg, int begin, int end)
-{
-    const step *s = arg;
-    s->run(s->rec, s->p, begin, end);
-}
-
 /* What the runtime asks of indices, whose image has no names to say it with. */
 static sgs_status check_indices(const sgs_fixed *f, int input, sgs_diag *d)
 {
@@ -254,27 +249,27 @@ static sgs_status check_indices(const sgs_fixed *f, int input, sgs_diag *d)
     return SGS_OK;
 }
 
+static sgs_status check_numbers(const sgs_fixed *f, int input, sgs_diag *d)
+{
+    const sgs_value *in = f->g->in[input];
+    const int64_t n = in->type == SGS_F32 ? sgs_value_count(in) : 0, bad = sgs_finite(f->memory[input], n);
+    return bad == n ? SGS_OK
+                    : sgs_fail(d, SGS_E_DATA, "input '%s': element %lld is NaN or infinity", sgs_value_label(f->g, in), (long long)bad);
+}
+
 static sgs_status check_inputs(const sgs_fixed *f, sgs_diag *d)
 {
     for (int i = 0; i < f->g->nin; i++) {
         if (f->g->in[i]->type == SGS_U16)
             SGS_TRY(check_indices(f, i, d));
-        const float *v = f->memory[i];
-        const int64_t n = f->g->in[i]->type == SGS_F32 ? sgs_value_count(f->g->in[i]) : 0;
-        for (int64_t k = 0; k < n; k++)
-            if (!isfinite(v[k]))
-                return sgs_fail(d, SGS_E_DATA, "input '%s': element %lld is NaN or infinity",
-                                sgs_value_label(f->g, f->g->in[i]), (long long)k);
+        SGS_TRY(check_numbers(f, i, d));
     }
     return SGS_OK;
 }
 
-static void run_step(const sgs_fixed *f, step *s)
+static void run_step(const sgs_fixed *f, const step *s)
 {
-    if (f->par && s->rows > 1)
-        f->par->run(f->par->user, run_rows, s, s->rows);
-    else
-        run_rows(s, 0, s->rows);
+    ipu_run_record(s->rec, s->run, s->p, f->par);
 }
 
 void sgs_fixed_run_node(sgs_fixed *f, const sgs_node *n)

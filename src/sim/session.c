@@ -7,6 +7,7 @@
 
 #include "ops/dnnl.h"
 #include "ops/util.h"
+#include "sim/values.h"
 
 #define MEMORY_LIMIT ((int64_t)8 << 30)
 
@@ -204,13 +205,8 @@ static sgs_status run_node(sgs_session *s, const sgs_node *n, sgs_eval_state *st
 
 static bool all_finite(const sgs_tensor *t)
 {
-    int64_t n = sgs_tensor_count(t);
-    float zero = 0;
-    if (t->type != SGS_F32)
-        return true;
-    for (int64_t i = 0; i < n; i++)
-        zero += ((const float *)t->data)[i] * 0.0f; /* NaN and infinity leave their mark */
-    return zero == 0.0f;
+    const int64_t n = t->type == SGS_F32 ? sgs_tensor_count(t) : 0;
+    return sgs_finite(t->data, n) == n;
 }
 
 /* Runs again, node by node, to name the first one that made something else than numbers. */

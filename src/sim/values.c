@@ -2,6 +2,8 @@
 
 #include <math.h>
 
+#include "runtime/load.h"
+
 double sgs_stored(sgs_type t, const void *data, int64_t i)
 {
     switch (t) {
@@ -46,6 +48,23 @@ bool sgs_ends(sgs_type t, int32_t *least, int32_t *most)
     *least = t == SGS_U8 ? 0 : -32767;
     *most = t == SGS_U8 ? 255 : 32767;
     return t == SGS_U8 || t == SGS_S16;
+}
+
+/* Looked at block by block without a way out in between, which keeps compilers from taking several numbers at once. */
+int64_t sgs_finite(const float *x, int64_t n)
+{
+    enum { BLOCK = 256 };
+    for (int64_t begin = 0, end; begin < n; begin = end) {
+        uint32_t bad = 0;
+        end = n - begin < BLOCK ? n : begin + BLOCK;
+        for (int64_t i = begin; i < end; i++)
+            bad |= (uint32_t)!ipu_finite(x[i]);
+        for (; bad && ipu_finite(x[begin]); begin++)
+            ;
+        if (bad)
+            return begin;
+    }
+    return n;
 }
 
 static void put(sgs_type t, void *data, int64_t i, double x)

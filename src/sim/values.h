@@ -15,5 +15,7 @@ bool sgs_ends(sgs_type t, int32_t *least, int32_t *most);
 /* What v holds in the place of the numbers of `from`, which are real or integers: rounded to the nearest, within the
  * type's ends. */
 void sgs_round_to(const sgs_value *v, void *data, sgs_type from, const void *x);
+/* How many of the n numbers stand before the first that is NaN or infinity: n where none is. */
+int64_t sgs_finite(const float *x, int64_t n);
 
 #endif
