@@ -13,7 +13,8 @@
 
 #define IPU_FEATURE_BATCH 1u        /* an ipu_sizes stands behind the header */
 #define IPU_FEATURE_PICTURES 2u     /* pictures have alignments, and buffers as their formats say */
-#define IPU_FEATURES_KNOWN (IPU_FEATURE_BATCH | IPU_FEATURE_PICTURES) /* feature bits of this build */
+#define IPU_FEATURE_FOUR_BITS 4u    /* weights of four bits: IPU_CONV_U8S4, IPU_DEPTHWISE_U8S4 */
+#define IPU_FEATURES_KNOWN (IPU_FEATURE_BATCH | IPU_FEATURE_PICTURES | IPU_FEATURE_FOUR_BITS) /* feature bits of this build */
 #define IPU_MAX_NAME 65536          /* bytes of a name, its NUL included */
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -98,8 +99,10 @@ typedef struct ipu_out {
 
 /* Convolution, fully connected (a 1x1 map), residual epilogue.  ARITHMETIC.md 4, 5, 7.
  *   IPU_CONV_U8: x U8, w S8 packed [co/16][kh][kw][ci/4][16 co][4 ci], bias S32[co] with -sum(zero*w) folded in
+ *   IPU_CONV_U8S4: the same with weights of four bits, two in each U8 of w: as [co/16][step][16 co][4 ci], steps being [kh][kw][ci/4], of steps 2k and
+ *     2k + 1 one in the lower and upper bits of [co/16][k][16 co][4 ci]; after the last of an odd number of steps stand zeros
  *   IPU_CONV_S16: x S16, w S16 packed [co/16][kh][kw][ci/2][16 co][2 ci], bias S64[co]
- *   both: tails of co and ci padded with zero weights; bias, mult padded to a multiple of 16 co.  y U8 or S16.
+ *   all: tails of co and ci padded with zero weights; bias, mult padded to a multiple of 16 co.  y U8 or S16.
  * With a table y is U8, table[clamp(conv)], where out is within 0 ... IPU_INDEX - 1, and there is neither residual nor second output.
  * Groups are separate records on channel windows of x and y. */
 typedef struct ipu_conv {
@@ -121,6 +124,7 @@ typedef struct ipu_conv {
 
 /* Depthwise convolution, one weight plane per channel.
  *   IPU_DEPTHWISE_U8: x U8, w S8 [kh*kw][c], bias S32[c];  IPU_DEPTHWISE_S16: x S16, w S16, bias S64[c]
+ *   IPU_DEPTHWISE_U8S4: as U8, weights of four bits: of taps 2k and 2k + 1 one in the lower and upper bits of U8 [(kh*kw + 1)/2][c]
  *   w, bias and mult have c rounded up to a multiple of 16, padded with zeros.  table: as of ipu_conv. */
 typedef struct ipu_depthwise {
     ipu_rec head;            /* nref 7 */
@@ -490,7 +494,9 @@ typedef struct ipu_nv12 {
     X(IPU_SUPPRESS, suppress, ipu_suppress_c)          \
     X(IPU_DETECT, detect, ipu_detect_c)                \
     X(IPU_NV12, nv12, ipu_nv12_c)                      \
-    X(IPU_LUT_U8, lut, ipu_lut_u8_c)
+    X(IPU_LUT_U8, lut, ipu_lut_u8_c)                   \
+    X(IPU_CONV_U8S4, conv, ipu_conv_u8s4_c)            \
+    X(IPU_DEPTHWISE_U8S4, depthwise, ipu_depthwise_u8s4_c)
 
 /* Operands of a family's record (struct ipu_<family>).  Operand 0 is written, IPU_CONV_Y2 too; no other ever is. */
 enum {
@@ -543,6 +549,22 @@ typedef enum ipu_kind {
 #undef X
         IPU_KIND_COUNT
 } ipu_kind;
+
+/* Whether the record is an ipu_conv, an ipu_depthwise; whether its weights have four bits. */
+static inline int ipu_is_conv(int kind)
+{
+    return kind == IPU_CONV_U8 || kind == IPU_CONV_S16 || kind == IPU_CONV_U8S4;
+}
+
+static inline int ipu_is_depthwise(int kind)
+{
+    return kind == IPU_DEPTHWISE_U8 || kind == IPU_DEPTHWISE_S16 || kind == IPU_DEPTHWISE_U8S4;
+}
+
+static inline int ipu_is_four_bits(int kind)
+{
+    return kind == IPU_CONV_U8S4 || kind == IPU_DEPTHWISE_U8S4;
+}
 
 /* The file's layout does not depend on the compiler: docs/IMAGE.md gives these numbers. */
 _Static_assert(sizeof(ipu_header) == 120 && sizeof(ipu_io) == 52 && sizeof(ipu_cost) == 24 && sizeof(ipu_sizes) == 48, "image layout");

@@ -305,11 +305,8 @@ static int may_share(const ipu_rec *rec, int written, int other)
     case IPU_ROUND_S16:
     case IPU_LAYERNORM_S16:
         return other == 1;
-    case IPU_CONV_U8:
-    case IPU_CONV_S16:
-        return written == 0 && other == IPU_CONV_ADD;
     default:
-        return 0;
+        return ipu_is_conv(rec->kind) && written == 0 && other == IPU_CONV_ADD;
     }
 }
 
@@ -331,13 +328,11 @@ static int written_ok(const ipu_rec *rec, int i)
 /* Operands that a record may lack. */
 static int optional(const ipu_rec *rec, int i)
 {
-    switch (rec->kind) {
-    case IPU_CONV_U8:
-    case IPU_CONV_S16:
+    if (ipu_is_conv(rec->kind))
         return i == IPU_CONV_ADD || i == IPU_CONV_Y2 || i == IPU_CONV_TABLE;
-    case IPU_DEPTHWISE_U8:
-    case IPU_DEPTHWISE_S16:
+    if (ipu_is_depthwise(rec->kind))
         return i == IPU_DEPTHWISE_TABLE;
+    switch (rec->kind) {
     case IPU_MAXPOOL:
         return i == 2;
     case IPU_RESIZE_NEAREST:
@@ -383,8 +378,7 @@ static ipu_status record_check(const ipu_header *h, const ipu_rec *rec, const ip
             return IPU_E_IMAGE;
     if (!written_ok(rec, 0))
         return IPU_E_IMAGE;
-    int conv = rec->kind == IPU_CONV_U8 || rec->kind == IPU_CONV_S16;
-    if (conv && ref[IPU_CONV_Y2].space != IPU_NONE && !written_ok(rec, IPU_CONV_Y2))
+    if (ipu_is_conv(rec->kind) && ref[IPU_CONV_Y2].space != IPU_NONE && !written_ok(rec, IPU_CONV_Y2))
         return IPU_E_IMAGE;
     if (!kernels->row[rec->kind].run || !kernels->row[rec->kind].check)
         return IPU_E_KERNEL;
@@ -399,6 +393,8 @@ static ipu_status records_check(const ipu_header *h, const ipu_kernels *kernels)
     uint32_t left = h->ops.bytes;
     for (uint32_t i = 0; i < h->nop; i++) {
         if (left < sizeof *rec || rec->kind >= IPU_KIND_COUNT || shape_of[rec->kind].bytes > left)
+            return IPU_E_IMAGE;
+        if (ipu_is_four_bits(rec->kind) && !(h->features & IPU_FEATURE_FOUR_BITS))
             return IPU_E_IMAGE;
         ipu_status s = record_check(h, rec, kernels);
         if (s != IPU_OK)

@@ -29,15 +29,15 @@ static void run_rows(void *arg, int begin, int end)
 /* Bytes of the weights of 16 output channels. */
 static int64_t block_bytes(const ipu_conv *conv)
 {
-    const int64_t bytes = (int64_t)conv->x.c * ipu_type_bytes(conv->w.type);
-    return 16 * conv->kh * conv->kw * ((bytes + 3) / 4 * 4);
+    const int64_t bytes = (int64_t)conv->x.c * ipu_type_bytes(conv->w.type), steps = conv->kh * conv->kw * ((bytes + 3) / 4);
+    return 16 * 4 * (conv->head.kind == IPU_CONV_U8S4 ? (steps + 1) / 2 : steps);
 }
 
 /* 1 where slices are of no use. */
 static int32_t slices_of(const ipu_rec *rec)
 {
     const ipu_conv *conv = (const void *)rec;
-    if (rec->kind != IPU_CONV_U8 && rec->kind != IPU_CONV_S16)
+    if (!ipu_is_conv(rec->kind))
         return 1;
     return conv->y.c / 16 * block_bytes(conv) < HEAVY ? 1 : (conv->y.c + SLICE - 1) / SLICE;
 }

@@ -67,6 +67,12 @@ static inline int32_t ipu_row(int32_t i, int32_t rows)
     return i < 0 ? 0 : i < rows ? i : rows - 1;
 }
 
+/* One of two weights of four bits: those of the lower or, odd, of the upper ones. */
+static inline int32_t ipu_four_bits(uint8_t two, int odd)
+{
+    return ((two >> (odd ? 4 : 0) & 15) ^ 8) - 8;
+}
+
 /* ---- predicates ---------------------------------------------------------------------------------------------- */
 
 static inline int ipu_rec_ok(const ipu_rec *r, int nref, size_t bytes)

@@ -7,12 +7,13 @@
 
 static int weights_ok(const ipu_conv *o, int s16)
 {
+    const int four = ipu_is_four_bits(o->head.kind);
     int64_t blocks = ((int64_t)o->y.c + BLOCK - 1) / BLOCK, group = s16 ? 2 : 4;
     int64_t depth = (o->x.c + group - 1) / group * group;
     if (blocks * o->kh * o->kw > INT32_MAX / BLOCK / depth)
         return 0;
-    int64_t n = blocks * BLOCK * o->kh * o->kw * depth;
-    return ipu_array(&o->w, s16 ? IPU_S16 : IPU_S8, n) && ipu_array(&o->bias, s16 ? IPU_S64 : IPU_S32, blocks * BLOCK) &&
+    int64_t n = blocks * BLOCK * (four ? (o->kh * o->kw * (depth / group) + 1) / 2 * group : o->kh * o->kw * depth);
+    return ipu_array(&o->w, four ? IPU_U8 : s16 ? IPU_S16 : IPU_S8, n) && ipu_array(&o->bias, s16 ? IPU_S64 : IPU_S32, blocks * BLOCK) &&
            ipu_array(&o->mult, IPU_F32, blocks * BLOCK) && ipu_array(&o->pad, s16 ? IPU_S16 : IPU_U8, o->x.c);
 }
 
@@ -97,6 +98,36 @@ IPU_KERNEL(ipu_conv_u8_c)
                 memcpy(acc, (const int32_t *)p[3] + c, sizeof acc);
                 for (int32_t k = 0; k < taps; k++, w += tap_bytes)
                     dot_u8(acc, tap(o, p, y, x, k), w, o->x.c);
+                int32_t sum[BLOCK];
+                memcpy(sum, acc, sizeof sum);
+                finish(o, p, y, x, c, sum);
+            }
+}
+
+/* The same with weights of four bits, w those of the block: of the steps from `step` on. */
+static void dot_u8s4(uint32_t *acc, const uint8_t *x, const uint8_t *w, int64_t step, int32_t ci)
+{
+    for (int32_t c = 0; c < ci; c++) {
+        const int64_t s = step + (c >> 2);
+        const uint8_t *wc = w + (s >> 1) * BLOCK * 4 + (c & 3);
+        for (int i = 0; i < BLOCK; i++)
+            acc[i] += (uint32_t)(x[c] * ipu_four_bits(wc[i * 4], s & 1));
+    }
+}
+
+IPU_KERNEL(ipu_conv_u8s4_c)
+{
+    const ipu_conv *o = (const void *)rec;
+    const int32_t taps = o->kh * o->kw, steps = (o->x.c + 3) / 4;
+    const size_t block = ((size_t)taps * (size_t)steps + 1) / 2 * BLOCK * 4;
+    for (int32_t y = y0; y < y1; y++)
+        for (int32_t x = 0; x < o->y.w; x++)
+            for (int32_t c = 0; c < o->y.c; c += BLOCK) {
+                const uint8_t *w = (const uint8_t *)p[2] + (size_t)(c / BLOCK) * block;
+                uint32_t acc[BLOCK];
+                memcpy(acc, (const int32_t *)p[3] + c, sizeof acc);
+                for (int32_t k = 0; k < taps; k++)
+                    dot_u8s4(acc, tap(o, p, y, x, k), w, (int64_t)k * steps, o->x.c);
                 int32_t sum[BLOCK];
                 memcpy(sum, acc, sizeof sum);
                 finish(o, p, y, x, c, sum);

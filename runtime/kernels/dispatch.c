@@ -15,6 +15,8 @@
     [IPU_CONV_U8] = { ipu_conv_check, ipu_conv_u8_avx2 },          \
     [IPU_CONV_S16] = { ipu_conv_check, ipu_conv_s16_avx2 }, \
     [IPU_DEPTHWISE_U8] = { ipu_depthwise_check, ipu_depthwise_u8_avx2 }, \
+    [IPU_CONV_U8S4] = { ipu_conv_check, ipu_conv_u8s4_avx2 }, \
+    [IPU_DEPTHWISE_U8S4] = { ipu_depthwise_check, ipu_depthwise_u8s4_avx2 }, \
     [IPU_DEPTHWISE_S16] = { ipu_depthwise_check, ipu_depthwise_s16_avx2 }, \
     [IPU_ADD_S16] = { ipu_arith_check, ipu_add_s16_avx2 },         \
     [IPU_MUL_S16] = { ipu_arith_check, ipu_mul_s16_avx2 },         \
@@ -41,12 +43,16 @@
     [IPU_CONV_U8] = { ipu_conv_check, ipu_conv_u8_vnni512 },       \
     [IPU_CONV_S16] = { ipu_conv_check, ipu_conv_s16_vnni512 },     \
     [IPU_DEPTHWISE_U8] = { ipu_depthwise_check, ipu_depthwise_u8_vnni512 }, \
+    [IPU_CONV_U8S4] = { ipu_conv_check, ipu_conv_u8s4_vnni512 }, \
+    [IPU_DEPTHWISE_U8S4] = { ipu_depthwise_check, ipu_depthwise_u8s4_vnni512 }, \
     [IPU_MATMUL_S16] = { ipu_matmul_check, ipu_matmul_s16_vnni512 },
 
 #define VBMI512_ROWS                                              \
     [IPU_CONV_U8] = { ipu_conv_check, ipu_conv_u8_vbmi512 },       \
     [IPU_CONV_S16] = { ipu_conv_check, ipu_conv_s16_vbmi512 },     \
     [IPU_DEPTHWISE_U8] = { ipu_depthwise_check, ipu_depthwise_u8_vbmi512 }, \
+    [IPU_CONV_U8S4] = { ipu_conv_check, ipu_conv_u8s4_vbmi512 }, \
+    [IPU_DEPTHWISE_U8S4] = { ipu_depthwise_check, ipu_depthwise_u8s4_vbmi512 }, \
     [IPU_LUT_U8] = { ipu_lut_check, ipu_lut_u8_vbmi512 },
 
 static const ipu_kernels kernels_avx2 = { { IPU_KINDS(X) AVX2_ROWS } };

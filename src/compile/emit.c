@@ -144,6 +144,15 @@ static ipu_section place(sgs_buf *out, const sgs_buf *part)
     return s;
 }
 
+static uint32_t features_of(const sgs_program *p, const sgs_image_info *info)
+{
+    uint32_t features = any_framed(info) ? IPU_FEATURE_PICTURES : 0;
+    for (int k = 0; k < p->nrecord; k++)
+        if (ipu_is_four_bits(p->record[k].rec->kind))
+            features |= IPU_FEATURE_FOUR_BITS;
+    return features;
+}
+
 /* What stands behind the header. */
 static void add_batch(const ipu_batch *b, ipu_header *h, sgs_buf *out)
 {
@@ -162,7 +171,7 @@ static void assemble(const sgs_program *p, const sgs_image_info *info, const sec
     ipu_header h = { .version = IPU_IMAGE_VERSION,
                      .header_bytes = sizeof h,
                      .target = info->target,
-                     .features = any_framed(info) ? IPU_FEATURE_PICTURES : 0,
+                     .features = features_of(p, info),
                      .category = info->category,
                      .arena_bytes = (uint32_t)info->arena,
                      .ninput = (uint32_t)info->ninput,

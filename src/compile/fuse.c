@@ -226,7 +226,7 @@ static bool takes_table(const sgs_record *r, tabled *t)
     }
     ipu_depthwise *depthwise = (ipu_depthwise *)(void *)r->rec;
     *t = (tabled){ &depthwise->y, &depthwise->table, &depthwise->out };
-    return r->rec->kind == IPU_DEPTHWISE_U8 || r->rec->kind == IPU_DEPTHWISE_S16;
+    return ipu_is_depthwise(r->rec->kind);
 }
 
 /* The convolution's own clamp and that of the index are one; the integer of the first entry becomes 0. */

@@ -63,11 +63,8 @@ static bool kernel_allows(const sgs_record *r, int i)
     case IPU_ROUND_S16:
     case IPU_LAYERNORM_S16:
         return i == 1;
-    case IPU_CONV_U8:
-    case IPU_CONV_S16:
-        return i == IPU_CONV_ADD;
     default:
-        return false;
+        return sgs_conv_record(r) && i == IPU_CONV_ADD;
     }
 }
 

@@ -44,7 +44,7 @@ static inline ipu_ref *sgs_refs(const sgs_record *r)
 
 static inline bool sgs_conv_record(const sgs_record *r)
 {
-    return r->rec->kind == IPU_CONV_U8 || r->rec->kind == IPU_CONV_S16;
+    return ipu_is_conv(r->rec->kind);
 }
 
 static inline bool sgs_ref_written(const sgs_record *r, int i)

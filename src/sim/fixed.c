@@ -305,8 +305,7 @@ void sgs_fixed_add_bias(sgs_fixed *f, const sgs_node *n, const double *delta)
     int64_t first = 0;
     for (int i = 0; i < f->program.nrecord; i++) {
         const ipu_rec *rec = f->program.record[i].rec;
-        const bool deep = rec->kind == IPU_DEPTHWISE_U8 || rec->kind == IPU_DEPTHWISE_S16;
-        if (f->program.record[i].node != n || !(sgs_conv_record(f->program.record + i) || deep))
+        if (f->program.record[i].node != n || !(ipu_is_conv(rec->kind) || ipu_is_depthwise(rec->kind)))
             continue;
         const ipu_ref *ref = sgs_refs(f->program.record + i) + BIAS;
         add_bias(f, f->step + i, ref, delta + first % outputs);

@@ -236,6 +236,14 @@ void ca_fill_int(ca *t, int i, int64_t lo, int64_t hi)
     ca_each(t, i, ca_make_int, range);
 }
 
+void ca_fill_four_bits(ca *t, int i, enum ca_data data)
+{
+    static const uint8_t ends[] = { 0x88, 0x77, 0x87, 0x78 };
+    const int kinds = ca_range(t, 0, 3); /* 0: all at the low end */
+    for (ptrdiff_t k = 0; k < t->operand[i].extent && data == CA_EXTREME; k++)
+        t->operand[i].at[0][k] = ends[ca_range(t, 0, kinds)];
+}
+
 void ca_fill_float(ca *t, int i, float lo, float hi)
 {
     const float range[2] = { lo, hi };
@@ -441,6 +449,8 @@ static const ca_test ca_tests[] = {
     { IPU_CONV_S16, ca_conv, ca_conv_bench },
     { IPU_DEPTHWISE_U8, ca_depthwise, ca_depthwise_bench },
     { IPU_DEPTHWISE_S16, ca_depthwise, ca_depthwise_bench },
+    { IPU_CONV_U8S4, ca_conv, ca_conv_bench },
+    { IPU_DEPTHWISE_U8S4, ca_depthwise, ca_depthwise_bench },
     { IPU_ADD_S16, ca_arith, ca_arith_bench },
     { IPU_MUL_S16, ca_arith, ca_arith_bench },
     { IPU_DIV_S16, ca_arith, ca_arith_bench },

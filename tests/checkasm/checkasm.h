@@ -93,6 +93,8 @@ void ca_place(ca *t, uint32_t written);
 enum ca_data { CA_ANY, CA_EXTREME };
 /* Elements of operand i: any values of its type, or the ends of its range (and zero). */
 void ca_fill(ca *t, int i, enum ca_data data);
+/* An array of bytes, two weights of four bits each: EXTREME: -8 and 7 alone. */
+void ca_fill_four_bits(ca *t, int i, enum ca_data data);
 void ca_fill_float(ca *t, int i, float lo, float hi);
 void ca_fill_int(ca *t, int i, int64_t lo, int64_t hi);
 

@@ -38,13 +38,13 @@ static void fill_mult(ca *t, const shape *s, double terms, double product, int32
     ca_fill_float(t, MULT, (float)(m / 4), (float)m);
 }
 
-static void fill_u8(ca *t, const shape *s)
+static void fill_u8(ca *t, const shape *s, int weight)
 {
-    const int64_t terms = (int64_t)s->ci * s->kh * s->kw, room = INT32_MAX - terms * 255 * 128;
+    const int64_t terms = (int64_t)s->ci * s->kh * s->kw, room = INT32_MAX - terms * 255 * weight;
     const int64_t bias = s->data == CA_EXTREME ? room : room < 1 << 14 ? room : 1 << 14;
 
     ca_fill_int(t, BIAS, -bias, bias);
-    fill_mult(t, s, (double)terms, 255 * 127, 0);
+    fill_mult(t, s, (double)terms, 255.0 * (weight - 1), 0);
 }
 
 /* The largest weights of which so many terms stay within 2^30. */
@@ -102,14 +102,17 @@ static void epilogue(ca *t, const shape *s, ca_dims y)
 static void begin(ca *t, ipu_kind kind, const shape *s)
 {
     const int wide = kind == IPU_CONV_S16, group = wide ? 2 : 4;
-    const int32_t blocks = (s->co + 15) / 16 * 16;
+    const int32_t blocks = (s->co + 15) / 16 * 16, steps = s->kh * s->kw * ((s->ci + group - 1) / group);
     const ca_dims y = out_dims(s);
     ipu_conv *r = &t->rec.conv;
 
     ca_begin(t, kind, 9, sizeof *r);
     ca_ref(t, Y, s->type, y, s->layout);
     ca_ref(t, X, wide ? IPU_S16 : IPU_U8, (ca_dims){ s->n, s->h, s->w, s->ci }, s->layout);
-    ca_array(t, W, wide ? IPU_S16 : IPU_S8, blocks * s->kh * s->kw * ((s->ci + group - 1) / group * group));
+    if (kind == IPU_CONV_U8S4)
+        ca_array(t, W, IPU_U8, blocks * ((steps + 1) / 2) * group);
+    else
+        ca_array(t, W, wide ? IPU_S16 : IPU_S8, blocks * steps * group);
     ca_array(t, BIAS, wide ? IPU_S64 : IPU_S32, blocks);
     ca_array(t, MULT, IPU_F32, blocks);
     ca_array(t, PAD, wide ? IPU_S16 : IPU_U8, s->ci);
@@ -135,6 +138,33 @@ static void zero_tails(ca *t, const shape *s, int group, int bytes)
                            0, (size_t)bytes);
 }
 
+/* The same of weights of four bits. */
+static void zero_tails_four(ca *t, const shape *s)
+{
+    const int32_t groups = (s->ci + 3) / 4, steps = s->kh * s->kw * groups;
+    uint8_t *w = t->operand[W].at[0];
+
+    for (int32_t co = 0; co < (s->co + 15) / 16 * 16; co++)
+        for (int32_t k = 0; k < (steps + 1) / 2 * 2; k++)
+            for (int32_t i = 0; i < 4; i++)
+                if (co >= s->co || k % groups * 4 + i >= s->ci || k >= steps)
+                    w[((ptrdiff_t)(co / 16) * ((steps + 1) / 2) + k / 2) * 64 + co % 16 * 4 + i] &= k & 1 ? 0x0f : 0xf0;
+}
+
+static void fill_weights(ca *t, ipu_kind kind, const shape *s)
+{
+    if (kind == IPU_CONV_S16 && s->small)
+        ca_fill_int(t, W, -small_weight(s), small_weight(s));
+    else if (kind == IPU_CONV_U8S4)
+        ca_fill_four_bits(t, W, s->data);
+    else
+        ca_fill(t, W, s->data);
+    if (kind == IPU_CONV_U8S4)
+        zero_tails_four(t, s);
+    else
+        zero_tails(t, s, kind == IPU_CONV_S16 ? 2 : 4, kind == IPU_CONV_S16 ? 2 : 1);
+}
+
 static int run(ca *t, ipu_kind kind, const shape *s)
 {
     const ca_dims y = out_dims(s);
@@ -143,21 +173,17 @@ static int run(ca *t, ipu_kind kind, const shape *s)
     begin(t, kind, s);
     ca_place(t, 1u << Y | (s->y2 ? 1u << Y2 : 0));
     ca_fill(t, X, s->data);
-    if (kind == IPU_CONV_S16 && s->small)
-        ca_fill_int(t, W, -small_weight(s), small_weight(s));
-    else
-        ca_fill(t, W, s->data);
+    fill_weights(t, kind, s);
     if (s->add)
         ca_fill(t, ADD, s->data);
     if (s->table)
         ca_fill(t, TABLE, CA_ANY);
-    zero_tails(t, s, kind == IPU_CONV_S16 ? 2 : 4, kind == IPU_CONV_S16 ? 2 : 1);
     if (kind == IPU_CONV_S16 && s->small)
         fill_s16_small(t, s);
     else if (kind == IPU_CONV_S16)
         fill_s16(t, s);
     else
-        fill_u8(t, s);
+        fill_u8(t, s, kind == IPU_CONV_U8S4 ? 8 : 128);
     snprintf(t->shape, sizeof t->shape, "%dx%d/%d %d>%d @%dx%d%s%s%s", s->kh, s->kw, s->sx, s->ci, s->co, y.h, y.w,
              s->add ? " +add" : "", s->y2 ? " +y2" : "", s->table ? " +table" : "");
     return ca_run(t);
@@ -244,6 +270,11 @@ void ca_conv(ca *t, ipu_kind kind)
         if (!run(t, kind, &s))
             return;
     }
+    if (kind != IPU_CONV_U8S4)
+        return;
+    shape longest = one; /* more products than a kernel may have sums of */
+    longest.w = 1, longest.ci = 32800, longest.co = 17, longest.kh = 3, longest.type = IPU_S16, longest.data = CA_EXTREME;
+    run(t, kind, &longest);
 }
 
 /* ci, co, size of y, kernel, stride, 1: with a residual and a second output */

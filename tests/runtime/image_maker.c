@@ -200,13 +200,15 @@ static ipu_out range_of(ipu_type t)
 /* One weight: small, signed. */
 static int32_t weight(image_maker *m, int wide)
 {
+    if (!wide && m->four)
+        return (int32_t)maker_random(m, 15) - 7;
     return wide ? (int32_t)maker_random(m, 65535) - 32767 : (int32_t)maker_random(m, 255) - 127;
 }
 
 /* Standard deviation of the sum, roughly: its share of the output range becomes the multiplier. */
 static ipu_ref multipliers(image_maker *m, ipu_type x, ipu_type y, int32_t terms, int32_t channels)
 {
-    double unit = x == IPU_U8 ? 73.0 * 74.0 : 18900.0 * 9000.0, root = 1;
+    double unit = x == IPU_U8 && m->four ? 73.0 * 4.3 : x == IPU_U8 ? 73.0 * 74.0 : 18900.0 * 9000.0, root = 1;
     while (root * root < terms)
         root += 0.25;
     ipu_ref r = maker_zeros(m, IPU_F32, up(channels, 16));
@@ -222,6 +224,12 @@ static void put_weight(image_maker *m, ipu_ref w, int64_t at, int32_t v)
     int16_t s = (int16_t)v;
     int8_t b = (int8_t)v;
     memcpy(m->consts.p + w.off + at * w.step, w.type == IPU_S8 ? (void *)&b : (void *)&s, (size_t)w.step);
+}
+
+/* Of weights that lie two in a byte, `step` elements further in the same place. */
+static void put_four_bits(image_maker *m, ipu_ref w, int32_t k, int32_t i, int32_t step, int32_t v)
+{
+    m->consts.p[w.off + (uint32_t)(k / 2 * step + i)] |= (uint8_t)((v & 15) << (k % 2 * 4));
 }
 
 static ipu_ref biases(image_maker *m, ipu_type x, int32_t channels, const int32_t *sum, int32_t zero)
@@ -244,21 +252,27 @@ static ipu_ref pads(image_maker *m, ipu_type x, int32_t c, int32_t zero)
 
 ipu_ref maker_conv(image_maker *m, ipu_ref x, ipu_type y, int32_t co, int32_t k, int32_t stride)
 {
-    int wide = x.type == IPU_S16, zero = wide ? 0 : 128;
-    int32_t ci = x.c, g = wide ? 2 : 4, sum[256] = { 0 };
+    int wide = x.type == IPU_S16, four = !wide && m->four, zero = wide ? 0 : 128;
+    int32_t ci = x.c, g = wide ? 2 : 4, steps = k * k * up(ci, g) / g, sum[256] = { 0 };
     ipu_conv r = {
         .kh = k, .kw = k, .sy = stride, .sx = stride, .dy = 1, .dx = 1, .py = k / 2, .px = k / 2, .out = range_of(y)
     };
     r.x = x;
     r.y = maker_arena(m, y, (x.h + stride - 1) / stride, (x.w + stride - 1) / stride, co);
-    r.w = maker_zeros(m, wide ? IPU_S16 : IPU_S8, up(co, 16) * k * k * up(ci, g));
+    if (four)
+        r.w = maker_zeros(m, IPU_U8, up(co, 16) * ((steps + 1) / 2) * g);
+    else
+        r.w = maker_zeros(m, wide ? IPU_S16 : IPU_S8, up(co, 16) * steps * g);
     for (int32_t o = 0; o < co; o++)
         for (int32_t t = 0; t < k * k; t++)
             for (int32_t i = 0; i < ci; i++) {
                 int32_t v = weight(m, wide);
+                const int32_t step = t * (up(ci, g) / g) + i / g;
                 sum[o] += v;
-                put_weight(m, r.w,
-                           ((((int64_t)(o / 16) * k * k + t) * (up(ci, g) / g) + i / g) * 16 + o % 16) * g + i % g, v);
+                if (four)
+                    put_four_bits(m, r.w, step, o / 16 * ((steps + 1) / 2) * 64 + o % 16 * g + i % g, 64, v);
+                else
+                    put_weight(m, r.w, (((int64_t)(o / 16) * steps + step) * 16 + o % 16) * g + i % g, v);
             }
     r.bias = biases(m, x.type, co, sum, zero);
     r.mult = multipliers(m, x.type, y, k * k * ci, co);
@@ -272,30 +286,35 @@ ipu_ref maker_conv(image_maker *m, ipu_ref x, ipu_type y, int32_t co, int32_t k,
             memcpy(m->consts.p + r.mult.off + 4 * (uint32_t)o, &f, 4);
         }
     }
-    maker_record(m, wide ? IPU_CONV_S16 : IPU_CONV_U8, &r);
+    maker_record(m, wide ? IPU_CONV_S16 : four ? IPU_CONV_U8S4 : IPU_CONV_U8, &r);
+    m->features |= four ? IPU_FEATURE_FOUR_BITS : 0;
     return r.y;
 }
 
 ipu_ref maker_depthwise(image_maker *m, ipu_ref x, ipu_type y, int32_t k, int32_t stride)
 {
-    int wide = x.type == IPU_S16, zero = wide ? 0 : 128;
+    int wide = x.type == IPU_S16, four = !wide && m->four, zero = wide ? 0 : 128;
     int32_t c = x.c, sum[256] = { 0 };
     ipu_depthwise r = {
         .kh = k, .kw = k, .sy = stride, .sx = stride, .dy = 1, .dx = 1, .py = k / 2, .px = k / 2, .out = range_of(y)
     };
     r.x = x;
     r.y = maker_arena(m, y, (x.h + stride - 1) / stride, (x.w + stride - 1) / stride, c);
-    r.w = maker_zeros(m, wide ? IPU_S16 : IPU_S8, k * k * up(c, 16));
+    r.w = four ? maker_zeros(m, IPU_U8, (k * k + 1) / 2 * up(c, 16)) : maker_zeros(m, wide ? IPU_S16 : IPU_S8, k * k * up(c, 16));
     for (int32_t t = 0; t < k * k; t++)
         for (int32_t i = 0; i < c; i++) {
             int32_t v = weight(m, wide) / (wide ? 16 : 1);
             sum[i] += v;
-            put_weight(m, r.w, (int64_t)t * up(c, 16) + i, v);
+            if (four)
+                put_four_bits(m, r.w, t, i, up(c, 16), v);
+            else
+                put_weight(m, r.w, (int64_t)t * up(c, 16) + i, v);
         }
     r.bias = biases(m, x.type, c, sum, zero);
     r.mult = multipliers(m, x.type, y, k * k, c);
     r.pad = pads(m, x.type, c, zero);
-    maker_record(m, wide ? IPU_DEPTHWISE_S16 : IPU_DEPTHWISE_U8, &r);
+    maker_record(m, wide ? IPU_DEPTHWISE_S16 : four ? IPU_DEPTHWISE_U8S4 : IPU_DEPTHWISE_U8, &r);
+    m->features |= four ? IPU_FEATURE_FOUR_BITS : 0;
     return r.y;
 }
 
@@ -394,6 +413,15 @@ static ipu_ref concat_and_residual(image_maker *m, ipu_ref a, ipu_ref b)
     return maker_conv(m, y2, IPU_S16, 24, 3, 2);
 }
 
+/* A convolution and a depthwise one with weights of four bits, of odd numbers of steps and of taps. */
+static ipu_ref four_bits(image_maker *m, ipu_ref x)
+{
+    m->four = 1;
+    ipu_ref y = maker_depthwise(m, maker_conv(m, x, IPU_U8, 9, 1, 1), IPU_U8, 3, 1);
+    m->four = 0;
+    return y;
+}
+
 static ipu_ref padded(image_maker *m, ipu_ref x)
 {
     ipu_pad r = { .x = x, .py = 1, .px = 2 };
@@ -472,7 +500,7 @@ void maker_network_build(image_maker *m)
     ipu_ref c = concat_and_residual(m, a, maker_depthwise(m, b, IPU_U8, 3, 1)); /* S16 [5][4][24] */
     ipu_ref same = quantize(m, c, IPU_S16, 0.875f);
     ipu_ref sum = add(m, same,
-                      maker_conv(m, padded(m, maker_conv(m, quantize(m, c, IPU_U8, 1.0f / 128), IPU_U8, 9, 1, 1)),
+                      maker_conv(m, padded(m, four_bits(m, maker_conv(m, quantize(m, c, IPU_U8, 1.0f / 128), IPU_U8, 9, 1, 1))),
                                  IPU_S16, 24, 3, 2)); /* padded to [10][8], back to [5][4] */
     sum = clamped(m, sum, -9000, 30000);
     sum = add(m, sum, average(m, sum, 5, 4));

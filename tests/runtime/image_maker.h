@@ -16,6 +16,7 @@ typedef struct image_maker {
     uint32_t features;  /* beside that of a batch */
     uint32_t seed;      /* of maker_random */
     int separate;       /* the network writes nothing in place */
+    int four;           /* convolutions of bytes have weights of four bits */
     uint32_t alloc[64]; /* where each piece of the arena begins */
     int nalloc;
 } image_maker;

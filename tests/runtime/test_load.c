@@ -106,6 +106,7 @@ static void set_word(subject *s, uint32_t const_off, uint32_t bits)
     X(io_zero_far, IPU_E_IMAGE, io(s, 0)->zero = UINT32_MAX - 3)                                                       \
     X(cost_name, IPU_E_IMAGE, *(uint32_t *)(void *)(s->image + s->h->cost.off) = UINT32_MAX)                           \
     X(kind, IPU_E_IMAGE, record(s, IPU_CONV_U8, 0)->kind = IPU_KIND_COUNT)                                             \
+    X(four_bits_feature, IPU_E_IMAGE, s->h->features &= ~IPU_FEATURE_FOUR_BITS)                                         \
     X(kind_other, IPU_E_IMAGE, record(s, IPU_CONV_U8, 0)->kind = IPU_COPY)                                             \
     X(nref, IPU_E_IMAGE, record(s, IPU_CONV_U8, 0)->nref -= 1)                                                         \
     X(bytes, IPU_E_IMAGE, record(s, IPU_CONV_U8, 0)->bytes += 4)                                                       \
@@ -227,9 +228,9 @@ static void damaged_batches_are_refused(void **state)
         free(s.image);
     }
     subject s = with_batch((ipu_sizes){ IPU_N_BUF, 1, { 2 } });
-    s.h->features = 0; /* then the header is too long */
+    s.h->features = IPU_FEATURE_FOUR_BITS; /* then the header is too long */
     assert_int_equal(ipu_load(&m, s.image, s.bytes, &any_kernels), IPU_E_IMAGE);
-    s.h->features = IPU_FEATURE_BATCH;
+    s.h->features = IPU_FEATURE_BATCH | IPU_FEATURE_FOUR_BITS;
     assert_int_equal(ipu_load(&m, s.image, s.bytes, &any_kernels), IPU_OK);
     s.h->io.off = 128; /* into what stands behind the header */
     assert_int_equal(ipu_load(&m, s.image, s.bytes, &any_kernels), IPU_E_IMAGE);
@@ -433,11 +434,34 @@ static void tables_are_checked(void **state)
     }
 }
 
+/* Two weights a byte, of whole pairs of steps, of taps. */
+static void four_bits_are_checked(void **state)
+{
+    enum { SIGNED, SHORT, PLANES, BYTES, COUNT };
+    for (int i = 0; i <= COUNT; i++) {
+        subject s = fresh();
+        ipu_conv *conv = (ipu_conv *)(void *)record(&s, IPU_CONV_U8S4, 0);
+        ipu_depthwise *deep = (ipu_depthwise *)(void *)record(&s, IPU_DEPTHWISE_U8S4, 0);
+        assert_int_equal(conv->w.c, 2 * 64); /* 9 channels: 3 steps */
+        assert_int_equal(deep->w.c, 5 * 16); /* 9 taps */
+        conv->w.type = i == SIGNED ? IPU_S8 : IPU_U8;
+        conv->w.c -= i == SHORT;
+        deep->w.c -= i == PLANES;
+        if (i == BYTES) /* weights of bytes are twice as many */
+            deep->head.kind = IPU_DEPTHWISE_U8, deep->w.type = IPU_S8;
+        const int ok = ipu_kernels_c.row[IPU_CONV_U8S4].check(&conv->head) && ipu_kernels_c.row[IPU_DEPTHWISE_U8S4].check(&deep->head);
+        if (ok != (i == COUNT))
+            fail_msg("case %d", i);
+        free(s.image);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(damages_are_refused),
         cmocka_unit_test(tables_are_checked),
+        cmocka_unit_test(four_bits_are_checked),
         cmocka_unit_test(every_truncation_is_refused),
         cmocka_unit_test(interleaved_windows_are_fine),
         cmocka_unit_test(missing_kernel),

@@ -25,9 +25,9 @@ static double work(const ipu_model *m)
     for (uint32_t i = 0; i < h->nop; i++, rec = ipu_rec_next(rec)) {
         const ipu_ref *y = ipu_refs(rec), *x = y + 1;
         double elements = (double)y->n * y->h * y->w * y->c, taps = 1;
-        if (rec->kind == IPU_CONV_U8 || rec->kind == IPU_CONV_S16)
+        if (ipu_is_conv(rec->kind))
             taps = (double)((const ipu_conv *)(const void *)rec)->kh * ((const ipu_conv *)(const void *)rec)->kw * x->c;
-        if (rec->kind == IPU_DEPTHWISE_U8 || rec->kind == IPU_DEPTHWISE_S16)
+        if (ipu_is_depthwise(rec->kind))
             taps =
                 (double)((const ipu_depthwise *)(const void *)rec)->kh * ((const ipu_depthwise *)(const void *)rec)->kw;
         if (rec->kind == IPU_MAXPOOL || rec->kind == IPU_AVGPOOL_S16)

@@ -34,6 +34,7 @@
 #undef _mm512_cvtpd_epi64
 #undef _mm512_cvtepi64_epi32
 #undef _mm512_sra_epi64
+#undef _mm512_srai_epi32
 
 typedef uint16_t __mmask16;
 typedef uint32_t __mmask32;
@@ -117,6 +118,14 @@ static inline __m512i _mm512_sra_epi64(__m512i v, __m128i count)
     PORTABLE_LANES(int64_t, by, count);
     for (size_t i = 0; i < sizeof(lane) / sizeof(*lane); i++)
         lane[i] >>= by[0] < 63 ? by[0] : 63;
+    PORTABLE_VECTOR(__m512i, lane);
+}
+
+static inline __m512i _mm512_srai_epi32(__m512i v, unsigned by)
+{
+    PORTABLE_LANES(int32_t, lane, v);
+    for (size_t i = 0; i < sizeof(lane) / sizeof(*lane); i++)
+        lane[i] >>= by < 31 ? by : 31;
     PORTABLE_VECTOR(__m512i, lane);
 }
 
