@@ -1,6 +1,7 @@
 """The runtime core compiled for other machines, and the emulators that run it.
 
 OPENIPU_BUILD is the build folder; what a machine lacks (a cross compiler, an emulator) is skipped by name."""
+import fcntl
 import os
 import pathlib
 import re
@@ -13,6 +14,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[1]
 BUILD = pathlib.Path(os.environ.get("OPENIPU_BUILD", ROOT / "build"))
 CORE = sorted((ROOT / "runtime").glob("*.c")) + sorted((ROOT / "runtime/kernels").glob("*.c"))
 INCLUDE = ["-I%s" % ROOT, "-I%s" % (ROOT / "include")]
+PLAIN = {k: v for k, v in os.environ.items() if k not in ("CC", "CFLAGS", "LDFLAGS", "DESTDIR")}  # a build of its own
 FLAGS = ["-std=c11", "-O2", "-ffp-contract=off", "-Wall", "-Wextra", "-Wno-unused-parameter", "-Werror"]
 # cpu: QEMU's board, compiler flags, what the program says of its floats
 BOARDS = {
@@ -27,8 +29,8 @@ def need(*tools):
             pytest.skip("%s is not installed" % tool)
 
 
-def run(*command, timeout=120):
-    done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout)
+def run(*command, timeout=120, env=None):
+    done = subprocess.run([str(c) for c in command], env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=timeout)
     assert done.returncode == 0, "%s\n%s" % (" ".join(map(str, command)), done.stdout)
     return done.stdout
 
@@ -47,13 +49,27 @@ def objects(folder, compiler, *flags):
     return out
 
 
-def aarch64_program(folder):
-    """run_image for AArch64 Linux: `qemu-aarch64 PROGRAM IMAGE INPUTS MASK THREADS`."""
-    need("aarch64-linux-gnu-gcc", "qemu-aarch64")
-    program = folder / "run_image"
-    run("aarch64-linux-gnu-gcc", *FLAGS, *INCLUDE, "-D_GNU_SOURCE", "-static", "-pthread", ROOT / "tests/runtime/run_image.c",
-        ROOT / "tests/bare/harness.c", *CORE, *sorted((ROOT / "runtime/host").glob("*.c")), "-o", program)
-    return program
+# machine, its compiler: what its file in tools/cross needs, and how QEMU runs its programs as which CPU, by the best features that one has
+CROSS = {"aarch64": ["aarch64-linux-gnu-gcc", "qemu-aarch64"], "aarch64-clang": ["clang", "aarch64-linux-gnu-gcc", "qemu-aarch64"]}
+CPUS = {"neon": "cortex-a53", "dotprod": "neoverse-n1", "i8mm": "max"}
+
+
+def cross_build(machine, *targets):
+    """The folder in which Meson built these targets of the runtime and its tests for another machine; made once, then kept."""
+    need("meson", "ninja", *CROSS[machine])
+    folder = BUILD / "cross" / machine
+    folder.mkdir(parents=True, exist_ok=True)
+    with open(folder.parent / (machine + ".lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "build.ninja").exists():
+            run("meson", "setup", "--cross-file", ROOT / "tools/cross" / (machine + ".ini"), "-Dtoolchain=false", "-Dwerror=true", folder, ROOT, env=PLAIN)
+        run("ninja", "-C", folder, *targets, timeout=600, env=PLAIN)
+    return folder
+
+
+def emulated(cpu, program, *arguments, timeout=600):
+    """What an AArch64 program prints on that CPU."""
+    return run("qemu-aarch64", "-cpu", cpu, "-L", "/usr/aarch64-linux-gnu", program, *arguments, timeout=timeout)
 
 
 def cortex_program(folder, cpu, image, inputs, kernels=None):

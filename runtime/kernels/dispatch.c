@@ -2,14 +2,17 @@
 #include "runtime/kernels.h"
 #if defined(IPU_X86)
 #include "runtime/kernels/x86/x86.h"
+#elif defined(IPU_ARM)
+#include "runtime/kernels/arm/arm.h"
 #endif
 
-#if defined(IPU_X86)
 /* The same designator twice is meant: the later one counts. */
 #pragma GCC diagnostic ignored "-Woverride-init"
 
 /* clang-format off */
 #define X(kind, family, kernel) [kind] = { ipu_##family##_check, kernel },
+
+#if defined(IPU_X86)
 
 #define AVX2_ROWS                                                 \
     [IPU_CONV_U8] = { ipu_conv_check, ipu_conv_u8_avx2 },          \
@@ -58,9 +61,27 @@
 static const ipu_kernels kernels_avx2 = { { IPU_KINDS(X) AVX2_ROWS } };
 static const ipu_kernels kernels_vnni512 = { { IPU_KINDS(X) AVX2_ROWS VNNI512_ROWS } }; /* such a CPU has AVX2 too */
 static const ipu_kernels kernels_vbmi512 = { { IPU_KINDS(X) AVX2_ROWS VNNI512_ROWS VBMI512_ROWS } };
+#endif
+
+#if defined(IPU_ARM)
+#define NEON_ROWS                                                 \
+    [IPU_CONV_U8] = { ipu_conv_check, ipu_conv_u8_neon },          \
+    [IPU_CONV_S16] = { ipu_conv_check, ipu_conv_s16_neon },        \
+    [IPU_DEPTHWISE_U8] = { ipu_depthwise_check, ipu_depthwise_u8_neon }, \
+    [IPU_DEPTHWISE_S16] = { ipu_depthwise_check, ipu_depthwise_s16_neon },
+
+#define DOTPROD_ROWS                                              \
+    [IPU_CONV_U8] = { ipu_conv_check, ipu_conv_u8_dotprod },
+
+#define I8MM_ROWS                                                 \
+    [IPU_CONV_U8] = { ipu_conv_check, ipu_conv_u8_i8mm },
+
+static const ipu_kernels kernels_neon = { { IPU_KINDS(X) NEON_ROWS } };
+static const ipu_kernels kernels_dotprod = { { IPU_KINDS(X) NEON_ROWS DOTPROD_ROWS } };
+static const ipu_kernels kernels_i8mm = { { IPU_KINDS(X) NEON_ROWS DOTPROD_ROWS I8MM_ROWS } };
+#endif
 #undef X
 /* clang-format on */
-#endif
 
 const ipu_kernels *ipu_kernels_for(uint32_t cpu_mask)
 {
@@ -71,6 +92,13 @@ const ipu_kernels *ipu_kernels_for(uint32_t cpu_mask)
         return &kernels_vnni512;
     if (cpu_mask & IPU_CPU_AVX2)
         return &kernels_avx2;
+#elif defined(IPU_ARM)
+    if ((cpu_mask & IPU_CPU_DOTPROD) && (cpu_mask & IPU_CPU_I8MM))
+        return &kernels_i8mm;
+    if (cpu_mask & IPU_CPU_DOTPROD)
+        return &kernels_dotprod;
+    if (cpu_mask & IPU_CPU_NEON)
+        return &kernels_neon;
 #endif
     (void)cpu_mask;
     return &ipu_kernels_c;

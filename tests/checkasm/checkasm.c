@@ -516,6 +516,9 @@ static const ca_table ca_tables[] = {
     { "avx2", IPU_CPU_AVX2 },
     { "vnni512", IPU_CPU_AVX2 | IPU_CPU_AVX512VNNI },
     { "vbmi512", IPU_CPU_AVX2 | IPU_CPU_AVX512VNNI | IPU_CPU_AVX512VBMI },
+    { "neon", IPU_CPU_NEON },
+    { "dotprod", IPU_CPU_NEON | IPU_CPU_DOTPROD },
+    { "i8mm", IPU_CPU_NEON | IPU_CPU_DOTPROD | IPU_CPU_I8MM },
 };
 
 /* Features whose kernels were built in plain C for this program. */
@@ -560,7 +563,7 @@ static int ca_one(const ca_test *test, const ca_table *table, int bench, struct 
 
 static int ca_usage(void)
 {
-    fprintf(stderr, "usage: checkasm [--kernel NAME] [--mask c|avx2|vnni512|vbmi512] [--bench]\n"
+    fprintf(stderr, "usage: checkasm [--kernel NAME] [--mask c|avx2|vnni512|vbmi512|neon|dotprod|i8mm] [--bench]\n"
                     "Compares SIMD kernels with the C kernels; without --mask, every table this CPU can run.\n");
     return 2;
 }

@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from machines import BOARDS, BUILD, aarch64_program, cortex_program, hashes, on_board, run  # noqa: E402
+from machines import BOARDS, BUILD, CPUS, cortex_program, cross_build, emulated, hashes, on_board, run  # noqa: E402
 from networks import LEVELS, NETWORKS, PICTURES, Built, tc  # noqa: E402
 
 TOLERANCE = 1e-4  # of the largest value of the output: float sums in another order
@@ -155,15 +155,11 @@ def found(text):
     return [line.split()[-1] for line in hashes(text)]
 
 
-@pytest.fixture(scope="module")
-def aarch64(tmp_path_factory):
-    return aarch64_program(tmp_path_factory.mktemp("aarch64"))
-
-
-@pytest.mark.parametrize("level, threads", [("L1", 2), ("L2", 1), ("L2", 2)])
-def test_aarch64(net, aarch64, level, threads):
+@pytest.mark.parametrize("level, cpu, threads", [("L1", "neon", 2), ("L1", "i8mm", 1), ("L2", "neon", 1), ("L2", "dotprod", 2), ("L2", "i8mm", 2)])
+def test_aarch64(net, level, cpu, threads):
+    program = cross_build("aarch64", "tests/runtime/run_image") / "tests/runtime/run_image"
     for inputs, outputs in net.raw(level, net.network.emulated):
-        assert found(run("qemu-aarch64", aarch64, net.level[level].path("Offline"), inputs, "ffffffff", threads)) == expected(outputs)
+        assert found(emulated(CPUS[cpu], program, net.level[level].path("Offline"), inputs, "ffffffff", threads)) == expected(outputs)
 
 
 @pytest.mark.parametrize("cpu", BOARDS)

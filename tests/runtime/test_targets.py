@@ -7,7 +7,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from machines import BOARDS, BUILD, aarch64_program, cortex_program, hashes, need, objects, on_board, run  # noqa: E402
+from machines import BOARDS, BUILD, CPUS, CROSS, cortex_program, cross_build, emulated, hashes, need, objects, on_board, run  # noqa: E402
 
 MEM = {"memcpy", "memmove", "memset"}
 
@@ -58,15 +58,22 @@ def test_wants_only_memory_functions(tmp_path, compiler):
 # ---- aarch64 ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.fixture(scope="module")
-def aarch64(tmp_path_factory):
-    return aarch64_program(tmp_path_factory.mktemp("aarch64"))
+@pytest.mark.parametrize("machine", CROSS)
+def test_kernels_of_aarch64_want_only_memory_functions(machine):
+    core = cross_build(machine, "runtime/libipu.a") / "runtime/libipu.a"
+    text = run("nm", core)
+    wanted = set(re.findall(r"^ +U (\S+)$", text, re.M)) - set(re.findall(r"^\S+ [A-TV-Za-z] (\S+)$", text, re.M))
+    assert "ipu_conv_u8_i8mm" in text and {w for w in wanted if not w.startswith("__")} == MEM
+    assert not re.findall(r"^\S* [BbC] [^$].*$", text, re.M)  # D: tables of pointers, constant once loaded
 
 
+@pytest.mark.parametrize("mask", ["c", "ffffffff"])
 @pytest.mark.parametrize("threads", [1, 2])
-def test_aarch64_c(made, aarch64, threads):
+@pytest.mark.parametrize("cpu", CPUS.values())
+def test_aarch64(made, cpu, threads, mask):
     image, inputs, expected = made
-    assert hashes(run("qemu-aarch64", aarch64, image, inputs, "c", threads)) == expected
+    program = cross_build("aarch64", "tests/runtime/run_image") / "tests/runtime/run_image"
+    assert hashes(emulated(cpu, program, image, inputs, mask, threads)) == expected
 
 
 # ---- Cortex-M -------------------------------------------------------------------------------------------------------------
