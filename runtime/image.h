@@ -14,7 +14,8 @@
 #define IPU_FEATURE_BATCH 1u        /* an ipu_sizes stands behind the header */
 #define IPU_FEATURE_PICTURES 2u     /* pictures have alignments, and buffers as their formats say */
 #define IPU_FEATURE_FOUR_BITS 4u    /* weights of four bits: IPU_CONV_U8S4, IPU_DEPTHWISE_U8S4 */
-#define IPU_FEATURES_KNOWN (IPU_FEATURE_BATCH | IPU_FEATURE_PICTURES | IPU_FEATURE_FOUR_BITS) /* feature bits of this build */
+#define IPU_FEATURE_STEPS 8u        /* the source of a QUANTIZE may have any step */
+#define IPU_FEATURES_KNOWN (IPU_FEATURE_BATCH | IPU_FEATURE_PICTURES | IPU_FEATURE_FOUR_BITS | IPU_FEATURE_STEPS) /* feature bits of this build */
 #define IPU_MAX_NAME 65536          /* bytes of a name, its NUL included */
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
@@ -74,7 +75,8 @@ typedef struct ipu_cost {
 typedef enum ipu_space { IPU_NONE, IPU_CONST, IPU_ARENA, IPU_INPUT, IPU_OUTPUT, IPU_SPACE_COUNT } ipu_space;
 
 /* An operand: a window [n][h][w][c] into a space.  Strides in bytes, never negative; step is the element size (channels
- * lie side by side) except for the source of IPU_COPY, which may walk any axis as its c.  A plain array of k elements is
+ * lie side by side) except for the source of IPU_COPY and, under IPU_FEATURE_STEPS, of IPU_QUANTIZE, which may walk any
+ * axis as its c.  A plain array of k elements is
  * n = h = w = 1, c = k. */
 typedef struct ipu_ref {
     uint8_t space, type;

@@ -368,13 +368,19 @@ static const struct {
 #undef X
 };
 
+/* Whether operand i may have any step. */
+static int any_step(const ipu_header *h, const ipu_rec *rec, int i)
+{
+    return i == 1 && (rec->kind == IPU_COPY || (rec->kind == IPU_QUANTIZE && (h->features & IPU_FEATURE_STEPS)));
+}
+
 static ipu_status record_check(const ipu_header *h, const ipu_rec *rec, const ipu_kernels *kernels)
 {
     if (rec->bytes != shape_of[rec->kind].bytes || rec->nref != shape_of[rec->kind].nref)
         return IPU_E_IMAGE;
     const ipu_ref *ref = ipu_refs(rec);
     for (int i = 0; i < rec->nref; i++)
-        if (ref[i].space == IPU_NONE ? !optional(rec, i) : !ref_ok(h, ref + i, rec->kind == IPU_COPY && i == 1))
+        if (ref[i].space == IPU_NONE ? !optional(rec, i) : !ref_ok(h, ref + i, any_step(h, rec, i)))
             return IPU_E_IMAGE;
     if (!written_ok(rec, 0))
         return IPU_E_IMAGE;

@@ -19,9 +19,9 @@ IPU_CHECK(ipu_quantize_check)
 }
 
 /* An integer with its zero point taken off; the difference wraps for zero points no model has. */
-static float centred(const ipu_quantize *o, const void *x, int32_t c, int32_t zero)
+static float centred(const ipu_quantize *o, const void *x, int32_t zero)
 {
-    return (float)(int32_t)((uint32_t)ipu_get(o->x.type, x, c) - (uint32_t)zero);
+    return (float)(int32_t)((uint32_t)ipu_get(o->x.type, x, 0) - (uint32_t)zero);
 }
 
 IPU_KERNEL(ipu_quantize_c)
@@ -33,9 +33,9 @@ IPU_KERNEL(ipu_quantize_c)
     for (int32_t y = y0; y < y1; y++)
         for (int32_t x = 0; x < o->y.w; x++) {
             void *to = ipu_pixel(&o->y, p[0], y, x);
-            const void *from = ipu_pixel(&o->x, p[1], y, x);
-            for (int32_t c = 0; c < o->y.c; c++) {
-                float v = o->x.type == IPU_F32 ? ((const float *)from)[c] : centred(o, from, c, zero[c * zs]);
+            const uint8_t *from = ipu_pixel(&o->x, p[1], y, x);
+            for (int32_t c = 0; c < o->y.c; c++, from += o->x.step) {
+                float v = o->x.type == IPU_F32 ? *(const float *)(const void *)from : centred(o, from, zero[c * zs]);
                 ipu_put(o->y.type, to, c, ipu_store(v * mult[c * ms], &o->out));
             }
         }
@@ -50,8 +50,8 @@ IPU_KERNEL(ipu_dequantize_c)
     for (int32_t y = y0; y < y1; y++)
         for (int32_t x = 0; x < o->y.w; x++) {
             float *to = ipu_pixel(&o->y, p[0], y, x);
-            const void *from = ipu_pixel(&o->x, p[1], y, x);
-            for (int32_t c = 0; c < o->y.c; c++)
-                to[c] = centred(o, from, c, zero[c * zs]) * mult[c * ms];
+            const uint8_t *from = ipu_pixel(&o->x, p[1], y, x);
+            for (int32_t c = 0; c < o->y.c; c++, from += o->x.step)
+                to[c] = centred(o, from, zero[c * zs]) * mult[c * ms];
         }
 }

@@ -144,12 +144,21 @@ static ipu_section place(sgs_buf *out, const sgs_buf *part)
     return s;
 }
 
+static bool has_step(const sgs_record *r)
+{
+    const ipu_ref *x = sgs_refs(r) + 1;
+    return r->rec->kind == IPU_QUANTIZE && x->step != ipu_type_bytes(x->type);
+}
+
 static uint32_t features_of(const sgs_program *p, const sgs_image_info *info)
 {
     uint32_t features = any_framed(info) ? IPU_FEATURE_PICTURES : 0;
-    for (int k = 0; k < p->nrecord; k++)
+    for (int k = 0; k < p->nrecord; k++) {
         if (ipu_is_four_bits(p->record[k].rec->kind))
             features |= IPU_FEATURE_FOUR_BITS;
+        else if (has_step(p->record + k))
+            features |= IPU_FEATURE_STEPS;
+    }
     return features;
 }
 

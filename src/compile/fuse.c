@@ -208,6 +208,60 @@ static bool fuse_one_second_output(sgs_program *p)
     return false;
 }
 
+/* ---- an input quantized, then turned from planes to pixels ---- */
+
+/* One row after the other, whole. */
+static bool is_dense(const ipu_ref *r)
+{
+    return r->step == ipu_type_bytes(r->type) && r->pix == r->c * r->step && r->row == r->w * r->pix && r->img == r->h * r->row;
+}
+
+static int64_t elements(const ipu_ref *r)
+{
+    return (int64_t)r->n * r->h * r->w * r->c;
+}
+
+/* Whether COPY takes all that QUANTIZE makes of an input of floats, with one multiplier, as planes of few channels. */
+static bool turns_planes(const sgs_program *p, const ipu_quantize *q, const ipu_copy *copy)
+{
+    enum { PLANES = 16 };
+    const ipu_ref *x = &copy->x;
+    return q->head.kind == IPU_QUANTIZE && q->x.type == IPU_F32 && p->buffer[q->x.index].space == IPU_INPUT && q->mult.c == 1 && q->zero.c == 1 && is_dense(&q->x) &&
+           is_dense(&q->y) && q->y.off == x->off && x->n == 1 && x->h == 1 && x->c <= PLANES && x->pix == ipu_type_bytes(x->type) && x->step == x->w * x->pix &&
+           elements(x) == elements(&q->y);
+}
+
+/* Whether the quantization before COPY k took its walk over; the result is cut into rows as the picture was, which threads share. */
+static bool fuse_planes(sgs_program *p, const use *u, int k)
+{
+    const ipu_copy *copy = (const ipu_copy *)(const void *)p->record[k].rec;
+    if (copy->head.kind != IPU_COPY || copy->x.space != IPU_ARENA || p->buffer[copy->x.index].space != IPU_ARENA)
+        return false;
+    const use *mine = u + copy->x.index;
+    sgs_record *source = p->record + mine->writer;
+    ipu_quantize *q = (ipu_quantize *)(void *)source->rec;
+    if (mine->writers != 1 || mine->readers != 1 || mine->writer > k || !turns_planes(p, q, copy))
+        return false;
+    const int32_t each = (int32_t)sizeof(float), w = copy->x.w % q->y.c ? copy->x.w : q->y.c;
+    q->x.n = 1, q->x.h = copy->x.w / w, q->x.w = w, q->x.c = copy->x.c;
+    q->x.pix = each, q->x.row = w * each, q->x.step = q->x.img = copy->x.w * each;
+    q->y = copy->y;
+    q->y.h = q->x.h, q->y.w = w;
+    q->y.row = w * q->y.pix, q->y.img = q->y.h * q->y.row;
+    join(p, source, p->record + k);
+    remove_record(p, k);
+    return true;
+}
+
+static bool fuse_one_planes(sgs_program *p, use *u)
+{
+    count_uses(p, u);
+    for (int k = 0; k < p->nrecord; k++)
+        if (fuse_planes(p, u, k))
+            return true;
+    return false;
+}
+
 /* ---- convolution, then a table of bytes ---- */
 
 /* The parts of a record that a table changes. */
@@ -263,6 +317,8 @@ static bool fuse_one_table(sgs_program *p, use *u)
 void sgs_program_fuse(sgs_program *p)
 {
     use *u = SGS_NEW_N(p->arena, use, p->nbuffer + 1);
+    while (fuse_one_planes(p, u))
+        ;
     while (fuse_one_table(p, u))
         ;
     while (fuse_one_residual(p, u))

@@ -7,9 +7,22 @@ enum { Y, X, MULT, ZERO };
 typedef struct shape {
     ca_dims d;
     int from, to, per_mult, per_zero; /* per channel */
+    int planes;                       /* the pixels of a channel of x lie side by side */
     enum ca_layout layout;
     enum ca_data data;
 } shape;
+
+/* x, n = 1, as c planes of h rows of w pixels; some bytes between them. */
+static void as_planes(ca *t)
+{
+    ipu_ref *x = &t->rec.quantize.x;
+    const int32_t each = ipu_type_bytes(x->type);
+
+    x->pix = each;
+    x->row = each * (x->w + ca_range(t, 0, 3));
+    x->step = x->row * x->h + each * ca_range(t, 0, 2);
+    x->img = x->step * x->c;
+}
 
 static int run(ca *t, ipu_kind kind, const shape *s)
 {
@@ -19,7 +32,9 @@ static int run(ca *t, ipu_kind kind, const shape *s)
     ca_begin(t, kind, 4, sizeof *r);
     ca_ref(t, Y, s->to, s->d, s->layout);
     ca_ref(t, X, s->from, s->d, s->layout);
-    if (!t->bench && s->from == s->to && ca_chance(t, 50))
+    if (s->planes)
+        as_planes(t);
+    else if (!t->bench && s->from == s->to && ca_chance(t, 50))
         ca_in_place(t, X);
     ca_array(t, MULT, IPU_F32, s->per_mult ? s->d.c : 1);
     ca_array(t, ZERO, IPU_S32, s->per_zero ? s->d.c : 1);
@@ -36,8 +51,8 @@ static int run(ca *t, ipu_kind kind, const shape *s)
     ca_fill_float(t, MULT, range / 4, range * 2);
     ca_fill_int(t, ZERO, 0, s->from == IPU_U8 ? 255 : 0);
     t->ops = 1.0 * s->d.n * s->d.h * s->d.w * s->d.c;
-    snprintf(t->shape, sizeof t->shape, "%s>%s %dx%dx%d%s", name[s->from], name[s->to], s->d.h, s->d.w, s->d.c,
-             s->per_mult ? " per channel" : "");
+    snprintf(t->shape, sizeof t->shape, "%s>%s %dx%dx%d%s%s", name[s->from], name[s->to], s->d.h, s->d.w, s->d.c,
+             s->per_mult ? " per channel" : "", s->planes ? " planes" : "");
     return ca_run(t);
 }
 
@@ -58,6 +73,15 @@ void ca_quantize(ca *t, ipu_kind kind)
         s.layout = ca_chance(t, 50) ? CA_LOOSE : CA_DENSE;
         s.data = ca_chance(t, 30) ? CA_EXTREME : CA_ANY;
         if (!run(t, kind, &s))
+            return;
+    }
+    for (int i = 0; i < 300; i++) {
+        shape s = { .d = { 1, ca_range(t, 1, 5), ca_range(t, 1, 70), i % 3 ? i % 20 + 1 : 3 }, .planes = 1 };
+        s.from = kind == IPU_QUANTIZE && ca_chance(t, 70) ? IPU_F32 : quantized(t);
+        s.to = kind == IPU_QUANTIZE ? quantized(t) : IPU_F32;
+        s.per_mult = s.per_zero = ca_chance(t, 50);
+        s.layout = ca_chance(t, 40) ? CA_LOOSE : CA_DENSE;
+        if (kind == IPU_QUANTIZE && !run(t, kind, &s))
             return;
     }
 }

@@ -593,6 +593,20 @@ def make_quantize(g):
     g.emit("quantize", y, [x.number])
 
 
+def make_planes(g):
+    """Planes of floats to pixels of integers, as of a picture in N,C,H,W; now and then what was quantized has a second reader."""
+    h, w = g.int(1, 6), g.pick(1, 5, 16, 17, 40)
+    x = g.tensor("f32", [1, g.pick(2, 3, 4, 17), h, w], [g.size()])
+    g.inputs.append(x)
+    kind = g.pick("u8", "s16")
+    q = g.tensor(kind, x.dims, [3 / REACH[kind][1]])
+    g.emit("quantize", q, [x.number])
+    y = g.like(q, [1, h, w, x.dims[1]])
+    g.emit("transpose", y, [q.number], "perm=[0,2,3,1]")
+    if g.chance(0.2):
+        g.emit("transpose", g.like(q, [1, w, h, x.dims[1]]), [q.number], "perm=[0,3,2,1]")
+
+
 def make_dequantize(g):
     x = g.input_by_axis() if g.chance(0.3) else g.find(one=False)
     g.emit("dequantize", g.tensor("f32", x.dims, [1], [0]), [x.number])

@@ -275,6 +275,24 @@ static void pictures(void **state)
     free(s.image);
 }
 
+static void other_steps_need_their_feature(void **state)
+{
+    subject s = fresh();
+    ipu_model m;
+    ipu_ref *x = NULL;
+    for (int k = 0; !x || x->type == x[-1].type || x->c < 2 || x->w < 2; k++) /* one that is not in place */
+        x = operand(&s, IPU_QUANTIZE, k, 1);
+    x->pix = x->row = x->img = 0;
+    assert_int_equal(ipu_load(&m, s.image, s.bytes, &any_kernels), IPU_OK);
+    x->step *= 2;
+    assert_int_equal(ipu_load(&m, s.image, s.bytes, &any_kernels), IPU_E_IMAGE);
+    s.h->features |= IPU_FEATURE_STEPS;
+    assert_int_equal(ipu_load(&m, s.image, s.bytes, &any_kernels), IPU_OK);
+    x->step += 1;
+    assert_int_equal(ipu_load(&m, s.image, s.bytes, &any_kernels), IPU_E_IMAGE);
+    free(s.image);
+}
+
 static void damages_are_refused(void **state)
 {
     ipu_model m;
@@ -464,6 +482,7 @@ int main(void)
         cmocka_unit_test(four_bits_are_checked),
         cmocka_unit_test(every_truncation_is_refused),
         cmocka_unit_test(interleaved_windows_are_fine),
+        cmocka_unit_test(other_steps_need_their_feature),
         cmocka_unit_test(missing_kernel),
         cmocka_unit_test(arguments),
         cmocka_unit_test(an_observer_is_told_of_each_record),

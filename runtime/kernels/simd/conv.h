@@ -71,6 +71,15 @@ IPU_INLINE void conv_walk_on(const conv_job *j, conv_walk *k, int32_t pixels)
     conv_row(j, k);
 }
 
+/* Over so many pixels of any number of rows. */
+IPU_INLINE void conv_walk_skip(const conv_job *j, conv_walk *k, int32_t pixels)
+{
+    for (int32_t run; pixels > 0; pixels -= run) {
+        run = j->r->y.w - k->ox < pixels ? j->r->y.w - k->ox : pixels;
+        conv_walk_on(j, k, run);
+    }
+}
+
 /* What follows from the shapes. */
 IPU_INLINE void conv_shape(conv_job *j)
 {

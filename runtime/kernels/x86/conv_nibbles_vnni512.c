@@ -76,13 +76,17 @@ IPU_INLINE void nib_tile(const conv_job *j, const conv_store *s, const conv_tile
 {
     __m512i acc[CONV_TILE * 4];
 
-    IPU_UNROLL for (int k = 0; k < P * NB; k++) acc[k] = _mm512_setzero_si512();
+    IPU_UNROLL for (int i = 0; i < P; i++)
+    {
+        IPU_UNROLL for (int b = 0; b < NB; b++) acc[i * NB + b] = _mm512_setzero_si512();
+    }
     nib_sum(j, t, j->w + co / CONV_LANES * j->block, acc, P, NB);
     IPU_UNROLL for (int b = 0; b < NB; b++)
     {
         const __m512i bias = _mm512_loadu_si512((const int32_t *)j->bias + co + b * CONV_LANES);
         IPU_UNROLL for (int i = 0; i < P; i++) acc[i * NB + b] = _mm512_add_epi32(_mm512_srai_epi32(acc[i * NB + b], 4), bias);
     }
+    conv_keep(acc, P, NB);
     conv_put(j, s, t, co, acc, P, NB);
 }
 
@@ -115,7 +119,7 @@ static void nib_run(const ipu_rec *rec, void *const p[], int32_t y0, int32_t y1,
     j.lookup = lookup;
     j.block = nibbles_block(j.r);
     const conv_store s = conv_store_of(&j);
-    conv_rows(&j, &s, &(const conv_sizes){ nib_four, nib_two, nib_one }, y0, y1);
+    conv_rows(&j, &s, &(const conv_sizes){ { NULL, nib_one, nib_two, NULL, nib_four } }, y0, y1);
 }
 
 static void nib_conv(const ipu_rec *rec, void *const p[], int32_t y0, int32_t y1, ipu_lookup *lookup, ipu_kernel_fn bytes)

@@ -5,156 +5,256 @@
 #include "runtime/kernels/simd/conv.h"
 #include "vnni512.h"
 
+typedef struct conv_store conv_store;
+
+/* Sums of a tile in memory, [pixels][NB][16]. */
+typedef struct conv_sums {
+    _Alignas(64) int32_t at[CONV_TILE * 4 * CONV_LANES];
+} conv_sums;
+
+/* The results of the channels from co on of a tile of some pixels. */
+typedef void conv_finish(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co, const conv_sums *sums, int pixels);
+
+/* A U8 result: clamping after the rounding gives the same as before it, the bounds being rounded too; above, where the conversion could overflow, it
+ * is done before. */
+typedef struct conv_u8 {
+    __m512 hi;
+    __m512i lo8, hi8, zero16;
+} conv_u8;
+
 /* What happens to finished sums; constants of one call. */
-typedef struct conv_store {
-    f512_out out, sum, out2;
-    __m512i lo8, hi8, zero16; /* out, for U8 */
+struct conv_store {
+    f512_out out, sum;
+    conv_u8 bytes, bytes2; /* out and out2 */
     __m512 m_conv, m_add, m_y2;
     __m512i zero; /* y's zero point, where it is S16 */
-} conv_store;
+    conv_finish *finish[4]; /* for 1 to 4 blocks */
+};
 
-static conv_store conv_store_of(const conv_job *j)
+IPU_INLINE conv_u8 conv_u8_of(const ipu_out *o)
 {
-    const ipu_conv *r = j->r;
-    conv_store s = { .out = f512_out_of(&r->out), .sum = f512_out_of(&r->sum), .out2 = f512_out_of(&r->out2) };
-    s.lo8 = _mm512_set1_epi8((char)(ipu_rne(r->out.lo) + r->out.zero));
-    s.hi8 = _mm512_set1_epi8((char)(ipu_rne(r->out.hi) + r->out.zero));
-    s.zero16 = _mm512_set1_epi16((short)r->out.zero);
-    s.m_conv = _mm512_set1_ps(r->m_conv);
-    s.m_add = _mm512_set1_ps(r->m_add);
-    s.m_y2 = _mm512_set1_ps(r->m_y2);
-    s.zero = _mm512_set1_epi32(j->add ? r->sum.zero : r->out.zero);
-    return s;
+    return (conv_u8){ _mm512_set1_ps(o->hi), _mm512_set1_epi8((char)(ipu_rne(o->lo) + o->zero)), _mm512_set1_epi8((char)(ipu_rne(o->hi) + o->zero)),
+                         _mm512_set1_epi16((short)o->zero) };
 }
 
-/* Four vectors of sums to 64 bytes in their order.  Clamping after the rounding gives the same as before it, the bounds
- * being rounded too; above, where the conversion could overflow, it is done before. */
-IPU_INLINE __m512i conv_bytes_of(const conv_store *s, const __m512i *acc, const __m512 *m)
+/* The first n of 64 lanes, n at least 1; a shift by 16 * b gives those of block b. */
+IPU_INLINE __mmask64 conv_lanes(int n)
+{
+    return ~(__mmask64)0 >> (64 - n);
+}
+
+/* Four vectors of numbers, not rounded, to 64 bytes in their order. */
+IPU_INLINE __m512i conv_to_bytes(const conv_u8 *o, const __m512 *g)
 {
     const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
     __m512i v[4];
 
-    IPU_UNROLL for (int q = 0; q < 4; q++) v[q] =
-        _mm512_cvtps_epi32(_mm512_min_ps(s->out.hi, _mm512_mul_ps(_mm512_cvtepi32_ps(acc[q]), m[q])));
-    const __m512i a = _mm512_adds_epi16(_mm512_packs_epi32(v[0], v[1]), s->zero16);
-    const __m512i b = _mm512_adds_epi16(_mm512_packs_epi32(v[2], v[3]), s->zero16);
+    IPU_UNROLL for (int q = 0; q < 4; q++) v[q] = _mm512_cvtps_epi32(_mm512_min_ps(o->hi, g[q]));
+    const __m512i a = _mm512_adds_epi16(_mm512_packs_epi32(v[0], v[1]), o->zero16);
+    const __m512i b = _mm512_adds_epi16(_mm512_packs_epi32(v[2], v[3]), o->zero16);
     const __m512i u = _mm512_permutexvar_epi32(order, _mm512_packus_epi16(a, b));
 
-    return _mm512_min_epu8(_mm512_max_epu8(u, s->lo8), s->hi8);
+    return _mm512_min_epu8(_mm512_max_epu8(u, o->lo8), o->hi8);
 }
 
-/* The first n bytes (at most 16 * NB) of part q of u to y. */
-IPU_INLINE void conv_store_part(uint8_t *y, __m512i u, const int q, const int NB, int n)
+/* The bytes `lanes` (of 16 * NB) of part q of u to y. */
+IPU_INLINE void conv_store_part(uint8_t *y, __m512i u, const int q, const int NB, __mmask64 lanes)
 {
-    if (NB == 4)
-        _mm512_mask_storeu_epi8(y, ~(__mmask64)0 >> (64 - n), u);
+    if (NB >= 3)
+        _mm512_mask_storeu_epi8(y, lanes, u);
     else if (NB == 2)
-        _mm256_mask_storeu_epi8(y, ~(__mmask32)0 >> (32 - n),
-                                q ? _mm512_extracti64x4_epi64(u, 1) : _mm512_castsi512_si256(u));
+        _mm256_mask_storeu_epi8(y, (__mmask32)lanes, q ? _mm512_extracti64x4_epi64(u, 1) : _mm512_castsi512_si256(u));
     else
-        _mm_mask_storeu_epi8(y, (__mmask16)(0xffff >> (16 - n)),
+        _mm_mask_storeu_epi8(y, (__mmask16)lanes,
                              q == 0   ? _mm512_castsi512_si128(u)
                              : q == 1 ? _mm512_extracti32x4_epi32(u, 1)
                              : q == 2 ? _mm512_extracti32x4_epi32(u, 2)
                                       : _mm512_extracti32x4_epi32(u, 3));
 }
 
-/* All of the tile to y, U8, without residual or second output; n channels. */
-IPU_INLINE void conv_put_u8(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co, const __m512i *acc,
-                            int n, const int P, const int NB)
+/* The channels of y from co on that NB blocks hold. */
+IPU_INLINE __mmask64 conv_channels(const conv_job *j, int32_t co, const int NB)
+{
+    const int32_t left = j->r->y.c - co;
+    return conv_lanes(left < NB * CONV_LANES ? left : NB * CONV_LANES);
+}
+
+/* ---- sums in registers ---- */
+
+IPU_INLINE __m512 conv_scaled(__m512i acc, __m512 mult)
+{
+    return _mm512_mul_ps(_mm512_cvtepi32_ps(acc), mult);
+}
+
+/* All of the tile to y, U8, without residual, second output or table. */
+IPU_INLINE void conv_put_u8(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co, const __m512i *acc, const int P, const int NB)
 {
     const int step = 4 / NB; /* pixels in 64 bytes */
+    const __mmask64 lanes = conv_channels(j, co, NB);
     __m512 m[4];
 
     IPU_UNROLL for (int q = 0; q < 4; q++) m[q] = _mm512_loadu_ps(j->mult + co + q % NB * CONV_LANES);
     IPU_UNROLL for (int i = 0; i < P; i += step)
     {
-        __m512i v[4];
-        IPU_UNROLL for (int q = 0; q < 4; q++) v[q] = i + q / NB < P ? acc[i * NB + q] : acc[i * NB];
-        const __m512i u = conv_bytes_of(s, v, m);
-        IPU_UNROLL for (int q = 0; q < step; q++) if (i + q < P) conv_store_part(j->y + t->y[i + q] + co, u, q, NB, n);
+        __m512 v[4];
+        IPU_UNROLL for (int q = 0; q < 4; q++) v[q] = conv_scaled(i + q / NB < P ? acc[i * NB + q] : acc[i * NB], m[q]);
+        const __m512i u = conv_to_bytes(&s->bytes, v);
+        IPU_UNROLL for (int q = 0; q < step; q++) if (i + q < P) conv_store_part(j->y + t->y[i + q] + co, u, q, NB, lanes);
     }
 }
 
-/* All of the tile through the table to y; n channels. */
-IPU_INLINE void conv_put_table(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co, const __m512i *acc, int n, const int P, const int NB)
-{
-    const int all = P * NB * CONV_LANES, steps = (all + LOOKUP_STEP - 1) / LOOKUP_STEP;
-    uint16_t index[CONV_TILE * 4 * CONV_LANES];
-    uint8_t byte[CONV_TILE * 4 * CONV_LANES + 64]; /* whole vectors are read */
+/* ---- sums in memory ----
+ * Results of 16 bits and tables need so many constants that they would push the sums out of the registers: their tiles leave the sums in memory, for a
+ * function of their own. */
 
-    if (all < LOOKUP_STEP)
-        memset(index, 0, LOOKUP_STEP * sizeof *index);
-    IPU_UNROLL for (int b = 0; b < NB; b++)
+IPU_INLINE void conv_sums_put(conv_sums *to, const __m512i *acc, const int P, const int NB)
+{
+    IPU_UNROLL for (int i = 0; i < P; i++)
     {
-        const __m512 mult = _mm512_loadu_ps(j->mult + co + b * CONV_LANES);
-        IPU_UNROLL for (int i = 0; i < P; i++)
-            s512_put_s16((uint8_t *)(index + (i * NB + b) * CONV_LANES), f512_requant(acc[i * NB + b], mult, &s->out), CONV_LANES);
+        IPU_UNROLL for (int b = 0; b < NB; b++) _mm512_store_si512(to->at + (i * NB + b) * CONV_LANES, acc[i * NB + b]);
     }
-    j->lookup(j->table, index, byte, steps * LOOKUP_STEP);
-    for (int i = 0; i < P; i++)
-        conv_store_part(j->y + t->y[i] + co, _mm512_loadu_si512(byte + i * NB * CONV_LANES), 0, NB, n);
 }
 
-/* What is behind the sums of 16 channels of a pixel with S16 result: a residual, a second output, both or neither. */
-typedef struct conv_place {
-    uint8_t *y, *y2;
-    const uint8_t *add;
-} conv_place;
-
-IPU_INLINE conv_place conv_place_of(const conv_job *j, const conv_tile *t, int i, int32_t co)
-{
-    return (conv_place){ j->y + t->y[i] + 2 * (ptrdiff_t)co, j->y2 ? j->y2 + t->y2[i] + co : NULL,
-                         j->add ? j->add + t->add[i] + 2 * (ptrdiff_t)co : NULL };
-}
-
-/* ipu_store but for the zero point, which the next step would take off again: clamped, whole. */
+/* The sums of one pixel, requantized but for the zero point, which the next step would take off again: clamped, whole. */
 IPU_INLINE __m512 conv_whole(__m512 g, const f512_out *o)
 {
     return _mm512_roundscale_ps(_mm512_min_ps(o->hi, _mm512_max_ps(o->lo, g)), _MM_FROUND_TO_NEAREST_INT);
 }
 
-/* n channels of them. */
-IPU_INLINE void conv_put_s16(const conv_store *s, conv_place at, __m512i acc, __m512 mult, int n)
-{
-    __m512 v = conv_whole(_mm512_mul_ps(_mm512_cvtepi32_ps(acc), mult), &s->out);
-
-    if (at.add) {
-        const __m256i a = _mm256_maskz_loadu_epi16((__mmask16)((1u << n) - 1), at.add);
-        const __m512 fa = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(a)), s->m_add);
-        v = conv_whole(_mm512_add_ps(_mm512_mul_ps(v, s->m_conv), fa), &s->sum);
-    }
-    s512_put_s16(at.y, _mm512_add_epi32(_mm512_cvtps_epi32(v), s->zero), n);
-    if (at.y2)
-        s512_put_u8(at.y2, f512_store(_mm512_mul_ps(v, s->m_y2), &s->out2), n);
-}
-
-/* All of the tile, S16; n channels. */
-IPU_INLINE void conv_put_words(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co, const __m512i *acc, int n, const int P, const int NB)
+/* v[NB] += the residual. */
+IPU_INLINE void conv_add(__m512 *v, const conv_store *s, const uint8_t *add, __mmask64 lanes, const int NB)
 {
     IPU_UNROLL for (int b = 0; b < NB; b++)
     {
-        const int left = n - b * CONV_LANES, some = left < CONV_LANES ? left : CONV_LANES;
-        const __m512 mult = _mm512_loadu_ps(j->mult + co + b * CONV_LANES);
-        if (some <= 0)
-            continue;
-        IPU_UNROLL for (int i = 0; i < P; i++)
-            conv_put_s16(s, conv_place_of(j, t, i, co + b * CONV_LANES), acc[i * NB + b], mult, some);
+        const __m256i a = _mm256_maskz_loadu_epi16((__mmask16)(lanes >> (b * CONV_LANES)), add + 2 * b * CONV_LANES);
+        const __m512 fa = _mm512_mul_ps(_mm512_cvtepi32_ps(_mm512_cvtepi16_epi32(a)), s->m_add);
+        v[b] = conv_whole(_mm512_add_ps(_mm512_mul_ps(v[b], s->m_conv), fa), &s->sum);
     }
 }
 
-/* A tile's sums acc[P][NB] of the output channels from co on to y. */
+/* v[NB] to y, S16. */
+IPU_INLINE void conv_put_s16(uint8_t *y, const __m512 *v, const conv_store *s, __mmask64 lanes, const int NB)
+{
+    const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+    __m512i q[4];
+
+    IPU_UNROLL for (int b = 0; b < NB; b++) q[b] = _mm512_add_epi32(_mm512_cvtps_epi32(v[b]), s->zero);
+    if (NB % 2)
+        _mm256_mask_storeu_epi16(y + 2 * (NB - 1) * CONV_LANES, (__mmask16)(lanes >> ((NB - 1) * CONV_LANES)), _mm512_cvtepi32_epi16(q[NB - 1]));
+    IPU_UNROLL for (int b = 0; b + 1 < NB; b += 2)
+    {
+        const __m512i both = _mm512_permutexvar_epi64(order, _mm512_packs_epi32(q[b], q[b + 1]));
+        _mm512_mask_storeu_epi16(y + 2 * b * CONV_LANES, (__mmask32)(lanes >> (b * CONV_LANES)), both);
+    }
+}
+
+/* The second output, U8. */
+IPU_INLINE void conv_put_y2(uint8_t *y2, const __m512 *v, const conv_store *s, __mmask64 lanes, const int NB)
+{
+    __m512 g[4];
+
+    IPU_UNROLL for (int q = 0; q < 4; q++) g[q] = _mm512_mul_ps(v[q % NB], s->m_y2);
+    conv_store_part(y2, conv_to_bytes(&s->bytes2, g), 0, NB, lanes);
+}
+
+/* S16; ADD, COPY: with a residual, with a second output. */
+IPU_INLINE void conv_words(const conv_job *j, const conv_store *at, const conv_tile *t, int32_t co, const conv_sums *sums, int pixels, const int NB, const int ADD,
+                           const int COPY)
+{
+    const __mmask64 lanes = conv_channels(j, co, NB);
+    const conv_store s = *at;
+    __m512 mult[4];
+
+    IPU_UNROLL for (int b = 0; b < NB; b++) mult[b] = _mm512_loadu_ps(j->mult + co + b * CONV_LANES);
+    for (int i = 0; i < pixels; i++) {
+        __m512 v[4];
+        IPU_UNROLL for (int b = 0; b < NB; b++)
+            v[b] = conv_whole(conv_scaled(_mm512_load_si512(sums->at + (i * NB + b) * CONV_LANES), mult[b]), &s.out);
+        if (ADD)
+            conv_add(v, &s, j->add + t->add[i] + 2 * (ptrdiff_t)co, lanes, NB);
+        conv_put_s16(j->y + t->y[i] + 2 * (ptrdiff_t)co, v, &s, lanes, NB);
+        if (COPY)
+            conv_put_y2(j->y2 + t->y2[i] + co, v, &s, lanes, NB);
+    }
+}
+
+/* U8, plain. */
+IPU_INLINE void conv_plain(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co, const conv_sums *sums, int pixels, const int NB)
+{
+    const __mmask64 lanes = conv_channels(j, co, NB);
+
+    for (int i = 0; i < pixels; i++) {
+        __m512 v[4];
+        IPU_UNROLL for (int q = 0; q < 4; q++)
+            v[q] = conv_scaled(_mm512_load_si512(sums->at + (i * NB + q % NB) * CONV_LANES), _mm512_loadu_ps(j->mult + co + q % NB * CONV_LANES));
+        conv_store_part(j->y + t->y[i] + co, conv_to_bytes(&s->bytes, v), 0, NB, lanes);
+    }
+}
+
+/* U8 through the table. */
+IPU_INLINE void conv_table(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co, const conv_sums *sums, int pixels, const int NB)
+{
+    const int all = pixels * NB * CONV_LANES, steps = (all + LOOKUP_STEP - 1) / LOOKUP_STEP;
+    const __mmask64 lanes = conv_channels(j, co, NB);
+    uint16_t index[CONV_TILE * 4 * CONV_LANES];
+    uint8_t byte[CONV_TILE * 4 * CONV_LANES + 64]; /* whole vectors are read */
+
+    memset(index + all, 0, (size_t)(steps * LOOKUP_STEP - all) * sizeof *index);
+    for (int k = 0; k < pixels * NB; k++)
+        s512_put_s16((uint8_t *)(index + k * CONV_LANES),
+                     f512_requant(_mm512_load_si512(sums->at + k * CONV_LANES), _mm512_loadu_ps(j->mult + co + k % NB * CONV_LANES), &s->out), CONV_LANES);
+    j->lookup(j->table, index, byte, steps * LOOKUP_STEP);
+    for (int i = 0; i < pixels; i++)
+        conv_store_part(j->y + t->y[i] + co, _mm512_loadu_si512(byte + i * NB * CONV_LANES), 0, NB, lanes);
+}
+
+#define CONV_FINISH(NAME, NB, CALL)                                                                                                                    \
+    static __attribute__((noinline)) void NAME##_##NB(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co, const conv_sums *sums,   \
+                                                      int pixels)                                                                                      \
+    {                                                                                                                                                  \
+        CALL;                                                                                                                                          \
+    }
+#define CONV_FINISHES(NB)                                                                        \
+    CONV_FINISH(conv_plain, NB, conv_plain(j, s, t, co, sums, pixels, NB))                       \
+    CONV_FINISH(conv_table, NB, conv_table(j, s, t, co, sums, pixels, NB))                       \
+    CONV_FINISH(conv_words, NB, conv_words(j, s, t, co, sums, pixels, NB, 0, 0))                 \
+    CONV_FINISH(conv_words_add, NB, conv_words(j, s, t, co, sums, pixels, NB, 1, 0))             \
+    CONV_FINISH(conv_words_copy, NB, conv_words(j, s, t, co, sums, pixels, NB, 0, 1))            \
+    CONV_FINISH(conv_words_add_copy, NB, conv_words(j, s, t, co, sums, pixels, NB, 1, 1))
+CONV_FINISHES(1)
+CONV_FINISHES(2)
+CONV_FINISHES(3)
+CONV_FINISHES(4)
+
+/* ---- which ---- */
+
+#define CONV_ALL(NAME) NAME##_1, NAME##_2, NAME##_3, NAME##_4
+
+static conv_store conv_store_of(const conv_job *j)
+{
+    static conv_finish *const plain[] = { CONV_ALL(conv_plain) }, *const table[] = { CONV_ALL(conv_table) };
+    static conv_finish *const words[][4] = { { CONV_ALL(conv_words) },
+                                             { CONV_ALL(conv_words_add) },
+                                             { CONV_ALL(conv_words_copy) },
+                                             { CONV_ALL(conv_words_add_copy) } };
+    const ipu_conv *r = j->r;
+    conv_store s = { .out = f512_out_of(&r->out), .sum = f512_out_of(&r->sum), .bytes = conv_u8_of(&r->out), .bytes2 = conv_u8_of(&r->out2) };
+
+    s.m_conv = _mm512_set1_ps(r->m_conv);
+    s.m_add = _mm512_set1_ps(r->m_add);
+    s.m_y2 = _mm512_set1_ps(r->m_y2);
+    s.zero = _mm512_set1_epi32(j->add ? r->sum.zero : r->out.zero);
+    memcpy(s.finish, j->table ? table : r->y.type == IPU_U8 ? plain : words[(j->add != NULL) + 2 * (j->y2 != NULL)], sizeof s.finish);
+    return s;
+}
+
+/* A tile's sums acc[P][NB] of the output channels from co on to y, through memory. */
 IPU_INLINE void conv_put(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co, const __m512i *acc, const int P, const int NB)
 {
-    const int32_t left = j->r->y.c - co;
-    const int n = left < NB * CONV_LANES ? left : NB * CONV_LANES;
+    conv_sums sums;
 
-    if (j->table)
-        conv_put_table(j, s, t, co, acc, n, P, NB);
-    else if (j->r->y.type == IPU_U8)
-        conv_put_u8(j, s, t, co, acc, n, P, NB);
-    else
-        conv_put_words(j, s, t, co, acc, n, P, NB);
+    conv_sums_put(&sums, acc, P, NB);
+    s->finish[NB - 1](j, s, t, co, &sums, P);
 }
 
 #endif

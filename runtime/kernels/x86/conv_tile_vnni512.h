@@ -64,6 +64,17 @@ IPU_INLINE void conv_sum(const conv_job *j, const conv_tile *t, const int8_t *w,
         }
 }
 
+/* Says that the sums are registers here, or gcc keeps copies of them in the loops before. */
+IPU_INLINE void conv_keep(__m512i *acc, const int P, const int NB)
+{
+#ifdef __AVX512F__ /* what stands in for it in tests has no such registers */
+    IPU_UNROLL for (int i = 0; i < P; i++)
+    {
+        IPU_UNROLL for (int b = 0; b < NB; b++) __asm__("" : "+v"(acc[i * NB + b]));
+    }
+#endif
+}
+
 /* ---- the walk ---- */
 
 typedef void (*conv_tile_fn)(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co);
@@ -74,33 +85,93 @@ typedef struct conv_size {
     conv_tile_fn run;
 } conv_size;
 
-/* Tiles of four, two and one blocks; four: NULL where there is none. */
+/* Tiles of one to four blocks; three, four: NULL where there are none, and no three without four. */
 typedef struct conv_sizes {
-    const conv_size *four, *two, *one;
+    const conv_size *of[5];
 } conv_sizes;
 
-/* All pixels of rows [y0, y1) for the output channels from co on that `size` computes. */
-static void conv_pixels(const conv_job *j, const conv_store *s, const conv_size *size, int32_t co, int32_t y0,
-                        int32_t y1)
-{
-    conv_walk k = conv_walk_from(j, y0);
-    conv_tile t;
+/* How many groups of so many blocks the channels are computed in. */
+typedef struct conv_groups {
+    int32_t of[5];
+} conv_groups;
 
-    for (int64_t left = (int64_t)(y1 - y0) * j->r->y.w; left > 0; left -= size->pixels) {
-        while (size->pixels > left)
-            size++;
-        conv_fill(j, &t, size->pixels, &k);
-        size->run(j, s, &t, co);
+/* As few as there can be of groups of one or two blocks, whose tiles load more than they multiply. */
+static conv_groups conv_groups_of(const conv_sizes *sizes, int32_t blocks)
+{
+    conv_groups g = { { 0 } };
+
+    if (sizes->of[3]) {
+        g.of[3] = blocks % 4 == 3 ? 1 : blocks % 4 == 2 && blocks > 2 ? 2 : blocks % 4 == 1 && blocks > 5 ? 3 : blocks == 5;
+        blocks -= 3 * g.of[3];
+    }
+    if (sizes->of[4]) {
+        g.of[4] = blocks / 4;
+        blocks %= 4;
+    }
+    g.of[2] = blocks / 2;
+    g.of[1] = blocks % 2;
+    return g;
+}
+
+/* Some pixels that follow one another, of which all output channels are computed before those behind: their rows of x are read and those of y filled
+ * while they are near.  The last ones may be half as many more. */
+enum { CONV_CHUNK = 48, CONV_CHUNK_MOST = CONV_CHUNK * 3 / 2, CONV_LARGEST = 6, CONV_TILES = CONV_CHUNK_MOST / CONV_LARGEST + CONV_LARGEST };
+
+typedef struct conv_chunk {
+    conv_tile t[CONV_TILES];
+    conv_tile_fn run[CONV_TILES];
+    int n;
+} conv_chunk;
+
+/* Of the sizes up to n pixels, the one that makes tiles of n about equal, or the largest. */
+static const conv_size *conv_size_for(const conv_size *size, int32_t n)
+{
+    const int32_t tiles = (n + size->pixels - 1) / size->pixels, even = (n + tiles - 1) / tiles;
+    const conv_size *s = size;
+
+    while (s->pixels > even)
+        s++;
+    while (s->pixels < even && size->pixels > n)
+        size++;
+    return s->pixels == even ? s : size;
+}
+
+/* n pixels from k on, which no list of sizes splits into more than CONV_TILES. */
+static void conv_chunk_fill(const conv_job *j, const conv_size *sizes, conv_chunk *to, int32_t n, conv_walk k)
+{
+    to->n = 0;
+    while (n > 0) {
+        const conv_size *size = conv_size_for(sizes, n);
+        conv_fill(j, &to->t[to->n], size->pixels, &k);
+        to->run[to->n++] = size->run;
+        n -= size->pixels;
+    }
+}
+
+/* All channels of n pixels from k on. */
+static void conv_pixels(const conv_job *j, const conv_store *s, const conv_sizes *sizes, const conv_groups *g, int32_t n, const conv_walk *k)
+{
+    conv_chunk chunk;
+    int32_t co = 0;
+
+    for (int nb = 4; nb > 0; nb--) {
+        if (g->of[nb])
+            conv_chunk_fill(j, sizes->of[nb], &chunk, n, *k);
+        for (int32_t i = 0; i < g->of[nb]; i++, co += nb * CONV_LANES)
+            for (int t = 0; t < chunk.n; t++)
+                chunk.run[t](j, s, &chunk.t[t], co);
     }
 }
 
 static void conv_rows(const conv_job *j, const conv_store *s, const conv_sizes *sizes, int32_t y0, int32_t y1)
 {
-    for (int32_t co = 0; co < j->r->y.c;) {
-        const int32_t blocks = (j->r->y.c - co + CONV_LANES - 1) / CONV_LANES;
-        const int nb = blocks >= 4 && sizes->four ? 4 : blocks >= 2 ? 2 : 1;
-        conv_pixels(j, s, nb == 4 ? sizes->four : nb == 2 ? sizes->two : sizes->one, co, y0, y1);
-        co += nb * CONV_LANES;
+    const conv_groups groups = conv_groups_of(sizes, (j->r->y.c + CONV_LANES - 1) / CONV_LANES);
+    conv_walk k = conv_walk_from(j, y0);
+
+    for (int64_t left = (int64_t)(y1 - y0) * j->r->y.w, n; left > 0; left -= n) {
+        n = left <= CONV_CHUNK_MOST ? left : CONV_CHUNK;
+        conv_pixels(j, s, sizes, &groups, (int32_t)n, &k);
+        conv_walk_skip(j, &k, (int32_t)n);
     }
 }
 

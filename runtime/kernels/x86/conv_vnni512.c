@@ -2,8 +2,8 @@
  * (ARITHMETIC.md 4). */
 #include "conv_tile_vnni512.h"
 
-IPU_INLINE void conv_tile_of(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co, const int P,
-                             const int NB)
+/* DIRECT: the sums go to y from the registers. */
+IPU_INLINE void conv_tile_of(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co, const int P, const int NB, const int DIRECT)
 {
     __m512i acc[CONV_TILE * 4];
 
@@ -13,38 +13,49 @@ IPU_INLINE void conv_tile_of(const conv_job *j, const conv_store *s, const conv_
         IPU_UNROLL for (int i = 0; i < P; i++) acc[i * NB + b] = bias;
     }
     conv_sum(j, t, j->w + co / CONV_LANES * j->block, acc, P, NB, IPU_U8);
-    conv_put(j, s, t, co, acc, P, NB);
+    conv_keep(acc, P, NB);
+    if (DIRECT)
+        conv_put_u8(j, s, t, co, acc, P, NB);
+    else
+        conv_put(j, s, t, co, acc, P, NB);
 }
 
-#define CONV_TILE_FN(P, NB)                                                                                            \
-    static __attribute__((noinline)) void conv_tile_##P##_##NB(const conv_job *j, const conv_store *s,                 \
-                                                               const conv_tile *t, int32_t co)                         \
-    {                                                                                                                  \
-        conv_tile_of(j, s, t, co, P, NB);                                                                              \
+#define CONV_TILE_FN(NAME, P, NB, DIRECT)                                                                                                             \
+    static __attribute__((noinline)) void NAME##_##P##_##NB(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co)                   \
+    {                                                                                                                                                 \
+        conv_tile_of(j, s, t, co, P, NB, DIRECT);                                                                                                     \
     }
-CONV_TILE_FN(6, 4)
-CONV_TILE_FN(3, 4)
-CONV_TILE_FN(1, 4)
-CONV_TILE_FN(12, 2)
-CONV_TILE_FN(6, 2)
-CONV_TILE_FN(2, 2)
-CONV_TILE_FN(1, 2)
-CONV_TILE_FN(12, 1)
-CONV_TILE_FN(4, 1)
-CONV_TILE_FN(1, 1)
-
-static const conv_size conv_four[] = { { 6, conv_tile_6_4 }, { 3, conv_tile_3_4 }, { 1, conv_tile_1_4 } };
-static const conv_size conv_two[] = {
-    { 12, conv_tile_12_2 }, { 6, conv_tile_6_2 }, { 2, conv_tile_2_2 }, { 1, conv_tile_1_2 }
-};
-static const conv_size conv_one[] = { { 12, conv_tile_12_1 }, { 4, conv_tile_4_1 }, { 1, conv_tile_1_1 } };
+#define CONV_SIZES(NAME, DIRECT)                                                                                                                      \
+    CONV_TILE_FN(NAME, 6, 4, DIRECT)                                                                                                                  \
+    CONV_TILE_FN(NAME, 5, 4, DIRECT)                                                                                                                  \
+    CONV_TILE_FN(NAME, 4, 4, DIRECT)                                                                                                                  \
+    CONV_TILE_FN(NAME, 3, 4, DIRECT)                                                                                                                  \
+    CONV_TILE_FN(NAME, 1, 4, DIRECT)                                                                                                                  \
+    CONV_TILE_FN(NAME, 8, 3, DIRECT)                                                                                                                  \
+    CONV_TILE_FN(NAME, 7, 3, DIRECT)                                                                                                                  \
+    CONV_TILE_FN(NAME, 4, 3, DIRECT)                                                                                                                  \
+    CONV_TILE_FN(NAME, 1, 3, DIRECT)                                                                                                                  \
+    CONV_TILE_FN(NAME, 12, 2, DIRECT)                                                                                                                 \
+    CONV_TILE_FN(NAME, 6, 2, DIRECT)                                                                                                                  \
+    CONV_TILE_FN(NAME, 2, 2, DIRECT)                                                                                                                  \
+    CONV_TILE_FN(NAME, 1, 2, DIRECT)                                                                                                                  \
+    CONV_TILE_FN(NAME, 12, 1, DIRECT)                                                                                                                 \
+    CONV_TILE_FN(NAME, 4, 1, DIRECT)                                                                                                                  \
+    CONV_TILE_FN(NAME, 1, 1, DIRECT)                                                                                                                  \
+    static const conv_size NAME##_four[] = { { 6, NAME##_6_4 }, { 5, NAME##_5_4 }, { 4, NAME##_4_4 }, { 3, NAME##_3_4 }, { 1, NAME##_1_4 } };         \
+    static const conv_size NAME##_three[] = { { 8, NAME##_8_3 }, { 7, NAME##_7_3 }, { 4, NAME##_4_3 }, { 1, NAME##_1_3 } };                           \
+    static const conv_size NAME##_two[] = { { 12, NAME##_12_2 }, { 6, NAME##_6_2 }, { 2, NAME##_2_2 }, { 1, NAME##_1_2 } };                           \
+    static const conv_size NAME##_one[] = { { 12, NAME##_12_1 }, { 4, NAME##_4_1 }, { 1, NAME##_1_1 } };                                              \
+    static const conv_sizes NAME##_sizes = { { NULL, NAME##_one, NAME##_two, NAME##_three, NAME##_four } };
+CONV_SIZES(conv_direct, 1)
+CONV_SIZES(conv_through, 0)
 
 static void conv_run(const ipu_rec *rec, void *const p[], int32_t y0, int32_t y1, ipu_lookup *lookup)
 {
     conv_job j = conv_start(rec, p);
 
     j.lookup = lookup;
-    conv_all(&j, &(const conv_sizes){ conv_four, conv_two, conv_one }, y0, y1);
+    conv_all(&j, j.table || j.r->y.type != IPU_U8 ? &conv_through_sizes : &conv_direct_sizes, y0, y1);
 }
 
 IPU_KERNEL(ipu_conv_u8_vnni512)

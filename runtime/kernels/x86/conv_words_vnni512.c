@@ -165,6 +165,8 @@ IPU_INLINE void long_tile(const conv_job *j, const conv_store *s, const conv_til
     }
 CONV_TILE_FN(short, 6, 4)
 CONV_TILE_FN(short, 1, 4)
+CONV_TILE_FN(short, 8, 3)
+CONV_TILE_FN(short, 1, 3)
 CONV_TILE_FN(short, 12, 2)
 CONV_TILE_FN(short, 1, 2)
 CONV_TILE_FN(short, 12, 1)
@@ -176,6 +178,7 @@ CONV_TILE_FN(long, 12, 1)
 CONV_TILE_FN(long, 1, 1)
 
 static const conv_size short_four[] = { { 6, short_tile_6_4 }, { 1, short_tile_1_4 } };
+static const conv_size short_three[] = { { 8, short_tile_8_3 }, { 1, short_tile_1_3 } };
 static const conv_size short_two[] = { { 12, short_tile_12_2 }, { 1, short_tile_1_2 } };
 static const conv_size short_one[] = { { 12, short_tile_12_1 }, { 1, short_tile_1_1 } };
 static const conv_size long_two[] = { { 6, long_tile_6_2 }, { 2, long_tile_2_2 }, { 1, long_tile_1_2 } };
@@ -187,9 +190,9 @@ static void conv_run(const ipu_rec *rec, void *const p[], int32_t y0, int32_t y1
 
     j.lookup = lookup;
     if (j.r->shift == 0)
-        conv_all(&j, &(const conv_sizes){ short_four, short_two, short_one }, y0, y1);
+        conv_all(&j, &(const conv_sizes){ { NULL, short_one, short_two, short_three, short_four } }, y0, y1);
     else if (j.block / 64 <= LONG_MOST)
-        conv_all(&j, &(const conv_sizes){ NULL, long_two, long_one }, y0, y1);
+        conv_all(&j, &(const conv_sizes){ { NULL, long_one, long_two, NULL, NULL } }, y0, y1);
     else
         ipu_conv_s16_c(rec, p, y0, y1);
 }

@@ -29,18 +29,17 @@ IPU_INLINE void quantize_put(uint8_t *y, __m256i v, const int type)
         _mm256_storeu_si256((__m256i *)(void *)y, v);
 }
 
-/* Element k of a run alone. */
-IPU_INLINE void quantize_one(const quantize_job *j, uint8_t *y, const uint8_t *x, int64_t k, const int from,
-                             const int to)
+/* The element at x alone, of channel k, to element k of y. */
+IPU_INLINE void quantize_one(const quantize_job *j, uint8_t *y, const uint8_t *x, int64_t k, const int from, const int to)
 {
     const float m = j->mult[j->per_mult ? k : 0];
     const int32_t z = j->zero[j->per_zero ? k : 0];
     float g;
 
     if (from == IPU_F32)
-        memcpy(&g, x + 4 * k, 4);
+        memcpy(&g, x, 4);
     else
-        g = (float)(int32_t)((uint32_t)(from == IPU_U8 ? x[k] : s16_at(x + 2 * k)) - (uint32_t)z);
+        g = (float)(int32_t)((uint32_t)(from == IPU_U8 ? *x : s16_at(x)) - (uint32_t)z);
     g *= m;
     if (to == IPU_F32)
         memcpy(y + 4 * k, &g, 4);
@@ -70,8 +69,81 @@ IPU_INLINE void quantize_run(const quantize_job *j, uint8_t *y, const uint8_t *x
         quantize_put(y + k * ipu_type_bytes(to), v, to);
     }
     for (; k < n; k++)
-        quantize_one(j, y, x, k, from, to);
+        quantize_one(j, y, x + k * ipu_type_bytes(from), k, from, to);
 }
+
+/* ---- planes: the pixels of a channel, not the channels of a pixel, lie side by side ---- */
+
+enum { PLANE_RUN = 16, PLANES = 16 }; /* pixels at a time; most channels */
+
+/* PLANE_RUN pixels of floats of channel c. */
+IPU_INLINE void plane_run(const quantize_job *j, const uint8_t *x, int32_t c, uint8_t *to, const int type)
+{
+    const __m256 m = _mm256_set1_ps(j->mult[j->per_mult ? c : 0]);
+
+    for (int k = 0; k < PLANE_RUN; k += 8)
+        quantize_put(to + k * ipu_type_bytes(type), f256_store(_mm256_mul_ps(_mm256_loadu_ps((const float *)(const void *)x + k), m), &j->out), type);
+}
+
+/* Byte i of vector k of woven pixels is that of pixel (16k + i) / 3 where its channel is c, else none. */
+#define WOVEN(k, c, i) ((16 * (k) + (i)) % 3 == (c) ? (16 * (k) + (i)) / 3 : -1)
+#define WOVEN4(k, c, i) WOVEN(k, c, i), WOVEN(k, c, i + 1), WOVEN(k, c, i + 2), WOVEN(k, c, i + 3)
+#define WOVEN16(k, c) { WOVEN4(k, c, 0), WOVEN4(k, c, 4), WOVEN4(k, c, 8), WOVEN4(k, c, 12) }
+
+/* PLANE_RUN bytes each of three channels to pixels of three bytes. */
+IPU_INLINE void plane_weave3(uint8_t *y, const uint8_t *plane)
+{
+    static const int8_t place[3][3][16] = { { WOVEN16(0, 0), WOVEN16(0, 1), WOVEN16(0, 2) },
+                                            { WOVEN16(1, 0), WOVEN16(1, 1), WOVEN16(1, 2) },
+                                            { WOVEN16(2, 0), WOVEN16(2, 1), WOVEN16(2, 2) } };
+
+    for (int k = 0; k < 3; k++) {
+        __m128i out = _mm_setzero_si128();
+        for (int c = 0; c < 3; c++)
+            out = _mm_or_si128(out, _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)(plane + PLANE_RUN * c)),
+                                                     _mm_loadu_si128((const __m128i *)(const void *)place[k][c])));
+        _mm_storeu_si128((__m128i *)(void *)(y + 16 * k), out);
+    }
+}
+
+/* PLANE_RUN elements each of `channels` to where they stand in pixels. */
+static void plane_scatter(const ipu_ref *r, uint8_t *y, const uint8_t *plane)
+{
+    const int32_t each = ipu_type_bytes(r->type);
+
+    for (int32_t c = 0; c < r->c; c++)
+        for (int32_t i = 0; i < PLANE_RUN; i++, plane += each)
+            memcpy(y + (ptrdiff_t)i * r->pix + (ptrdiff_t)c * each, plane, (size_t)each);
+}
+
+/* Element by element: any step, any type. */
+IPU_INLINE void plane_pixel(const quantize_job *j, uint8_t *y, const uint8_t *x, const int from, const int to)
+{
+    for (int32_t c = 0; c < j->r->y.c; c++, x += j->r->x.step)
+        quantize_one(j, y, x, c, from, to);
+}
+
+/* A row of x that is planes of few channels, or walked by any other step. */
+IPU_INLINE void plane_row(const quantize_job *j, uint8_t *y, const uint8_t *x, const int from, const int to)
+{
+    const ipu_ref *ry = &j->r->y, *rx = &j->r->x;
+    uint8_t plane[PLANES * PLANE_RUN * 2];
+    int32_t i = 0;
+
+    if (from == IPU_F32 && rx->pix == (int32_t)sizeof(float) && ry->c <= PLANES)
+        for (; i + PLANE_RUN <= ry->w; i += PLANE_RUN, y += (ptrdiff_t)PLANE_RUN * ry->pix, x += PLANE_RUN * sizeof(float)) {
+            for (int32_t c = 0; c < ry->c; c++)
+                plane_run(j, x + (ptrdiff_t)c * rx->step, c, plane + (ptrdiff_t)c * PLANE_RUN * ipu_type_bytes(to), to);
+            if (to == IPU_U8 && ry->c == 3 && ry->pix == 3)
+                plane_weave3(y, plane);
+            else
+                plane_scatter(ry, y, plane);
+        }
+    for (; i < ry->w; i++, y += ry->pix, x += rx->pix)
+        plane_pixel(j, y, x, from, to);
+}
+
+/* ---- the whole ---- */
 
 IPU_INLINE void quantize_rows(const quantize_job *j, void *const p[], int32_t y0, int32_t y1, const int from,
                               const int to)
@@ -85,6 +157,10 @@ IPU_INLINE void quantize_rows(const quantize_job *j, void *const p[], int32_t y0
         const int32_t n = row / y->h, h = row % y->h;
         uint8_t *py = (uint8_t *)p[0] + (ptrdiff_t)n * y->img + (ptrdiff_t)h * y->row;
         const uint8_t *px = (const uint8_t *)p[1] + (ptrdiff_t)n * x->img + (ptrdiff_t)h * x->row;
+        if (x->step != ipu_type_bytes(from)) {
+            plane_row(j, py, px, from, to);
+            continue;
+        }
         for (int32_t i = 0; i < runs; i++, py += y->pix, px += x->pix)
             quantize_run(j, py, px, flat ? (int64_t)y->w * y->c : y->c, from, to);
     }
