@@ -83,7 +83,7 @@ static void take_constants(description *x, const sgs_graph *g)
             if (!v || !v->constant || seen[v->id])
                 continue;
             seen[v->id] = true;
-            x->info.const_bytes += sgs_value_bytes(v);
+            x->info.const_bytes += (sgs_value_count(v) * sgs_type_bits(v->type) + 7) / 8;
         }
 }
 
@@ -108,8 +108,18 @@ static const char *target_name(uint32_t id)
     return "";
 }
 
-static void add_record(sgs_layer_cost *layer, int *n, const char *name, const char *kernel, const ipu_cost *cost)
+static void add_weights(sgs_layer_cost *l, const ipu_rec *r)
 {
+    const ipu_ref *w = (const ipu_ref *)(const void *)(r + 1) + 2; /* y, x, w */
+    if (!ipu_is_conv(r->kind) && !ipu_is_depthwise(r->kind))
+        return;
+    l->weight_bits = ipu_is_four_bits(r->kind) ? 4 : 8 * ipu_type_bytes(w->type);
+    l->weights += (int64_t)w->c * ipu_type_bytes(w->type);
+}
+
+static void add_record(sgs_layer_cost *layer, int *n, const char *name, const ipu_rec *r, const ipu_cost *cost)
+{
+    const char *kernel = kernel_name[r->kind];
     sgs_layer_cost *l = *n ? layer + *n - 1 : NULL;
     if (!l || l->kernel != kernel || strcmp(l->name, name)) {
         l = layer + (*n)++;
@@ -120,6 +130,7 @@ static void add_record(sgs_layer_cost *layer, int *n, const char *name, const ch
     l->read += cost->read;
     l->write += cost->write;
     l->constants += cost->weight;
+    add_weights(l, r);
 }
 
 static void take_records(description *x, const ipu_header *h)
@@ -132,7 +143,7 @@ static void take_records(description *x, const ipu_header *h)
     for (uint32_t i = 0; i < h->nop; i++) {
         const ipu_rec *r = (const ipu_rec *)(const void *)at;
         use[r->kind].count++;
-        add_record(layer, &x->info.nlayer, consts + cost[i].name, kernel_name[r->kind], cost + i);
+        add_record(layer, &x->info.nlayer, consts + cost[i].name, r, cost + i);
         at += r->bytes;
     }
     for (int k = 0; k < IPU_KIND_COUNT; k++)
@@ -153,7 +164,7 @@ static void take_program(description *x, sgs_graph *g)
         sgs_layer_cost *layer = SGS_NEW_N(x->arena, sgs_layer_cost, p.nrecord + 1);
         for (int i = 0; i < p.nrecord; i++) {
             const ipu_cost cost = sgs_record_cost(p.record + i);
-            add_record(layer, &x->info.nlayer, sgs_strdup(x->arena, p.record[i].layer), kernel_name[p.record[i].rec->kind], &cost);
+            add_record(layer, &x->info.nlayer, sgs_strdup(x->arena, p.record[i].layer), p.record[i].rec, &cost);
             x->info.mac += p.record[i].mac;
         }
         x->info.layer = layer;
@@ -183,6 +194,26 @@ static void show_kernels(const sgs_log *log, const sgs_model_info *info)
     for (int i = 0; i < info->nkernel; i++)
         sgs_buf_printf(&b, "%s%s %d", i ? ", " : "", info->kernel[i].name, info->kernel[i].count);
     sgs_log_line(log, "%s: %s", info->kind == SGS_OFFLINE ? "kernels" : "operators", b.p ? b.p : "none");
+    sgs_buf_free(&b);
+}
+
+/* What the weights take, by their bits. */
+static void show_weights(const sgs_log *log, const sgs_model_info *info)
+{
+    sgs_buf b = { 0 };
+    for (int bits = 16; bits >= 4; bits /= 2) {
+        int64_t bytes = 0;
+        int layers = 0;
+        for (int i = 0; i < info->nlayer; i++)
+            if (info->layer[i].weight_bits == bits) {
+                bytes += info->layer[i].weights;
+                layers++;
+            }
+        if (layers)
+            sgs_buf_printf(&b, "%s%d bits %" PRId64 " bytes in %d layer%s", b.n ? ", " : "", bits, bytes, layers, layers == 1 ? "" : "s");
+    }
+    if (b.n)
+        sgs_log_line(log, "weights: %s", b.p);
     sgs_buf_free(&b);
 }
 
@@ -234,6 +265,7 @@ static void show(const sgs_log *log, const sgs_model_info *info, const char *pat
     for (int i = 0; i < info->noutput; i++)
         sgs_show_tensor(log, "output", i, info->output + i);
     show_kernels(log, info);
+    show_weights(log, info);
     if (info->nlayer)
         show_layers(log, info);
     if (info->kind == SGS_OFFLINE)

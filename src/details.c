@@ -18,7 +18,8 @@ static const char *type_name(sgs_type t)
 {
     static const char *const name[SGS_TYPE_COUNT] = {
         [SGS_F32] = "FLOAT32", [SGS_F64] = "FLOAT64", [SGS_S64] = "INT64", [SGS_S32] = "INT32",  [SGS_S16] = "INT16",
-        [SGS_S8] = "INT8",     [SGS_U8] = "UINT8",    [SGS_BOOL] = "BOOL", [SGS_U16] = "UINT16", [SGS_F16] = "FLOAT16"
+        [SGS_S8] = "INT8",     [SGS_U8] = "UINT8",    [SGS_BOOL] = "BOOL", [SGS_U16] = "UINT16", [SGS_F16] = "FLOAT16",
+        [SGS_S4] = "INT4"
     };
     return name[t];
 }

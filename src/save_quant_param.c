@@ -35,12 +35,12 @@ static const sgs_value *integers_of(const sgs_graph *g, const sgs_value *v)
 
 static int64_t most_of(sgs_type t)
 {
-    return t == SGS_U8 ? 255 : t == SGS_S8 ? 127 : 32767;
+    return t == SGS_U8 ? 255 : t == SGS_S8 ? 127 : t == SGS_S4 ? 7 : 32767;
 }
 
 static int bits_of(sgs_type t)
 {
-    return 8 * sgs_type_bytes(t);
+    return sgs_type_bits(t);
 }
 
 /* What a convolution reads, before it was brought to the convolution's bits. */
@@ -57,7 +57,7 @@ static void note_readers(saving *s)
     for (const sgs_node *n = s->g->first; n; n = n->next) {
         if (n->op->qrule != SGS_Q_CONV)
             continue;
-        const int id = operand(n)->id, bits = bits_of(n->in[1]->type);
+        const int id = operand(n)->id, bits = bits_of(n->in[0]->type);
         differ[id] |= s->read[id] && s->read[id] != bits;
         s->read[id] = bits;
     }
@@ -118,7 +118,7 @@ static void save_value(saving *s, const sgs_value *named)
         return;
     s->seen[named->id] = true;
     const sgs_value *v = integers_of(s->g, named);
-    if (!v->quant || (v->type != SGS_U8 && v->type != SGS_S8 && v->type != SGS_S16))
+    if (!v->quant || (v->type != SGS_U8 && v->type != SGS_S8 && v->type != SGS_S4 && v->type != SGS_S16))
         return;
     sgs_saved *to = &s->s[s->n++];
     const sgs_value *x = v->constant ? absorbed_by(s->g, v) : NULL;

@@ -14,7 +14,7 @@ import re
 import numpy as np
 
 F32, F64, S64 = np.float32, np.float64, np.int64
-TYPES = {"f32": F32, "f64": F64, "s64": S64, "s32": np.int32, "s16": np.int16, "s8": np.int8, "u8": np.uint8, "bool": np.uint8, "u16": np.uint16,
+TYPES = {"f32": F32, "f64": F64, "s64": S64, "s32": np.int32, "s16": np.int16, "s8": np.int8, "s4": np.int8, "u8": np.uint8, "bool": np.uint8, "u16": np.uint16,
          "f16": np.uint16}
 RANGE = {"u8": (0, 255), "s16": (-32767, 32767)}  # [1] of activations
 

@@ -376,6 +376,8 @@ typedef struct sgs_layer_cost {   /* of one layer of an image, or of that which 
     int64_t mac;                  /* multiply-accumulates */
     int64_t read, write;          /* bytes of activations */
     int64_t constants;            /* bytes of weights and tables read */
+    int weight_bits;              /* of a convolution's or fully connected layer's weights: 4, 8, 16; 0: it is neither */
+    int64_t weights;              /* their bytes, packed */
 } sgs_layer_cost;
 
 /* What a program on the board has to know of an image.  A model (.sim) has inputs, outputs, sizes and operators. */

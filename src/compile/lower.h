@@ -77,9 +77,9 @@ sgs_status sgs_lower_fail(sgs_lowering *l, const sgs_node *n, sgs_diag *d, const
 
 /* ---- pack.c: constants as kernels read them ---- */
 
-/* w S8 or S16 [co][kh][kw][ci] -> the packed layout of ipu_conv.w. */
+/* w S4, S8 or S16 [co][kh][kw][ci] -> the packed layout of ipu_conv.w. */
 ipu_ref sgs_pack_conv(sgs_lowering *l, sgs_type t, const void *w, int64_t co, int64_t taps, int64_t ci);
-/* w S8 or S16 [taps][c] -> ipu_depthwise.w. */
+/* w S4, S8 or S16 [taps][c] -> ipu_depthwise.w. */
 ipu_ref sgs_pack_depthwise(sgs_lowering *l, sgs_type t, const void *w, int64_t taps, int64_t c);
 /* count elements, zeros up to a multiple of 16. */
 ipu_ref sgs_pack_array(sgs_lowering *l, ipu_type t, const void *data, int64_t count);
@@ -96,6 +96,15 @@ typedef struct sgs_sums {
     float *mult;
     int32_t shift;
 } sgs_sums;
+/* The kernels that add them up. */
+static inline ipu_kind sgs_sums_conv(const sgs_sums *s)
+{
+    return s->x->type != SGS_U8 ? IPU_CONV_S16 : s->w->type == SGS_S4 ? IPU_CONV_U8S4 : IPU_CONV_U8;
+}
+static inline ipu_kind sgs_sums_depthwise(const sgs_sums *s)
+{
+    return s->x->type != SGS_U8 ? IPU_DEPTHWISE_S16 : s->w->type == SGS_S4 ? IPU_DEPTHWISE_U8S4 : IPU_DEPTHWISE_U8;
+}
 /* Proves that the sums fit and computes the results. */
 sgs_status sgs_sums_make(sgs_lowering *l, const sgs_node *n, sgs_sums *s, sgs_diag *d);
 /* Constant operands for outputs [first, first + count): bias, mult. */

@@ -47,7 +47,8 @@ static double input_scale(const sgs_value *x)
 
 static sgs_status check_types(sgs_lowering *l, const sgs_node *n, const sgs_sums *s, sgs_diag *d)
 {
-    sgs_type w = s->x->type == SGS_U8 ? SGS_S8 : SGS_S16, b = s->x->type == SGS_U8 ? SGS_S32 : SGS_S64;
+    const bool four = s->x->type == SGS_U8 && s->w->type == SGS_S4;
+    sgs_type w = four ? SGS_S4 : s->x->type == SGS_U8 ? SGS_S8 : SGS_S16, b = s->x->type == SGS_U8 ? SGS_S32 : SGS_S64;
     if (!sgs_is_activation(s->x) || !sgs_is_activation(s->y))
         return sgs_lower_fail(l, n, d, "expected uint8 or int16 in and out, found %s and %s", sgs_type_word(s->x->type),
                               sgs_type_word(s->y->type));

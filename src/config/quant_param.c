@@ -42,9 +42,9 @@ static sgs_status read_name(reading *r, const sgs_tree *t)
 static sgs_status read_bit(reading *r, const sgs_tree *t)
 {
     if (t->kind != SGS_TREE_WHOLE)
-        return wrong_kind(r, "bit", "8 or 16", t);
-    if (t->whole != 8 && t->whole != 16 && t->whole != 32 && t->whole != 64) {
-        sgs_fail(r->d, SGS_E_FORMAT, "bit of %s: expected 8 or 16, found %lld", label(r), (long long)t->whole);
+        return wrong_kind(r, "bit", "4, 8 or 16", t);
+    if (t->whole != 4 && t->whole != 8 && t->whole != 16 && t->whole != 32 && t->whole != 64) {
+        sgs_fail(r->d, SGS_E_FORMAT, "bit of %s: expected 4, 8 or 16, found %lld", label(r), (long long)t->whole);
         return sgs_param_fail_at(r->p, r->e, r->d);
     }
     r->e->bit = (int)t->whole;

@@ -10,7 +10,7 @@ typedef struct sgs_param {
     int line;                          /* in the file; 0: unknown */
     int n;                             /* ranges: 0, 1 or one a channel */
     const double *lo, *hi;             /* [n], finite, lo <= hi */
-    int bit;                           /* 8, 16, 32, 64; 0: not said */
+    int bit;                           /* 4, 8, 16, 32, 64; 0: not said */
     const struct sgs_tree_array *data; /* finite values of a constant, or NULL */
 } sgs_param;
 

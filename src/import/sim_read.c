@@ -25,16 +25,28 @@ static sgs_status read_quant(reader *r, const sgs_tfl_tensor *t, sgs_value *v)
     return sgs_tfl_quant(&r->t, t, r->g, &v->quant);
 }
 
+static sgs_status no_room(reader *r)
+{
+    return sgs_fail(r->t.d, SGS_E_LIMIT, "constants exceed the memory limit");
+}
+
 static sgs_status read_constant(reader *r, uint32_t i, const sgs_tfl_tensor *t, sgs_span bytes)
 {
-    int64_t need = t->count * sgs_type_bytes(t->type);
+    int64_t need = t->packed ? (t->count + 1) / 2 : t->count * sgs_type_bytes(t->type);
     const void *data = bytes.p ? bytes.p : (const uint8_t *)""; /* no elements, yet a constant */
     if ((int64_t)bytes.n < need)
         return sgs_fail(r->t.d, SGS_E_FORMAT, "damaged file: tensor '%s' needs %lld bytes, its buffer has %zu", sgs_tfl_tensor_name(&r->t, t->table), (long long)need, bytes.n);
-    if ((uintptr_t)data % 8 && need) {
+    if (t->packed) {
+        SGS_TRY(sgs_tfl_spend(&r->t, (uint64_t)t->count, 1));
+        int8_t *whole = sgs_try_alloc(r->g->arena, (size_t)t->count + 1);
+        if (!whole)
+            return no_room(r);
+        sgs_tfl_unpack(data, t->count, whole);
+        data = whole;
+    } else if ((uintptr_t)data % 8 && need) {
         void *copy = sgs_try_alloc(r->g->arena, (size_t)need);
         if (!copy)
-            return sgs_fail(r->t.d, SGS_E_LIMIT, "constants exceed the memory limit");
+            return no_room(r);
         data = memcpy(copy, data, (size_t)need);
     }
     sgs_value *v = sgs_const_new(r->g, t->type, t->rank, t->dim, data, false);
@@ -55,9 +67,10 @@ static sgs_status read_tensors(reader *r)
         if (r->stand)
             r->stand[i] = sgs_names_stand(&r->names);
         SGS_TRY(sgs_tfl_tensor_at(&r->t, i, &t));
-        t.known = t.known && !t.packed;
-        SGS_TRY(sgs_tfl_need_type(&r->t, &t));
         SGS_TRY(sgs_tfl_buffer(&r->t, &t, &bytes));
+        t.known = t.known && (!t.packed || bytes.n); /* constants alone have four bits */
+        SGS_TRY(sgs_tfl_need_type(&r->t, &t));
+        t.type = t.packed ? SGS_S4 : t.type;
         sgs_tfl_tensor_name(&r->t, t.table); /* looked at later */
         if (r->t.f.error)
             return sgs_tfl_damaged(&r->t, "");

@@ -8,11 +8,12 @@
 #include "import/sim_names.h"
 #include "ops/tflite.h"
 
-enum { T_FLOAT32 = 0, T_INT32 = 2, T_UINT8 = 3, T_INT64 = 4, T_BOOL = 6, T_INT16 = 7, T_INT8 = 9, T_FLOAT64 = 10, T_UINT16 = 16 }; /* TensorType */
+enum { T_FLOAT32 = 0, T_INT32 = 2, T_UINT8 = 3, T_INT64 = 4, T_BOOL = 6, T_INT16 = 7, T_INT8 = 9, T_FLOAT64 = 10, T_UINT16 = 16, T_INT4 = 17 }; /* TensorType */
 
 static const int8_t tensor_type[SGS_TYPE_COUNT] = {
     [SGS_F32] = T_FLOAT32, [SGS_F64] = T_FLOAT64, [SGS_S64] = T_INT64, [SGS_S32] = T_INT32, [SGS_S16] = T_INT16, [SGS_S8] = T_INT8,
     [SGS_U8] = T_UINT8,    [SGS_BOOL] = T_BOOL,   [SGS_U16] = T_UINT16, [SGS_F16] = 1,
+    [SGS_S4] = T_INT4,
 };
 
 #define CUSTOM 32              /* BuiltinOperator_CUSTOM */
@@ -377,6 +378,17 @@ static blob blob_of(const sgs_constant *c, size_t bytes)
     return (blob){ .made = rows || !bytes ? NULL : c, .p = rows, .n = bytes };
 }
 
+/* Two elements of four bits a byte, the first in its lower half. */
+static blob packed_blob(sgs_tfl_writer *w, const sgs_constant *c, size_t count)
+{
+    uint8_t *from = sgs_alloc(w->a, count + 1), *to = sgs_alloc(w->a, count / 2 + 1);
+    sgs_constant_read(c, 0, count, from);
+    from[count] = 0;
+    for (size_t i = 0; i < count; i += 2)
+        to[i / 2] = (uint8_t)((from[i] & 15) | (from[i + 1] & 15) << 4);
+    return (blob){ .p = to, .n = (count + 1) / 2 };
+}
+
 /* Constants in tensor order, then the metadata. */
 static int list_blobs(sgs_tfl_writer *w, blob **out)
 {
@@ -389,7 +401,8 @@ static int list_blobs(sgs_tfl_writer *w, blob **out)
             size_t bytes = (size_t)sgs_type_bytes(w->tensor[i].type);
             for (int k = 0; k < w->tensor[i].rank; k++)
                 bytes *= (size_t)w->tensor[i].dim[k];
-            (*out)[n++] = blob_of(w->tensor[i].constant, bytes);
+            const bool four = w->tensor[i].type == SGS_S4;
+            (*out)[n++] = four ? packed_blob(w, w->tensor[i].constant, bytes) : blob_of(w->tensor[i].constant, bytes);
         }
     (*out)[n++] = (blob){ .p = w->names.p, .n = w->names.n };
     for (const sgs_meta *m = w->g->meta; m; m = m->next)

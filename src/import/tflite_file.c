@@ -146,6 +146,14 @@ sgs_status sgs_tfl_quant(sgs_tfl_file *t, const sgs_tfl_tensor *x, sgs_graph *g,
     return SGS_OK;
 }
 
+void sgs_tfl_unpack(const uint8_t *from, int64_t n, int8_t *to)
+{
+    for (int64_t i = 0; i < n; i++) {
+        const int v = i % 2 ? from[i / 2] >> 4 : from[i / 2] & 15;
+        to[i] = (int8_t)(v >= 8 ? v - 16 : v);
+    }
+}
+
 /* ---- operators ---- */
 
 sgs_status sgs_tfl_code_of(sgs_tfl_file *t, sgs_fb_table op, sgs_tfl_code *out)

@@ -47,6 +47,8 @@ sgs_status sgs_tfl_tensor_at(sgs_tfl_file *t, uint32_t i, sgs_tfl_tensor *out);
 sgs_status sgs_tfl_need_type(sgs_tfl_file *t, const sgs_tfl_tensor *x);
 /* The bytes of a tensor's buffer; n 0 when it is no constant. */
 sgs_status sgs_tfl_buffer(sgs_tfl_file *t, const sgs_tfl_tensor *x, sgs_span *out);
+/* n elements of four bits, the first in the lower half of its byte. */
+void sgs_tfl_unpack(const uint8_t *from, int64_t n, int8_t *to);
 /* *q stays as it is where the tensor has no scales. */
 sgs_status sgs_tfl_quant(sgs_tfl_file *t, const sgs_tfl_tensor *x, sgs_graph *g, sgs_quant **q);
 sgs_status sgs_tfl_code_of(sgs_tfl_file *t, sgs_fb_table op, sgs_tfl_code *out);

@@ -127,15 +127,6 @@ static int64_t whole(sgs_type t, const void *data, int64_t i)
     }
 }
 
-/* Two elements a byte, the first in its lower half. */
-static void unpack(const uint8_t *from, int64_t n, int8_t *to)
-{
-    for (int64_t i = 0; i < n; i++) {
-        const int v = i % 2 ? from[i / 2] >> 4 : from[i / 2] & 15;
-        to[i] = (int8_t)(v >= 8 ? v - 16 : v);
-    }
-}
-
 static void dequantize(const sgs_lite_tensor *x, const void *data, float *out)
 {
     const sgs_quant *q = x->quant;
@@ -186,7 +177,7 @@ static const void *converted(sgs_lite_model *m, const sgs_lite_tensor *x, sgs_ty
     if (data && x->t.packed) {
         int8_t *wide = room(m, x->t.count);
         if (wide)
-            unpack(data, x->t.count, wide);
+            sgs_tfl_unpack(data, x->t.count, wide);
         data = wide;
     }
     if (!data || t == x->t.type)

@@ -17,8 +17,10 @@
 #define SGS_MAX_RANK 8
 #define SGS_MAX_ELEMENTS ((int64_t)1 << 40) /* any value; memory limits are separate */
 
-typedef enum sgs_type { SGS_F32, SGS_F64, SGS_S64, SGS_S32, SGS_S16, SGS_S8, SGS_U8, SGS_BOOL, SGS_U16, SGS_F16, SGS_TYPE_COUNT } sgs_type;
-int sgs_type_bytes(sgs_type t);
+typedef enum sgs_type { SGS_F32, SGS_F64, SGS_S64, SGS_S32, SGS_S16, SGS_S8, SGS_U8, SGS_BOOL, SGS_U16, SGS_F16, SGS_S4, SGS_TYPE_COUNT } sgs_type;
+/* S4: integers of -8 ... 7, in memory one in an int8_t each, as S8; only files hold two in a byte. */
+int sgs_type_bytes(sgs_type t);                     /* in memory */
+int sgs_type_bits(sgs_type t);                      /* in files */
 const char *sgs_type_name(sgs_type t);              /* "f32", "s64", ... as in the text form */
 const char *sgs_type_word(sgs_type t);              /* "float32", ... as ONNX and numpy say: for messages */
 

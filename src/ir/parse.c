@@ -433,6 +433,7 @@ static sgs_status element(parser *p, sgs_type t, char *at)
         [SGS_BOOL] = { 0, 1 },
         [SGS_U16] = { 0, 65535 },
         [SGS_F16] = { 0, 65535 },
+        [SGS_S4] = { -8, 7 },
     };
     if (t == SGS_F32) {
         float f;
@@ -476,6 +477,7 @@ static void fill_seeded(sgs_type t, char *data, int64_t count, uint64_t seed)
         double real = (double)(z >> 40) / 8388608.0 - 1.0;
         float f = (float)real;
         int8_t small = t == SGS_BOOL ? (int8_t)(z >> 63) : (int8_t)(z >> 56);
+        small = t == SGS_S4 ? (int8_t)(small >> 4) : small;
         char *at = data + (size_t)i * each;
         if (t == SGS_F32)
             memcpy(at, &f, sizeof f);

@@ -97,6 +97,7 @@ static void put_element(printer *p, sgs_type t, const void *data, int64_t i)
         sgs_buf_printf(p->out, "%d", ((const int16_t *)data)[i]);
         return;
     case SGS_S8:
+    case SGS_S4:
         sgs_buf_printf(p->out, "%d", ((const int8_t *)data)[i]);
         return;
     case SGS_U8:

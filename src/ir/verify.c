@@ -59,6 +59,8 @@ static bool zero_fits(sgs_type t, int32_t z)
         return z >= 0 && z <= 255;
     if (t == SGS_S8)
         return z >= -128 && z <= 127;
+    if (t == SGS_S4)
+        return z >= -8 && z <= 7;
     if (t == SGS_S16)
         return z >= -32768 && z <= 32767;
     return t == SGS_U16 ? z >= 0 && z <= 65535 : true;

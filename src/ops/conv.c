@@ -177,7 +177,7 @@ static sgs_status lower_group(sgs_lowering *l, const sgs_node *n, const sgs_sums
     const int64_t *k = s->w->dim + 1, from = first / s->group * s->ci;
     const uint8_t *w = (const uint8_t *)sgs_const_data(s->w) + first * s->step_o * sgs_type_bytes(s->w->type);
     ipu_conv r = {
-        .head = SGS_REC(s->x->type == SGS_U8 ? IPU_CONV_U8 : IPU_CONV_S16, conv),
+        .head = SGS_REC(sgs_sums_conv(s), conv),
         .y = sgs_ref_channels(sgs_lower_ref(l, s->y), first, s->group), .x = sgs_ref_channels(sgs_lower_ref(l, s->x), from, s->ci),
         .w = sgs_pack_conv(l, s->w->type, w, s->group, s->taps, s->ci), .bias = sgs_sums_bias(l, s, first, s->group),
         .mult = sgs_sums_mult(l, s, first, s->group), .pad = sgs_lower_zeros(l, s->x, from, s->ci),

@@ -440,7 +440,7 @@ static sgs_status emit_depthwise(sgs_lowering *l, const sgs_node *n, const phase
     const sgs_conv_attr *a = n->attr;
     const line *h = &p->line[0], *w = &p->line[1];
     const ipu_depthwise r = {
-        .head = SGS_REC(s->x->type == SGS_U8 ? IPU_DEPTHWISE_U8 : IPU_DEPTHWISE_S16, depthwise),
+        .head = SGS_REC(sgs_sums_depthwise(s), depthwise),
         .y = outputs_of(l, n, p),
         .x = inputs_of(l, n, p),
         .w = sgs_pack_depthwise(l, s->w->type, sgs_const_data(s->w), s->taps, s->co),
@@ -470,7 +470,7 @@ static sgs_status emit_group(sgs_lowering *l, const sgs_node *n, const phase *p,
     const int64_t from = first / s->group * s->ci;
     const uint8_t *weights = (const uint8_t *)sgs_const_data(s->w) + first * s->step_o * sgs_type_bytes(s->w->type);
     const ipu_conv r = {
-        .head = SGS_REC(s->x->type == SGS_U8 ? IPU_CONV_U8 : IPU_CONV_S16, conv),
+        .head = SGS_REC(sgs_sums_conv(s), conv),
         .y = sgs_ref_channels(outputs_of(l, n, p), first, s->group),
         .x = sgs_ref_channels(inputs_of(l, n, p), from, s->ci),
         .w = sgs_pack_conv(l, s->w->type, weights, s->group, s->taps, s->ci),

@@ -108,7 +108,7 @@ static sgs_status depthwise_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *
                    .step_o = 1, .step_tap = c, .group = 1 };
     SGS_TRY(sgs_sums_make(l, n, &s, d));
     ipu_depthwise r = {
-        .head = SGS_REC(s.x->type == SGS_U8 ? IPU_DEPTHWISE_U8 : IPU_DEPTHWISE_S16, depthwise),
+        .head = SGS_REC(sgs_sums_depthwise(&s), depthwise),
         .y = sgs_lower_ref(l, s.y), .x = sgs_lower_ref(l, s.x), .w = sgs_pack_depthwise(l, w->type, sgs_const_data(w), taps, c),
         .bias = sgs_sums_bias(l, &s, 0, c), .mult = sgs_sums_mult(l, &s, 0, c), .pad = sgs_lower_zeros(l, s.x, 0, c),
         .kh = (int32_t)w->dim[1], .kw = (int32_t)w->dim[2], .sy = (int32_t)a->stride[0], .sx = (int32_t)a->stride[1],

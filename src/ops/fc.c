@@ -81,7 +81,7 @@ static sgs_status fc_lower(sgs_lowering *l, const sgs_node *n, sgs_diag *d)
                    .step_o = ci, .step_c = 1, .group = co };
     SGS_TRY(sgs_sums_make(l, n, &s, d));
     ipu_conv r = {
-        .head = SGS_REC(s.x->type == SGS_U8 ? IPU_CONV_U8 : IPU_CONV_S16, conv),
+        .head = SGS_REC(sgs_sums_conv(&s), conv),
         .y = sgs_lower_ref(l, s.y), .x = sgs_lower_ref(l, s.x), .w = sgs_pack_conv(l, w->type, sgs_const_data(w), co, 1, ci),
         .bias = sgs_sums_bias(l, &s, 0, co), .mult = sgs_sums_mult(l, &s, 0, co), .pad = sgs_lower_zeros(l, s.x, 0, ci),
         .kh = 1, .kw = 1, .sy = 1, .sx = 1, .dy = 1, .dx = 1, .shift = s.shift, .out = sgs_out_range(s.y, (int)a->act, a->lo, a->hi),

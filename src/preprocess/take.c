@@ -83,6 +83,7 @@ static number element(const sgs_array *a, size_t i)
     case SGS_S16:
         return whole(((const int16_t *)a->data)[i]);
     case SGS_S8:
+    case SGS_S4:
         return whole(((const int8_t *)a->data)[i]);
     case SGS_U16:
         return whole(((const uint16_t *)a->data)[i]);
@@ -111,6 +112,7 @@ static void limits(sgs_type t, int64_t *lo, int64_t *hi)
         [SGS_U8] = { 0, 255 },
         [SGS_U16] = { 0, 65535 },
         [SGS_BOOL] = { 0, 1 },
+        [SGS_S4] = { -8, 7 },
     };
     *lo = of[t].lo;
     *hi = of[t].hi;

@@ -83,7 +83,7 @@ static bool is_measured(const sequence *q, const sgs_node *n)
         (x->type != SGS_U8 && x->type != SGS_S16) || !sgs_fixed_data(q->f[0], x))
         return false;
     const sgs_value *was = q->of[id]->in[0];
-    return was->def && sgs_trials_mean(q->t, was, 0) && (n->in[1]->type == SGS_S8 || n->in[1]->type == SGS_S16) &&
+    return was->def && sgs_trials_mean(q->t, was, 0) && n->in[1]->quant &&
            q->range[was->id].count && q->range[was->id].channels == x->dim[x->rank - 1];
 }
 
@@ -136,7 +136,7 @@ static sgs_status set_delta(void *user, int place, int k, sgs_diag *d)
         for (int64_t t = 0; t < w.taps; t++)
             for (int64_t i = 0; i < w.inputs; i++) {
                 const int64_t at = o * w.step_o + t * w.step_t + i * w.step_i, c = o / w.group * w.inputs + i;
-                const double b = v->type == SGS_S8 ? ((const int8_t *)weights)[at] : ((const int16_t *)weights)[at];
+                const double b = v->type == SGS_S16 ? ((const int16_t *)weights)[at] : ((const int8_t *)weights)[at];
                 q->delta[o] -= b * q->seen[t] * q->away[c] / (double)x->quant->scale[x->quant->n > 1 ? c : 0];
             }
     return SGS_OK;

@@ -318,7 +318,7 @@ static void add_output(const sgs_qweights *w, const float *from, const double *u
             most = size > most ? size : most;
         }
     const double step = most / 127;
-    const bool counts = step > 0 && !(alone && sgs_on_grid(from, w, most / u[0]));
+    const bool counts = step > 0 && !(alone && sgs_on_grid(from, w, most / u[0], 127));
     for (int64_t i = 0; i < w->inputs; i++)
         for (int64_t t = 0; t < w->taps; t++) {
             const double v = (double)from[t * w->step_t + i * w->step_i], scaled = v * u[i];

@@ -177,8 +177,10 @@ static sgs_status check_entry(const sgs_graph *g, const sgs_qoptions *o, const b
     const int64_t channels = channels_of(g, o, b);
     if (b->e->n > 1 && b->e->n != channels)
         return wrong_count(o->params, b, channels, d);
-    if (b->e->bit > 16 && b->role != OTHER_CONSTANT) {
-        sgs_fail(d, SGS_E_DATA, "bit of '%.200s': expected 8 or 16, found %d", b->e->name, b->e->bit);
+    if ((b->e->bit > 16 && b->role != OTHER_CONSTANT) || (b->e->bit == 4 && b->role != WEIGHTS)) {
+        sgs_fail(d, SGS_E_DATA, "bit of '%.200s': expected %s8 or 16, found %d", b->e->name, b->role == WEIGHTS ? "4, " : "", b->e->bit);
+        if (b->e->bit == 4)
+            sgs_hint(d, "only weights of a convolution may have 4 bits");
         return sgs_param_fail_at(o->params, b->e, d);
     }
     return b->e->data ? check_data(o->params, b, d) : SGS_OK;
@@ -289,6 +291,7 @@ static void set_bits(sgs_quantizer *q, const sgs_node *n, const bound *b)
 {
     const int id = n->out[0]->id;
     const bool wide = b->e->bit == 16;
+    q->four[id] = b->e->bit != 4 ? SGS_FOUR_NOT : q->four[id] ? q->four[id] : SGS_FOUR_IMPORTED;
     if (sgs_takes_image(q, n) || q->o->conv_format != SGS_CONV_DEFAULT || wide == q->wide[id])
         return;
     q->wide[id] = wide;
@@ -475,7 +478,7 @@ void sgs_import_ranges(sgs_quantizer *q)
 /* ---- constants
  * ---------------------------------------------------------------------------------------------------------- */
 
-const float *sgs_import_weights(sgs_quantizer *q, const sgs_value *weights, int64_t outputs, bool wide)
+const float *sgs_import_weights(sgs_quantizer *q, const sgs_value *weights, int64_t outputs, double most)
 {
     const bound *b = entry_of(q, weights, 1 + q->named[weights->id]);
     if (!b || !b->e->n)
@@ -483,7 +486,7 @@ const float *sgs_import_weights(sgs_quantizer *q, const sgs_value *weights, int6
     float *scale = SGS_NEW_N(q->g->arena, float, outputs);
     for (int64_t o = 0; o < outputs; o++) {
         const int k = b->e->n > 1 ? (int)o : 0;
-        scale[o] = (float)(fmax(fabs(b->e->lo[k]), fabs(b->e->hi[k])) / (wide ? 32767 : 127));
+        scale[o] = (float)(fmax(fabs(b->e->lo[k]), fabs(b->e->hi[k])) / most);
     }
     return scale;
 }

@@ -7,7 +7,7 @@
 /* What the scales of a convolution's weights depend on, beside the weights: copies. */
 typedef struct entry {
     struct entry *next;
-    bool search;
+    bool search, four;
     const float *ratio;   /* NULL: none */
     const double *energy; /* NULL: all count alike */
     double *scale;
@@ -40,12 +40,13 @@ double *sgs_kept_scales_of(sgs_kept_scales *k, int id, const sgs_qweights *w)
     const size_t channels = (size_t)(w->outputs / w->group * w->inputs);
     const double *energy = w->search ? w->energy : NULL;
     for (entry *e = k->of[id]; e; e = e->next)
-        if (e->search == w->search && same(e->ratio, w->ratio, channels * sizeof *w->ratio) &&
+        if (e->search == w->search && e->four == w->four && same(e->ratio, w->ratio, channels * sizeof *w->ratio) &&
             same(e->energy, energy, channels * sizeof *energy))
             return e->scale;
     entry *e = SGS_NEW(k->a, entry);
     *e = (entry){ .next = k->of[id],
                   .search = w->search,
+                  .four = w->four,
                   .ratio = copy(k->a, w->ratio, channels * sizeof *w->ratio),
                   .energy = copy(k->a, energy, channels * sizeof *energy),
                   .scale = SGS_NEW_N(k->a, double, w->outputs) };

@@ -237,8 +237,38 @@ static sgs_status widen_named(sgs_quantizer *q, const char *name, sgs_diag *d)
     return found ? SGS_OK : unknown_tensor(q, name, d);
 }
 
+#define FOUR_TERMS 8 /* fewer weights lie on some grid by chance, or because there is nothing else */
+
+/* Whether 4 bits hold the weights as they are, as those of a model that has them so. */
+static bool fit_four_bits(const sgs_node *n)
+{
+    sgs_qweights w;
+    sgs_conv_layout(n, &w);
+    const float *data = n->in[1]->constant && n->in[1]->type == SGS_F32 ? sgs_const_data(n->in[1]) : NULL;
+    if (!data || w.taps * w.inputs < FOUR_TERMS)
+        return false;
+    for (int64_t o = 0; o < w.outputs; o++) {
+        const float *of = data + o * w.step_o;
+        double most = 0;
+        for (int64_t t = 0; t < w.taps; t++)
+            for (int64_t i = 0; i < w.inputs; i++)
+                most = fmax(most, fabs((double)of[t * w.step_t + i * w.step_i]));
+        if (!sgs_on_grid(of, &w, most, 7))
+            return false;
+    }
+    return true;
+}
+
+static void find_four_bits(sgs_quantizer *q)
+{
+    for (const sgs_node *n = q->g->first; n; n = n->next)
+        if (sgs_is_conv(n) && !sgs_takes_image(q, n) && fit_four_bits(n))
+            q->four[n->out[0]->id] = SGS_FOUR_OWN;
+}
+
 static sgs_status choose_bits(sgs_quantizer *q, sgs_diag *d)
 {
+    find_four_bits(q);
     if (q->o->conv_format == SGS_CONV_DEFAULT && q->o->recipe.harm)
         sgs_choose_bits(q);
     sgs_import_bits(q);
@@ -337,6 +367,7 @@ sgs_status sgs_plan_types(sgs_quantizer *q, sgs_diag *d)
     q->image = SGS_NEW_N(q->g->arena, uint8_t, n);
     q->ordered = SGS_NEW_N(q->g->arena, uint8_t, n);
     q->wide = SGS_NEW_N(q->g->arena, uint8_t, n);
+    q->four = SGS_NEW_N(q->g->arena, uint8_t, n);
     q->reason = SGS_NEW_N(q->g->arena, const char *, n);
     q->named = SGS_NEW_N(q->g->arena, uint16_t, n);
     q->type = SGS_NEW_N(q->g->arena, sgs_type, n);

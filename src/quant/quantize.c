@@ -561,7 +561,7 @@ static void put_back(sgs_quantizer *q, sgs_node *n, const sgs_qweights *w, const
 {
     sgs_graph *g = q->g;
     int64_t outputs = w->outputs;
-    sgs_value *old = n->in[1], *nw = sgs_const_new(g, w->wide ? SGS_S16 : SGS_S8, old->rank, old->dim, w->w, false);
+    sgs_value *old = n->in[1], *nw = sgs_const_new(g, w->wide ? SGS_S16 : w->four ? SGS_S4 : SGS_S8, old->rank, old->dim, w->w, false);
     nw->quant = sgs_quant_new(g, n->op == &sgs_op_depthwise ? 3 : 0, (int)outputs);
     memcpy(nw->quant->scale, w->scale, (size_t)outputs * sizeof(float));
     nw->quant->reason = reason;
@@ -599,6 +599,18 @@ static void end_by_type(sgs_quantizer *q, sgs_node *n)
     n->attr = a;
 }
 
+/* Why convolution n has its bits. */
+static const char *reason_of(const sgs_quantizer *q, const sgs_node *n)
+{
+    const int id = n->out[0]->id;
+    const char *chosen = q->reason[id];
+    if (q->wide[id])
+        return chosen ? chosen : "16 bit: asked for in the ini";
+    if (q->four[id])
+        return q->four[id] == SGS_FOUR_OWN ? "4 bit: the weights fit" : "4 bit: imported";
+    return sgs_takes_image(q, n) ? "8 bit: reads the image" : chosen ? chosen : "8 bit: default";
+}
+
 static void quantize_conv(sgs_quantizer *q, sgs_node *n)
 {
     sgs_graph *g = q->g;
@@ -610,6 +622,7 @@ static void quantize_conv(sgs_quantizer *q, sgs_node *n)
     w.arena = g->arena;
     w.parts = n->op == &sgs_op_deconv;
     w.wide = q->wide[n->out[0]->id];
+    w.four = !w.wide && q->four[n->out[0]->id];
     w.search = q->o->recipe.search;
     w.weights = image && in->swap ? swapped(q, n->in[1], &w) : sgs_const_data(n->in[1]);
     w.bias = n->nin > 2 && n->in[2] ? sgs_const_data(n->in[2]) : NULL;
@@ -635,7 +648,7 @@ static void quantize_conv(sgs_quantizer *q, sgs_node *n)
     w.w = sgs_alloc_n(g->arena, (size_t)sgs_value_count(n->in[1]), w.wide ? 2 : 1);
     w.b = sgs_alloc_n(g->arena, (size_t)w.outputs, w.wide ? 8 : 4);
     w.scale = SGS_NEW_N(g->arena, float, w.outputs);
-    w.imported = sgs_import_weights(q, n->in[1], w.outputs, w.wide);
+    w.imported = sgs_import_weights(q, n->in[1], w.outputs, sgs_most_weight(&w));
     w.threads = q->o->threads;
     if (q->o->kept && known && !w.wide)
         w.kept = sgs_kept_scales_of(q->o->kept, n->out[0]->id, &w);
@@ -643,8 +656,7 @@ static void quantize_conv(sgs_quantizer *q, sgs_node *n)
     sgs_import_weights_said(q, n->in[1], w.odd, w.outputs);
     if (w.raised)
         sgs_log_line(q->o->log, "%s: weight scale of %d of %lld channels raised so that every sum fits", sgs_node_label(g, n), w.raised, (long long)w.outputs);
-    const char *chosen = q->reason[n->out[0]->id], *asked = w.wide ? "16 bit: asked for in the ini" : "8 bit: default";
-    put_back(q, n, &w, image ? "8 bit: reads the image" : chosen ? chosen : asked);
+    put_back(q, n, &w, reason_of(q, n));
 }
 
 /* ---- tables, outputs --------------------------------------------------------------------------------------------------------------------- */
@@ -772,11 +784,11 @@ static sgs_type planned(sgs_quantizer *q, const sgs_value *v)
 /* A constant in slot i of n. */
 static sgs_type planned_const(sgs_quantizer *q, const sgs_node *n, int i)
 {
-    const bool wide = sgs_is_conv(n) && q->wide[n->out[0]->id];
+    const bool wide = sgs_is_conv(n) && q->wide[n->out[0]->id], four = sgs_is_conv(n) && q->four[n->out[0]->id];
     if (n->in[i]->type != SGS_F32)
         return n->in[i]->type;
     if (sgs_is_conv(n) && i > 0)
-        return i == 1 ? (wide ? SGS_S16 : SGS_S8) : wide ? SGS_S64 : SGS_S32;
+        return i == 1 ? (wide ? SGS_S16 : four ? SGS_S4 : SGS_S8) : wide ? SGS_S64 : SGS_S32;
     if (i >= sgs_data_inputs(n)) /* slopes and the like, which multipliers are made of */
         return n->in[i]->type;
     return n->op->qrule == SGS_Q_MOVE ? planned(q, n->out[0]) : SGS_S16;

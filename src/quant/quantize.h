@@ -120,6 +120,9 @@ typedef struct sgs_qoptions {
 
 typedef struct sgs_import sgs_import;
 
+/* Why weights have 4 bits. */
+typedef enum sgs_four { SGS_FOUR_NOT, SGS_FOUR_OWN, SGS_FOUR_IMPORTED } sgs_four; /* OWN: they fit */
+
 typedef struct sgs_quantizer {
     sgs_graph *g;          /* becomes the fixed graph */
     sgs_range *range;      /* by value id of the float graph */
@@ -132,6 +135,7 @@ typedef struct sgs_quantizer {
     uint8_t *image;        /* by value id: 1 + index of the image input the value is, as it is or transposed; 0: none */
     uint8_t *ordered;      /* by value id of an image: 1 = its channels are in the network's order already */
     uint8_t *wide;         /* by output value id of a conv: 1 = 16 bit */
+    uint8_t *four;         /* the same: an sgs_four; where it is not wide, its weights have 4 bits */
     const char **reason;   /* by output value id of a conv: why these bits */
     const bool *whole;     /* by value id: holds whole numbers alone */
     uint16_t *named;       /* by id of a float constant: how many of the integer constants made of it took its name */
@@ -243,8 +247,8 @@ void sgs_import_bits_said(sgs_quantizer *q);
 void sgs_import_types(sgs_quantizer *q);
 /* In the place of those that were seen; types are known. */
 void sgs_import_ranges(sgs_quantizer *q);
-/* By output, scales of the integer constant that is made of these weights next; NULL: none are brought.  Then how many were unreasonable. */
-const float *sgs_import_weights(sgs_quantizer *q, const sgs_value *weights, int64_t outputs, bool wide);
+/* By output, scales of the integer constant, whose largest number is `most`, that is made of these weights next; NULL: none are brought.  Then how many were unreasonable. */
+const float *sgs_import_weights(sgs_quantizer *q, const sgs_value *weights, int64_t outputs, double most);
 void sgs_import_weights_said(sgs_quantizer *q, const sgs_value *weights, int64_t odd, int64_t outputs);
 /* Whether the user brings ranges of v. */
 bool sgs_import_gives_range(const sgs_quantizer *q, const sgs_value *v);
@@ -301,11 +305,12 @@ typedef struct sgs_qweights {
     int64_t group;                  /* outputs per group: input channel of output o is (o / group) * inputs + i */
     double s_x;                     /* scale of the input as the sum sees it */
     bool parts;                     /* sums over any part of the taps must fit: each phase of a transposed convolution has its own */
-    bool wide;
+    bool wide;                      /* 16 bits, else 8 */
+    bool four;                      /* or 4 */
     bool search;
     const float *imported;          /* [outputs]: scales that the user brings, or NULL */
     int64_t odd;                    /* out: how many of them are unreasonable */
-    void *w;                        /* out: S8 or S16, laid out as weights */
+    void *w;                        /* out: S8, which four bits are in memory too, or S16, laid out as weights */
     void *b;                        /* out: S32 or S64 [outputs] */
     float *scale;                   /* out: [outputs] */
     sgs_threads *threads;           /* share the outputs; NULL: none do */
@@ -315,8 +320,10 @@ typedef struct sgs_qweights {
 /* The element order of a convolution's weights: outputs, taps, inputs, strides, group. */
 void sgs_conv_layout(const sgs_node *n, sgs_qweights *w);
 void sgs_quantize_weights(sgs_qweights *q);
-/* Whether the weights of one output, w of q's layout and the largest of size `most`, are whole multiples of a step that 8 bits hold. */
-bool sgs_on_grid(const float *w, const sgs_qweights *q, double most);
+/* The largest integer weight. */
+double sgs_most_weight(const sgs_qweights *q);
+/* Whether the weights of one output, w of q's layout and the largest of size `most`, are whole multiples of a step, `steps` at most: 127 of 8 bits, 7 of 4. */
+bool sgs_on_grid(const float *w, const sgs_qweights *q, double most, int steps);
 
 /* ---- kept.c ---- */
 

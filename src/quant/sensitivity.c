@@ -128,7 +128,7 @@ static const sgs_node **convs_of(sgs_arena *a, const sgs_graph *fixed, int n)
         const sgs_value *x = k->in[0];
         const bool along =
             sgs_is_conv(k) && x->quant && (x->quant->n == 1 || (x->def && x->quant->axis == x->rank - 1));
-        if (along && x->type == SGS_U8 && k->in[1]->type == SGS_S8 && k->out[0]->id < n)
+        if (along && x->type == SGS_U8 && k->out[0]->id < n)
             found[k->out[0]->id] = k;
     }
     return found;

@@ -1,4 +1,4 @@
-/* Integer weights of a convolution, output channel by output channel.  The largest weight becomes 127, or, of 80 clips between 0.5 and 1 times
+/* Integer weights of a convolution, output channel by output channel.  The largest weight becomes 127 (of 4 bits 7), or, of 80 clips between 0.5 (0.2) and 1 times
  * that, the one with the least sum of |w - q|^2.5 (the L_p search of BRECQ's initialisation, there with 2.4) is taken, or of e (w - q)^2, e being how much
  * the input varies that the weight meets; then the bias
  * takes the mean of what the rounded weights add (bias correction, Nagel et al., "Data-Free Quantization", with the means of the calibration).
@@ -125,14 +125,15 @@ static double error(const double *w, const double *count, int64_t n, double scal
     return sum_of(lane);
 }
 
-/* The largest scale stands first: a tie keeps it. */
+/* The largest scale stands first: a tie keeps it.  The fewer steps, the more it pays to cut weights off. */
 static double search(const double *w, const double *count, int64_t n, double scale, double limit)
 {
-    double best = scale, least = error(w, count, n, scale, limit, INFINITY);
+    const double least = limit < 127 ? 0.2 : 0.5;
+    double best = scale, lowest = error(w, count, n, scale, limit, INFINITY);
     for (int k = 1; k < CLIPS; k++) {
-        double s = scale * (1 - 0.5 * k / CLIPS), e = error(w, count, n, s, limit, least);
-        if (e < least) {
-            least = e;
+        double s = scale * (1 - (1 - least) * k / CLIPS), e = error(w, count, n, s, limit, lowest);
+        if (e < lowest) {
+            lowest = e;
             best = s;
         }
     }
@@ -176,11 +177,11 @@ static double grid_step(const double *w, int64_t n, double most, double limit)
     return 0;
 }
 
-bool sgs_on_grid(const float *w, const sgs_qweights *q, double most)
+bool sgs_on_grid(const float *w, const sgs_qweights *q, double most, int of)
 {
     if (!(most > 0))
         return true;
-    for (double steps = 127; steps > 63; steps--) {
+    for (double steps = of; steps > of / 2; steps--) {
         bool on = true;
         for (int64_t t = 0; t < q->taps && on; t++)
             for (int64_t i = 0; i < q->inputs && on; i++) {
@@ -445,6 +446,11 @@ static sgs_status quantize_some(void *user, int place, int i, sgs_diag *d)
     return SGS_OK;
 }
 
+double sgs_most_weight(const sgs_qweights *q)
+{
+    return q->wide ? 32767 : q->four ? 7 : 127;
+}
+
 void sgs_quantize_weights(sgs_qweights *q)
 {
     const size_t n = (size_t)(q->taps * q->inputs + LANES), more = q->factor ? n * LANES : 0;
@@ -453,7 +459,7 @@ void sgs_quantize_weights(sgs_qweights *q)
     bench *b = SGS_NEW_N(q->arena, bench, places);
     for (int i = 0; i < places; i++) {
         double *room = sgs_alloc_n(q->arena, 2 * (n + more), sizeof *room);
-        b[i] = (bench){ .q = q, .limit = q->wide ? 32767 : 127, .w = room, .count = room + n, .left = room + 2 * n, .whole = room + 2 * n + more };
+        b[i] = (bench){ .q = q, .limit = sgs_most_weight(q), .w = room, .count = room + n, .left = room + 2 * n, .whole = room + 2 * n + more };
     }
     w.user = b;
     sgs_share(q->threads, &w, NULL);

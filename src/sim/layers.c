@@ -142,7 +142,7 @@ static void find_layers(sgs_layers *l)
         };
         l->twin[integers->id] = v;
         y->conv = conv_of(y);
-        if (y->conv && y->conv->in[1]->type == SGS_S8 && !l->picture[y->conv->in[0]->id])
+        if (y->conv && y->conv->in[0]->type == SGS_U8 && !l->picture[y->conv->in[0]->id])
             y->wide = SGS_NEW_N(l->arena, double, l->real->nout + 1);
     }
     bool *in = SGS_NEW_N(l->arena, bool, l->fixed->nvalue + 1);

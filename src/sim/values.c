@@ -20,6 +20,7 @@ double sgs_stored(sgs_type t, const void *data, int64_t i)
     case SGS_U16:
         return ((const uint16_t *)data)[i];
     case SGS_S8:
+    case SGS_S4:
         return ((const int8_t *)data)[i];
     default:
         return ((const uint8_t *)data)[i];

@@ -85,7 +85,7 @@ def test_inputs_and_outputs(project, said):
 
 def test_kernels_and_the_cost_of_layers(project, said):
     records = Image(project.bytes("m.img")).records
-    found = re.search(r"^kernels: (.*)\nlayers in the order they run, (\d+) multiply-accumulates:\n.*\n", said, re.M)
+    found = re.search(r"^kernels: (.*)\nweights: .*\nlayers in the order they run, (\d+) multiply-accumulates:\n.*\n", said, re.M)
     uses = dict((name, int(n)) for name, n in (use.split() for use in found[1].split(", ")))
     assert uses == {k: [r[0] for r in records].count(k) for k, *_ in records}
     rows = [re.fullmatch(r" +(\d+) +([\d.]+)% +(\d+) +(\d+) +(\d+)  (\S+) +(\d+)  (.*)", line) for line in said[found.end():said.index("made from:")].splitlines()]

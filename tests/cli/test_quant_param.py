@@ -157,6 +157,68 @@ def test_bits_are_taken(plain, entry, bits):
     assert (b"16 bit: imported" in plain.bytes("b.sim")) == bool(bits)
 
 
+FOUR = [{"name": n, "bit": 4} for n in ("w0", "w1", "w2")]
+
+
+@pytest.mark.parametrize("level", ["L1", "L2", "L5"])
+def test_weights_of_four_bits(tmp_path, level):
+    """All weights, those of a convolution that reads the image and of a depthwise one too: half the bytes, some of the accuracy, the same bytes on the board."""
+    p = project(tmp_path / "p", *chain(1), ini="[CONV_CONFIG]\ninput_format=ALL_UINT8\n")
+    eight = p.good(*CALIBRATE[:-1], "a.sim", "--quant_level", level)
+    p.write("q.json", json.dumps(FOUR))
+    four = p.good(*CALIBRATE, "--quant_level", level, "--quant_file", "q.json")
+    sqnr = [float(re.search(r"^  prob: ([-\d.]+) dB$", said, re.M)[1]) for said in (eight, four)]
+    assert 10 < sqnr[1] < sqnr[0] - 6
+    assert p.bytes("b.sim").count(b"4 bit: imported") == 3
+    sizes = []
+    for model in ("a", "b"):
+        p.good("compile", "-m", model + ".sim", "-o", model + ".img")
+        weights = [re.search(r"^weights: (.*)$", p.good("info", model + end), re.M)[1] for end in (".sim", ".img")]
+        assert weights[0] == weights[1]
+        sizes.append((weights[0], len(p.bytes(model + ".img"))))
+    assert sizes[0][0] == "8 bits %d bytes in 3 layers" % (16 * 9 * 4 + 9 * 16 + 16 * 2 * 4)
+    assert sizes[1][0] == "4 bits %d bytes in 3 layers" % (16 * 5 * 4 + 5 * 16 + 16 * 4)
+    assert sizes[1][1] < sizes[0][1] - 300
+    for model, folder in (("b.sim", "fixed"), ("b.img", "offline")):
+        p.good("simulate", "-m", model, "-i", "pics", "-n", "preprocess.py", "--dump_rawdata", "--dump_output", "--output_dir", folder)
+    raw = sorted(f.name for f in (p.folder / "fixed").rglob("*") if f.is_file())
+    assert len(raw) >= 10 and all(a.read_bytes() == next((p.folder / "offline").rglob(a.name)).read_bytes()
+                                  for a in (p.folder / "fixed").rglob("*.bin"))
+    p.good("save-quant-param", "-m", "b.sim", "--output_mode", "JSON")
+    saved = {t["name"]: t["bit"] for t in json.loads(p.bytes("b.json"))}
+    assert saved == {"data": 8, "w0": 4, "r0": 8, "w1": 4, "r1": 8, "w2": 4, "prob": 16}
+    if level != "L5":
+        before = p.bytes("b.sim")
+        p.good(*CALIBRATE, "--quant_level", level, "--quant_file", "b.json")
+        assert p.bytes("b.sim") == before
+
+
+def test_four_bits_and_what_else_decides(tmp_path):
+    """The ini's 16 bits win; the level's don't."""
+    p = project(tmp_path / "a", *chain(), ini="[CONV_CONFIG]\ntensor_arrays=r1\n")
+    said, got = imported(p, FOUR, "--quant_level", "L2")
+    assert said == "warning: q.json:3: bit of 'w2' not taken: the ini's tensor_arrays decides\n"
+    assert {n: t["bit"] for n, t in got.items()} == {"data": 8, "w0": 4, "r0": 8, "w1": 4, "r1": 16, "w2": 16, "prob": 16}
+    p = project(tmp_path / "b", *chain(1), ini="[CONV_CONFIG]\ninput_format=DEPTHWISE_INT16\n")
+    said, got = imported(p, FOUR, "--quant_level", "L1")
+    assert said == "warning: q.json:2: bit of 'w1' not taken: the ini's input_format decides\n"
+    assert {n: t["bit"] for n, t in got.items()} == {"data": 8, "w0": 4, "r0": 16, "w1": 16, "r1": 8, "w2": 4, "prob": 16}
+
+
+def test_weights_that_fit_four_bits(tmp_path):
+    """Those of a model that has them so: kept, unless the file says 8; both give the same numbers."""
+    nodes, constants = chain(1)
+    steps = np.random.default_rng(9).integers(-7, 8, (8, 1, 3, 3))
+    steps[:, 0, 0, 0] = 7
+    constants["w1"] = (steps * 0.125).astype(np.float32)
+    p = project(tmp_path / "p", nodes, constants, ini="[CONV_CONFIG]\ninput_format=ALL_UINT8\n")
+    p.good(*CALIBRATE[:-1], "a.sim", "--quant_level", "L1")
+    assert p.bytes("a.sim").count(b"4 bit: the weights fit") == 1
+    said, got = imported(p, [{"name": "w1", "bit": 8}], "--quant_level", "L1")
+    assert said == "" and got["w1"]["bit"] == 8 and b"weights fit" not in p.bytes("b.sim")
+    assert np.allclose(got["w1"]["max"], 0.875 * 127 / 126)  # 18 steps of 8 bits for each of 4
+
+
 def test_data_is_taken(plain):
     """Twice the weights: twice the result, which calibration saw already."""
     w2, b2 = chain(1)[1]["w2"], chain(1)[1]["b2"]
@@ -215,7 +277,8 @@ def test_more_that_is_unreasonable(tmp_path):
     ({"name": "c0"}, "'c0' became part of the layer that makes 'r0'\n  get_tensor_details of the float model lists its tensors\n"),
     ({"name": "r0", "min": [0, 0], "max": [1, 1]}, "min and max of 'r0': expected 1 number or 8, one for each channel, found 2\n"),
     ({"name": "w1", "min": [0] * 9, "max": [1] * 9}, "min and max of 'w1': expected 1 number or 8, one for each kernel, found 9\n"),
-    ({"name": "r0", "bit": 32}, "bit of 'r0': expected 8 or 16, found 32\n"),
+    ({"name": "r0", "bit": 32}, "bit of 'r0': expected 8 or 16, found 32\n"), ({"name": "w1", "bit": 32}, "bit of 'w1': expected 4, 8 or 16, found 32\n"),
+    ({"name": "r0", "bit": 4}, "bit of 'r0': expected 8 or 16, found 4\n  only weights of a convolution may have 4 bits\n"),
     ({"name": "r0", "data": [1, 2]}, "'r0' has data, but is no constant of real numbers\n"),
     ({"name": "b2", "data": [1, 2]}, "data of 'b2': expected the shape [4], found [2]\n"),
     ({"name": "w2", "data": [[[[1] * 8]]]}, "data of 'w2': expected the shape [4,1,1,8], found [1,1,1,8]\n"),

@@ -123,6 +123,8 @@ class Graph:
 
     def weights(self, x, shape, outputs, axis):
         kind, reach, bias_kind = WEIGHT[x.type]
+        if kind == "s8" and self.chance(0.3):
+            kind, reach = "s4", 7
         w = self.rng.integers(-reach, reach + 1, shape)
         if self.extreme:
             w = np.where(self.rng.random(shape) < 0.9, self.rng.choice([-reach, reach], shape), w)

@@ -88,7 +88,7 @@ def same(a, b):
 
 # ---- images ----------------------------------------------------------------------------------------------------------------------
 
-CONV_U8, CONV_S16, DEPTHWISE_U8, DEPTHWISE_S16 = range(4)
+CONV_U8, CONV_S16, DEPTHWISE_U8, DEPTHWISE_S16, CONV_U8S4, DEPTHWISE_U8S4 = 0, 1, 2, 3, 51, 52
 PAIRS = {4: "add", 13: "mul", 14: "div", 15: "min", 16: "max"}
 ELEMENT = {4: np.int32, 5: np.int64, 6: np.float32}  # operand types that constants here have
 
@@ -120,10 +120,10 @@ def multipliers(image):
     sums, pairs = [], set()
     found, consts = records(image)
     for r in found:
-        if r.kind <= DEPTHWISE_S16:
+        if r.kind <= DEPTHWISE_S16 or r.kind in (CONV_U8S4, DEPTHWISE_U8S4):
             co = r.refs[0][7]
             sums.append((plain_array(consts, r.refs[3], co), plain_array(consts, r.refs[4], co), struct.unpack_from("<i", r.rest, 32)[0]))
-        if r.kind <= CONV_S16 and r.refs[6][0]:
+        if r.kind in (CONV_U8, CONV_S16, CONV_U8S4) and r.refs[6][0]:
             pairs.add(tuple(sorted(struct.unpack_from("<2f", r.rest, 48))))
         if r.kind in PAIRS:
             pairs.add(tuple(sorted(struct.unpack_from("<2f", r.rest))))

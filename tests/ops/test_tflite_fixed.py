@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("ai_edge_litert")
 from support import FIXED_TOOL, SECONDS  # noqa: E402
 from test_tflite_ops import ACT, CASES, lstm, numbers  # noqa: E402
-from tflite_models import I8, I16, I32, U8, Model  # noqa: E402
+from tflite_models import I4, I8, I16, I32, U8, Model  # noqa: E402
 
 TYPES = {"f32": np.float32, "s32": np.int32, "s16": np.int16, "u8": np.uint8, "bool": np.bool_}
 
@@ -83,6 +83,36 @@ def test_weights_of_nine_bits(tmp_path):
     data = convolution(U8, np.clip(weights, 0, 187), [0.01], zero=60)
     both(data, [x.astype(np.float32)], tmp_path, "--keep")
     assert b"nine" not in (tmp_path / "q_fixed.sim").read_bytes()
+
+
+@pytest.mark.parametrize("op", ["CONV_2D", "DEPTHWISE_CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV"])
+@pytest.mark.parametrize("lowest", [-7, -8])
+def test_weights_of_four_bits(op, lowest, tmp_path):
+    """INT4 stays 4 bits, with its scales; -8, which our weights of 4 bits do not have, makes it 8."""
+    m, r = Model(), np.random.default_rng(4)
+    shape, axis, outputs = {"CONV_2D": ((6, 3, 3, 4), 0, 6), "DEPTHWISE_CONV_2D": ((1, 3, 3, 4), 3, 4), "FULLY_CONNECTED": ((7, 36), 0, 7), "TRANSPOSE_CONV": ((6, 3, 3, 4), 0, 6)}[op]
+    q = r.integers(-7, 8, shape)
+    np.moveaxis(q, axis, 0).reshape(outputs, -1)[:, 0] = lowest
+    np.moveaxis(q, axis, 0).reshape(outputs, -1)[:, 1] = 7
+    scale = [0.01 * (1 + c) for c in range(outputs)]
+    x = m.tensor("x", [1, 36] if op == "FULLY_CONNECTED" else [1, 5, 5, 4], I8, scale=2.0 ** -7, zero=0)
+    w = m.const("w", q, I4, scale=scale, zero=[0] * outputs, axis=axis)
+    b = m.const("b", r.integers(-50, 50, outputs), I32, scale=[s * 2.0 ** -7 for s in scale], zero=[0] * outputs)
+    conv = {"padding": 0, "stride_w": 1, "stride_h": 1}
+    if op == "TRANSPOSE_CONV":
+        y = m.op(op, [m.const("shape", np.array([1, 5, 5, 6]), I32), w, x, b], "y", [1, 5, 5, 6], I8, conv, scale=0.05, zero=0)
+    elif op == "FULLY_CONNECTED":
+        y = m.op(op, [x, w, b], "y", [1, 7], I8, scale=0.05, zero=0)
+    else:
+        more = {"depth_multiplier": 1} if op.startswith("D") else {}
+        y = m.op(op, [x, w, b], "y", [1, 5, 5, outputs], I8, {**conv, "dilation_w_factor": 1, "dilation_h_factor": 1, **more}, scale=0.05, zero=0)
+    v = r.uniform(-1, 1, (1, 36) if op == "FULLY_CONNECTED" else (1, 5, 5, 4)).astype(np.float32)
+    (want, got), = both(m.bytes([x], [y]), [v], tmp_path)
+    assert 10 * np.log10((want ** 2).sum() / ((got - want) ** 2).sum()) > 40
+    data = (tmp_path / "q_fixed.sim").read_bytes()
+    assert data.count(b"4 bit: the weights fit") == (lowest == -7)
+    scales = np.array(scale, np.float32).tobytes()
+    assert (scales in data) == (lowest == -7)
 
 
 @pytest.mark.parametrize("bias", [0, 10 ** 9, 2 * 10 ** 9])

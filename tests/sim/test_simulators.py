@@ -11,7 +11,7 @@ import pytest
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 TOOL = os.environ.get("SIM_TOOL", str(ROOT / "build" / "tests" / "sim" / "sim_tool"))
-LIMIT = {"s8": 127, "s16": 9000, "s32": 90000, "s64": 4 * 10**9}
+LIMIT = {"s4": 7, "s8": 127, "s16": 9000, "s32": 90000, "s64": 4 * 10**9}
 
 
 def tool(*args, fails=False):
@@ -64,6 +64,56 @@ def test_fixed_is_offline(fixed):
             for threads in (1, 2):
                 (kind, *same), data = outputs(fixed, model, "--mask", mask, "--threads", threads)
                 assert data == truth and same == io and kind == ("fixed" if model.endswith(".sim") else "offline")
+
+
+def buffer_of(data, name):
+    """The type of a tensor of a TFLite file, as its schema numbers it, and the bytes of its buffer."""
+    u32 = lambda at: struct.unpack_from("<I", data, at)[0]  # noqa: E731
+
+    def field(table, slot):
+        vtable = table - struct.unpack_from("<i", data, table)[0]
+        off = struct.unpack_from("<H", data, vtable + 4 + 2 * slot)[0] if 4 + 2 * slot < struct.unpack_from("<H", data, vtable)[0] else 0
+        return table + off if off else None
+
+    follow = lambda at: at + u32(at)  # noqa: E731
+    root = follow(0)
+    graph = follow(follow(field(root, 2)) + 4)
+    tensors, buffers = follow(field(graph, 0)), follow(field(root, 4))
+    for i in range(u32(tensors)):
+        t = follow(tensors + 4 + 4 * i)
+        at = follow(field(t, 3))
+        if data[at + 4:at + 4 + u32(at)] == name.encode():
+            at = follow(field(follow(buffers + 4 + 4 * u32(field(t, 2))), 0))
+            return data[field(t, 1)], data[at + 4:at + 4 + u32(at)]
+    raise KeyError(name)
+
+
+def test_weights_of_four_bits(tmp_path):
+    """Two in a byte, in .sim as TFLite's schema has INT4, in images for the kernels: the same bytes everywhere, those of the same weights in 8 bits."""
+    rng = np.random.default_rng(11)
+    text = random_constants((HERE / "ir" / "four_bits_fixed.ir").read_text(), rng)
+    rng.integers(0, 256, (1, 9, 7, 12)).astype(np.uint8).tofile(tmp_path / "x.bin")
+    truth, size = {}, {}
+    for kind, ir in {"four": text, "eight": text.replace("s4[", "s8[")}.items():
+        (tmp_path / f"{kind}.ir").write_text(ir)
+        tool("trip", tmp_path / f"{kind}.ir")
+        tool("write", tmp_path / f"{kind}.ir", tmp_path / f"{kind}_fixed.sim")
+        tool("compile", tmp_path / f"{kind}_fixed.sim", tmp_path / f"{kind}.img")
+        size[kind] = [(tmp_path / (kind + end)).stat().st_size for end in ("_fixed.sim", ".img")]
+        for model in (f"{kind}_fixed.sim", f"{kind}.img"):
+            for mask in (0, 1, 0xffffffff):
+                for threads in (1, 2):
+                    tool("run", "--mask", mask, "--threads", threads, tmp_path / model, tmp_path / "out", tmp_path / "x.bin")
+                    data = [(tmp_path / f"out.{i}.bin").read_bytes() for i in range(5)]
+                    assert data == truth.setdefault("all", data)
+    assert all(len(set(t)) > 8 for t in truth["all"])
+    weights = 19 * 9 * 12 + 9 * 19 + 6 * 6 * 4 + 5 * 12 * 12 + 12 * 4 + 11 * 756
+    assert size["eight"][0] - size["four"][0] == pytest.approx(weights / 2, abs=100)
+    assert weights * 0.45 < size["eight"][1] - size["four"][1] < weights  # channels are padded too
+    kind, packed = buffer_of((tmp_path / "four_fixed.sim").read_bytes(), "w2")
+    plane = [7, -7, 1, 0, 3, -8, 2, 2, 2, -1, -1, 5, 4, 3, 2, 1, 0, -1, -2]
+    want = [v & 15 for v in plane * 9] + [0]
+    assert kind == 17 and list(packed) == [a | b << 4 for a, b in zip(want[::2], want[1::2])]
 
 
 def test_views(tmp_path):

@@ -111,7 +111,7 @@ static void test_outputs(void **state)
 {
     small s = make();
     s.data->type = SGS_TYPE_COUNT;
-    refused(&s, "data", "the value has no type (10)");
+    refused(&s, "data", "the value has no type (11)");
     s = make();
     s.relu->def->nout = 0;
     refused(&s, "clip %-1", "clip makes 1 outputs, found 0");

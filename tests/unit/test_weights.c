@@ -204,7 +204,8 @@ static void test_given_means(void **unused)
     l.q.mean = l.q.given = l.mean;
     sgs_quantize_weights(&l.q);
     for (int o = 0; o < OUTPUTS; o++) {
-        assert_true(sgs_on_grid(l.w + o * N, &l.q, 127.0 / 64));
+        assert_true(sgs_on_grid(l.w + o * N, &l.q, 127.0 / 64, 127));
+        assert_false(sgs_on_grid(l.w + o * N, &l.q, 127.0 / 64, 7));
         assert_int_equal(l.bias[o], 0);
     }
     l.q.given = l.given;
@@ -216,13 +217,45 @@ static void test_given_means(void **unused)
         assert_int_equal(l.bias[o], (int)rint(-0.5 * sum / (0.01 * (double)l.scale[o])));
     }
     l.w[3] += 0.004f;
-    assert_false(sgs_on_grid(l.w, &l.q, 127.0 / 64));
+    assert_false(sgs_on_grid(l.w, &l.q, 127.0 / 64, 127));
+    sgs_arena_free(a);
+}
+
+/* Four bits: none beyond 7, a search that finds less noise than the largest weights leave, weights that fit kept as they are. */
+static void test_four_bits(void **unused)
+{
+    sgs_arena *a = sgs_arena_new();
+    layer l;
+    double plain = 0, searched = 0;
+    state = 6;
+    for (int round = 0; round < 20; round++) {
+        make_layer(&l, a, round & 1);
+        l.q.four = true;
+        for (int search = 0; search < 2; search++) {
+            l.q.search = search;
+            sgs_quantize_weights(&l.q);
+            for (int o = 0; o < OUTPUTS; o++)
+                for (int i = 0; i < N; i++)
+                    *(search ? &searched : &plain) += pow(fabs(error_of(&l, o, i)), 2.5);
+            for (int i = 0; i < OUTPUTS * N; i++)
+                assert_true(abs(l.bytes[i]) <= 7);
+        }
+    }
+    assert_true(searched < plain * 0.9);
+    assert_true(sgs_most_weight(&l.q) == 7);
+    for (int i = 0; i < OUTPUTS * N; i++)
+        l.w[i] = (float)(i % 8 == 0 ? 7 : i % 13 - 6) * 0.3f;
+    sgs_quantize_weights(&l.q);
+    for (int o = 0; o < OUTPUTS; o++)
+        for (int i = 0; i < N; i++)
+            assert_true(fabs(error_of(&l, o, i)) < 1e-6);
     sgs_arena_free(a);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_four_bits),
         cmocka_unit_test(test_rounded_in_turn), cmocka_unit_test(test_nothing_in_common),
         cmocka_unit_test(test_reversed),        cmocka_unit_test(test_energy),
         cmocka_unit_test(test_given_means),
