@@ -1,6 +1,7 @@
 /* Offsets for buffers with known lifetimes: buffers are placed one after the other at the lowest offset where no
  * neighbour in time is in the way.  The order decides; several are tried (largest first is seldom beaten), then chance
- * moves of the best one, until the lower bound is met or the effort is spent. */
+ * moves of the best one, until the lower bound is met or the effort is spent.  A network of many equal blocks needs as
+ * many moves before its arena shrinks: so a move that leaves less beyond the bound is kept too. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,7 @@ typedef struct planner {
     int64_t align;
     int *order, *best, *sorted; /* sorted: placed buffers by offset */
     int64_t best_arena, lower_bound;
+    int64_t excess, best_excess; /* bytes beyond the lower bound, of all buffers: says of two plans of one size which is nearer to a smaller one */
     int64_t effort;
     uint32_t seed;
 } planner;
@@ -52,16 +54,18 @@ static void insert_sorted(planner *p, int i, int k)
     p->sorted[j] = i;
 }
 
-/* Places all in p->order; returns the arena, or stops early at best_arena: no better. */
+/* Places all in p->order, which makes p->excess; returns the arena, or stops early beyond best_arena. */
 static int64_t place(planner *p)
 {
     int64_t arena = 0;
-    for (int k = 0; k < p->n && arena < p->best_arena; k++) {
+    p->excess = 0;
+    for (int k = 0; k < p->n && arena <= p->best_arena; k++) {
         int i = p->order[k];
         p->b[i].off = lowest_gap(p, i, k);
         insert_sorted(p, i, k);
         int64_t end = p->b[i].off + p->b[i].bytes;
         arena = end > arena ? end : arena;
+        p->excess += end > p->lower_bound ? end - p->lower_bound : 0;
         p->effort -= k + 1;
     }
     return arena;
@@ -70,8 +74,9 @@ static int64_t place(planner *p)
 static void try_order(planner *p)
 {
     int64_t arena = place(p);
-    if (arena < p->best_arena) {
+    if (arena < p->best_arena || (arena == p->best_arena && p->excess <= p->best_excess)) {
         p->best_arena = arena;
+        p->best_excess = p->excess;
         memcpy(p->best, p->order, (size_t)p->n * sizeof *p->best);
     }
 }

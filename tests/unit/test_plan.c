@@ -74,6 +74,26 @@ static void random_plans(void **state)
     }
 }
 
+/* Blocks of a transformer, each as hard as the others: what is won in one shows in the arena when it is won in all. */
+static void many_equal_blocks(void **state)
+{
+    enum { BLOCKS = 12, PERIOD = 15, S = 37824, SCORES = 232854 };
+    static const sgs_plan_buffer block[] = { { 2 * S, 4, 5, 0 },   { S, 5, 6, 0 },       { 6 * S, 6, 10, 0 }, { 2 * S, 7, 8, 0 },   { SCORES, 8, 9, 0 },  { SCORES, 9, 10, 0 },
+                                             { 2 * S, 10, 11, 0 }, { 2 * S, 11, 12, 0 }, { S, 12, 13, 0 },    { 2 * S, 13, 29, 0 }, { 2 * S, 15, 16, 0 }, { S, 16, 17, 0 },
+                                             { 4 * S, 17, 18, 0 } };
+    enum { EACH = sizeof block / sizeof *block };
+    sgs_plan_buffer b[BLOCKS * EACH];
+    sgs_plan_result r;
+    for (int i = 0; i < BLOCKS * EACH; i++) {
+        b[i] = block[i % EACH];
+        b[i].first += i / EACH * PERIOD;
+        b[i].last += i / EACH * PERIOD;
+    }
+    assert_int_equal(sgs_plan(b, BLOCKS * EACH, 64, INT64_MAX, &r, NULL), SGS_OK);
+    check_sound(b, BLOCKS * EACH, &r);
+    assert_int_equal(r.arena, r.lower_bound);
+}
+
 static void limit(void **state)
 {
     sgs_plan_buffer b[] = { { 1000, 0, 1, 0 }, { 2000, 1, 2, 0 } };
@@ -94,6 +114,7 @@ int main(void)
         cmocka_unit_test(a_chain_needs_two_at_a_time),
         cmocka_unit_test(long_and_short_lives),
         cmocka_unit_test(random_plans),
+        cmocka_unit_test(many_equal_blocks),
         cmocka_unit_test(limit),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
