@@ -38,7 +38,8 @@ def peaks(said):
 def test_layers(project, options):
     said = project.good("profile", "m.img", *options)
     runs, threads = (dict(zip(options[::2], options[1::2])).get(k, d) for k, d in (("--runs", "50"), ("--threads", "1")))
-    head = said.index("\nlayers in the order they run, medians of %s runs, threads %s:\n" % (runs, threads))
+    how = "processor time of one thread" if threads == "1" else threads + " threads, by the clock"
+    head = said.index("\nlayers in the order they run, medians of %s runs, %s:\n" % (runs, how))
     rows = [m for m in map(ROW.fullmatch, said[head:].splitlines()) if m]
     assert [(m[3], m[6], m[7], m[8]) for m in rows] == layers_of_info(project)
     assert ("halves", "2") in {(m[8].split(" + ")[0], m[7]) for m in rows} and any(m[3] == "0" for m in rows)
@@ -52,8 +53,9 @@ def test_layers(project, options):
             assert least - 0.06 < float(m[4]) < most + 0.06
             speed, limit = float(m[4]), peak["bytes" if "_U8" in m[6] else "words"]
             assert abs(float(m[5]) - 100 * speed / limit) < 0.06 + 5 / limit + 5 * speed / limit ** 2  # of figures of one digit
-    whole = float(re.search(r"\na run: ([\d.]+) us, [\d.]+ GOP/s\n$", said)[1])
-    assert 0.3 * total < whole < 10 * total
+    whole, clock = re.search(r"\na run: ([\d.]+) us (?:of the processor, ([\d.]+) )?by the clock, [\d.]+ GOP/s\n$", said).groups()
+    assert 0.3 * total < float(whole) < 10 * total
+    assert bool(clock) == (threads == "1") and (not clock or float(whole) < float(clock) + 5)
 
 
 def test_peaks_follow_the_mask(project):
