@@ -9,7 +9,7 @@ quiet = $(1) >$(2) 2>&1 || { tail -60 $(2); exit 1; }
 # Meson's own list of failures does not say what was wrong; the last lines of a log should.
 tests = $(2) meson test -C $(1) --print-errorlogs --no-rebuild --num-processes 2 $(3) || { tools/failures $(1); exit 1; }
 
-.PHONY: all demo check check-gcc check-clang check-sanitize setup setup-test setup-families setup-bench fuzz format lint install results accuracy conformance bench bench-calibrate bench-convert bench-simplify bench-smoke families clean
+.PHONY: all demo check check-gcc check-clang check-sanitize setup setup-test setup-families setup-bench fuzz format lint install results accuracy conformance bench bench-calibrate bench-convert bench-simplify bench-smoke same-models families clean
 
 all: setup
 	@$(call fresh,$(BUILD))
@@ -94,20 +94,32 @@ bench-calibrate: setup setup-bench
 	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
 	@.venv-bench/bin/python tools/bench_calibrate.py --build $(BUILD) --shared $(SHARED) --work out/accuracy --tools "$(TOOLS)" --out out/accuracy/cost.md
 
-# Time of our offline runtime beside onnxruntime, LiteRT, OpenVINO and ncnn in 8 bits into docs/PERFORMANCE.md, and of each layer.  NETS, TOOLS as above;
-# THREADS=1 leaves out those of two.  One thread's processor time is worth reading beside other work, two threads' time is not.
+# Time of our offline runtime beside onnxruntime, LiteRT, OpenVINO and ncnn in 8 bits; of 16 bits and of fixed-point simulation beside onnxruntime's float32; from the
+# file to the first result; memory; each layer: into docs/PERFORMANCE.md, what was not measured now from the results of earlier runs (out/bench/results.json).  NETS, TOOLS
+# as above; PARTS: int8, int16, fixed, start, memory, layers.  THREADS=1 leaves out those of two.  One thread's processor time is worth reading beside other work, two
+# threads' time is not.
 THREADS ?= 1,2
+PARTS ?=
 bench: setup-families setup-bench
 	@$(call fresh,$(BUILD))
 	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
 	@OMP_NUM_THREADS=1 /usr/bin/python3 bench/make_models.py --out out/bench
-	@.venv-bench/bin/python bench/bench.py --build $(BUILD) --work out/bench --nets "$(NETS)" --tools "$(TOOLS)" --threads $(THREADS) --out docs/PERFORMANCE.md
+	@.venv-bench/bin/python bench/bench.py --build $(BUILD) --work out/bench --nets "$(NETS)" --tools "$(TOOLS)" --parts "$(PARTS)" --threads $(THREADS) --out docs/PERFORMANCE.md
 
 # Instructions of small networks, counted by callgrind, against bench/smoke.tsv; ARGS=--write makes that anew.  `make check` does it too.
 bench-smoke: setup-test
 	@$(call fresh,build-gcc,CC=gcc,$(WERROR))
 	@$(call quiet,ninja -C build-gcc,build-gcc.log)
 	@.venv/bin/python bench/smoke.py --build build-gcc $(ARGS)
+
+# Whether gcc's tools and clang's write the same float models, fixed-point models and images of the networks of ../shared, at LEVEL.  NETS as above.
+LEVEL ?= L5
+same-models: setup-test
+	@$(call fresh,build-gcc,CC=gcc,$(WERROR))
+	@$(call fresh,build-clang,CC=clang-14,$(WERROR))
+	@$(call quiet,ninja -C build-gcc,build-gcc.log)
+	@$(call quiet,ninja -C build-clang,build-clang.log)
+	@.venv/bin/python tools/same_models.py --build build-gcc --other build-clang --shared $(SHARED) --nets "$(NETS)" --level $(LEVEL)
 
 # Cases of other projects through the float simulator, or on to fixed point: DIR is one suite's folder.
 STAGE ?= float

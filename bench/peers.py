@@ -3,10 +3,12 @@
 
     peers.py make NAME NETWORK.onnx FOLDER     the network in that engine's own form, of 8 bits but for the float rows, into FOLDER
     peers.py serve NAME FOLDER THREADS         answers `run N` as bench/serve.c does
+    peers.py sessions NAME FOLDER N            milliseconds of the processor for each of N loads, after one that is not counted
 
 The quantizers are those of `make accuracy` (tools/accuracy)."""
 import importlib
 import pathlib
+import resource
 import sys
 import time
 import types
@@ -45,14 +47,19 @@ def quantizer(name):
 
 
 class Onnxruntime:
+    file = "quantized.onnx"
+
     def make(self, case, folder):
         quantizer("ort").quantized("MinMax", case, folder)
 
-    def load(self, folder, threads, model="quantized.onnx"):
+    def session(self, folder, threads):
         import onnxruntime
         o = onnxruntime.SessionOptions()
         o.log_severity_level, o.intra_op_num_threads, o.inter_op_num_threads = 3, threads, 1
-        session = onnxruntime.InferenceSession(str(folder / model), o, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(str(folder / self.file), o, providers=["CPUExecutionProvider"])
+
+    def load(self, folder, threads):
+        session = self.session(folder, threads)
         bound = session.io_binding()
         bound.bind_cpu_input("input", sample(session.get_inputs()[0].shape, 0))
         bound.bind_output("output")
@@ -60,11 +67,10 @@ class Onnxruntime:
 
 
 class OnnxruntimeFloat(Onnxruntime):
+    file = "prepared.onnx"
+
     def make(self, case, folder):
         quantizer("ort").prepared(case, folder)
-
-    def load(self, folder, threads):
-        return super().load(folder, threads, "prepared.onnx")
 
 
 class OpenVINO:
@@ -80,7 +86,8 @@ class OpenVINO:
 
 
 class LiteRT:
-    """From our own float model, which is a TFLite file; where that has operators of ours, from one that is not simplified."""
+    """From our own float model, which is a TFLite file; where that has operators of ours, from one that is not simplified.  A division of bytes whose divisor rounds to
+    nothing ends the run: those of spelled-out normalizations stay in float."""
 
     def make(self, case, folder):
         simplified, plain = (folder.parent / name for name in FLOAT)
@@ -89,7 +96,7 @@ class LiteRT:
             quantizer("litert").quantized("default", case, folder)
         except RuntimeError:
             case.model = plain
-            quantizer("litert").quantized("default", case, folder)
+            quantizer("litert").quantized("default", case, folder, ("DIV",))
 
     def load(self, folder, threads):
         from ai_edge_litert.interpreter import Interpreter
@@ -99,12 +106,24 @@ class LiteRT:
 
 
 class Ncnn:
+    """Its converter may make another network of one, whose tensors may be of any size: so a limit, and a look at what the float model says."""
+    MEMORY, CLOSE = 8 << 30, 0.02  # of the largest value
+
     def make(self, case, folder):
+        import onnxruntime
+        resource.setrlimit(resource.RLIMIT_AS, (self.MEMORY, self.MEMORY))
         stem = quantizer("ncnn").converted(case, folder)[0]
+        ncnn_int8.mend_sums(case.model, folder / (stem + ".param"))
+        x = case.array(0, True)
+        right = onnxruntime.InferenceSession(str(case.model), providers=["CPUExecutionProvider"]).run(None, {"input": x})[0]
+        found, = quantizer("ncnn").Net(folder, stem, "in0", ["out0"], [right.shape])(x)
+        if np.abs(found - right).max() > self.CLOSE * np.abs(right).max():
+            raise RuntimeError("what pnnx made of it for ncnn is another network: its float model's result is wrong")
         ncnn_int8.quantize(folder, stem, [case.array(k, True)[0] for k in case.calibrate])
 
     def load(self, folder, threads):
         import ncnn
+        resource.setrlimit(resource.RLIMIT_AS, (self.MEMORY, self.MEMORY))
         net = ncnn.Net()
         net.opt.use_vulkan_compute, net.opt.num_threads = False, threads
         if net.load_param(str(folder / "q.param")) or net.load_model(str(folder / "q.bin")):
@@ -135,10 +154,20 @@ def serve(run):
         print(" ".join(times), flush=True)
 
 
+def sessions(load, number):
+    load()
+    for _ in range(number):
+        cpu = time.process_time()
+        load()
+        print("%.4f" % (1e3 * (time.process_time() - cpu)), flush=True)
+
+
 def main():
     verb, name, path, last = sys.argv[1:]
     if verb == "make":
         PEERS[name]().make(Case(pathlib.Path(path)), pathlib.Path(last))
+    elif verb == "sessions":
+        sessions(lambda: PEERS[name]().session(pathlib.Path(path), 1), int(last))
     else:
         serve(PEERS[name]().load(pathlib.Path(path), int(last)))
 

@@ -4,13 +4,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "openipu/ipu_host.h"
+#include "turns.h"
 
 typedef struct room {
     ipu_model m;
     ipu_parallel par;
+    int threads;
     void *arena, *in[IPU_MAX_IO], *out[IPU_MAX_IO];
 } room;
 
@@ -26,21 +27,19 @@ static void *memory(size_t bytes)
 static void read_inputs(room *r, const char *path)
 {
     ipu_tensor t;
-    FILE *f = fopen(path, "rb");
-    for (int i = 0; ipu_input(&r->m, i, &t) == IPU_OK; i++) {
+    size_t at = 0;
+    for (int i = 0; ipu_input(&r->m, i, &t) == IPU_OK; i++, at += t.bytes) {
         r->in[i] = memory(t.bytes);
-        if (!f || fread(r->in[i], 1, t.bytes, f) != t.bytes) {
-            fprintf(stderr, "%s: expected %zu bytes of input %d\n", path, t.bytes, i);
+        if (!bench_read(path, at, r->in[i], t.bytes))
             exit(2);
-        }
     }
-    fclose(f);
 }
 
 static void make_room(room *r, const char *path, int threads, uint32_t mask)
 {
     size_t bytes;
     ipu_tensor t;
+    r->threads = threads;
     const void *image = ipu_host_map(path, &bytes);
     const ipu_status s = image ? ipu_load(&r->m, image, bytes, ipu_kernels_for(ipu_host_cpu() & mask)) : IPU_E_ARG;
     if (s != IPU_OK || !ipu_host_pool_new(threads, &r->par)) {
@@ -52,38 +51,19 @@ static void make_room(room *r, const char *path, int threads, uint32_t mask)
         r->out[i] = memory(t.bytes);
 }
 
-static double milliseconds(clockid_t clock)
+static bool run(void *user)
 {
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return 1e3 * (double)t.tv_sec + 1e-6 * (double)t.tv_nsec;
-}
-
-static void run(room *r, const ipu_parallel *par)
-{
-    const double cpu = milliseconds(CLOCK_PROCESS_CPUTIME_ID), begin = milliseconds(CLOCK_MONOTONIC);
-    if (ipu_run(&r->m, r->arena, (const void *const *)r->in, r->out, par) != IPU_OK)
-        exit(2);
-    const double end = milliseconds(CLOCK_MONOTONIC);
-    printf("%.4f %.4f ", end - begin, milliseconds(CLOCK_PROCESS_CPUTIME_ID) - cpu);
+    room *r = user;
+    return ipu_run(&r->m, r->arena, (const void *const *)r->in, r->out, r->threads > 1 ? &r->par : NULL) == IPU_OK;
 }
 
 int main(int argc, char **argv)
 {
     static room r;
-    int n;
     const int threads = argc > 3 ? atoi(argv[3]) : 1;
     if (argc < 3)
         return 2;
     make_room(&r, argv[1], threads, argc > 4 ? (uint32_t)strtoul(argv[4], NULL, 0) : UINT32_MAX);
     read_inputs(&r, argv[2]);
-    printf("ready\n");
-    fflush(stdout);
-    while (scanf(" run %d", &n) == 1) {
-        for (int i = 0; i < n; i++)
-            run(&r, threads > 1 ? &r.par : NULL);
-        printf("\n");
-        fflush(stdout);
-    }
-    return 0;
+    return bench_answer(run, &r);
 }

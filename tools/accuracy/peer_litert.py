@@ -45,11 +45,12 @@ def rows_of(case, pictures, name):
         yield from ({name: row} for row in x.reshape(-1, *([1] + list(x.shape[1:]))))
 
 
-def quantized(option, case, folder):
-    """The TFLite file of bytes."""
+def quantized(option, case, folder, floats=()):
+    """The TFLite file of bytes; floats: operators that stay in float."""
     model, key, name = signed(case.model)
     algorithm, update = OPTIONS[option]
     plan, manager = recipe.static_wi8_ai8(algorithm), recipe_manager.RecipeManager()
+    plan += [dict(plan[0], operation=name, algorithm_key=recipe.AlgorithmName.NO_QUANTIZE) for name in floats]
     manager.load_quantization_recipe(plan)
     calibration = calibrator.Calibrator(model, num_threads=1, qsv_update_func=update)
     calibration.calibrate({key: list(rows_of(case, case.calibrate, name))}, manager)
