@@ -17,7 +17,6 @@ IPU_INLINE void nibbles_apart(const uint8_t *two, int32_t n, int8_t *even, int8_
 
 enum {
     NIBBLES_STEP = 4 * CONV_LANES,
-    NIBBLES_SHORT = 512,        /* products: of longer sums the unpacking on the way is a small part */
     NIBBLES_FEW = 32,           /* pixels: with fewer, unpacking beforehand does not pay */
     NIBBLES_ROOM = NARROW_WEIGHTS * 4 /* whole groups of four channels are at most four times as many bytes */
 };
@@ -33,10 +32,11 @@ IPU_INLINE ptrdiff_t nibbles_block(const ipu_conv *r)
     return ((ptrdiff_t)nibbles_steps(r) + 1) / 2 * NIBBLES_STEP;
 }
 
-/* Whether those rows are better done with bytes; then the weights of a block of outputs have room. */
-IPU_INLINE int nibbles_pay(const ipu_conv *r, int32_t rows)
+/* Whether those rows are better done with bytes: so many pixels of sums of fewer than `least` products, 512 at most; of longer ones the unpacking on the way
+ * is a small part.  Then the weights of a block of outputs have room. */
+IPU_INLINE int nibbles_pay(const ipu_conv *r, int32_t rows, int32_t least)
 {
-    return conv_is_narrow(r) || ((int64_t)r->kh * r->kw * r->x.c < NIBBLES_SHORT && (int64_t)rows * r->y.w >= NIBBLES_FEW);
+    return conv_is_narrow(r) || ((int64_t)r->kh * r->kw * r->x.c < least && (int64_t)rows * r->y.w >= NIBBLES_FEW);
 }
 
 /* One block as bytes. */

@@ -6,7 +6,7 @@
 
 #include "runtime/kernels/simd/nibbles.h"
 
-enum { NIBBLES_MOST = 65536 };
+enum { NIBBLES_MOST = 65536, NIB_SHORT = 512 };
 _Static_assert(8LL * 255 * NIBBLES_MOST < 1LL << 27, "exact sums");
 
 /* ---- sums ---- */
@@ -81,12 +81,12 @@ IPU_INLINE void nib_tile(const conv_job *j, const conv_store *s, const conv_tile
         IPU_UNROLL for (int b = 0; b < NB; b++) acc[i * NB + b] = _mm512_setzero_si512();
     }
     nib_sum(j, t, j->w + co / CONV_LANES * j->block, acc, P, NB);
+    conv_keep(acc, P, NB);
     IPU_UNROLL for (int b = 0; b < NB; b++)
     {
         const __m512i bias = _mm512_loadu_si512((const int32_t *)j->bias + co + b * CONV_LANES);
         IPU_UNROLL for (int i = 0; i < P; i++) acc[i * NB + b] = _mm512_add_epi32(_mm512_srai_epi32(acc[i * NB + b], 4), bias);
     }
-    conv_keep(acc, P, NB);
     conv_put(j, s, t, co, acc, P, NB);
 }
 
@@ -126,7 +126,7 @@ static void nib_conv(const ipu_rec *rec, void *const p[], int32_t y0, int32_t y1
 {
     const ipu_conv *r = (const ipu_conv *)rec;
 
-    if (nibbles_pay(r, y1 - y0))
+    if (nibbles_pay(r, y1 - y0, NIB_SHORT))
         nibbles_conv(r, p, y0, y1, bytes);
     else if ((int64_t)r->kh * r->kw * r->x.c <= NIBBLES_MOST)
         nib_run(rec, p, y0, y1, lookup);
