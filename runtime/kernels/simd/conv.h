@@ -17,7 +17,7 @@ typedef struct conv_job {
     const void *bias;
     const float *mult;
     const uint8_t *table;
-    ipu_lookup *lookup; /* of the AVX-512 kernels */
+    ipu_lookup_sums *lookup; /* of the AVX-512 kernels */
     uint8_t *y, *y2;
     int32_t full, tail;       /* four-byte groups of input channels; bytes in the last, partial one */
     ptrdiff_t block;          /* bytes of one block of weights */
@@ -28,7 +28,7 @@ typedef struct conv_job {
 
 typedef struct conv_tile {
     ptrdiff_t x[CONV_TILE]; /* offset of tap (0, 0) from j->x; outside of it where iy, ix say so */
-    int32_t iy[CONV_TILE], ix[CONV_TILE];
+    int32_t iy[CONV_TILE], ix[CONV_TILE]; /* unless inside */
     ptrdiff_t y[CONV_TILE], add[CONV_TILE], y2[CONV_TILE];
     int inside;
 } conv_tile;
@@ -106,43 +106,59 @@ IPU_INLINE conv_job conv_start(const ipu_rec *rec, void *const p[])
     return j;
 }
 
-/* d[i] = first + i * step */
-IPU_INLINE void conv_line(ptrdiff_t *d, ptrdiff_t first, ptrdiff_t step, int n)
+/* d[at + i] = first + i * step for n of a tile's pixels; those behind, up to its end, may be written too. */
+IPU_INLINE void conv_line(ptrdiff_t *d, int at, ptrdiff_t first, ptrdiff_t step, int n)
 {
-    for (int i = 0; i < n; i++, first += step)
-        d[i] = first;
+    if (at == 0)
+        for (int i = 0; i < CONV_TILE; i++) /* so many each time, which compilers make a few vectors of */
+            d[i] = first + i * step;
+    else
+        for (int i = 0; i < n; i++)
+            d[at + i] = first + i * step;
 }
 
-/* Fills tile t from pixel `at` on with n pixels of one row; returns whether they are inside. */
+/* Fills tile t from pixel `at` on with n pixels of one row, but for iy and ix; returns whether they are inside. */
 IPU_INLINE int conv_fill_run(const conv_job *j, conv_tile *t, int at, int n, const conv_walk *k)
 {
     const ipu_conv *r = j->r;
     const int32_t iy = k->oy * r->sy - r->py, ix = k->ox * r->sx - r->px, last = ix + (n - 1) * r->sx;
     const ptrdiff_t step = (ptrdiff_t)r->sx * r->x.pix, x = k->x + k->ox * step;
 
-    conv_line(t->x + at, x, step, n);
-    conv_line(t->y + at, k->y + (ptrdiff_t)k->ox * r->y.pix, r->y.pix, n);
+    conv_line(t->x, at, x, step, n);
+    conv_line(t->y, at, k->y + (ptrdiff_t)k->ox * r->y.pix, r->y.pix, n);
     if (j->add)
-        conv_line(t->add + at, k->add + (ptrdiff_t)k->ox * r->add.pix, r->add.pix, n);
+        conv_line(t->add, at, k->add + (ptrdiff_t)k->ox * r->add.pix, r->add.pix, n);
     if (j->y2)
-        conv_line(t->y2 + at, k->y2 + (ptrdiff_t)k->ox * r->y2.pix, r->y2.pix, n);
-    for (int i = 0; i < n; i++) {
-        t->iy[at + i] = iy;
-        t->ix[at + i] = ix + i * r->sx;
-    }
+        conv_line(t->y2, at, k->y2 + (ptrdiff_t)k->ox * r->y2.pix, r->y2.pix, n);
     return iy >= 0 && ix >= 0 && iy < r->x.h - j->reach_y && last < r->x.w - j->reach_x &&
            x + (n - 1) * step + j->reach <= j->x_bytes;
+}
+
+/* The places in x of tap (0, 0) of n pixels from k on. */
+IPU_INLINE void conv_fill_places(const conv_job *j, conv_tile *t, int n, conv_walk k)
+{
+    const ipu_conv *r = j->r;
+
+    for (int i = 0; i < n; i++) {
+        t->iy[i] = k.oy * r->sy - r->py;
+        t->ix[i] = k.ox * r->sx - r->px;
+        conv_walk_on(j, &k, 1);
+    }
 }
 
 /* Fills tile t with n pixels from *k on, which advances. */
 IPU_INLINE void conv_fill(const conv_job *j, conv_tile *t, int n, conv_walk *k)
 {
+    const conv_walk first = *k;
+
     t->inside = 1;
     for (int at = 0, run; at < n; at += run) {
         run = j->r->y.w - k->ox < n - at ? j->r->y.w - k->ox : n - at;
         t->inside &= conv_fill_run(j, t, at, run, k);
         conv_walk_on(j, k, run);
     }
+    if (!t->inside)
+        conv_fill_places(j, t, n, first);
 }
 
 /* Where the n pixels of a tile from `at` on read tap (ky, kx). */

@@ -25,6 +25,15 @@ static inline void ipu_lookup_one_by_one(const uint8_t *table, const uint16_t *i
         y[i] = table[index[i]];
 }
 
+/* y[i] = table[requant(sum[i], mult[i % (16 * blocks)])] for n sums; out is within the table's indices.  Whole steps of 64 are read and written. */
+typedef struct ipu_through {
+    const uint8_t *table;
+    const ipu_out *out;
+    const float *mult;
+    int blocks;
+} ipu_through;
+typedef void ipu_lookup_sums(const ipu_through *t, const int32_t *sum, uint8_t *y, int n);
+
 /* Bytes from a window's first element to past its last; no stride is negative. */
 IPU_INLINE ptrdiff_t ipu_extent(const ipu_ref *r)
 {

@@ -112,7 +112,7 @@ static const conv_size nib_four[] = { { 6, nib_tile_6_4 }, { 3, nib_tile_3_4 }, 
 static const conv_size nib_two[] = { { 12, nib_tile_12_2 }, { 6, nib_tile_6_2 }, { 1, nib_tile_1_2 } };
 static const conv_size nib_one[] = { { 12, nib_tile_12_1 }, { 4, nib_tile_4_1 }, { 1, nib_tile_1_1 } };
 
-static void nib_run(const ipu_rec *rec, void *const p[], int32_t y0, int32_t y1, ipu_lookup *lookup)
+static void nib_run(const ipu_rec *rec, void *const p[], int32_t y0, int32_t y1, ipu_lookup_sums *lookup)
 {
     conv_job j = conv_start(rec, p);
 
@@ -122,7 +122,7 @@ static void nib_run(const ipu_rec *rec, void *const p[], int32_t y0, int32_t y1,
     conv_rows(&j, &s, &(const conv_sizes){ { NULL, nib_one, nib_two, NULL, nib_four } }, y0, y1);
 }
 
-static void nib_conv(const ipu_rec *rec, void *const p[], int32_t y0, int32_t y1, ipu_lookup *lookup, ipu_kernel_fn bytes)
+static void nib_conv(const ipu_rec *rec, void *const p[], int32_t y0, int32_t y1, ipu_lookup_sums *lookup, ipu_kernel_fn bytes)
 {
     const ipu_conv *r = (const ipu_conv *)rec;
 
@@ -136,12 +136,12 @@ static void nib_conv(const ipu_rec *rec, void *const p[], int32_t y0, int32_t y1
 
 IPU_KERNEL(ipu_conv_u8s4_vnni512)
 {
-    nib_conv(rec, p, y0, y1, ipu_lookup_one_by_one, ipu_conv_u8_vnni512);
+    nib_conv(rec, p, y0, y1, conv_lookup, ipu_conv_u8_vnni512);
 }
 
 IPU_KERNEL(ipu_conv_u8s4_vbmi512)
 {
-    nib_conv(rec, p, y0, y1, ipu_lookup_vbmi512, ipu_conv_u8_vbmi512);
+    nib_conv(rec, p, y0, y1, ipu_lookup_sums_vbmi512, ipu_conv_u8_vbmi512);
 }
 
 IPU_KERNEL(ipu_depthwise_u8s4_vnni512)

@@ -15,27 +15,14 @@ typedef struct conv_sums {
 /* The results of the channels from co on of a tile of some pixels. */
 typedef void conv_finish(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co, const conv_sums *sums, int pixels);
 
-/* A U8 result: clamping after the rounding gives the same as before it, the bounds being rounded too; above, where the conversion could overflow, it
- * is done before. */
-typedef struct conv_u8 {
-    __m512 hi;
-    __m512i lo8, hi8, zero16;
-} conv_u8;
-
 /* What happens to finished sums; constants of one call. */
 struct conv_store {
     f512_out out, sum;
-    conv_u8 bytes, bytes2; /* out and out2 */
+    u512_out bytes, bytes2; /* out and out2 */
     __m512 m_conv, m_add, m_y2;
     __m512i zero; /* y's zero point, where it is S16 */
     conv_finish *finish[4]; /* for 1 to 4 blocks */
 };
-
-IPU_INLINE conv_u8 conv_u8_of(const ipu_out *o)
-{
-    return (conv_u8){ _mm512_set1_ps(o->hi), _mm512_set1_epi8((char)(ipu_rne(o->lo) + o->zero)), _mm512_set1_epi8((char)(ipu_rne(o->hi) + o->zero)),
-                         _mm512_set1_epi16((short)o->zero) };
-}
 
 /* The first n of 64 lanes, n at least 1; a shift by 16 * b gives those of block b. */
 IPU_INLINE __mmask64 conv_lanes(int n)
@@ -43,18 +30,10 @@ IPU_INLINE __mmask64 conv_lanes(int n)
     return ~(__mmask64)0 >> (64 - n);
 }
 
-/* Four vectors of numbers, not rounded, to 64 bytes in their order. */
-IPU_INLINE __m512i conv_to_bytes(const conv_u8 *o, const __m512 *g)
+/* From the packs' order to that of the channels. */
+IPU_INLINE __m512i conv_in_order(__m512i u)
 {
-    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
-    __m512i v[4];
-
-    IPU_UNROLL for (int q = 0; q < 4; q++) v[q] = _mm512_cvtps_epi32(_mm512_min_ps(o->hi, g[q]));
-    const __m512i a = _mm512_adds_epi16(_mm512_packs_epi32(v[0], v[1]), o->zero16);
-    const __m512i b = _mm512_adds_epi16(_mm512_packs_epi32(v[2], v[3]), o->zero16);
-    const __m512i u = _mm512_permutexvar_epi32(order, _mm512_packus_epi16(a, b));
-
-    return _mm512_min_epu8(_mm512_max_epu8(u, o->lo8), o->hi8);
+    return _mm512_permutexvar_epi32(_mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15), u);
 }
 
 /* The bytes `lanes` (of 16 * NB) of part q of u to y. */
@@ -86,7 +65,7 @@ IPU_INLINE __m512 conv_scaled(__m512i acc, __m512 mult)
     return _mm512_mul_ps(_mm512_cvtepi32_ps(acc), mult);
 }
 
-/* All of the tile to y, U8, without residual, second output or table. */
+/* All of the tile to y, U8, without residual, second output or table, by small multipliers. */
 IPU_INLINE void conv_put_u8(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co, const __m512i *acc, const int P, const int NB)
 {
     const int step = 4 / NB; /* pixels in 64 bytes */
@@ -96,9 +75,9 @@ IPU_INLINE void conv_put_u8(const conv_job *j, const conv_store *s, const conv_t
     IPU_UNROLL for (int q = 0; q < 4; q++) m[q] = _mm512_loadu_ps(j->mult + co + q % NB * CONV_LANES);
     IPU_UNROLL for (int i = 0; i < P; i += step)
     {
-        __m512 v[4];
-        IPU_UNROLL for (int q = 0; q < 4; q++) v[q] = conv_scaled(i + q / NB < P ? acc[i * NB + q] : acc[i * NB], m[q]);
-        const __m512i u = conv_to_bytes(&s->bytes, v);
+        __m512i v[4];
+        IPU_UNROLL for (int q = 0; q < 4; q++) v[q] = i + q / NB < P ? acc[i * NB + q] : acc[i * NB];
+        const __m512i u = conv_in_order(u512_requant(v, m, &s->bytes));
         IPU_UNROLL for (int q = 0; q < step; q++) if (i + q < P) conv_store_part(j->y + t->y[i + q] + co, u, q, NB, lanes);
     }
 }
@@ -154,7 +133,7 @@ IPU_INLINE void conv_put_y2(uint8_t *y2, const __m512 *v, const conv_store *s, _
     __m512 g[4];
 
     IPU_UNROLL for (int q = 0; q < 4; q++) g[q] = _mm512_mul_ps(v[q % NB], s->m_y2);
-    conv_store_part(y2, conv_to_bytes(&s->bytes2, g), 0, NB, lanes);
+    conv_store_part(y2, conv_in_order(u512_store(g, &s->bytes2)), 0, NB, lanes);
 }
 
 /* S16; ADD, COPY: with a residual, with a second output. */
@@ -187,23 +166,31 @@ IPU_INLINE void conv_plain(const conv_job *j, const conv_store *s, const conv_ti
         __m512 v[4];
         IPU_UNROLL for (int q = 0; q < 4; q++)
             v[q] = conv_scaled(_mm512_load_si512(sums->at + (i * NB + q % NB) * CONV_LANES), _mm512_loadu_ps(j->mult + co + q % NB * CONV_LANES));
-        conv_store_part(j->y + t->y[i] + co, conv_to_bytes(&s->bytes, v), 0, NB, lanes);
+        conv_store_part(j->y + t->y[i] + co, conv_in_order(u512_store(v, &s->bytes)), 0, NB, lanes);
+    }
+}
+
+/* ipu_lookup_sums without VBMI. */
+static void conv_lookup(const ipu_through *t, const int32_t *sum, uint8_t *y, int n)
+{
+    const f512_out out = f512_out_of(t->out);
+    uint16_t index[CONV_LANES];
+
+    for (int k = 0; k * CONV_LANES < n; k++) {
+        const __m512 mult = _mm512_loadu_ps(t->mult + k % t->blocks * CONV_LANES);
+        s512_put_s16((uint8_t *)index, f512_requant(_mm512_loadu_si512(sum + k * CONV_LANES), mult, &out), CONV_LANES);
+        ipu_lookup_one_by_one(t->table, index, y + k * CONV_LANES, CONV_LANES);
     }
 }
 
 /* U8 through the table. */
-IPU_INLINE void conv_table(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co, const conv_sums *sums, int pixels, const int NB)
+IPU_INLINE void conv_table(const conv_job *j, const conv_tile *t, int32_t co, const conv_sums *sums, int pixels, const int NB)
 {
-    const int all = pixels * NB * CONV_LANES, steps = (all + LOOKUP_STEP - 1) / LOOKUP_STEP;
+    const ipu_through through = { j->table, &j->r->out, j->mult + co, NB };
     const __mmask64 lanes = conv_channels(j, co, NB);
-    uint16_t index[CONV_TILE * 4 * CONV_LANES];
     uint8_t byte[CONV_TILE * 4 * CONV_LANES + 64]; /* whole vectors are read */
 
-    memset(index + all, 0, (size_t)(steps * LOOKUP_STEP - all) * sizeof *index);
-    for (int k = 0; k < pixels * NB; k++)
-        s512_put_s16((uint8_t *)(index + k * CONV_LANES),
-                     f512_requant(_mm512_load_si512(sums->at + k * CONV_LANES), _mm512_loadu_ps(j->mult + co + k % NB * CONV_LANES), &s->out), CONV_LANES);
-    j->lookup(j->table, index, byte, steps * LOOKUP_STEP);
+    j->lookup(&through, sums->at, byte, pixels * NB * CONV_LANES);
     for (int i = 0; i < pixels; i++)
         conv_store_part(j->y + t->y[i] + co, _mm512_loadu_si512(byte + i * NB * CONV_LANES), 0, NB, lanes);
 }
@@ -216,7 +203,7 @@ IPU_INLINE void conv_table(const conv_job *j, const conv_store *s, const conv_ti
     }
 #define CONV_FINISHES(NB)                                                                        \
     CONV_FINISH(conv_plain, NB, conv_plain(j, s, t, co, sums, pixels, NB))                       \
-    CONV_FINISH(conv_table, NB, conv_table(j, s, t, co, sums, pixels, NB))                       \
+    CONV_FINISH(conv_table, NB, conv_table(j, t, co, sums, pixels, NB))                       \
     CONV_FINISH(conv_words, NB, conv_words(j, s, t, co, sums, pixels, NB, 0, 0))                 \
     CONV_FINISH(conv_words_add, NB, conv_words(j, s, t, co, sums, pixels, NB, 1, 0))             \
     CONV_FINISH(conv_words_copy, NB, conv_words(j, s, t, co, sums, pixels, NB, 0, 1))            \
@@ -238,7 +225,7 @@ static conv_store conv_store_of(const conv_job *j)
                                              { CONV_ALL(conv_words_copy) },
                                              { CONV_ALL(conv_words_add_copy) } };
     const ipu_conv *r = j->r;
-    conv_store s = { .out = f512_out_of(&r->out), .sum = f512_out_of(&r->sum), .bytes = conv_u8_of(&r->out), .bytes2 = conv_u8_of(&r->out2) };
+    conv_store s = { .out = f512_out_of(&r->out), .sum = f512_out_of(&r->sum), .bytes = u512_out_of(&r->out), .bytes2 = u512_out_of(&r->out2) };
 
     s.m_conv = _mm512_set1_ps(r->m_conv);
     s.m_add = _mm512_set1_ps(r->m_add);
@@ -246,6 +233,12 @@ static conv_store conv_store_of(const conv_job *j)
     s.zero = _mm512_set1_epi32(j->add ? r->sum.zero : r->out.zero);
     memcpy(s.finish, j->table ? table : r->y.type == IPU_U8 ? plain : words[(j->add != NULL) + 2 * (j->y2 != NULL)], sizeof s.finish);
     return s;
+}
+
+/* Whether conv_put_u8 finishes the record. */
+IPU_INLINE int conv_is_direct(const conv_job *j)
+{
+    return !j->table && j->r->y.type == IPU_U8 && f512_are_small(j->mult, j->r->y.c);
 }
 
 /* A tile's sums acc[P][NB] of the output channels from co on to y, through memory. */

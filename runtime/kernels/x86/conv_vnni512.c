@@ -50,20 +50,20 @@ IPU_INLINE void conv_tile_of(const conv_job *j, const conv_store *s, const conv_
 CONV_SIZES(conv_direct, 1)
 CONV_SIZES(conv_through, 0)
 
-static void conv_run(const ipu_rec *rec, void *const p[], int32_t y0, int32_t y1, ipu_lookup *lookup)
+static void conv_run(const ipu_rec *rec, void *const p[], int32_t y0, int32_t y1, ipu_lookup_sums *lookup)
 {
     conv_job j = conv_start(rec, p);
 
     j.lookup = lookup;
-    conv_all(&j, j.table || j.r->y.type != IPU_U8 ? &conv_through_sizes : &conv_direct_sizes, y0, y1);
+    conv_all(&j, conv_is_direct(&j) ? &conv_direct_sizes : &conv_through_sizes, y0, y1);
 }
 
 IPU_KERNEL(ipu_conv_u8_vnni512)
 {
-    conv_run(rec, p, y0, y1, ipu_lookup_one_by_one);
+    conv_run(rec, p, y0, y1, conv_lookup);
 }
 
 IPU_KERNEL(ipu_conv_u8_vbmi512)
 {
-    conv_run(rec, p, y0, y1, ipu_lookup_vbmi512);
+    conv_run(rec, p, y0, y1, ipu_lookup_sums_vbmi512);
 }

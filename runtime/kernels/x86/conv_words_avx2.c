@@ -244,7 +244,10 @@ static void cw_rows(const cw_job *c, int32_t first, int32_t blocks, int32_t y0, 
 
     for (int64_t left = (int64_t)(y1 - y0) * c->j->r->y.w; left > 0; left -= CW_PIXELS) {
         const int n = left < CW_PIXELS ? (int)left : CW_PIXELS;
+        const conv_walk at = walk;
         conv_fill(c->j, &t, n, &walk);
+        if (t.inside)
+            conv_fill_places(c->j, &t, n, at); /* cw_pixel may read further than to the end of a group */
         cw_tile(c, &t, n);
         for (int32_t b = 0; b < blocks; b++)
             cw_pixels(c, &t, n, (first + b) * CONV_LANES, c->w + b * c->k * CONV_LANES);

@@ -184,7 +184,7 @@ static const conv_size short_one[] = { { 12, short_tile_12_1 }, { 1, short_tile_
 static const conv_size long_two[] = { { 6, long_tile_6_2 }, { 2, long_tile_2_2 }, { 1, long_tile_1_2 } };
 static const conv_size long_one[] = { { 12, long_tile_12_1 }, { 1, long_tile_1_1 } };
 
-static void conv_run(const ipu_rec *rec, void *const p[], int32_t y0, int32_t y1, ipu_lookup *lookup)
+static void conv_run(const ipu_rec *rec, void *const p[], int32_t y0, int32_t y1, ipu_lookup_sums *lookup)
 {
     conv_job j = conv_start(rec, p);
 
@@ -199,10 +199,10 @@ static void conv_run(const ipu_rec *rec, void *const p[], int32_t y0, int32_t y1
 
 IPU_KERNEL(ipu_conv_s16_vnni512)
 {
-    conv_run(rec, p, y0, y1, ipu_lookup_one_by_one);
+    conv_run(rec, p, y0, y1, conv_lookup);
 }
 
 IPU_KERNEL(ipu_conv_s16_vbmi512)
 {
-    conv_run(rec, p, y0, y1, ipu_lookup_vbmi512);
+    conv_run(rec, p, y0, y1, ipu_lookup_sums_vbmi512);
 }

@@ -1,13 +1,23 @@
 /* Tables of bytes with AVX-512 VBMI: 64 indices at once.  vpermi2b takes 128 entries by seven bits; eight of them take the whole table, and the three bits
  * above say which counts. */
-#include "x86.h"
-
-#include <immintrin.h>
+#include "vnni512.h"
 
 enum { PARTS = IPU_INDEX / 128 };
 
-/* The entries for two vectors of indices. */
-IPU_INLINE __m512i lookup_64(const __m512i *t, __m512i a, __m512i b)
+typedef struct lookup_table {
+    __m512i t[2 * PARTS];
+} lookup_table;
+
+IPU_INLINE lookup_table lookup_load(const uint8_t *table)
+{
+    lookup_table l;
+
+    IPU_UNROLL for (int i = 0; i < 2 * PARTS; i++) l.t[i] = _mm512_loadu_si512(table + 64 * i);
+    return l;
+}
+
+/* The entries for two vectors of indices, in the packs' order: eight of each in turn. */
+IPU_INLINE __m512i lookup_64(const lookup_table *l, __m512i a, __m512i b)
 {
     const __m512i byte = _mm512_set1_epi16(255);
     const __m512i low = _mm512_packus_epi16(_mm512_and_si512(a, byte), _mm512_and_si512(b, byte));
@@ -16,21 +26,43 @@ IPU_INLINE __m512i lookup_64(const __m512i *t, __m512i a, __m512i b)
                              _mm512_test_epi8_mask(high, _mm512_set1_epi8(2)) };
     __m512i v[PARTS];
 
-    IPU_UNROLL for (int i = 0; i < PARTS; i++) v[i] = _mm512_permutex2var_epi8(t[2 * i], low, t[2 * i + 1]);
+    IPU_UNROLL for (int i = 0; i < PARTS; i++) v[i] = _mm512_permutex2var_epi8(l->t[2 * i], low, l->t[2 * i + 1]);
     IPU_UNROLL for (int s = 0; s < 3; s++)
     {
         IPU_UNROLL for (int i = 0; i < PARTS >> (s + 1); i++) v[i] = _mm512_mask_mov_epi8(v[2 * i], k[s], v[2 * i + 1]);
     }
-    return _mm512_permutexvar_epi64(_mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), v[0]); /* the packs' order */
+    return v[0];
 }
 
 void ipu_lookup_vbmi512(const uint8_t *table, const uint16_t *index, uint8_t *y, int n)
 {
-    __m512i t[2 * PARTS];
+    const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+    const lookup_table l = lookup_load(table);
 
-    IPU_UNROLL for (int i = 0; i < 2 * PARTS; i++) t[i] = _mm512_loadu_si512(table + 64 * i);
-    for (int i = 0; i < n; i += LOOKUP_STEP)
-        _mm512_storeu_si512(y + i, lookup_64(t, _mm512_loadu_si512(index + i), _mm512_loadu_si512(index + i + 32)));
+    for (int i = 0; i < n; i += LOOKUP_STEP) {
+        const __m512i v = lookup_64(&l, _mm512_loadu_si512(index + i), _mm512_loadu_si512(index + i + 32));
+        _mm512_storeu_si512(y + i, _mm512_permutexvar_epi64(order, v));
+    }
+}
+
+/* ---- behind sums ---- */
+
+void ipu_lookup_sums_vbmi512(const ipu_through *t, const int32_t *sum, uint8_t *y, int n)
+{
+    const __m512i order = _mm512_setr_epi32(0, 4, 8, 12, 1, 5, 9, 13, 2, 6, 10, 14, 3, 7, 11, 15);
+    const lookup_table l = lookup_load(t->table);
+    const f512_out out = f512_out_of(t->out);
+    __m512i v[4];
+
+    for (int i = 0, block = 0; i < n; i += LOOKUP_STEP) {
+        IPU_UNROLL for (int q = 0; q < 4; q++)
+        {
+            v[q] = f512_requant(_mm512_loadu_si512(sum + i + 16 * q), _mm512_loadu_ps(t->mult + 16 * block), &out);
+            block = block + 1 == t->blocks ? 0 : block + 1;
+        }
+        const __m512i bytes = lookup_64(&l, _mm512_packs_epi32(v[0], v[1]), _mm512_packs_epi32(v[2], v[3]));
+        _mm512_storeu_si512(y + i, _mm512_permutexvar_epi32(order, bytes));
+    }
 }
 
 /* ---- IPU_LUT_U8 ---- */

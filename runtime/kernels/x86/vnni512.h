@@ -28,6 +28,56 @@ IPU_INLINE __m512i f512_requant(__m512i acc, __m512 m, const f512_out *o)
     return f512_store(_mm512_mul_ps(_mm512_cvtepi32_ps(acc), m), o);
 }
 
+/* ipu_out of a U8 result.  Clamping behind the rounding gives what clamping before it does, the bounds being whole; above, where a number could be beyond
+ * 32 bits, it is done before. */
+typedef struct u512_out {
+    __m512 hi;
+    __m512i lo8, hi8, zero16;
+} u512_out;
+
+IPU_INLINE u512_out u512_out_of(const ipu_out *o)
+{
+    return (u512_out){ _mm512_set1_ps(o->hi), _mm512_set1_epi8((char)(ipu_rne(o->lo) + o->zero)), _mm512_set1_epi8((char)(ipu_rne(o->hi) + o->zero)),
+                       _mm512_set1_epi16((short)o->zero) };
+}
+
+/* Four vectors of whole numbers to 64 bytes, in the packs' order: four of each vector in turn. */
+IPU_INLINE __m512i u512_pack(const __m512i *v, const u512_out *o)
+{
+    const __m512i a = _mm512_adds_epi16(_mm512_packs_epi32(v[0], v[1]), o->zero16);
+    const __m512i b = _mm512_adds_epi16(_mm512_packs_epi32(v[2], v[3]), o->zero16);
+
+    return _mm512_min_epu8(_mm512_max_epu8(_mm512_packus_epi16(a, b), o->lo8), o->hi8);
+}
+
+/* ipu_store of four vectors. */
+IPU_INLINE __m512i u512_store(const __m512 *g, const u512_out *o)
+{
+    __m512i v[4];
+
+    IPU_UNROLL for (int q = 0; q < 4; q++) v[q] = _mm512_cvtps_epi32(_mm512_min_ps(o->hi, g[q]));
+    return u512_pack(v, o);
+}
+
+/* Whether sums times these n multipliers stay within 32 bits: no such number is more than 2^31 - 128. */
+IPU_INLINE int f512_are_small(const float *mult, int32_t n)
+{
+    int large = 0;
+
+    for (int32_t i = 0; i < n; i++)
+        large |= !(mult[i] < 1);
+    return !large;
+}
+
+/* ipu_requant of four vectors, whose multipliers are small: nothing need be cut before the conversion. */
+IPU_INLINE __m512i u512_requant(const __m512i *acc, const __m512 *m, const u512_out *o)
+{
+    __m512i v[4];
+
+    IPU_UNROLL for (int q = 0; q < 4; q++) v[q] = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(acc[q]), m[q]));
+    return u512_pack(v, o);
+}
+
 /* The first n of 16 lanes as U8; the lanes fit. */
 IPU_INLINE void s512_put_u8(uint8_t *y, __m512i v, int n)
 {

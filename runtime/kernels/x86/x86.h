@@ -46,5 +46,6 @@ IPU_KERNEL(ipu_matmul_s16_vnni512);
 /* Of a number of indices that is a multiple of LOOKUP_STEP. */
 enum { LOOKUP_STEP = 64 };
 void ipu_lookup_vbmi512(const uint8_t *table, const uint16_t *index, uint8_t *y, int n);
+void ipu_lookup_sums_vbmi512(const ipu_through *t, const int32_t *sum, uint8_t *y, int n);
 
 #endif
