@@ -66,15 +66,34 @@ static const ipu_kernels kernels_vbmi512 = { { IPU_KINDS(X) AVX2_ROWS VNNI512_RO
 #if defined(IPU_ARM)
 #define NEON_ROWS                                                 \
     [IPU_CONV_U8] = { ipu_conv_check, ipu_conv_u8_neon },          \
+    [IPU_CONV_U8S4] = { ipu_conv_check, ipu_conv_u8s4_neon },      \
+    [IPU_DEPTHWISE_U8S4] = { ipu_depthwise_check, ipu_depthwise_u8s4_neon }, \
     [IPU_CONV_S16] = { ipu_conv_check, ipu_conv_s16_neon },        \
     [IPU_DEPTHWISE_U8] = { ipu_depthwise_check, ipu_depthwise_u8_neon }, \
-    [IPU_DEPTHWISE_S16] = { ipu_depthwise_check, ipu_depthwise_s16_neon },
+    [IPU_DEPTHWISE_S16] = { ipu_depthwise_check, ipu_depthwise_s16_neon }, \
+    [IPU_ADD_S16] = { ipu_arith_check, ipu_add_s16_neon }, \
+    [IPU_MUL_S16] = { ipu_arith_check, ipu_mul_s16_neon }, \
+    [IPU_DIV_S16] = { ipu_arith_check, ipu_div_s16_neon }, \
+    [IPU_MIN_S16] = { ipu_arith_check, ipu_min_s16_neon }, \
+    [IPU_MAX_S16] = { ipu_arith_check, ipu_max_s16_neon }, \
+    [IPU_LUT_S16] = { ipu_lut_check, ipu_lut_s16_neon }, \
+    [IPU_PRELU_S16] = { ipu_prelu_check, ipu_prelu_s16_neon }, \
+    [IPU_ROUND_S16] = { ipu_round_check, ipu_round_s16_neon }, \
+    [IPU_MAXPOOL] = { ipu_pool_check, ipu_maxpool_neon }, \
+    [IPU_AVGPOOL_S16] = { ipu_pool_check, ipu_avgpool_s16_neon }, \
+    [IPU_CLAMP] = { ipu_clamp_check, ipu_clamp_neon }, \
+    [IPU_QUANTIZE] = { ipu_quantize_check, ipu_quantize_neon }, \
+    [IPU_DEQUANTIZE] = { ipu_quantize_check, ipu_dequantize_neon }, \
+    [IPU_REDUCE_SUM_S16] = { ipu_reduce_check, ipu_reduce_sum_s16_neon }, \
+    [IPU_MATMUL_S16] = { ipu_matmul_check, ipu_matmul_s16_neon },
 
 #define DOTPROD_ROWS                                              \
-    [IPU_CONV_U8] = { ipu_conv_check, ipu_conv_u8_dotprod },
+    [IPU_CONV_U8] = { ipu_conv_check, ipu_conv_u8_dotprod },       \
+    [IPU_CONV_U8S4] = { ipu_conv_check, ipu_conv_u8s4_dotprod },
 
 #define I8MM_ROWS                                                 \
-    [IPU_CONV_U8] = { ipu_conv_check, ipu_conv_u8_i8mm },
+    [IPU_CONV_U8] = { ipu_conv_check, ipu_conv_u8_i8mm },       \
+    [IPU_CONV_U8S4] = { ipu_conv_check, ipu_conv_u8s4_i8mm },
 
 static const ipu_kernels kernels_neon = { { IPU_KINDS(X) NEON_ROWS } };
 static const ipu_kernels kernels_dotprod = { { IPU_KINDS(X) NEON_ROWS DOTPROD_ROWS } };

@@ -9,6 +9,7 @@ typedef int8x16_t conv_x;
 #define CONV_DOT(acc, w, x, lane) vdotq_laneq_s32(acc, w, x, lane)
 
 #include "conv_dot.h"
+#include "nibbles.h"
 
 enum { DOT_CHANNELS = 512 }; /* whose biases have room */
 
@@ -53,4 +54,9 @@ IPU_KERNEL(ipu_conv_u8_dotprod)
         some.bias = bias;
         conv_run(&some, y0, y1);
     }
+}
+
+IPU_KERNEL(ipu_conv_u8s4_dotprod)
+{
+    nibbles_conv_by(rec, p, y0, y1, ipu_conv_u8_dotprod);
 }

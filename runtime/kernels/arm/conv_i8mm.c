@@ -8,10 +8,16 @@ typedef uint8x16_t conv_x;
 #define CONV_DOT(acc, w, x, lane) vsudotq_laneq_s32(acc, w, x, lane)
 
 #include "conv_dot.h"
+#include "nibbles.h"
 
 IPU_KERNEL(ipu_conv_u8_i8mm)
 {
     const conv_job j = conv_start(rec, p);
 
     conv_run(&j, y0, y1);
+}
+
+IPU_KERNEL(ipu_conv_u8s4_i8mm)
+{
+    nibbles_conv_by(rec, p, y0, y1, ipu_conv_u8_i8mm);
 }

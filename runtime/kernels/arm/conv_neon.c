@@ -2,6 +2,7 @@
  * input channel are words in two vectors, and SMLAL adds their products with a lane of the pixel's words.  Other S16: SMULL makes products of
  * pairs of input channels, SADALP adds each pair to a sum of 64 bits. */
 #include "conv_store_neon.h"
+#include "nibbles.h"
 
 enum { NEON_PIXELS = 4, WIDE_PIXELS = 2 }; /* whose sums are in registers */
 
@@ -225,4 +226,16 @@ IPU_KERNEL(ipu_conv_s16_neon)
     const conv_store s = conv_store_of(&j);
 
     conv_all(&j, &(const conv_body){ j.r->shift ? conv_tile_wide : conv_tile_s16, &s, 2 * NEON_PIXELS }, y0, y1);
+}
+
+/* ---- weights of four bits ---- */
+
+IPU_KERNEL(ipu_conv_u8s4_neon)
+{
+    nibbles_conv_by(rec, p, y0, y1, ipu_conv_u8_neon);
+}
+
+IPU_KERNEL(ipu_depthwise_u8s4_neon)
+{
+    nibbles_depthwise(rec, p, y0, y1, ipu_depthwise_u8_neon);
 }

@@ -36,7 +36,7 @@ static int16x8_t dw_weights(const dw_job *j, int32_t c, int t)
 {
     const ptrdiff_t at = (ptrdiff_t)t * j->cpad + c;
 
-    return j->r->w.type == IPU_S8 ? vmovl_s8(vld1_s8(j->w + at)) : vld1q_s16((const int16_t *)(const void *)j->w + at);
+    return ipu_type_bytes(j->r->w.type) == 1 ? vmovl_s8(vld1_s8(j->w + at)) : vld1q_s16((const int16_t *)(const void *)j->w + at);
 }
 
 /* U times eight results to y: U8 or S16, the first n of them with FEW. */

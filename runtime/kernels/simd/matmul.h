@@ -32,6 +32,7 @@ typedef struct matmul_block {
 typedef struct matmul_isa {
     int (*tile)(matmul_block *t, const uint8_t *a, int32_t row, int32_t left);
     void (*store)(const ipu_matmul *o, uint8_t *y, const double *sum, int32_t n);
+    int whole; /* numbers stay whole, in panel.lower: it has sums of 64 bits */
 } matmul_isa;
 
 /* ---- packing ---- */
@@ -88,7 +89,7 @@ IPU_INLINE void matmul_split(matmul_panel *p)
         }
 }
 
-IPU_INLINE void matmul_pack(matmul_block *t)
+IPU_INLINE void matmul_pack(matmul_block *t, int whole)
 {
     const ptrdiff_t along = t->o->turned ? 2 : t->o->b.row, across = t->o->turned ? t->o->b.row : 2;
     const uint8_t *b = t->b + t->k * along + t->column * across;
@@ -99,7 +100,8 @@ IPU_INLINE void matmul_pack(matmul_block *t)
         matmul_pack_columns(t, b, t->columns);
     else
         matmul_pack_rows(t, b, t->columns);
-    matmul_split(&t->panel);
+    if (!whole)
+        matmul_split(&t->panel);
 }
 
 /* ---- the walk ---- */
@@ -121,7 +123,7 @@ IPU_INLINE void matmul_some(matmul_block *t, const matmul_isa *isa, uint8_t *y, 
     memset(t->sum, 0, (size_t)rows * sizeof t->sum[0]);
     for (int32_t k = 0; matmul_chunk(t, k); k += MATMUL_DEPTH) {
         if (!packed)
-            matmul_pack(t);
+            matmul_pack(t, isa->whole);
         for (int32_t r = 0; r < rows;)
             r += isa->tile(t, t->a + (ptrdiff_t)(row + r) * t->o->a.row + 2 * (ptrdiff_t)k, r, rows - r);
     }

@@ -1,5 +1,6 @@
 /* Arithmetic of two S16 with AVX2, eight elements at a time. */
 #include "avx2.h"
+#include "runtime/kernels/simd/arith.h"
 
 typedef struct arith_job {
     const ipu_arith *r;
@@ -48,40 +49,18 @@ IPU_INLINE void arith_run(const arith_job *j, uint8_t *y, const uint8_t *a, cons
         arith_one(j, y + 2 * k, j->one_a ? a : a + 2 * k, j->one_b ? b : b + 2 * k, kind);
 }
 
-/* Strides of an operand that may be repeated: 0 along those axes. */
-typedef struct arith_walk {
-    ptrdiff_t img, row, pix;
-} arith_walk;
-
-IPU_INLINE arith_walk arith_walk_of(const ipu_ref *x)
-{
-    return (arith_walk){ x->n > 1 ? x->img : 0, x->h > 1 ? x->row : 0, x->w > 1 ? x->pix : 0 };
-}
-
-/* Its pixels lie side by side as those of y do. */
-IPU_INLINE int arith_flat(const ipu_ref *x, const ipu_ref *y)
-{
-    return x->w == y->w && x->c == y->c && (x->w == 1 || x->pix == x->c * 2);
-}
-
 IPU_INLINE void arith_rows(const ipu_rec *rec, void *const p[], int32_t y0, int32_t y1, const int kind)
 {
     const ipu_arith *r = (const ipu_arith *)rec;
-    const ipu_ref *y = &r->y;
     const arith_job j = {
-        r, _mm256_set1_ps(r->ma), _mm256_set1_ps(r->mb), f256_out_of(&r->out), r->a.c < y->c, r->b.c < y->c
+        r, _mm256_set1_ps(r->ma), _mm256_set1_ps(r->mb), f256_out_of(&r->out), r->a.c < r->y.c, r->b.c < r->y.c
     };
-    const arith_walk wa = arith_walk_of(&r->a), wb = arith_walk_of(&r->b);
-    const int flat = arith_flat(y, y) && arith_flat(&r->a, y) && arith_flat(&r->b, y);
-    const int32_t runs = flat ? 1 : y->w;
+    arith_walk k = arith_walk_of(r);
 
     for (int32_t row = y0; row < y1; row++) {
-        const int32_t n = row / y->h, h = row % y->h;
-        uint8_t *py = (uint8_t *)p[0] + (ptrdiff_t)n * y->img + (ptrdiff_t)h * y->row;
-        const uint8_t *pa = (const uint8_t *)p[1] + n * wa.img + h * wa.row;
-        const uint8_t *pb = (const uint8_t *)p[2] + n * wb.img + h * wb.row;
-        for (int32_t x = 0; x < runs; x++, py += y->pix, pa += wa.pix, pb += wb.pix)
-            arith_run(&j, py, pa, pb, flat ? (int64_t)y->w * y->c : y->c, kind);
+        arith_row(r, p, row, &k);
+        for (int32_t x = 0; x < k.runs; x++, arith_next(r, &k))
+            arith_run(&j, k.y, k.a, k.b, k.n, kind);
     }
 }
 

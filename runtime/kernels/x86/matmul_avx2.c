@@ -82,5 +82,5 @@ static void store(const ipu_matmul *o, uint8_t *y, const double *sum, int32_t n)
 
 IPU_KERNEL(ipu_matmul_s16_avx2)
 {
-    matmul_rows((const ipu_matmul *)rec, p, y0, y1, &(const matmul_isa){ tile, store });
+    matmul_rows((const ipu_matmul *)rec, p, y0, y1, &(const matmul_isa){ .tile = tile, .store = store });
 }

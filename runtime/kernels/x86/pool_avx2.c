@@ -1,21 +1,6 @@
 /* Maximum and average pooling with AVX2. */
 #include "avx2.h"
-
-/* The part of a window that lies in x. */
-typedef struct pool_window {
-    const uint8_t *x;
-    int32_t h, w;
-} pool_window;
-
-static pool_window pool_window_of(const ipu_pool *r, const uint8_t *x, int32_t n, int32_t oy, int32_t ox)
-{
-    const int32_t top = oy * r->sy - r->py, left = ox * r->sx - r->px;
-    const int32_t ya = top < 0 ? 0 : top, xa = left < 0 ? 0 : left;
-    const int32_t yb = top + r->kh < r->x.h ? top + r->kh : r->x.h, xb = left + r->kw < r->x.w ? left + r->kw : r->x.w;
-
-    return (pool_window){ x + (ptrdiff_t)n * r->x.img + (ptrdiff_t)ya * r->x.row + (ptrdiff_t)xa * r->x.pix, yb - ya,
-                          xb - xa };
-}
+#include "runtime/kernels/simd/pool.h"
 
 /* `bytes` (32, 16, 8 or as many as one element has) as the lower end of a vector. */
 IPU_INLINE __m256i pool_load(const uint8_t *x, const int bytes)

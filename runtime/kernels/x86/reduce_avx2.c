@@ -1,5 +1,6 @@
 /* Sums over axes with AVX2: channels side by side where they stay, along them where they are gathered. */
 #include "avx2.h"
+#include "runtime/kernels/simd/reduce.h"
 
 enum { CHUNK = 32767 }; /* sums of that many S16, or of pairs of them, stay inside 32 bits */
 
@@ -26,20 +27,6 @@ IPU_INLINE void sums_step(sums *s)
 {
     if (++s->steps == CHUNK)
         sums_flush(s);
-}
-
-/* The pixels of x that one pixel of y gathers. */
-typedef struct pixels {
-    const uint8_t *x;
-    int32_t n, h, w;
-} pixels;
-
-static pixels pixels_of(const ipu_reduce *o, const uint8_t *x, int32_t row, int32_t col)
-{
-    const int32_t n = o->y.n == 1 ? 0 : row / o->y.h, h = o->y.h == 1 ? 0 : row % o->y.h, w = o->y.w == 1 ? 0 : col;
-
-    return (pixels){ x + (ptrdiff_t)n * o->x.img + (ptrdiff_t)h * o->x.row + (ptrdiff_t)w * o->x.pix,
-                     o->y.n == 1 ? o->x.n : 1, o->y.h == 1 ? o->x.h : 1, o->y.w == 1 ? o->x.w : 1 };
 }
 
 /* k channels (16, or the last few) of every pixel, from byte `at` on. */
