@@ -42,6 +42,10 @@
     [IPU_SOFTMAX_S16] = { ipu_softmax_check, ipu_softmax_s16_avx2 }, \
     [IPU_MATMUL_S16] = { ipu_matmul_check, ipu_matmul_s16_avx2 },
 
+#define AVXVNNI_ROWS                                              \
+    [IPU_CONV_U8] = { ipu_conv_check, ipu_conv_u8_avxvnni },       \
+    [IPU_CONV_S16] = { ipu_conv_check, ipu_conv_s16_avxvnni },
+
 #define VNNI512_ROWS                                              \
     [IPU_CONV_U8] = { ipu_conv_check, ipu_conv_u8_vnni512 },       \
     [IPU_CONV_S16] = { ipu_conv_check, ipu_conv_s16_vnni512 },     \
@@ -59,6 +63,7 @@
     [IPU_LUT_U8] = { ipu_lut_check, ipu_lut_u8_vbmi512 },
 
 static const ipu_kernels kernels_avx2 = { { IPU_KINDS(X) AVX2_ROWS } };
+static const ipu_kernels kernels_avxvnni = { { IPU_KINDS(X) AVX2_ROWS AVXVNNI_ROWS } };
 static const ipu_kernels kernels_vnni512 = { { IPU_KINDS(X) AVX2_ROWS VNNI512_ROWS } }; /* such a CPU has AVX2 too */
 static const ipu_kernels kernels_vbmi512 = { { IPU_KINDS(X) AVX2_ROWS VNNI512_ROWS VBMI512_ROWS } };
 #endif
@@ -109,6 +114,8 @@ const ipu_kernels *ipu_kernels_for(uint32_t cpu_mask)
         return &kernels_vbmi512;
     if (cpu_mask & IPU_CPU_AVX512VNNI)
         return &kernels_vnni512;
+    if ((cpu_mask & IPU_CPU_AVX2) && (cpu_mask & IPU_CPU_AVXVNNI))
+        return &kernels_avxvnni;
     if (cpu_mask & IPU_CPU_AVX2)
         return &kernels_avx2;
 #elif defined(IPU_ARM)

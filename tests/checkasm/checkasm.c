@@ -514,6 +514,7 @@ typedef struct ca_table {
 static const ca_table ca_tables[] = {
     { "c", 0 },
     { "avx2", IPU_CPU_AVX2 },
+    { "avxvnni", IPU_CPU_AVX2 | IPU_CPU_AVXVNNI },
     { "vnni512", IPU_CPU_AVX2 | IPU_CPU_AVX512VNNI },
     { "vbmi512", IPU_CPU_AVX2 | IPU_CPU_AVX512VNNI | IPU_CPU_AVX512VBMI },
     { "neon", IPU_CPU_NEON },
@@ -563,7 +564,7 @@ static int ca_one(const ca_test *test, const ca_table *table, int bench, struct 
 
 static int ca_usage(void)
 {
-    fprintf(stderr, "usage: checkasm [--kernel NAME] [--mask c|avx2|vnni512|vbmi512|neon|dotprod|i8mm] [--bench]\n"
+    fprintf(stderr, "usage: checkasm [--kernel NAME] [--mask c|avx2|avxvnni|vnni512|vbmi512|neon|dotprod|i8mm] [--bench]\n"
                     "Compares SIMD kernels with the C kernels; without --mask, every table this CPU can run.\n");
     return 2;
 }

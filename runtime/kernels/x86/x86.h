@@ -6,6 +6,8 @@
 
 IPU_KERNEL(ipu_conv_u8_avx2);
 IPU_KERNEL(ipu_conv_s16_avx2);
+IPU_KERNEL(ipu_conv_u8_avxvnni);
+IPU_KERNEL(ipu_conv_s16_avxvnni);
 IPU_KERNEL(ipu_conv_u8_vnni512);
 IPU_KERNEL(ipu_conv_s16_vnni512);
 IPU_KERNEL(ipu_conv_u8_vbmi512);
