@@ -52,7 +52,8 @@
     [IPU_DEPTHWISE_U8] = { ipu_depthwise_check, ipu_depthwise_u8_vnni512 }, \
     [IPU_CONV_U8S4] = { ipu_conv_check, ipu_conv_u8s4_vnni512 }, \
     [IPU_DEPTHWISE_U8S4] = { ipu_depthwise_check, ipu_depthwise_u8s4_vnni512 }, \
-    [IPU_MATMUL_S16] = { ipu_matmul_check, ipu_matmul_s16_vnni512 },
+    [IPU_MATMUL_S16] = { ipu_matmul_check, ipu_matmul_s16_vnni512 }, \
+    [IPU_LUT_S16] = { ipu_lut_check, ipu_lut_s16_vnni512 },
 
 #define VBMI512_ROWS                                              \
     [IPU_CONV_U8] = { ipu_conv_check, ipu_conv_u8_vbmi512 },       \

@@ -29,6 +29,7 @@ IPU_KERNEL(ipu_min_s16_avx2);
 IPU_KERNEL(ipu_max_s16_avx2);
 IPU_KERNEL(ipu_layernorm_s16_avx2);
 IPU_KERNEL(ipu_lut_s16_avx2);
+IPU_KERNEL(ipu_lut_s16_vnni512);
 IPU_KERNEL(ipu_lut_u8_avx2);
 IPU_KERNEL(ipu_lut_u8_vbmi512);
 IPU_KERNEL(ipu_prelu_s16_avx2);

@@ -35,6 +35,7 @@
 #undef _mm512_cvtepi64_epi32
 #undef _mm512_sra_epi64
 #undef _mm512_srai_epi32
+#undef _mm512_srav_epi32
 
 typedef uint16_t __mmask16;
 typedef uint32_t __mmask32;
@@ -119,6 +120,15 @@ static inline __m512i _mm512_sra_epi64(__m512i v, __m128i count)
     for (size_t i = 0; i < sizeof(lane) / sizeof(*lane); i++)
         lane[i] >>= by[0] < 63 ? by[0] : 63;
     PORTABLE_VECTOR(__m512i, lane);
+}
+
+static inline __m512i _mm512_srav_epi32(__m512i v, __m512i n)
+{
+    PORTABLE_LANES(int32_t, a, v);
+    PORTABLE_LANES(uint32_t, k, n);
+    for (int i = 0; i < 16; i++)
+        a[i] >>= k[i] < 31 ? k[i] : 31;
+    PORTABLE_VECTOR(__m512i, a);
 }
 
 static inline __m512i _mm512_srai_epi32(__m512i v, unsigned by)
