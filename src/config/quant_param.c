@@ -8,6 +8,7 @@ typedef struct reading {
     sgs_params *p;
     sgs_param *e; /* the entry that is read */
     const sgs_tree *lo, *hi;
+    bool preset; /* sgs_params_preset: nulls are as good as nothing, and there is no data */
     sgs_diag *d;
 } reading;
 
@@ -33,8 +34,12 @@ static sgs_status wrong_kind(const reading *r, const char *field, const char *ex
 
 static sgs_status read_name(reading *r, const sgs_tree *t)
 {
-    if (t->kind != SGS_TREE_TEXT || !t->bytes->n || strlen(t->bytes->p) != t->bytes->n)
-        return wrong_kind(r, "name", "a tensor's name", t);
+    if (t->kind != SGS_TREE_TEXT || !t->bytes->n || strlen(t->bytes->p) != t->bytes->n) {
+        wrong_kind(r, "name", "a tensor's name", t);
+        if (r->preset)
+            sgs_hint(r->d, "quotes make any word a name: name: \"126\"");
+        return SGS_E_FORMAT;
+    }
     r->e->name = t->bytes->p;
     return SGS_OK;
 }
@@ -127,21 +132,23 @@ static sgs_status read_other(reading *r, const char *key)
 {
     static const char *const details[] = { "shape", "dtype", "qtype", "index", "quantization" };
     static const char *const fields[] = { "name", "min", "max", "bit", "data" };
-    for (size_t i = 0; i < sizeof details / sizeof *details; i++)
+    for (size_t i = 0; i < sizeof details / sizeof *details && !r->preset; i++)
         if (!strcmp(key, details[i]))
             return SGS_OK;
-    const char *near = sgs_nearest(key, fields, (int)(sizeof fields / sizeof *fields));
+    const char *near = sgs_nearest(key, fields, (int)(sizeof fields / sizeof *fields) - r->preset);
     sgs_fail(r->d, SGS_E_FORMAT, "%s has the unknown field '%.100s'", label(r), key);
-    sgs_hint(r->d, "%s%s%sthe fields are name, min, max, bit and data", near ? "did you mean '" : "", near ? near : "",
-             near ? "'? " : "");
+    sgs_hint(r->d, "%s%s%sthe fields are name, min, max%s", near ? "did you mean '" : "", near ? near : "",
+             near ? "'? " : "", r->preset ? " and bit" : ", bit and data");
     return sgs_param_fail_at(r->p, r->e, r->d);
 }
 
 static sgs_status read_field(reading *r, const char *key, const sgs_tree *value)
 {
+    if (r->preset && value->kind == SGS_TREE_NONE && (!strcmp(key, "min") || !strcmp(key, "max") || !strcmp(key, "bit")))
+        return SGS_OK;
     if (!strcmp(key, "bit"))
         return read_bit(r, value);
-    if (!strcmp(key, "data"))
+    if (!strcmp(key, "data") && !r->preset)
         return read_data(r, value);
     if (!strcmp(key, "min"))
         r->lo = value;
@@ -199,25 +206,36 @@ static sgs_status check_unique(const sgs_params *p, sgs_diag *d)
     return SGS_OK;
 }
 
-static sgs_status read_list(sgs_params *p, sgs_span bytes, sgs_diag *d)
+static sgs_status take_list(sgs_params *p, const sgs_tree *t, bool preset, sgs_diag *d)
 {
-    sgs_tree t;
-    SGS_TRY(sgs_tree_parse(&t, p->arena, p->file, bytes, d));
-    if (t.kind != SGS_TREE_LIST || t.list->n > INT32_MAX) {
-        sgs_fail(d, SGS_E_FORMAT, "expected a list of tensors, found %s", sgs_tree_word(&t));
-        return sgs_fail_at(d, p->file, (int)t.line, NULL);
+    if (t->kind != SGS_TREE_LIST || t->list->n > INT32_MAX) {
+        sgs_fail(d, SGS_E_FORMAT, "%sexpected a list of tensors, found %s", preset ? "PRESET_MIN_MAX_BIT: " : "",
+                 sgs_tree_word(t));
+        return sgs_fail_at(d, p->file, (int)t->line, NULL);
     }
-    sgs_param *e = sgs_try_alloc(p->arena, (t.list->n + 1) * sizeof *e);
+    sgs_param *e = sgs_try_alloc(p->arena, (t->list->n + 1) * sizeof *e);
     if (!e) {
         sgs_fail(d, SGS_E_LIMIT, "the file needs more memory than one of its size may take");
         return sgs_fail_at(d, p->file, 0, NULL);
     }
     p->param = e;
-    for (; p->n < (int)t.list->n; p->n++) {
-        reading r = { .p = p, .e = &e[p->n], .d = d };
-        SGS_TRY(read_entry(&r, &t.list->item[p->n]));
+    for (; p->n < (int)t->list->n; p->n++) {
+        reading r = { .p = p, .e = &e[p->n], .preset = preset, .d = d };
+        SGS_TRY(read_entry(&r, &t->list->item[p->n]));
     }
     return check_unique(p, d);
+}
+
+static sgs_status read_list(sgs_params *p, sgs_span bytes, sgs_diag *d)
+{
+    sgs_tree t;
+    SGS_TRY(sgs_tree_parse(&t, p->arena, p->file, bytes, d));
+    return take_list(p, &t, false, d);
+}
+
+sgs_status sgs_params_preset(sgs_params *p, const sgs_tree *list, sgs_diag *d)
+{
+    return take_list(p, list, true, d);
 }
 
 static sgs_params *params_new(const char *file, sgs_diag *d)

@@ -26,6 +26,9 @@ typedef struct sgs_params {
 sgs_status sgs_params_read(sgs_params **p, const char *path, sgs_diag *d);
 sgs_status sgs_params_parse(sgs_params **p, const char *file, sgs_span bytes, sgs_diag *d);
 void sgs_params_free(sgs_params *p); /* NULL is fine */
+/* Those of a quant_config.yaml's PRESET_MIN_MAX_BIT: without data, null is as good as absent.  Of p the file and the
+ * arena are set, which is the tree's; nothing is to be freed but that. */
+sgs_status sgs_params_preset(sgs_params *p, const sgs_tree *list, sgs_diag *d);
 /* Where entry e stands, for the diagnostic that is being made. */
 sgs_status sgs_param_fail_at(const sgs_params *p, const sgs_param *e, sgs_diag *d);
 

@@ -1,8 +1,9 @@
-/* What JSON and pickle files hold: texts, numbers, lists, dictionaries, arrays of numbers.
+/* What JSON, pickle and YAML files hold: texts, numbers, lists, dictionaries, arrays of numbers.
  *
  *   json.c     JSON; lists of numbers, however nested, become arrays where they are rectangular
  *   pickle.c   Python's pickles of protocol 0 to 5, read without running anything: objects other than numpy's arrays
  * and numbers, which pickle_numpy.c makes, are refused by name
+ *   yaml.c     YAML 1.1 as configurations use it, through libyaml; keys are texts
  *
  * Files are untrusted.  Lists of a pickle may hold themselves: whoever walks a tree goes as deep as what it looks for.
  */
@@ -60,7 +61,8 @@ struct sgs_tree_array {
 /* From bytes that outlive the tree; it lies in the arena, and its errors name `file`. */
 sgs_status sgs_json_parse(sgs_tree *t, sgs_arena *a, const char *file, sgs_span text, sgs_diag *d);
 sgs_status sgs_pickle_parse(sgs_tree *t, sgs_arena *a, const char *file, sgs_span bytes, sgs_diag *d);
-/* Whichever of the two the first byte says it is. */
+sgs_status sgs_yaml_parse(sgs_tree *t, sgs_arena *a, const char *file, sgs_span text, sgs_diag *d);
+/* JSON or a pickle, whichever the first byte says it is. */
 sgs_status sgs_tree_parse(sgs_tree *t, sgs_arena *a, const char *file, sgs_span bytes, sgs_diag *d);
 
 /* False: memory, or the arena's limit, is gone. */
