@@ -81,6 +81,9 @@ int cli_cpu_mask(const char *text, sgs_simulator_options *o);
 #define CLI_QUANT_FILE(X) \
     { "--quant_file", CLI_TEXT, offsetof(X, quant_file), "FILE", false, NULL, \
       "quantization parameters to take, JSON or pickle" }
+#define CLI_Q_MODE(X, must) \
+    { "-q --q_mode", CLI_TEXT, offsetof(X, q_mode), "Q10|Q11|Q12|Q13|Q20|Q21|Q22|Q23", must, NULL, \
+      "quantization mode; Q1 is Q11, Q2 is Q22" }
 #define CLI_SOC(X) \
     { "--soc_version", CLI_TEXT, offsetof(X, soc_version), "NAME", false, "CHIP, which runs everywhere", \
       "target; show_sdk_info.py lists them" }
@@ -126,6 +129,7 @@ int cli_convert(int argc, char **argv);
 int cli_convert_tool(int argc, char **argv);
 int cli_analyze(int argc, char **argv);
 int cli_calibrate(int argc, char **argv);
+int cli_torch_calibrate(int argc, char **argv);
 int cli_compile(int argc, char **argv);
 int cli_simulate(int argc, char **argv);
 int cli_check(int argc, char **argv);

@@ -42,10 +42,9 @@ typedef struct args {
     { "--kernels_file", CLI_TEXT, offsetof(args, kernels_file), "FILE.c", false, NULL, \
       "also list the kernels this image needs as C" }, \
     CLI_QUANT_FILE(args), \
-    { "-q --q_mode", CLI_TEXT, offsetof(args, q_mode), "MODE", false, NULL, \
-      "torch_calibrator's mode; comes with a later version" }, \
+    CLI_Q_MODE(args, false), \
     { "--quant_config", CLI_TEXT, offsetof(args, quant_config), "FILE", false, NULL, \
-      "goes with -q; comes with a later version" }, \
+      "quant_config.yaml, which goes with -q" }, \
     { 0 }
 /* clang-format on */
 
@@ -99,9 +98,9 @@ static int check(const args *a, sgs_platform platform)
                 a->q_mode ? "-q" : "--quant_config");
         return CLI_USAGE;
     }
-    if (a->q_mode) {
-        fprintf(stderr, "error: quantization with -q (torch_calibrator) comes with a later version\n");
-        return CLI_ERROR;
+    if (a->q_mode && a->quant_level) {
+        fprintf(stderr, "error: expected -q or --quant_level, found both\n");
+        return CLI_USAGE;
     }
     const int e = check_output(a->output);
     return e ? e : cli_check_model(platform, a->model);
@@ -168,6 +167,8 @@ static sgs_status run_stages(const args *a, sgs_platform platform, const files *
                                               .samples = a->samples,
                                               .output = f->fixed_sim,
                                               .quant_level = a->quant_level,
+                                              .q_mode = a->q_mode,
+                                              .quant_config = a->quant_config,
                                               .quant_file = a->quant_file,
                                               .memory_saving = a->memory_saving,
                                               .soc_version = soc_version,

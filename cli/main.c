@@ -12,6 +12,7 @@ static const struct command {
     { "convert", cli_convert, "SGS_converter.py", "model -> image, every stage" },
     { "convert-tool", cli_convert_tool, "ConvertTool.py", "stage 1: model -> X_float.sim" },
     { "calibrate", cli_calibrate, "calibrator.py", "stage 2: X_float.sim -> X_fixed.sim" },
+    { "torch-calibrate", cli_torch_calibrate, "torch_calibrator.py", "the same by the modes Q10 to Q23" },
     { "compile", cli_compile, "compiler.py", "stage 3: X_fixed.sim -> image" },
     { "simulate", cli_simulate, "simulator.py", "runs a float, fixed or offline model" },
     { "analyze", cli_analyze, "analyze.py", "where a fixed-point model loses accuracy" },

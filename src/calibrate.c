@@ -5,7 +5,7 @@
 #include "base/log.h"
 #include "compile/target.h"
 #include "config/config.h"
-#include "config/quant_param.h"
+#include "config/quant_config.h"
 #include "import/sim.h"
 #include "preprocess/preprocess.h"
 #include "quant/model.h"
@@ -15,10 +15,12 @@
 typedef struct calibration {
     const sgs_calibrate_options *o;
     sgs_arena *arena;
-    int level;
+    sgs_mode mode;
+    sgs_quant_config *quant;   /* of -q, or NULL */
     const char *path;          /* of the result */
     sgs_config *config;
     sgs_params *params;        /* of --quant_file, or NULL */
+    const sgs_params *brought; /* they, or those of the quant_config, or NULL */
     sgs_graph *g;
     sgs_session *session;
     sgs_samples *samples;
@@ -128,7 +130,7 @@ static sgs_status merge(calibration *c, sgs_diag *d)
 
 static sgs_status gather(calibration *c, sgs_diag *d)
 {
-    c->statistics = sgs_statistics_new(c->g, c->level >= SGS_CLIP_LEVEL || c->o->stats_out || c->o->stats_merge.n);
+    c->statistics = sgs_statistics_new(c->g, c->mode.level >= SGS_CLIP_LEVEL || c->o->stats_out || c->o->stats_merge.n);
     SGS_TRY(c->o->stats_merge.n ? merge(c, d) : run_samples(c, d));
     sgs_say_dead(c->g, sgs_statistics_ranges(c->statistics), &c->o->log);
     return SGS_OK;
@@ -142,25 +144,32 @@ static sgs_status quantize_shared(calibration *c, sgs_threads *threads, sgs_diag
     sgs_making m = { .path = c->o->model,
                      .g = c->g,
                      .ini = c->config,
-                     .params = c->params,
-                     .level = c->level,
+                     .params = c->brought,
+                     .mode = c->mode,
                      .statistics = c->statistics,
                      .range = sgs_statistics_ranges(c->statistics),
                      .saving = c->o->memory_saving,
                      .threads = threads,
                      .log = log };
-    const bool weighs = sgs_level_weighs(c->level, c->config, log);
+    const bool weighs = sgs_mode_weighs(&c->mode, c->config, log);
     if (weighs)
-        m.weighed = sgs_weigh(c->statistics, c->g, m.range, &(sgs_weigh_options){ .clips = c->level >= SGS_CLIP_LEVEL, .saving = c->o->memory_saving, .threads = threads, .log = log });
+        m.weighed = sgs_weigh(c->statistics, c->g, m.range, &(sgs_weigh_options){ .clips = c->mode.level >= SGS_CLIP_LEVEL, .saving = c->o->memory_saving, .threads = threads, .log = log });
     else if (c->o->memory_saving)
         sgs_log_line(log, "--memory_saving: no layers are weighed here; there is nothing to save");
     return sgs_make_fixed(&c->fixed, &m, d);
 }
 
+/* What runs samples side by side does so with no more than cal_batchsize. */
+static int side_by_side(const calibration *c)
+{
+    const int n = sgs_threads_wanted(c->o->samples.num_process), most = c->o->cal_batchsize;
+    return most && most < n ? most : n;
+}
+
 /* Nothing is forked while there are threads: the processes of the user's Python begin before and after. */
 static sgs_status quantize(calibration *c, sgs_diag *d)
 {
-    sgs_threads *threads = sgs_threads_new(c->o->samples.num_process);
+    sgs_threads *threads = sgs_threads_new(side_by_side(c));
     const sgs_status s = quantize_shared(c, threads, d);
     sgs_threads_free(threads);
     return s;
@@ -204,6 +213,10 @@ static sgs_status check_options(const sgs_calibrate_options *o, sgs_diag *d)
         return sgs_fail(d, SGS_E_USAGE, "expected pictures and scripts, -i and -n, or statistics of them, --stats-merge");
     if (o->stats_merge.n && (o->samples.images || o->samples.preprocess))
         return sgs_fail(d, SGS_E_USAGE, "--stats-merge takes the place of -i and -n: expected one of the two");
+    if (!o->q_mode != !o->quant_config)
+        return sgs_fail(d, SGS_E_USAGE, "-q and --quant_config belong together, found only %s", o->q_mode ? "-q" : "--quant_config");
+    if (o->q_mode && o->quant_level)
+        return sgs_fail(d, SGS_E_USAGE, "expected -q or --quant_level, found both");
     if (o->quant_file && (o->stats_out || o->stats_merge.n))
         return sgs_fail(d, SGS_E_USAGE, "--quant_file does not go with statistics in files: expected pictures and a model");
     if (o->stats_out && o->output)
@@ -223,16 +236,39 @@ static sgs_status write_model(calibration *c, sgs_diag *d)
     return SGS_OK;
 }
 
+static sgs_status find_mode(calibration *c, sgs_diag *d)
+{
+    const sgs_calibrate_options *o = c->o;
+    if (!o->q_mode)
+        return sgs_level_find(o->quant_level, o->stats_out ? NULL : &o->log, &c->mode, d);
+    SGS_TRY(sgs_quant_config_read(&c->quant, o->quant_config, d));
+    return sgs_mode_find(o->q_mode, c->quant, &o->log, &c->mode, d);
+}
+
+static sgs_status find_params(calibration *c, sgs_diag *d)
+{
+    if (c->o->quant_file)
+        SGS_TRY(sgs_params_read(&c->params, c->o->quant_file, d));
+    c->brought = c->params;
+    if (!c->quant || !c->quant->use_preset)
+        return SGS_OK;
+    if (c->params) {
+        sgs_fail(d, SGS_E_USAGE, "parameters come from --quant_file or from PRESET_MIN_MAX_BIT, expected one of the two");
+        return sgs_fail_at(d, c->quant->file, c->quant->preset_line, NULL);
+    }
+    c->brought = &c->quant->preset;
+    return SGS_OK;
+}
+
 static sgs_status calibrate(calibration *c, sgs_diag *d)
 {
     SGS_TRY(check_options(c->o, d));
-    SGS_TRY(sgs_level_find(c->o->quant_level, c->o->stats_out ? NULL : &c->o->log, &c->level, d));
+    SGS_TRY(find_mode(c, d));
     c->path = c->o->stats_out ? c->o->stats_out : sgs_fixed_path(c->arena, c->o->model, c->o->output);
-    if (c->o->quant_file)
-        SGS_TRY(sgs_params_read(&c->params, c->o->quant_file, d));
+    SGS_TRY(find_params(c, d));
     SGS_TRY(open_model(c, d));
     sgs_qoptions o = sgs_qoptions_from(c->config, c->g);
-    o.params = c->params;
+    o.params = c->brought;
     SGS_TRY(sgs_float_model_plan(c->o->model, &o, d));
     SGS_TRY(sgs_import_data(c->g, &o, d));
     SGS_TRY(gather(c, d));
@@ -261,6 +297,7 @@ sgs_status sgs_calibrate(const sgs_calibrate_options *o, char **written, sgs_cal
     sgs_graph_free(c.g);
     sgs_config_free(c.config);
     sgs_params_free(c.params);
+    sgs_quant_config_free(c.quant);
     sgs_arena_free(c.arena);
     return s;
 }

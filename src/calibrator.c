@@ -227,9 +227,10 @@ static sgs_range *ranges(sgs_calibrator *c, sgs_graph *g)
     return range;
 }
 
-static sgs_weighed weighed(sgs_calibrator *c, int level, sgs_threads *threads, const sgs_log *log)
+static sgs_weighed weighed(sgs_calibrator *c, const sgs_mode *mode, sgs_threads *threads, const sgs_log *log)
 {
-    if (!sgs_level_weighs(level, c->ini, log))
+    const int level = mode->level;
+    if (!sgs_mode_weighs(mode, c->ini, log))
         return (sgs_weighed){ 0 };
     if (!c->measured[level])
         c->weighed[level] = sgs_weigh(c->all, c->m.g, seen(c), &(sgs_weigh_options){ .clips = level >= SGS_CLIP_LEVEL, .threads = threads, .log = log });
@@ -237,12 +238,12 @@ static sgs_weighed weighed(sgs_calibrator *c, int level, sgs_threads *threads, c
     return c->weighed[level];
 }
 
-static sgs_qoptions options(sgs_calibrator *c, sgs_graph *g, int level, const sgs_log *log)
+static sgs_qoptions options(sgs_calibrator *c, sgs_graph *g, const sgs_mode *mode, const sgs_log *log)
 {
     sgs_qoptions o = first_options(c, g);
     o.least = c->least;
     o.log = log;
-    const sgs_weighed w = weighed(c, level, NULL, log);
+    const sgs_weighed w = weighed(c, mode, NULL, log);
     o.recipe.harm = w.harm;
     o.recipe.clip = w.clip;
     return o;
@@ -250,11 +251,11 @@ static sgs_qoptions options(sgs_calibrator *c, sgs_graph *g, int level, const sg
 
 sgs_status sgs_calibrator_write(sgs_calibrator *c, const sgs_calibrator_options *o, char **written, sgs_diag *d)
 {
-    int level;
+    sgs_mode mode;
     sgs_graph *g;
     if (written)
         *written = NULL;
-    SGS_TRY(sgs_level_find(o->quant_level, &o->log, &level, d));
+    SGS_TRY(sgs_level_find(o->quant_level, &o->log, &mode, d));
     const int added = sgs_statistics_count(c->all);
     if (!added) {
         sgs_fail(d, SGS_E_USAGE, "nothing has run: there are no statistics to make a fixed-point model from");
@@ -269,10 +270,10 @@ sgs_status sgs_calibrator_write(sgs_calibrator *c, const sgs_calibrator_options 
                            .g = c->m.g,
                            .ini = c->ini,
                            .params = c->params,
-                           .level = level,
+                           .mode = mode,
                            .statistics = c->all,
                            .range = seen(c),
-                           .weighed = weighed(c, level, threads, &o->log),
+                           .weighed = weighed(c, &mode, threads, &o->log),
                            .least = c->least,
                            .threads = threads,
                            .log = &o->log };
@@ -309,13 +310,13 @@ static bool scaled_s16(const end *e)
 
 /* The scale it would have now.  Of a level its choice of bits matters here; the search for weights, which takes long,
  * does not. */
-static sgs_status scale_of(const end *e, int level, float *scale, sgs_diag *d)
+static sgs_status scale_of(const end *e, const sgs_mode *mode, float *scale, sgs_diag *d)
 {
     static const sgs_log silent;
     sgs_graph *g;
     const sgs_qoptions q = first_options(e->c, e->c->m.g);
     SGS_TRY(sgs_float_model_read_with(&g, e->c->path, &q, d));
-    const sgs_qoptions o = options(e->c, g, level, &silent);
+    const sgs_qoptions o = options(e->c, g, mode, &silent);
     const sgs_status s = sgs_quantize(g, ranges(e->c, g), &o, d);
     if (s == SGS_OK) {
         const sgs_value *v = e->output ? g->out[e->i] : g->in[e->i];
@@ -333,17 +334,17 @@ static void widen(const end *e, float scale)
     *least = most > *least ? most : *least;
 }
 
-static sgs_status tie(const end e[2], int level, bool *changed, sgs_diag *d)
+static sgs_status tie(const end e[2], const sgs_mode *mode, bool *changed, sgs_diag *d)
 {
     float scale[2];
     for (int k = 0; k < 2; k++)
-        SGS_TRY(scale_of(&e[k], level, &scale[k], d));
+        SGS_TRY(scale_of(&e[k], mode, &scale[k], d));
     *changed = scale[0] != scale[1];
     if (!*changed)
         return SGS_OK;
     const int narrow = scale[0] > scale[1]; /* the end with the smaller scale */
     widen(&e[narrow], scale[!narrow]);
-    SGS_TRY(scale_of(&e[narrow], level, &scale[narrow], d));
+    SGS_TRY(scale_of(&e[narrow], mode, &scale[narrow], d));
     return scale[0] == scale[1]
                ? SGS_OK
                : sgs_fail(d, SGS_E_UNSUPPORTED,
@@ -354,14 +355,14 @@ static sgs_status tie(const end e[2], int level, bool *changed, sgs_diag *d)
 sgs_status sgs_calibrator_tie(sgs_calibrator *a, int output, sgs_calibrator *b, int input, const char *quant_level,
                               bool *changed, sgs_diag *d)
 {
-    int level;
+    sgs_mode mode;
     const end e[2] = { { a, output, true }, { b, input, false } };
     *changed = false;
-    SGS_TRY(sgs_level_find(quant_level, NULL, &level, d));
+    SGS_TRY(sgs_level_find(quant_level, NULL, &mode, d));
     if (a == b || output < 0 || output >= a->m.g->nout || input < 0 || input >= b->m.g->nin)
         return sgs_fail(d, SGS_E_USAGE, "expected an output and an input of two calibrators");
     if (!sgs_statistics_count(a->all) || !sgs_statistics_count(b->all) || !scaled_s16(&e[0]) || !scaled_s16(&e[1]))
         return SGS_OK;
-    const sgs_status s = tie(e, level, changed, d);
+    const sgs_status s = tie(e, &mode, changed, d);
     return s == SGS_OK ? s : sgs_fail_at(d, a->path, 0, NULL);
 }

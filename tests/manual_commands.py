@@ -68,6 +68,14 @@ def ini_behind(text):
     return re.sub(r"\s+(?=\[|\w+=)", "\n", settings) + "\n"
 
 
+def quant_config():
+    """The example of quant_config.yaml, which the text has without its indentation."""
+    text = lines()
+    start = text.index("QUANT_CONFIG:")
+    shown = text[start:text.index("]", start) + 1]
+    return "\n".join(("" if row == "QUANT_CONFIG:" else "    " if row[0] in "[{]" else "  ") + row for row in shown) + "\n"
+
+
 def lists():
     """The list files that it shows, (for one input, for two), each once."""
     found = {tuple(re.findall(r"/path/to/image_test/\S+", line)) for line in lines()} - {()}

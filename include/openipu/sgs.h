@@ -118,6 +118,9 @@ typedef struct sgs_calibrate_options {
     sgs_samples_options samples;
     const char *output;           /* a file, an existing folder, or NULL (DECISIONS 7) */
     const char *quant_level;      /* "L1" to "L5"; NULL: "L5" */
+    const char *q_mode;           /* "Q1", "Q10" to "Q13", "Q2", "Q20" to "Q23" in the place of a level, or NULL */
+    const char *quant_config;     /* quant_config.yaml, which q_mode needs: docs/CALIBRATION.md */
+    int cal_batchsize;            /* so many samples at most are worked on side by side; 0: as many as there are threads.  The model is the same */
     const char *quant_file;       /* quantization parameters to take, JSON or pickle, or NULL: docs/QUANT_PARAM.md */
     bool memory_saving;           /* layers are weighed in less memory and more time; the model is the same */
     const char *stats_out;        /* a file for the statistics: then no model is made, output is NULL; or NULL */

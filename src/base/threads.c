@@ -30,12 +30,17 @@ typedef struct share {
 
 /* ---- life ------------------------------------------------------------------------------------------------------ */
 
-sgs_threads *sgs_threads_new(int n)
+int sgs_threads_wanted(int n)
 {
     const long processors = sysconf(_SC_NPROCESSORS_ONLN);
     if (n <= 0)
         n = processors > 0 && processors < THREADS_DEFAULT ? (int)processors : THREADS_DEFAULT;
-    n = n < THREADS_MOST ? n : THREADS_MOST;
+    return n < THREADS_MOST ? n : THREADS_MOST;
+}
+
+sgs_threads *sgs_threads_new(int wanted)
+{
+    const int n = sgs_threads_wanted(wanted);
     sgs_threads *t = n > 1 ? calloc(1, sizeof *t) : NULL;
     if (!t)
         return NULL;

@@ -9,6 +9,8 @@ typedef struct sgs_threads sgs_threads;
 /* n of them, 64 at most, the caller's own among them; 0: 10, or the machine's processors where they are fewer.  NULL where it is one,
  * or the system gives no more: the caller then does everything alone. */
 sgs_threads *sgs_threads_new(int n);
+/* How many that would be. */
+int sgs_threads_wanted(int n);
 void sgs_threads_free(sgs_threads *t);
 
 typedef struct sgs_work {

@@ -229,7 +229,9 @@ static sgs_status node(reader *r, sgs_tree *t)
         return refuse(r, "anchors and aliases");
     if (tag)
         return refuse(r, "tags");
-    return e->type == YAML_SCALAR_EVENT ? scalar(r, t) : e->type == YAML_SEQUENCE_START_EVENT ? list(r, t) : dictionary(r, t);
+    if (e->type == YAML_SCALAR_EVENT)
+        return scalar(r, t);
+    return e->type == YAML_SEQUENCE_START_EVENT ? list(r, t) : dictionary(r, t);
 }
 
 /* One document and nothing behind it; an empty file holds nothing. */

@@ -98,6 +98,36 @@ static void list_wide(const sgs_quantizer *q, const choices *l)
     sgs_buf_free(&b);
 }
 
+static const char *why(const sgs_quantizer *q, int id)
+{
+    const double *harm = q->o->recipe.harm;
+    if (!harm || harm[id] < 0)
+        return q->wide[id] ? "16 bit: the mode's" : "8 bit: the mode's";
+    return sgs_format(q->g->arena, q->wide[id] ? "16 bit: 8 alone would leave %.0f dB" : "8 bit: alone leaves %.0f dB", decibel(harm[id]));
+}
+
+void sgs_take_bits(sgs_quantizer *q)
+{
+    choices l = { 0 };
+    double bits = 0;
+    for (sgs_node *n = q->g->first; n; n = n->next) {
+        const int id = n->out[0]->id;
+        if (!sgs_is_conv(n) || id >= q->o->recipe.nbits)
+            continue;
+        const double count = (double)sgs_value_count(n->in[1]);
+        q->wide[id] = q->o->recipe.bits[id] == 16;
+        q->reason[id] = why(q, id);
+        l.n++;
+        l.wide += q->wide[id];
+        l.all += count;
+        bits += count * q->o->recipe.bits[id];
+    }
+    sgs_log_line(q->o->log, "16 bits for %d of %d convolutions: weights have %.2f bits on the average, mp_rate %.3f", l.wide,
+                 l.n, l.all > 0 ? bits / l.all : 0, l.all > 0 ? bits / l.all / 16 : 0);
+    if (l.wide < l.n)
+        list_wide(q, &l);
+}
+
 void sgs_choose_bits(sgs_quantizer *q)
 {
     choices l = { .c = SGS_NEW_N(q->g->arena, choice, q->g->nvalue + 1) };

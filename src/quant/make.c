@@ -57,7 +57,7 @@ static sgs_status make(sgs_graph **out, const sgs_making *asked, sgs_arena *a, s
     SGS_TRY(sgs_make_by(out, m, &recipe, m->log, d));
     SGS_TRY(sgs_frame_images(*out, m->ini, d));
     sgs_statistics_hash(m->statistics, hash);
-    sgs_fixed_mark(*out, m->ini, m->level, hash);
+    sgs_fixed_mark(*out, m->ini, &m->mode, hash);
     return sgs_graph_verify(*out, d);
 }
 

@@ -8,32 +8,18 @@
 #include "pass/pass.h"
 #include "sim/session.h"
 
-#define DEFAULT_LEVEL 5
 #define BITS_LEVEL 2 /* from here on a level chooses between 8 and 16 bits itself */
 
-sgs_status sgs_level_find(const char *quant_level, const sgs_log *log, int *level, sgs_diag *d)
+bool sgs_mode_weighs(const sgs_mode *mode, const sgs_config *c, const sgs_log *log)
 {
-    if (!quant_level) {
-        *level = DEFAULT_LEVEL;
-        sgs_log_line(log, "no --quant_level: L%d", *level);
-        return SGS_OK;
-    }
-    if ((quant_level[0] != 'L' && quant_level[0] != 'l') || quant_level[1] < '1' || quant_level[1] > '5' ||
-        quant_level[2])
-        return sgs_fail(d, SGS_E_USAGE, "expected --quant_level L1 to L5, found '%s'", quant_level);
-    *level = quant_level[1] - '0';
-    return SGS_OK;
-}
-
-bool sgs_level_weighs(int level, const sgs_config *c, const sgs_log *log)
-{
-    if (level < BITS_LEVEL)
+    const bool clips = mode->level >= SGS_CLIP_LEVEL;
+    if (mode->level < BITS_LEVEL)
         return false;
     if (c->conv_format == SGS_CONV_DEFAULT)
-        return true;
-    sgs_log_warning(log, "input_format=%s takes the place of L%d's own choice of 8 or 16 bits",
-                    sgs_conv_format_name(c->conv_format), level);
-    return level >= SGS_CLIP_LEVEL && c->conv_format != SGS_CONV_ALL_INT16;
+        return mode->bits == SGS_BITS_WEIGHED || mode->bits == SGS_BITS_MIXED || (mode->bits == SGS_BITS_8 && clips);
+    sgs_log_warning(log, "input_format=%s takes the place of %s's own choice of 8 or 16 bits",
+                    sgs_conv_format_name(c->conv_format), mode->name);
+    return clips && c->conv_format != SGS_CONV_ALL_INT16;
 }
 
 static const char *base_name(const char *path)
@@ -111,10 +97,10 @@ sgs_status sgs_float_model_plan(const char *path, const sgs_qoptions *o, sgs_dia
     return s;
 }
 
-void sgs_fixed_mark(sgs_graph *g, const sgs_config *ini, int level, const uint8_t list[32])
+void sgs_fixed_mark(sgs_graph *g, const sgs_config *ini, const sgs_mode *mode, const uint8_t list[32])
 {
     sgs_buf b = { 0 };
-    sgs_buf_printf(&b, "level L%d\nevaluator %s\n", level, sgs_session_identity());
+    sgs_buf_printf(&b, "level %s\nevaluator %s\n", mode->name, sgs_session_identity());
     sgs_meta_set(g, "sgs.fixed", b.p, b.n);
     b.n = 0;
     sgs_config_print(ini, &b);

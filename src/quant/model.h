@@ -3,15 +3,14 @@
 #define SGS_QUANT_MODEL_H
 
 #include "config/config.h"
+#include "quant/mode.h"
 #include "quant/quantize.h"
 
 #define SGS_FEW_SAMPLES 10 /* fewer get a warning */
 
-/* "L1" to "L5"; NULL: L5, and a log line says so. */
-sgs_status sgs_level_find(const char *quant_level, const sgs_log *log, int *level, sgs_diag *d);
-/* Whether that level asks what 8 bits do to the outputs: to choose between 8 and 16, with a warning where the ini takes
+/* Whether that mode asks what 8 bits do to the outputs: to choose between 8 and 16, with a warning where the ini takes
  * that from it, or to choose where 8 bits end. */
-bool sgs_level_weighs(int level, const sgs_config *c, const sgs_log *log);
+bool sgs_mode_weighs(const sgs_mode *mode, const sgs_config *c, const sgs_log *log);
 /* X_float.sim -> X_fixed.sim, any other X.sim -> X_fixed.sim; beside the model, in the folder `out`, or the file `out`.
  */
 const char *sgs_fixed_path(sgs_arena *a, const char *model, const char *out);
@@ -28,7 +27,7 @@ sgs_status sgs_float_model_plan(const char *path, const sgs_qoptions *o, sgs_dia
 /* Puts in front of the images what takes them out of the arrays that a board gives (sgs_board_framed). */
 sgs_status sgs_frame_images(sgs_graph *g, const sgs_config *ini, sgs_diag *d);
 /* Notes in g, by now fixed, what made it; `list` is of the arrays that calibrated. */
-void sgs_fixed_mark(sgs_graph *g, const sgs_config *ini, int level, const uint8_t list[32]);
+void sgs_fixed_mark(sgs_graph *g, const sgs_config *ini, const sgs_mode *mode, const uint8_t list[32]);
 
 /* ---- make.c ---- */
 
@@ -37,7 +36,7 @@ typedef struct sgs_making {
     sgs_graph *g;     /* it, as it was calibrated */
     const sgs_config *ini;
     const struct sgs_params *params; /* what the user brings, or NULL */
-    int level;
+    sgs_mode mode;
     const sgs_statistics *statistics;
     const sgs_range *range; /* what they say */
     sgs_weighed weighed;
@@ -47,7 +46,7 @@ typedef struct sgs_making {
     sgs_kept_scales *kept; /* of models made before; sgs_make_fixed has its own */
     const sgs_log *log;
 } sgs_making;
-/* The fixed-point model of that level, marked as such; to be freed. */
+/* The fixed-point model of that mode, marked as such; to be freed. */
 sgs_status sgs_make_fixed(sgs_graph **out, const sgs_making *m, sgs_diag *d);
 /* That of one recipe, not marked; what it says goes to `log`. */
 sgs_status sgs_make_by(sgs_graph **out, const sgs_making *m, const sgs_recipe *recipe, const sgs_log *log, sgs_diag *d);

@@ -76,12 +76,25 @@ static void mark_images(sgs_quantizer *q)
 }
 
 
-/* Whether something else than convolutions reads v, or a transpose of it. */
-static bool read_by_others(const sgs_graph *g, const sgs_value *v)
+/* The ini's input_format takes the choice away. */
+static bool is_chosen_wide(const sgs_qoptions *o, const sgs_node *n)
+{
+    const int id = n->out[0]->id;
+    return o->recipe.bits && id < o->recipe.nbits && o->recipe.bits[id] == 16 && o->conv_format == SGS_CONV_DEFAULT;
+}
+
+/* Whether n may count an image's own pixels. */
+static bool takes_pixels(const sgs_qoptions *o, const sgs_node *n)
+{
+    return sgs_is_conv(n) && n->op != &sgs_op_deconv && !is_chosen_wide(o, n);
+}
+
+/* Whether something else than convolutions of 8 bits reads v, or a transpose of it. */
+static bool read_by_others(const sgs_graph *g, const sgs_qoptions *o, const sgs_value *v)
 {
     for (const sgs_node *n = g->first; n; n = n->next)
         for (int i = 0; i < n->nin; i++)
-            if (n->in[i] == v && !(i == 0 && sgs_is_conv(n) && n->op != &sgs_op_deconv) && (n->op != &sgs_op_transpose || read_by_others(g, n->out[0])))
+            if (n->in[i] == v && !(i == 0 && takes_pixels(o, n)) && (n->op != &sgs_op_transpose || read_by_others(g, o, n->out[0])))
                 return true;
     return false;
 }
@@ -92,7 +105,7 @@ void sgs_order_images(sgs_graph *g, const sgs_qoptions *o)
     static const int64_t three = 3;
     for (int i = 0; i < g->nin; i++) {
         sgs_value *v = g->in[i];
-        if (!o->in[i].image || !o->in[i].swap || v->rank != 4 || v->dim[o->in[i].channel_axis] != 3 || !read_by_others(g, v))
+        if (!o->in[i].image || !o->in[i].swap || v->rank != 4 || v->dim[o->in[i].channel_axis] != 3 || !read_by_others(g, o, v))
             continue;
         const sgs_axis_attr a = { o->in[i].channel_axis };
         sgs_value *y = sgs_value_like(g, v), *in[2] = { v, sgs_const_new(g, SGS_S32, 1, &three, reversed, true) };
@@ -110,7 +123,7 @@ static bool from_image(const sgs_quantizer *q, const sgs_value *v)
 
 bool sgs_takes_image(const sgs_quantizer *q, const sgs_node *n)
 {
-    return sgs_is_conv(n) && n->op != &sgs_op_deconv && n->in[0]->id < q->nplan && from_image(q, n->in[0]);
+    return takes_pixels(q->o, n) && n->in[0]->id < q->nplan && from_image(q, n->in[0]);
 }
 
 /* An input whose integers the board gives has its own type and scale: what is moved on is converted where it must be. */
@@ -269,7 +282,9 @@ static void find_four_bits(sgs_quantizer *q)
 static sgs_status choose_bits(sgs_quantizer *q, sgs_diag *d)
 {
     find_four_bits(q);
-    if (q->o->conv_format == SGS_CONV_DEFAULT && q->o->recipe.harm)
+    if (q->o->conv_format == SGS_CONV_DEFAULT && q->o->recipe.bits)
+        sgs_take_bits(q);
+    else if (q->o->conv_format == SGS_CONV_DEFAULT && q->o->recipe.harm)
         sgs_choose_bits(q);
     sgs_import_bits(q);
     for (sgs_node *n = q->g->first; n; n = n->next)

@@ -11,6 +11,8 @@
  *   options.c    what the ini says
  *   dead.c       channels that say nothing
  *   raise.c      which convolutions to give 16 bits, for sgs analyze
+ *   (mode.h      what a user asks for: levels, modes)
+ *   (mixed.h     which convolutions to give 16 bits where weights may have so many on the average; knapsack.h)
  *   sensitivity.c  what 8 bits at one convolution do to the outputs
  *   clip.c       where 8 bits should end
  *   bits.c       which convolutions take 16 bits
@@ -98,6 +100,8 @@ typedef struct sgs_recipe {
     /* By id of a convolution's output (factor.c): with it 8-bit weights are rounded one after the other; NULL, or NULL for one: each alone. */
     const float *const *factor;
     const double *harm;    /* by value id (sgs_weighed), for the choice of bits; NULL: every convolution has 8 but for what the ini asks */
+    const uint8_t *bits;   /* [nbits], by id of a convolution's output: 8 or 16, chosen already, those that read images too; NULL: nothing is */
+    int nbits;
     double strict;         /* so much less noise than usual is bearable in that choice; 0: 1 */
 } sgs_recipe;
 
@@ -217,6 +221,8 @@ sgs_qoptions sgs_qoptions_from(const struct sgs_config *c, sgs_graph *g);
 
 /* The level's own choice: widens the convolutions that 8 bits harm most, and notes for each why, or why not. */
 void sgs_choose_bits(sgs_quantizer *q);
+/* The recipe's choice. */
+void sgs_take_bits(sgs_quantizer *q);
 /* Whether the outputs are numbers that are used (boxes, landmarks, pictures), and not one row of which the largest counts. */
 bool sgs_gives_numbers(const sgs_graph *g);
 
@@ -278,7 +284,7 @@ int sgs_group_of(sgs_quantizer *q, const sgs_value *v);
 int sgs_data_inputs(const sgs_node *n);
 bool sgs_is_conv(const sgs_node *n);
 double sgs_multiplications(const sgs_node *conv);
-/* A convolution that counts the image's own pixels; what else reads an image gets a requantized one. */
+/* A convolution that counts the image's own pixels; what else reads an image gets a requantized one, a convolution that the recipe gives 16 bits too. */
 bool sgs_takes_image(const sgs_quantizer *q, const sgs_node *n);
 
 /* ---- for an operator's .quant: n->in[i] of its data inputs and n->out[0] have the type and quant that they keep ---- */

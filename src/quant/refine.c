@@ -1,8 +1,13 @@
 /* Levels as recipes.  L1 and L2 have one each.  L3 has clips where they surely help.  L4 and L5 begin with that and try
- * more: a recipe is kept when it is better on samples of the calibration, in fixed point as a board runs it. */
+ * more: a recipe is kept when it is better on samples of the calibration, in fixed point as a board runs it.  Modes do
+ * what a level does, with another choice of bits. */
 #include "quant/refine.h"
 
+#include <math.h>
+#include <string.h>
+
 #include "base/log.h"
+#include "quant/mixed.h"
 
 #define LARGE 1e10 /* multiplications: larger networks are spared what needs many trials */
 
@@ -17,10 +22,21 @@ typedef struct search {
 
 /* ---- L1 to L3 ---- */
 
-static sgs_recipe first_recipe(const sgs_making *m)
+/* Whether the ini leaves the choice of bits to the mode, and it is this one. */
+static bool chooses(const sgs_making *m, sgs_bits bits)
 {
-    const bool chooses = m->ini->conv_format == SGS_CONV_DEFAULT;
-    return (sgs_recipe){ .search = m->level >= 2, .correct = m->level >= 2, .harm = chooses ? m->weighed.harm : NULL };
+    return m->ini->conv_format == SGS_CONV_DEFAULT && m->mode.bits == bits;
+}
+
+static sgs_recipe first_recipe(const sgs_making *m, sgs_arena *a)
+{
+    const bool fits = m->mode.level >= 2;
+    sgs_recipe r = { .search = fits, .correct = fits, .harm = chooses(m, SGS_BITS_WEIGHED) ? m->weighed.harm : NULL };
+    if (chooses(m, SGS_BITS_16)) {
+        r.nbits = m->g->nvalue;
+        r.bits = memset(SGS_NEW_N(a, uint8_t, r.nbits + 1), 16, (size_t)r.nbits);
+    }
+    return r;
 }
 
 static bool has_clips(const sgs_making *m)
@@ -201,20 +217,31 @@ static void try_slow(search *s)
                         r.weigh ? "errors of weights weighed by what they meet" : "errors of weights not weighed");
 }
 
-/* Bits chosen anew, for the noise that this recipe leaves and not that of one scale a tensor.  While the network is
- * below its target each round bears less. */
-static void choose_bits_again(search *s)
+/* What 8 bits do to the outputs with the best recipe; NULL: nobody can say. */
+static const double *weigh_again(const search *s)
 {
     sgs_recipe r = s->best;
     sgs_graph *fixed;
     sgs_diag d = { 0 };
     r.harm = NULL;
     r.given = NULL;
-    if (!s->best.harm || sgs_make_by(&fixed, s->m, &r, &silent, &d) != SGS_OK)
-        return;
+    if (sgs_make_by(&fixed, s->m, &r, &silent, &d) != SGS_OK)
+        return NULL;
     const sgs_weigh_options o = { .fixed = fixed, .saving = s->m->saving, .threads = s->m->threads, .log = s->m->log };
-    r.harm = sgs_weigh(s->m->statistics, s->m->g, s->m->range, &o).harm;
+    const double *harm = sgs_weigh(s->m->statistics, s->m->g, s->m->range, &o).harm;
     sgs_graph_free(fixed);
+    return harm;
+}
+
+/* Bits chosen anew, for the noise that this recipe leaves and not that of one scale a tensor.  While the network is
+ * below its target each round bears less. */
+static void choose_bits_again(search *s)
+{
+    sgs_recipe r = s->best;
+    if (!s->best.harm)
+        return;
+    r.harm = weigh_again(s);
+    r.given = NULL;
     const bool in_sequence = s->best.given != NULL;
     int same = 0; /* rounds that changed nothing: all that may be wide is */
     for (r.strict = 1; r.harm && r.strict <= STRICTEST && same < MOST_SAME && sgs_noise_db(s->noise) < target(s->m->g);
@@ -228,29 +255,140 @@ static void choose_bits_again(search *s)
     }
 }
 
+/* ---- bits for a number of them on the average ---- */
+
+#define RATES 11      /* 0.50, 0.55, ... 1.00, which the manual walks along */
+#define NEAR_BEST 1.0 /* dB below the best of the curve */
+
+static double rate_at(int i)
+{
+    return (50 + 5 * i) / 100.0;
+}
+
+static double decibel(double share)
+{
+    return -10 * log10(fmax(share, 1e-12));
+}
+
+static sgs_recipe with_bits(const search *s, const sgs_mixed *x, const double *harm)
+{
+    sgs_recipe r = s->best;
+    r.bits = x->bits;
+    r.nbits = s->m->g->nvalue;
+    r.harm = harm;
+    r.given = NULL;
+    return r;
+}
+
+/* dB of such a model; where nothing can be tried, what adding up says. */
+static double measure_mixed(search *s, const sgs_mixed *x, const double *harm)
+{
+    const sgs_recipe r = with_bits(s, x, harm);
+    sgs_noise *noise;
+    sgs_diag d = { 0 };
+    if (!s->t)
+        return decibel(x->harm);
+    return look(s, &r, "mp_rate", SGS_OTHERS_JUDGE, &noise, &d) == SGS_OK ? sgs_noise_db(noise) : -(double)INFINITY;
+}
+
+/* Choices for ever larger rates, each the best of what was measured up to there. */
+typedef struct curve {
+    int n;
+    double rate[RATES], db[RATES];
+    sgs_mixed x[RATES];
+} curve;
+
+/* What adding up takes for the best may measure worse than a choice for a smaller rate, which then stays. */
+static void add_point(search *s, curve *c, const sgs_mixture *mixture, const double *harm)
+{
+    const int i = c->n++;
+    sgs_mixed *x = &c->x[i];
+    *x = sgs_mixture_at(mixture, c->rate[i]);
+    const bool same = i && !memcmp(x->bits, x[-1].bits, (size_t)s->m->g->nvalue);
+    c->db[i] = same ? c->db[i - 1] : measure_mixed(s, x, harm);
+    const bool worse = i && c->db[i] < c->db[i - 1];
+    sgs_log_line(s->m->log, "  %.2f: %.2f dB, 16 bits for %d of %d convolutions%s", c->rate[i], c->db[i], x->wide, x->of,
+                 worse ? ": the choice before it stays" : "");
+    if (!worse)
+        return;
+    *x = x[-1];
+    c->db[i] = c->db[i - 1];
+}
+
+/* Up to `most`. */
+static void walk(search *s, curve *c, const sgs_mixture *mixture, const double *harm, double most)
+{
+    sgs_log_line(s->m->log, "%s at each mp_rate:", s->t ? "SQNR on samples that judge" : "estimated SQNR");
+    do {
+        c->rate[c->n] = fmin(rate_at(c->n), most);
+        add_point(s, c, mixture, harm);
+    } while (c->rate[c->n - 1] < most);
+}
+
+/* The smallest rate that reaches the target; where none does, the smallest that is next to the best, the last. */
+static int recommended(const search *s, const curve *c)
+{
+    const double enough = fmin(target(s->m->g), c->db[c->n - 1] - NEAR_BEST);
+    int i = 0;
+    while (c->db[i] < enough)
+        i++;
+    sgs_log_line(s->m->log, "mp_rate %.2f is recommended: the smallest that %s", c->rate[i],
+                 c->db[i] >= target(s->m->g) ? "reaches what such a network needs" : "comes within 1 dB of the best");
+    return i;
+}
+
+/* Of the mode MIXED: the exact choice for the rate that was asked for, or for the one that measuring recommends. */
+static void mix_bits(search *s)
+{
+    if (!chooses(s->m, SGS_BITS_MIXED))
+        return;
+    const double *harm = s->t ? weigh_again(s) : s->m->weighed.harm, rate = s->m->mode.rate;
+    if (!harm)
+        return; /* a warning said why */
+    curve c = { 0 };
+    if (!(rate > 0))
+        sgs_log_line(s->m->log, "no mp_rate: one is recommended");
+    walk(s, &c, sgs_mixture_new(s->m->g, harm, s->a), harm, rate > 0 ? rate : 1);
+    const sgs_mixed x = c.x[rate > 0 ? c.n - 1 : recommended(s, &c)];
+    if (x.missed > 0)
+        sgs_log_line(s->m->log, "the choice of bits is within %.2f dB of the best", decibel(x.harm - x.missed) - decibel(x.harm));
+    const sgs_recipe r = with_bits(s, &x, harm);
+    if (!x.wide)
+        sgs_log_line(s->m->log, "  every convolution keeps 8 bits");
+    else if (!s->t)
+        s->best = r;
+    else if (s->best.given)
+        attempt_in_sequence(s, r, "bits mixed");
+    else
+        attempt(s, r, "bits mixed");
+}
+
 sgs_recipe sgs_refine(const sgs_making *m, sgs_arena *a)
 {
-    search s = { .m = m, .a = a, .best = first_recipe(m) };
+    search s = { .m = m, .a = a, .best = first_recipe(m, a) };
     sgs_diag d = { 0 };
     const bool clips = has_clips(m);
-    if (m->level < 4 && !clips)
+    if (m->mode.level < 4 && !clips)
         return s.best;
     if (sgs_trials_new(&s.t, m, a, &d) != SGS_OK) {
-        sgs_log_warning(m->log, "L%d could try nothing (%s): the model is that of L2", m->level, d.text);
+        sgs_log_warning(m->log, "%s could try nothing (%s): the model is that of L2", m->mode.name, d.text);
+        s.t = NULL;
+        mix_bits(&s);
         return s.best;
     }
     if (clips)
         try_clips(&s);
-    if (m->level < 4)
+    if (m->mode.level < 4)
         return s.best;
     sgs_log_line(m->log, "SQNR on samples that judge:");
     if (!attempt(&s, s.best, "as L3"))
         return s.best;
     s.best.stretch = sgs_trials_stretch(s.t);
     try_fast(&s);
-    if (m->level < 5)
-        return s.best;
-    try_slow(&s);
-    choose_bits_again(&s);
+    if (m->mode.level >= 5) {
+        try_slow(&s);
+        choose_bits_again(&s);
+    }
+    mix_bits(&s);
     return s.best;
 }

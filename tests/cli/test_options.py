@@ -87,14 +87,13 @@ def test_known_but_later():
     base = ["convert", "onnx", "-m", "m.onnx", "--input_config", "i", "-i", "p", "-n", "n", "-o", "o.img"]
     assert says(*base, "-q", "Q2") == "error: -q and --quant_config belong together, found only -q\n"
     assert says(*base, "--quant_config", "y") == "error: -q and --quant_config belong together, found only --quant_config\n"
-    assert says(*base, "-q", "Q2", "--quant_config", "y", code=1) == "error: quantization with -q (torch_calibrator) comes with a later version\n"
     assert says("convert", "onnx", "--weight_file", "w.caffemodel", code=1) == "error: --weight_file belongs to the platform caffe\n"
     assert "caffe" in says("convert-tool", "onnx", "-m", "m.prototxt", "--input_config", "i", "-o", "o.sim")
 
 
 @pytest.mark.parametrize("tool, text", [
     ("Scripts/ConvertTool/SGS_converter.py", "SGS_converter.py PLATFORM"), ("Scripts/ConvertTool/ConvertTool.py", "ConvertTool.py PLATFORM"),
-    ("Scripts/calibrator/calibrator.py", "calibrator.py"), ("Scripts/calibrator/compiler.py", "compiler.py"),
+    ("Scripts/calibrator/calibrator.py", "calibrator.py"), ("Scripts/calibrator/torch_calibrator.py", "torch_calibrator.py"), ("Scripts/calibrator/compiler.py", "compiler.py"),
     ("Scripts/calibrator/simulator.py", "simulator.py"), ("DumpDebug/show_sdk_info.py", "show_sdk_info.py")])
 def test_launchers(tool, text, tmp_path):
     r = subprocess.run(["python3", str(SDK / tool), "-h"], cwd=tmp_path, env=ENV, capture_output=True, text=True)

@@ -148,11 +148,6 @@ def test_a_script_by_name(tmp_path):
         assert done.returncode == code, done.stderr
 
 
-def test_torch_calibrator(tmp_path):
-    for args in (("-h",), ("-i", "x", "-m", "y", "-q", "Q2")):
-        assert "error: torch_calibrator comes with a later version" in script("Scripts/calibrator/torch_calibrator.py", *args, cwd=tmp_path, fails=True)
-
-
 def test_cfg_env(tmp_path):
     """After it, `import calibrator_custom` works anywhere, in sh too where it is read from its own folder."""
     code = "import calibrator_custom as c, os; print(c.__version__, os.environ['SGS_IPU_DIR'])"

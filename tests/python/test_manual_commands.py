@@ -131,6 +131,17 @@ def float_segments(home, cwd):
             home.good(placed(command), cwd)
 
 
+def float_mobilenet(home, cwd):
+    """Its quant_config.yaml is the manual's, but for the GPU."""
+    place = home.folder / "SGS_Models/caffe/caffe_mobilenet_v2"
+    home.good(placed("python3 ConvertTool.py caffe --model_file %s/caffe_mobilenet_v2.prototxt --weight_file %s/caffe_mobilenet_v2.caffemodel --input_config "
+                     "%s/input_config.ini --output_file caffe_mobilenet_v2_float.sim" % (place, place, place)), cwd)
+    for name in ("input_config.ini", "caffe_mobilenet_v2.py"):
+        (cwd / name).write_bytes((place / name).read_bytes())
+    pictures(cwd, ["ilsvrc2012_calibration_set100/%d.jpg" % k for k in range(12)])
+    (cwd / "quant_config.yaml").write_text(manual_commands.quant_config().replace("'cuda:0'", "'cpu'"))
+
+
 def models(home, cwd):
     home.models()
 
@@ -165,7 +176,7 @@ CASES = [
     case(r"save_quant_param\.py .*Pickle", fixed_model, ["fixed.pkl"]),
     case(r"faster_rcnn_calibrator\.py", float_segments, ["faster_rcnn_main_fixed.sim", "faster_rcnn_stage2_fixed.sim"]),
     case(r"faster_rcnn_simulator\.py", float_segments, says=r"^004545\.jpg: \d+ found\n"),
-    case(r"torch_calibrator\.py", fails="^error: torch_calibrator comes with a later version\n"),
+    case(r"torch_calibrator\.py", float_mobilenet, ["caffe_mobilenet_v2_fixed.sim"], says=r"^-q Q2: Q22\n(.*\n)*  prob: \d\d\.\d dB\n"),
     case(r"compiler\.py ", models, ["~/%sonnx_yolov8s_fixed.sim_sgsimg.img" % YOLO]),
 ]
 FOUND = manual_commands.commands() if HAVE else []
@@ -232,6 +243,37 @@ def test_one_command_or_three(home, tmp_path):
 def test_every_path_exists():
     paths = manual_commands.tool_paths()
     assert len(paths) == 10 and [p for p in paths if not (SDK.parent / p).is_file()] == []
+
+
+def test_modes(home, tmp_path):
+    """torch_calibrator's command with each mode of its table; its quant_config.yaml as printed wants a GPU, and its mp_rate goes with [8, 16]."""
+    (command,) = [text for text in COMMANDS if "torch_calibrator.py" in text]
+    float_mobilenet(home, tmp_path)
+    table = sorted({name for row in manual_commands.lines() if row.startswith("| Q") for name in re.findall(r"\bQ\d+", row)})
+    assert table == ["Q1", "Q10", "Q11", "Q12", "Q13", "Q2", "Q20", "Q21", "Q22", "Q23"]
+    mended = (tmp_path / "quant_config.yaml").read_text()
+    for mode in table:
+        done = home.run(placed(command.replace("-q Q2 ", "-q %s " % mode)), tmp_path)
+        mixes = mode in ("Q13", "Q23")
+        assert (done.returncode != 0) == mixes, done.stdout + done.stderr
+        if mixes:
+            assert done.stderr == "error: quant_config.yaml:4: mixed_precisions: weights of 4 bits come with a later version, found [4, 8]\n  write [8, 16] or leave mixed_precisions out\n"
+            (tmp_path / "quant_config.yaml").write_text(mended.replace("[4, 8]", "[8, 16]"))
+            home.good(placed(command.replace("-q Q2 ", "-q %s " % mode)), tmp_path)
+            (tmp_path / "quant_config.yaml").write_text(mended)
+        opens(tmp_path / "caffe_mobilenet_v2_fixed.sim")
+    (tmp_path / "quant_config.yaml").write_text(manual_commands.quant_config())
+    done = home.run(placed(command), tmp_path)
+    assert done.stderr == "error: quant_config.yaml:3: device: this build has no CUDA, found 'cuda:0'\n  write 'cpu' or leave device out\n"
+
+
+def test_converter_with_a_mode(home, tmp_path):
+    """-q and --quant_config, which the text about SGS_converter names."""
+    (command,) = [text for text in COMMANDS if re.search(r"SGS_converter\.py onnx .*onnx_yolov8s_offline.img --soc_version CHIP$", text)]
+    (tmp_path / "quant_config.yaml").write_text("QUANT_CONFIG:\n  mp_rate: 0.6\n")
+    for mode in ("Q11", "Q13"):
+        home.good(placed(command) + " -q %s --quant_config quant_config.yaml" % mode, tmp_path)
+        opens(tmp_path / "onnx_yolov8s_offline.img")
 
 
 # ---- what it shows besides commands ------------------------------------------------------------------------------------------
