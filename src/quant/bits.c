@@ -80,11 +80,11 @@ static void widen(sgs_quantizer *q, choices *l, const choice *c)
 }
 
 /* Names in lines of a readable length. */
-static void list_wide(const sgs_quantizer *q, const choices *l)
+static void list_wide(const sgs_quantizer *q, const choices *l, const uint8_t *wide)
 {
     sgs_buf b = { 0 };
     for (const sgs_node *n = q->g->first; n; n = n->next) {
-        if (!sgs_is_conv(n) || !q->wide[n->out[0]->id])
+        if (!sgs_is_conv(n) || !wide[n->out[0]->id])
             continue;
         const char *label = sgs_node_label(q->g, n);
         if (b.n && b.n + strlen(label) > LINE) {
@@ -100,32 +100,46 @@ static void list_wide(const sgs_quantizer *q, const choices *l)
 
 static const char *why(const sgs_quantizer *q, int id)
 {
-    const double *harm = q->o->recipe.harm;
-    if (!harm || harm[id] < 0)
-        return q->wide[id] ? "16 bit: the mode's" : "8 bit: the mode's";
-    return sgs_format(q->g->arena, q->wide[id] ? "16 bit: 8 alone would leave %.0f dB" : "8 bit: alone leaves %.0f dB", decibel(harm[id]));
+    const sgs_recipe *r = &q->o->recipe;
+    const int bits = r->bits[id];
+    if (!r->harm || r->harm[id] < 0)
+        return sgs_format(q->g->arena, "%d bit: the mode's", bits);
+    if (bits > r->narrow)
+        return sgs_format(q->g->arena, "%d bit: %d alone would leave %.0f dB", bits, r->narrow, decibel(r->harm[id]));
+    return sgs_format(q->g->arena, "%d bit: alone leaves %.0f dB", bits, decibel(r->harm[id]));
+}
+
+static void take(sgs_quantizer *q, int id)
+{
+    const int bits = q->o->recipe.bits[id];
+    q->wide[id] = bits == 16;
+    if (!q->four[id] && bits == 4)
+        q->four[id] = SGS_FOUR_CHOSEN;
+    q->reason[id] = why(q, id);
 }
 
 void sgs_take_bits(sgs_quantizer *q)
 {
     choices l = { 0 };
+    const sgs_recipe *r = &q->o->recipe;
+    uint8_t *more = SGS_NEW_N(q->g->arena, uint8_t, q->g->nvalue + 1);
     double bits = 0;
     for (sgs_node *n = q->g->first; n; n = n->next) {
         const int id = n->out[0]->id;
-        if (!sgs_is_conv(n) || id >= q->o->recipe.nbits)
+        if (!sgs_is_conv(n) || id >= r->nbits)
             continue;
         const double count = (double)sgs_value_count(n->in[1]);
-        q->wide[id] = q->o->recipe.bits[id] == 16;
-        q->reason[id] = why(q, id);
+        take(q, id);
+        more[id] = r->bits[id] > r->narrow;
         l.n++;
-        l.wide += q->wide[id];
+        l.wide += more[id];
         l.all += count;
-        bits += count * q->o->recipe.bits[id];
+        bits += count * r->bits[id];
     }
-    sgs_log_line(q->o->log, "16 bits for %d of %d convolutions: weights have %.2f bits on the average, mp_rate %.3f", l.wide,
-                 l.n, l.all > 0 ? bits / l.all : 0, l.all > 0 ? bits / l.all / 16 : 0);
+    sgs_log_line(q->o->log, "%d bits for %d of %d convolutions: weights have %.2f bits on the average, mp_rate %.3f",
+                 2 * r->narrow, l.wide, l.n, l.all > 0 ? bits / l.all : 0, l.all > 0 ? bits / l.all / 16 : 0);
     if (l.wide < l.n)
-        list_wide(q, &l);
+        list_wide(q, &l, more);
 }
 
 void sgs_choose_bits(sgs_quantizer *q)
@@ -144,5 +158,5 @@ void sgs_choose_bits(sgs_quantizer *q)
         q->o->log,
         "16 bits for %d of %d convolutions, %.0f %% of the multiplications: estimated SQNR %.0f dB instead of %.0f dB",
         l.wide, l.n, 100 * l.used / l.all, decibel(l.rest), decibel(before));
-    list_wide(q, &l);
+    list_wide(q, &l, q->wide);
 }

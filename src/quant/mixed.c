@@ -1,4 +1,4 @@
-/* What 16 bits take away, sensitivity.c measured; what they cost is the weights' second byte.  So the best choice for
+/* What more bits take away, sensitivity.c measured; what they cost is the weights' other half.  So the best choice for
  * an average number of bits is a knapsack's, and it is solved exactly (knapsack.c).  Ties (Yao et al., "HAWQ-V3", 2021)
  * make one item of several convolutions. */
 #include "quant/mixed.h"
@@ -7,13 +7,12 @@
 
 #include "quant/knapsack.h"
 
-#define NARROW 8
-#define WIDE 16
 #define UNITS 0x1p50 /* of harm: all there is */
 
 struct sgs_mixture {
     const sgs_graph *g;
     sgs_arena *a;
+    int narrow;
     int *tie;      /* by id of a convolution's output: parent links of those that are tied */
     double *harm;  /* by root of ties: of all of them */
     int64_t *count; /* by root: weights */
@@ -71,10 +70,10 @@ static void tie_all(const sgs_mixture *m)
 
 /* ---- the mixture ------------------------------------------------------------------------------------------------ */
 
-sgs_mixture *sgs_mixture_new(const sgs_graph *g, const double *harm, sgs_arena *a)
+sgs_mixture *sgs_mixture_new(const sgs_graph *g, int narrow, const double *harm, sgs_arena *a)
 {
     sgs_mixture *m = SGS_NEW(a, sgs_mixture);
-    *m = (sgs_mixture){ .g = g, .a = a };
+    *m = (sgs_mixture){ .g = g, .a = a, .narrow = narrow };
     m->tie = SGS_NEW_N(a, int, g->nvalue + 1);
     m->harm = SGS_NEW_N(a, double, g->nvalue + 1);
     m->count = SGS_NEW_N(a, int64_t, g->nvalue + 1);
@@ -116,7 +115,7 @@ sgs_mixed sgs_mixture_at(const sgs_mixture *m, double rate)
     double used = 0;
     const int n = collect(m, item, root_of);
     /* A little more: 0.6 is a little less than it says. */
-    const int64_t room = (int64_t)((WIDE * rate - NARROW) / (WIDE - NARROW) * m->all_count + 1e-6);
+    const int64_t room = (int64_t)((16 * rate / m->narrow - 1) * m->all_count + 1e-6);
     x.missed = (double)sgs_knapsack(item, n, room, 0) / UNITS * m->all_harm;
     for (int i = 0; i < n; i++) {
         wide[root_of[i]] = item[i].taken;
@@ -126,11 +125,11 @@ sgs_mixed sgs_mixture_at(const sgs_mixture *m, double rate)
     for (const sgs_node *k = m->g->first; k; k = k->next)
         if (sgs_is_conv(k)) {
             const bool is = wide[root(m, k->out[0]->id)];
-            bits[k->out[0]->id] = is ? WIDE : NARROW;
+            bits[k->out[0]->id] = (uint8_t)(is ? 2 * m->narrow : m->narrow);
             x.wide += is;
             x.of++;
         }
     x.harm = fmax(x.harm, 0);
-    x.rate = m->all_count > 0 ? (NARROW + (WIDE - NARROW) * used / m->all_count) / WIDE : 0.5;
+    x.rate = m->narrow * (1 + (m->all_count > 0 ? used / m->all_count : 0)) / 16;
     return x;
 }

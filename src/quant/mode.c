@@ -27,10 +27,10 @@ static const struct row {
     const char *alias;
     sgs_mode mode;
 } rows[] = {
-    { NULL, { "Q10", 2, SGS_BITS_16, 0 } },      { "Q1", { "Q11", 2, SGS_BITS_8, 0 } },
-    { NULL, { "Q12", 5, SGS_BITS_WEIGHED, 0 } }, { NULL, { "Q13", 4, SGS_BITS_MIXED, 0 } },
-    { NULL, { "Q20", 5, SGS_BITS_16, 0 } },      { NULL, { "Q21", 5, SGS_BITS_8, 0 } },
-    { "Q2", { "Q22", 5, SGS_BITS_WEIGHED, 0 } }, { NULL, { "Q23", 5, SGS_BITS_MIXED, 0 } },
+    { NULL, { "Q10", 2, SGS_BITS_16, 8, 0 } },      { "Q1", { "Q11", 2, SGS_BITS_8, 8, 0 } },
+    { NULL, { "Q12", 5, SGS_BITS_WEIGHED, 8, 0 } }, { NULL, { "Q13", 4, SGS_BITS_MIXED, 8, 0 } },
+    { NULL, { "Q20", 5, SGS_BITS_16, 8, 0 } },      { NULL, { "Q21", 5, SGS_BITS_8, 8, 0 } },
+    { "Q2", { "Q22", 5, SGS_BITS_WEIGHED, 8, 0 } }, { NULL, { "Q23", 5, SGS_BITS_MIXED, 8, 0 } },
 };
 
 static const struct row *row_of(const char *name)
@@ -60,7 +60,7 @@ static sgs_status check_device(const sgs_quant_config *q, const sgs_log *log, sg
 }
 
 /* The manual's table says 8/16 where its text says [4, 8] for Q13. */
-static sgs_status choose_pair(const sgs_quant_config *q, const sgs_mode *mode, int pair[2], const sgs_log *log, sgs_diag *d)
+static void choose_pair(const sgs_quant_config *q, const sgs_mode *mode, int pair[2], const sgs_log *log)
 {
     pair[0] = q->mixed_line ? q->mixed[0] : 8;
     pair[1] = q->mixed_line ? q->mixed[1] : 16;
@@ -69,11 +69,6 @@ static sgs_status choose_pair(const sgs_quant_config *q, const sgs_mode *mode, i
                      strcmp(mode->name, "Q13")
                          ? ""
                          : ", as the manual's table of modes says; its text about the key says [4, 8]");
-    if (pair[0] == 8)
-        return SGS_OK;
-    sgs_fail(d, SGS_E_UNSUPPORTED, "mixed_precisions: weights of 4 bits come with a later version, found [4, 8]");
-    sgs_hint(d, "write [8, 16] or leave mixed_precisions out");
-    return at(q, q->mixed_line, d);
 }
 
 static bool is_rate(double rate, const int pair[2])
@@ -89,11 +84,12 @@ static const char *rates(const int pair[2])
 static sgs_status fit_mixed(const sgs_quant_config *q, sgs_mode *mode, const sgs_log *log, sgs_diag *d)
 {
     int pair[2];
-    SGS_TRY(choose_pair(q, mode, pair, log, d));
+    choose_pair(q, mode, pair, log);
     if (q->rate_line && !is_rate(q->mp_rate, pair)) {
         sgs_fail(d, SGS_E_CONFIG, "mp_rate: expected a number %s, found %g", rates(pair), q->mp_rate);
         return at(q, q->rate_line, d);
     }
+    mode->narrow = pair[0];
     mode->rate = q->rate_line ? q->mp_rate : 0;
     return SGS_OK;
 }

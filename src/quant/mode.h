@@ -11,13 +11,15 @@ typedef enum sgs_bits {
     SGS_BITS_WEIGHED, /* 16 where 8 harm most, until the network is good enough (bits.c) */
     SGS_BITS_8,
     SGS_BITS_16,
-    SGS_BITS_MIXED /* 16 where they help most, for weights of so many bits on the average (mixed.c) */
+    SGS_BITS_MIXED /* 16 in the place of 8, or 8 of 4, where they help most, for weights of so many bits on the average
+                      (mixed.c) */
 } sgs_bits;
 
 typedef struct sgs_mode {
     const char *name; /* "L5", "Q13" */
     int level;        /* what is tried: that of this level */
     sgs_bits bits;
+    int narrow;  /* MIXED: 4 or 8, the fewer bits */
     double rate; /* MIXED: bits of weights on the average, as a share of 16; 0: recommended by measuring */
 } sgs_mode;
 

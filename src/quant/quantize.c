@@ -607,7 +607,7 @@ static const char *reason_of(const sgs_quantizer *q, const sgs_node *n)
     if (q->wide[id])
         return chosen ? chosen : "16 bit: asked for in the ini";
     if (q->four[id])
-        return q->four[id] == SGS_FOUR_OWN ? "4 bit: the weights fit" : "4 bit: imported";
+        return q->four[id] == SGS_FOUR_OWN ? "4 bit: the weights fit" : q->four[id] == SGS_FOUR_CHOSEN ? chosen : "4 bit: imported";
     return sgs_takes_image(q, n) ? "8 bit: reads the image" : chosen ? chosen : "8 bit: default";
 }
 

@@ -100,8 +100,9 @@ typedef struct sgs_recipe {
     /* By id of a convolution's output (factor.c): with it 8-bit weights are rounded one after the other; NULL, or NULL for one: each alone. */
     const float *const *factor;
     const double *harm;    /* by value id (sgs_weighed), for the choice of bits; NULL: every convolution has 8 but for what the ini asks */
-    const uint8_t *bits;   /* [nbits], by id of a convolution's output: 8 or 16, chosen already, those that read images too; NULL: nothing is */
+    const uint8_t *bits;   /* [nbits], by id of a convolution's output: 4, 8 or 16, chosen already, those that read images too; NULL: nothing is */
     int nbits;
+    int narrow;            /* the fewer of two numbers of bits that were chosen from; harm is that of these */
     double strict;         /* so much less noise than usual is bearable in that choice; 0: 1 */
 } sgs_recipe;
 
@@ -125,7 +126,7 @@ typedef struct sgs_qoptions {
 typedef struct sgs_import sgs_import;
 
 /* Why weights have 4 bits. */
-typedef enum sgs_four { SGS_FOUR_NOT, SGS_FOUR_OWN, SGS_FOUR_IMPORTED } sgs_four; /* OWN: they fit */
+typedef enum sgs_four { SGS_FOUR_NOT, SGS_FOUR_OWN, SGS_FOUR_IMPORTED, SGS_FOUR_CHOSEN } sgs_four; /* OWN: they fit */
 
 typedef struct sgs_quantizer {
     sgs_graph *g;          /* becomes the fixed graph */

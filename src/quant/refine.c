@@ -28,14 +28,22 @@ static bool chooses(const sgs_making *m, sgs_bits bits)
     return m->ini->conv_format == SGS_CONV_DEFAULT && m->mode.bits == bits;
 }
 
+/* The same bits for every convolution. */
+static void give_all(const sgs_making *m, sgs_recipe *r, uint8_t bits, sgs_arena *a)
+{
+    r->nbits = m->g->nvalue;
+    r->narrow = m->mode.narrow;
+    r->bits = memset(SGS_NEW_N(a, uint8_t, r->nbits + 1), bits, (size_t)r->nbits);
+}
+
 static sgs_recipe first_recipe(const sgs_making *m, sgs_arena *a)
 {
     const bool fits = m->mode.level >= 2;
     sgs_recipe r = { .search = fits, .correct = fits, .harm = chooses(m, SGS_BITS_WEIGHED) ? m->weighed.harm : NULL };
-    if (chooses(m, SGS_BITS_16)) {
-        r.nbits = m->g->nvalue;
-        r.bits = memset(SGS_NEW_N(a, uint8_t, r.nbits + 1), 16, (size_t)r.nbits);
-    }
+    if (chooses(m, SGS_BITS_16))
+        give_all(m, &r, 16, a);
+    if (chooses(m, SGS_BITS_MIXED) && m->mode.narrow == 4)
+        give_all(m, &r, 4, a);
     return r;
 }
 
@@ -217,10 +225,10 @@ static void try_slow(search *s)
                         r.weigh ? "errors of weights weighed by what they meet" : "errors of weights not weighed");
 }
 
-/* What 8 bits do to the outputs with the best recipe; NULL: nobody can say. */
-static const double *weigh_again(const search *s)
+/* What 8 bits, and weights of 4 where it has them, do to the outputs with that recipe; NULL: nobody can say. */
+static const double *weigh_again(const search *s, const sgs_recipe *recipe)
 {
-    sgs_recipe r = s->best;
+    sgs_recipe r = *recipe;
     sgs_graph *fixed;
     sgs_diag d = { 0 };
     r.harm = NULL;
@@ -240,7 +248,7 @@ static void choose_bits_again(search *s)
     sgs_recipe r = s->best;
     if (!s->best.harm)
         return;
-    r.harm = weigh_again(s);
+    r.harm = weigh_again(s, &s->best);
     r.given = NULL;
     const bool in_sequence = s->best.given != NULL;
     int same = 0; /* rounds that changed nothing: all that may be wide is */
@@ -257,12 +265,12 @@ static void choose_bits_again(search *s)
 
 /* ---- bits for a number of them on the average ---- */
 
-#define RATES 11      /* 0.50, 0.55, ... 1.00, which the manual walks along */
+#define RATES 11      /* 0.50, 0.55, ... 1.00, which the manual walks along; of 4 and 8 bits 0.25 to 0.45 */
 #define NEAR_BEST 1.0 /* dB below the best of the curve */
 
-static double rate_at(int i)
+static double rate_at(const sgs_mode *mode, int i)
 {
-    return (50 + 5 * i) / 100.0;
+    return ((mode->narrow == 4 ? 25 : 50) + 5 * i) / 100.0;
 }
 
 static double decibel(double share)
@@ -275,6 +283,7 @@ static sgs_recipe with_bits(const search *s, const sgs_mixed *x, const double *h
     sgs_recipe r = s->best;
     r.bits = x->bits;
     r.nbits = s->m->g->nvalue;
+    r.narrow = s->m->mode.narrow;
     r.harm = harm;
     r.given = NULL;
     return r;
@@ -307,7 +316,8 @@ static void add_point(search *s, curve *c, const sgs_mixture *mixture, const dou
     const bool same = i && !memcmp(x->bits, x[-1].bits, (size_t)s->m->g->nvalue);
     c->db[i] = same ? c->db[i - 1] : measure_mixed(s, x, harm);
     const bool worse = i && c->db[i] < c->db[i - 1];
-    sgs_log_line(s->m->log, "  %.2f: %.2f dB, 16 bits for %d of %d convolutions%s", c->rate[i], c->db[i], x->wide, x->of,
+    sgs_log_line(s->m->log, "  %.2f: %.2f dB, %d bits for %d of %d convolutions%s", c->rate[i], c->db[i],
+                 2 * s->m->mode.narrow, x->wide, x->of,
                  worse ? ": the choice before it stays" : "");
     if (!worse)
         return;
@@ -320,7 +330,7 @@ static void walk(search *s, curve *c, const sgs_mixture *mixture, const double *
 {
     sgs_log_line(s->m->log, "%s at each mp_rate:", s->t ? "SQNR on samples that judge" : "estimated SQNR");
     do {
-        c->rate[c->n] = fmin(rate_at(c->n), most);
+        c->rate[c->n] = fmin(rate_at(&s->m->mode, c->n), most);
         add_point(s, c, mixture, harm);
     } while (c->rate[c->n - 1] < most);
 }
@@ -337,24 +347,39 @@ static int recommended(const search *s, const curve *c)
     return i;
 }
 
+/* What weights of 8 bits take away of the harm of those of 4. */
+static const double *gain_of_eight(search *s, const double *harm)
+{
+    sgs_recipe r = s->best;
+    give_all(s->m, &r, 8, s->a);
+    const double *eight = weigh_again(s, &r);
+    double *gain = SGS_NEW_N(s->a, double, s->m->g->nvalue + 1);
+    for (int i = 0; eight && i < s->m->g->nvalue; i++)
+        gain[i] = fmax(harm[i] - fmax(eight[i], 0), 0);
+    return eight ? gain : NULL;
+}
+
 /* Of the mode MIXED: the exact choice for the rate that was asked for, or for the one that measuring recommends. */
 static void mix_bits(search *s)
 {
     if (!chooses(s->m, SGS_BITS_MIXED))
         return;
-    const double *harm = s->t ? weigh_again(s) : s->m->weighed.harm, rate = s->m->mode.rate;
-    if (!harm)
+    const int narrow = s->m->mode.narrow;
+    const double rate = s->m->mode.rate, most = rate > 0 ? rate : narrow == 4 ? 0.45 : 1;
+    const double *harm = s->t || narrow == 4 ? weigh_again(s, &s->best) : s->m->weighed.harm;
+    const double *gain = harm && narrow == 4 ? gain_of_eight(s, harm) : harm;
+    if (!gain)
         return; /* a warning said why */
     curve c = { 0 };
     if (!(rate > 0))
         sgs_log_line(s->m->log, "no mp_rate: one is recommended");
-    walk(s, &c, sgs_mixture_new(s->m->g, harm, s->a), harm, rate > 0 ? rate : 1);
+    walk(s, &c, sgs_mixture_new(s->m->g, narrow, gain, s->a), harm, most);
     const sgs_mixed x = c.x[rate > 0 ? c.n - 1 : recommended(s, &c)];
     if (x.missed > 0)
         sgs_log_line(s->m->log, "the choice of bits is within %.2f dB of the best", decibel(x.harm - x.missed) - decibel(x.harm));
     const sgs_recipe r = with_bits(s, &x, harm);
     if (!x.wide)
-        sgs_log_line(s->m->log, "  every convolution keeps 8 bits");
+        sgs_log_line(s->m->log, "  every convolution keeps %d bits", narrow);
     else if (!s->t)
         s->best = r;
     else if (s->best.given)

@@ -26,6 +26,7 @@ typedef struct weighing {
     const sgs_weigh_options *o;
     const sgs_range *range;
     const sgs_node **fixed; /* by id of a convolution's output: what it became; NULL: 8 bits are simulated */
+    bool *four; /* the same: weights have 4 bits in it, an image's reader too; NULL: none have */
     int samples, trials;
     sgs_clip *clip[TRIALS]; /* by value id of an input */
     double *harm[TRIALS];   /* by value id of an input, of all that read it */
@@ -72,8 +73,8 @@ static void round_input(sgs_clip c, const float *x, float *y, int64_t n)
     }
 }
 
-/* As S8 with a scale for each output channel, and back. */
-static void round_weights(const sgs_node *n, float *y)
+/* As integers up to `limit` with a scale for each output channel, and back. */
+static void round_weights(const sgs_node *n, float limit, float *y)
 {
     const sgs_value *v = n->in[1];
     const float *w = sgs_const_data(v);
@@ -84,7 +85,7 @@ static void round_weights(const sgs_node *n, float *y)
         float most = 0;
         for (int64_t i = 0; i < each; i++)
             most = fmaxf(most, fabsf(w[first + i * step]));
-        const float s = most / 127;
+        const float s = most / limit;
         for (int64_t i = 0; i < each; i++)
             y[first + i * step] = s > 0 ? rintf(w[first + i * step] / s) * s : 0;
     }
@@ -293,7 +294,7 @@ static sgs_status measure_node(scales *p, const sgs_node *n, int sample, sgs_dia
     if (s->fixed && s->fixed[y->id])
         weights_of(s->fixed[y->id], p->w);
     else
-        round_weights(n, p->w);
+        round_weights(n, s->four && s->four[y->id] ? 7 : 127, p->w);
     for (int t = 0; t < s->trials; t++) {
         if (!is_new(s, x->id, t))
             continue;
@@ -397,6 +398,15 @@ static void make_room(scales *p)
         p->clean[i] = sgs_alloc_n(s->a, (size_t)sgs_value_bytes(s->g->out[i]) + 64, 1);
 }
 
+static bool *fours_of(sgs_arena *a, const sgs_graph *fixed, int n)
+{
+    bool *four = fixed ? SGS_NEW_N(a, bool, n + 1) : NULL;
+    for (const sgs_node *k = fixed ? fixed->first : NULL; k; k = k->next)
+        if (sgs_is_conv(k) && k->in[1]->type == SGS_S4 && k->out[0]->id < n)
+            four[k->out[0]->id] = true;
+    return four;
+}
+
 static int64_t activation_bytes(const sgs_graph *g)
 {
     int64_t bytes = 0;
@@ -486,6 +496,7 @@ sgs_weighed sgs_weigh(const sgs_statistics *of, sgs_graph *g, const sgs_range *r
     s.samples = sgs_statistics_kept(of) < SAMPLES ? sgs_statistics_kept(of) : SAMPLES;
     s.alone = SGS_NEW_N(g->arena, double, g->nvalue + 1);
     s.fixed = convs_of(s.a, o->fixed, g->nvalue);
+    s.four = fours_of(s.a, o->fixed, g->nvalue);
     prepare(&s);
     const sgs_status status = measure(&s, &d);
     sgs_weighed w = { s.alone, s.trials > 1 ? best_clips(&s) : NULL };

@@ -80,17 +80,25 @@ def test_adaptive(p):
         assert ("-q Q2: Q22\n" in r.stdout) == (mode == "Q2")
 
 
+@pytest.mark.parametrize("pair, rates", [([8, 16], (0.5, 0.7, 1)), ([4, 8], (0.25, 0.35, 0.49))])
 @pytest.mark.parametrize("mode", ["Q13", "Q23"])
-def test_mixed(p, mode):
+def test_mixed(p, mode, pair, rates):
     """Never more bits on the average than asked for; more of them are worth more."""
     found = []
-    for rate in (0.5, 0.7, 1):
-        r = good(p, mode, DEFAULT + "  mixed_precisions: [8, 16]\n  mp_rate: %s\n" % rate)
-        assert average(bits(p)) <= 16 * rate
+    for rate in rates:
+        r = good(p, mode, DEFAULT + "  mixed_precisions: %s\n  mp_rate: %s\n" % (pair, rate))
+        assert average(bits(p)) <= 16 * rate and set(bits(p).values()) <= set(pair)
         assert "no mp_rate" not in r.stdout and "recommended" not in r.stdout and "no mixed_precisions" not in r.stdout
-        assert re.findall(r"^  (\S+): \S+ dB, 16 bits", r.stdout, re.M)[-1] == "%.2f" % rate
+        assert re.findall(r"^  (\S+): \S+ dB, %d bits" % pair[1], r.stdout, re.M)[-1] == "%.2f" % rate
         found.append((average(bits(p)), quality(r)))
-    assert found == sorted(found) and found[0][0] == 8 and 8 < found[1][0] < found[2][0]
+    assert found == sorted(found) and found[0][0] == pair[0] and pair[0] < found[1][0] < found[2][0]
+
+
+def test_recommended_of_4_and_8(p):
+    r = good(p, "Q23", DEFAULT + "  mixed_precisions: [4, 8]\n")
+    assert re.findall(r"^  (0\.\d\d): \S+ dB, 8 bits for \d of 3 convolutions", r.stdout, re.M) == ["0.25", "0.30", "0.35", "0.40", "0.45"]
+    (rate,) = re.findall(r"^mp_rate (\S+) is recommended: ", r.stdout, re.M)
+    assert average(bits(p)) <= 16 * float(rate) + 1e-9
 
 
 @pytest.mark.parametrize("mode", ["Q13", "Q23"])

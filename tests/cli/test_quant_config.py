@@ -102,7 +102,7 @@ ENTRY = "QUANT_CONFIG:\n  use_preset_min_max_bit: 1\n  PRESET_MIN_MAX_BIT:\n  - 
     ("Q11", ONE % "mixed_precisions: [4, 16]", "q.yaml:2: mixed_precisions: expected [4, 8] or [8, 16], found [4, 16]\n"),
     ("Q11", ONE % "mixed_precisions: 8", "q.yaml:2: mixed_precisions: expected %s, found 8\n" % PAIR),
     ("Q11", ONE % "mixed_precisions: [8]", "q.yaml:2: mixed_precisions: expected %s, found a list\n" % PAIR),
-    ("Q13", ONE % "mixed_precisions: [4, 8]\n  device: cpu", "q.yaml:2: mixed_precisions: weights of 4 bits come with a later version, found [4, 8]\n  write [8, 16] or leave mixed_precisions out\n"),
+    ("Q13", ONE % "mixed_precisions: [4, 8]\n  mp_rate: 0.5", "q.yaml:3: mp_rate: expected a number in [0.25, 0.5) for [4, 8], found 0.5\n"),
     ("Q11", ONE % "use_preset_min_max_bit: 2", "q.yaml:2: use_preset_min_max_bit: expected 0 or 1, found 2\n"),
     ("Q11", ONE % "use_preset_min_max_bit: 1", "q.yaml: use_preset_min_max_bit is 1, but there is no PRESET_MIN_MAX_BIT\n"),
     ("Q11", ONE % "mp_rate: 0.2", "q.yaml:2: mp_rate: expected %s, found 0.2\n" % RATE),

@@ -251,16 +251,18 @@ def test_modes(home, tmp_path):
     float_mobilenet(home, tmp_path)
     table = sorted({name for row in manual_commands.lines() if row.startswith("| Q") for name in re.findall(r"\bQ\d+", row)})
     assert table == ["Q1", "Q10", "Q11", "Q12", "Q13", "Q2", "Q20", "Q21", "Q22", "Q23"]
-    mended = (tmp_path / "quant_config.yaml").read_text()
+    printed = (tmp_path / "quant_config.yaml").read_text()
     for mode in table:
-        done = home.run(placed(command.replace("-q Q2 ", "-q %s " % mode)), tmp_path)
+        run = placed(command.replace("-q Q2 ", "-q %s " % mode))
+        done = home.run(run, tmp_path)
         mixes = mode in ("Q13", "Q23")
         assert (done.returncode != 0) == mixes, done.stdout + done.stderr
         if mixes:
-            assert done.stderr == "error: quant_config.yaml:4: mixed_precisions: weights of 4 bits come with a later version, found [4, 8]\n  write [8, 16] or leave mixed_precisions out\n"
-            (tmp_path / "quant_config.yaml").write_text(mended.replace("[4, 8]", "[8, 16]"))
-            home.good(placed(command.replace("-q Q2 ", "-q %s " % mode)), tmp_path)
-            (tmp_path / "quant_config.yaml").write_text(mended)
+            assert done.stderr == "error: quant_config.yaml:6: mp_rate: expected a number in [0.25, 0.5) for [4, 8], found 0.6\n"
+            for old, new in (("[4, 8]", "[8, 16]"), ("0.6", "0.3")):
+                (tmp_path / "quant_config.yaml").write_text(printed.replace(old, new))
+                home.good(run, tmp_path)
+            (tmp_path / "quant_config.yaml").write_text(printed)
         opens(tmp_path / "caffe_mobilenet_v2_fixed.sim")
     (tmp_path / "quant_config.yaml").write_text(manual_commands.quant_config())
     done = home.run(placed(command), tmp_path)

@@ -71,7 +71,7 @@ static void chooses_the_best(void **unused)
     assert_int_equal(sgs_graph_parse(&g, "net", (sgs_span){ (const uint8_t *)net, sizeof net - 1 }, &d), SGS_OK);
     for (int round = 0; round < 40; round++) {
         make_harm();
-        const sgs_mixture *m = sgs_mixture_new(g, harm, g->arena);
+        const sgs_mixture *m = sgs_mixture_new(g, 8, harm, g->arena);
         for (int k = 0; k <= 50; k++) {
             const double rate = 0.5 + k / 100.0;
             const sgs_mixed x = sgs_mixture_at(m, rate);
@@ -90,6 +90,24 @@ static void chooses_the_best(void **unused)
     sgs_graph_free(g);
 }
 
+/* 4 and 8 bits are the same question at half the rate. */
+static void halves(void **unused)
+{
+    (void)unused;
+    sgs_graph *g;
+    sgs_diag d = { 0 };
+    assert_int_equal(sgs_graph_parse(&g, "net", (sgs_span){ (const uint8_t *)net, sizeof net - 1 }, &d), SGS_OK);
+    make_harm();
+    const sgs_mixture *eight = sgs_mixture_new(g, 8, harm, g->arena), *four = sgs_mixture_new(g, 4, harm, g->arena);
+    for (int k = 0; k <= 50; k++) {
+        const sgs_mixed x = sgs_mixture_at(eight, 0.5 + k / 100.0), y = sgs_mixture_at(four, 0.25 + k / 200.0);
+        assert_true(x.harm == y.harm && x.rate == 2 * y.rate);
+        for (int i = 0; i < CONVS; i++)
+            assert_int_equal(x.bits[convs[i]], 2 * y.bits[convs[i]]);
+    }
+    sgs_graph_free(g);
+}
+
 /* What is not measured has no reason to be wide; where nothing is, nothing becomes so. */
 static void needs_a_reason(void **unused)
 {
@@ -99,10 +117,10 @@ static void needs_a_reason(void **unused)
     assert_int_equal(sgs_graph_parse(&g, "net", (sgs_span){ (const uint8_t *)net, sizeof net - 1 }, &d), SGS_OK);
     make_harm();
     harm[10] = -1;
-    assert_int_equal(sgs_mixture_at(sgs_mixture_new(g, harm, g->arena), 1).bits[10], 8);
+    assert_int_equal(sgs_mixture_at(sgs_mixture_new(g, 8, harm, g->arena), 1).bits[10], 8);
     for (int i = 0; i < CONVS; i++)
         harm[convs[i]] = 0;
-    const sgs_mixed x = sgs_mixture_at(sgs_mixture_new(g, harm, g->arena), 1);
+    const sgs_mixed x = sgs_mixture_at(sgs_mixture_new(g, 8, harm, g->arena), 1);
     assert_int_equal(x.wide, 0);
     assert_true(x.rate == 0.5 && x.harm == 0);
     sgs_graph_free(g);
@@ -110,6 +128,6 @@ static void needs_a_reason(void **unused)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(chooses_the_best), cmocka_unit_test(needs_a_reason) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(chooses_the_best), cmocka_unit_test(halves), cmocka_unit_test(needs_a_reason) };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
