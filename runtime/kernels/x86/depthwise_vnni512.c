@@ -13,6 +13,7 @@ typedef struct dw_block {
     __m512i bias[4];
     __m512 mult[4];
     f512_out out;
+    u512_out bytes;
     __mmask64 mask;
     int32_t c, n;    /* first channel, channels */
     uint8_t pad[64]; /* a whole vector: masked loads that meet a page's end are slow */
@@ -46,7 +47,7 @@ static void dw_order(const void *src, int32_t n, __m512i *d)
 
 static dw_block dw_block_of(const dw_job *j, int32_t c)
 {
-    dw_block k = { .out = f512_out_of(&j->r->out), .c = c, .n = j->r->x.c - c < 64 ? j->r->x.c - c : 64 };
+    dw_block k = { .out = f512_out_of(&j->r->out), .bytes = u512_out_of(&j->r->out), .c = c, .n = j->r->x.c - c < 64 ? j->r->x.c - c : 64 };
     __m512i m[4];
 
     memcpy(k.pad, j->pad + c, (size_t)k.n);
@@ -70,6 +71,12 @@ IPU_INLINE __m512i dw_load(const uint8_t *x, __mmask64 mask, const int FULL)
     return FULL ? _mm512_loadu_si512(x) : _mm512_maskz_loadu_epi8(mask, x);
 }
 
+/* Whether results are bytes, without a table, by small multipliers: that needs fewer constants. */
+IPU_INLINE int dw_is_bytes(const dw_job *j)
+{
+    return j->r->y.type == IPU_U8 && !j->table && f512_are_small(j->mult, j->r->y.c);
+}
+
 /* 64 words through the table to y. */
 IPU_INLINE void dw_put_table(const dw_job *j, const dw_block *k, __m512i a, __m512i b, uint8_t *y)
 {
@@ -82,8 +89,17 @@ IPU_INLINE void dw_put_table(const dw_job *j, const dw_block *k, __m512i a, __m5
     _mm512_mask_storeu_epi8(y, k->mask, _mm512_loadu_si512(byte));
 }
 
-IPU_INLINE void dw_put(const dw_job *j, const dw_block *k, const __m512i *acc, uint8_t *y, const int FULL)
+/* BYTES: dw_is_bytes. */
+IPU_INLINE void dw_put(const dw_job *j, const dw_block *k, const __m512i *acc, uint8_t *y, const int FULL, const int BYTES)
 {
+    if (BYTES) {
+        const __m512i bytes = u512_requant(acc, k->mult, &k->bytes);
+        if (FULL)
+            _mm512_storeu_si512(y, bytes);
+        else
+            _mm512_mask_storeu_epi8(y, k->mask, bytes);
+        return;
+    }
     __m512i q[4];
     for (int v = 0; v < 4; v++)
         q[v] = f512_requant(acc[v], k->mult[v], &k->out);
@@ -113,7 +129,7 @@ IPU_INLINE void dw_put(const dw_job *j, const dw_block *k, const __m512i *acc, u
 /* ---- any kernel ---- */
 
 IPU_INLINE void dw_any_block(const dw_job *j, const dw_block *k, const ptrdiff_t *off, int32_t y0, int32_t y1,
-                             const int FULL)
+                             const int FULL, const int BYTES)
 {
     const int groups = (j->taps + 3) / 4;
     ptrdiff_t edge[DW_TAPS + 3];
@@ -137,12 +153,12 @@ IPU_INLINE void dw_any_block(const dw_job *j, const dw_block *k, const ptrdiff_t
                 for (int v = 0; v < 4; v++)
                     acc[v] = _mm512_dpbusd_epi32(acc[v], d[v], w[4 * g + v]);
             }
-            dw_put(j, k, acc, at.y, FULL);
+            dw_put(j, k, acc, at.y, FULL, BYTES);
         }
     }
 }
 
-static void dw_any(const dw_job *j, int32_t y0, int32_t y1)
+IPU_INLINE void dw_any(const dw_job *j, int32_t y0, int32_t y1, const int BYTES)
 {
     ptrdiff_t off[DW_TAPS + 3];
 
@@ -152,9 +168,9 @@ static void dw_any(const dw_job *j, int32_t y0, int32_t y1)
     for (int32_t c = 0; c < j->r->x.c; c += 64) {
         const dw_block k = dw_block_of(j, c);
         if (k.n == 64)
-            dw_any_block(j, &k, off, y0, y1, 1);
+            dw_any_block(j, &k, off, y0, y1, 1, BYTES);
         else
-            dw_any_block(j, &k, off, y0, y1, 0);
+            dw_any_block(j, &k, off, y0, y1, 0, BYTES);
     }
 }
 
@@ -194,7 +210,7 @@ IPU_INLINE void dw_column(dw_rows *s, __mmask64 m, __m512i *d, const int FULL)
 }
 
 IPU_INLINE void dw_three(const dw_job *j, const dw_block *k, const __m512i *w, const __m512i *a, const __m512i *b,
-                         const __m512i *c, uint8_t *y, const int FULL)
+                         const __m512i *c, uint8_t *y, const int FULL, const int BYTES)
 {
     __m512i acc[4];
     for (int v = 0; v < 4; v++) {
@@ -202,11 +218,11 @@ IPU_INLINE void dw_three(const dw_job *j, const dw_block *k, const __m512i *w, c
         acc[v] = _mm512_dpbusd_epi32(acc[v], b[v], w[4 + v]);
         acc[v] = _mm512_dpbusd_epi32(acc[v], c[v], w[8 + v]);
     }
-    dw_put(j, k, acc, y, FULL);
+    dw_put(j, k, acc, y, FULL, BYTES);
 }
 
 IPU_INLINE void dw_3x3_row(const dw_job *j, const dw_block *k, const __m512i *w, dw_rows s, uint8_t *y, const int sx,
-                           const int FULL)
+                           const int FULL, const int BYTES)
 {
     const __mmask64 m = k->mask;
     const ptrdiff_t pix = j->r->y.pix;
@@ -220,7 +236,7 @@ IPU_INLINE void dw_3x3_row(const dw_job *j, const dw_block *k, const __m512i *w,
         if (sx == 2)
             dw_column(&s, m, b, FULL);
         dw_column(&s, m, c, FULL);
-        dw_three(j, k, w, a, b, c, y, FULL);
+        dw_three(j, k, w, a, b, c, y, FULL, BYTES);
         if (--left == 0)
             return;
         for (int v = 0; v < 4; v++) {
@@ -230,7 +246,7 @@ IPU_INLINE void dw_3x3_row(const dw_job *j, const dw_block *k, const __m512i *w,
     }
 }
 
-IPU_INLINE void dw_3x3_block(const dw_job *j, int32_t c, int32_t y0, int32_t y1, const int sx, const int FULL)
+IPU_INLINE void dw_3x3_block(const dw_job *j, int32_t c, int32_t y0, int32_t y1, const int sx, const int FULL, const int BYTES)
 {
     const dw_block k = dw_block_of(j, c);
     __m512i w[12];
@@ -239,16 +255,16 @@ IPU_INLINE void dw_3x3_block(const dw_job *j, int32_t c, int32_t y0, int32_t y1,
         dw_mix(dw_weights(j, &k, i), dw_weights(j, &k, 3 + i), dw_weights(j, &k, 6 + i), _mm512_setzero_si512(),
                w + 4 * i);
     for (int32_t row = y0; row < y1; row++)
-        dw_3x3_row(j, &k, w, dw_rows_of(j, &k, row), dw_row(j, row, c).y, sx, FULL);
+        dw_3x3_row(j, &k, w, dw_rows_of(j, &k, row), dw_row(j, row, c).y, sx, FULL, BYTES);
 }
 
-IPU_INLINE void dw_3x3(const dw_job *j, int32_t y0, int32_t y1, const int sx)
+IPU_INLINE void dw_3x3(const dw_job *j, int32_t y0, int32_t y1, const int sx, const int BYTES)
 {
     int32_t c = 0;
     for (; c + 64 <= j->r->x.c; c += 64)
-        dw_3x3_block(j, c, y0, y1, sx, 1);
+        dw_3x3_block(j, c, y0, y1, sx, 1, BYTES);
     if (c < j->r->x.c)
-        dw_3x3_block(j, c, y0, y1, sx, 0);
+        dw_3x3_block(j, c, y0, y1, sx, 0, BYTES);
 }
 
 /* ---- few channels ----
@@ -385,7 +401,7 @@ IPU_INLINE void dw_few_vector(const dw_few *k, const dw_block *b, const __m512i 
         for (int v = 0; v < 4; v++)
             acc[v] = _mm512_dpbusd_epi32(acc[v], d[v], w[4 * g + v]);
     }
-    dw_put(&k->job, b, acc, y, 0);
+    dw_put(&k->job, b, acc, y, 0, 0);
 }
 
 static void dw_few_run(const dw_job *j, int32_t y0, int32_t y1)
@@ -411,6 +427,22 @@ static void dw_few_run(const dw_job *j, int32_t y0, int32_t y1)
     }
 }
 
+static void dw_any_run(const dw_job *j, int32_t y0, int32_t y1)
+{
+    if (dw_is_bytes(j))
+        dw_any(j, y0, y1, 1);
+    else
+        dw_any(j, y0, y1, 0);
+}
+
+static void dw_3x3_run(const dw_job *j, int32_t y0, int32_t y1)
+{
+    if (dw_is_bytes(j))
+        j->r->sx == 1 ? dw_3x3(j, y0, y1, 1, 1) : dw_3x3(j, y0, y1, 2, 1);
+    else
+        j->r->sx == 1 ? dw_3x3(j, y0, y1, 1, 0) : dw_3x3(j, y0, y1, 2, 0);
+}
+
 static void dw_run(const ipu_rec *rec, void *const p[], int32_t y0, int32_t y1, ipu_lookup *lookup)
 {
     dw_job j = dw_start(rec, p);
@@ -421,12 +453,10 @@ static void dw_run(const ipu_rec *rec, void *const p[], int32_t y0, int32_t y1, 
         ipu_depthwise_u8_c(rec, p, y0, y1);
     else if (dw_is_few(&j))
         dw_few_run(&j, y0, y1);
-    else if (r->kh == 3 && r->kw == 3 && r->dy == 1 && r->dx == 1 && r->sx == 1)
-        dw_3x3(&j, y0, y1, 1);
-    else if (r->kh == 3 && r->kw == 3 && r->dy == 1 && r->dx == 1 && r->sx == 2)
-        dw_3x3(&j, y0, y1, 2);
+    else if (r->kh == 3 && r->kw == 3 && r->dy == 1 && r->dx == 1 && r->sx <= 2)
+        dw_3x3_run(&j, y0, y1);
     else
-        dw_any(&j, y0, y1);
+        dw_any_run(&j, y0, y1);
 }
 
 IPU_KERNEL(ipu_depthwise_u8_vnni512)
