@@ -390,7 +390,7 @@ static void dw_few_rows(const dw_job *j, dw_few *k, int32_t row)
 
 /* One vector of y from the copied rows at x. */
 IPU_INLINE void dw_few_vector(const dw_few *k, const dw_block *b, const __m512i *w, const uint8_t *x, uint8_t *y,
-                              int groups)
+                              int groups, const int BYTES)
 {
     __m512i acc[4] = { b->bias[0], b->bias[1], b->bias[2], b->bias[3] }, d[4];
 
@@ -401,10 +401,10 @@ IPU_INLINE void dw_few_vector(const dw_few *k, const dw_block *b, const __m512i 
         for (int v = 0; v < 4; v++)
             acc[v] = _mm512_dpbusd_epi32(acc[v], d[v], w[4 * g + v]);
     }
-    dw_put(&k->job, b, acc, y, 0, 0);
+    dw_put(&k->job, b, acc, y, 0, BYTES);
 }
 
-static void dw_few_run(const dw_job *j, int32_t y0, int32_t y1)
+IPU_INLINE void dw_few_all(const dw_job *j, int32_t y0, int32_t y1, const int BYTES)
 {
     const int32_t each = ipu_type_bytes(j->r->y.type), groups = (j->taps + 3) / 4, w = j->r->y.w, c = j->r->y.c;
     __m512i wv[FEW_TAPS];
@@ -423,8 +423,16 @@ static void dw_few_run(const dw_job *j, int32_t y0, int32_t y1)
         const uint8_t *x = k.x;
         dw_few_rows(j, &k, row);
         for (int32_t i = 0; i < w; i += k.pixels, x += (ptrdiff_t)k.pixels * c, y += (ptrdiff_t)k.pixels * c * each)
-            dw_few_vector(&k, i + k.pixels >= w ? &last : &full, wv, x, y, groups);
+            dw_few_vector(&k, i + k.pixels >= w ? &last : &full, wv, x, y, groups, BYTES);
     }
+}
+
+static void dw_few_run(const dw_job *j, int32_t y0, int32_t y1)
+{
+    if (dw_is_bytes(j))
+        dw_few_all(j, y0, y1, 1);
+    else
+        dw_few_all(j, y0, y1, 0);
 }
 
 static void dw_any_run(const dw_job *j, int32_t y0, int32_t y1)
