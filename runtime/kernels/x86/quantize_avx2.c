@@ -76,13 +76,20 @@ IPU_INLINE void quantize_run(const quantize_job *j, uint8_t *y, const uint8_t *x
 
 enum { PLANE_RUN = 16, PLANES = 16 }; /* pixels at a time; most channels */
 
-/* PLANE_RUN pixels of floats of channel c. */
+/* PLANE_RUN pixels of floats of channel c; bytes in one store, as they are read again at once. */
 IPU_INLINE void plane_run(const quantize_job *j, const uint8_t *x, int32_t c, uint8_t *to, const int type)
 {
     const __m256 m = _mm256_set1_ps(j->mult[j->per_mult ? c : 0]);
+    const float *f = (const float *)(const void *)x;
+    const __m256i a = f256_store(_mm256_mul_ps(_mm256_loadu_ps(f), m), &j->out), b = f256_store(_mm256_mul_ps(_mm256_loadu_ps(f + 8), m), &j->out);
 
-    for (int k = 0; k < PLANE_RUN; k += 8)
-        quantize_put(to + k * ipu_type_bytes(type), f256_store(_mm256_mul_ps(_mm256_loadu_ps((const float *)(const void *)x + k), m), &j->out), type);
+    if (type == IPU_U8) {
+        const __m256i words = _mm256_permute4x64_epi64(_mm256_packs_epi32(a, b), 0xd8);
+        _mm_storeu_si128((__m128i *)(void *)to, _mm_packus_epi16(_mm256_castsi256_si128(words), _mm256_extracti128_si256(words, 1)));
+    } else {
+        quantize_put(to, a, type);
+        quantize_put(to + 16, b, type);
+    }
 }
 
 /* Byte i of vector k of woven pixels is that of pixel (16k + i) / 3 where its channel is c, else none. */
