@@ -139,10 +139,14 @@ IPU_INLINE void conv_fill_places(const conv_job *j, conv_tile *t, int n, conv_wa
 {
     const ipu_conv *r = j->r;
 
-    for (int i = 0; i < n; i++) {
-        t->iy[i] = k.oy * r->sy - r->py;
-        t->ix[i] = k.ox * r->sx - r->px;
-        conv_walk_on(j, &k, 1);
+    for (int at = 0, run; at < n; at += run) {
+        const int32_t iy = k.oy * r->sy - r->py, ix = k.ox * r->sx - r->px;
+        run = r->y.w - k.ox < n - at ? r->y.w - k.ox : n - at;
+        for (int i = 0; i < run; i++) {
+            t->iy[at + i] = iy;
+            t->ix[at + i] = ix + i * r->sx;
+        }
+        conv_walk_on(j, &k, run);
     }
 }
 

@@ -118,8 +118,8 @@ static void cw_pixel(const cw_job *c, const conv_tile *t, int i, int16_t *to)
     const ipu_conv *r = c->j->r;
     const uint8_t *row = c->j->x + t->x[i];
 
-    if (t->iy[i] < 0 || t->ix[i] < 0 || t->iy[i] >= r->x.h - c->j->reach_y || t->ix[i] >= r->x.w - c->j->reach_x ||
-        t->x[i] + c->reach > c->j->x_bytes) {
+    if (!t->inside && (t->iy[i] < 0 || t->ix[i] < 0 || t->iy[i] >= r->x.h - c->j->reach_y || t->ix[i] >= r->x.w - c->j->reach_x ||
+                       t->x[i] + c->reach > c->j->x_bytes)) {
         cw_pixel_edge(c, t, i, to);
         return;
     }
@@ -246,8 +246,10 @@ static void cw_rows(const cw_job *c, int32_t first, int32_t blocks, int32_t y0, 
         const int n = left < CW_PIXELS ? (int)left : CW_PIXELS;
         const conv_walk at = walk;
         conv_fill(c->j, &t, n, &walk);
-        if (t.inside)
-            conv_fill_places(c->j, &t, n, at); /* cw_pixel may read further than to the end of a group */
+        if (t.inside && t.x[n - 1] + c->reach > c->j->x_bytes) {
+            conv_fill_places(c->j, &t, n, at);
+            t.inside = 0; /* a run of cw_pixel reaches further than to the end of a group */
+        }
         cw_tile(c, &t, n);
         for (int32_t b = 0; b < blocks; b++)
             cw_pixels(c, &t, n, (first + b) * CONV_LANES, c->w + b * c->k * CONV_LANES);
