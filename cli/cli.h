@@ -89,7 +89,7 @@ int cli_cpu_mask(const char *text, sgs_simulator_options *o);
       "target; show_sdk_info.py lists them" }
 #define CLI_CPU_MASK(X) \
     { "--cpu_mask", CLI_TEXT, offsetof(X, cpu_mask), "NAME[,NAME]", false, "all", \
-      "kernels to use: c, avx2, avxvnni, avx512vnni, avx512vbmi, neon, dotprod, i8mm, all" }
+      "kernels to use: c, avx2, avxvnni, avx512vnni, avx512vbmi, neon, dotprod, i8mm, rvv, all" }
 #define CLI_SAMPLES(X, must) \
     { "-i --image", CLI_TEXT, offsetof(X, samples.images), "PATH", must, NULL, \
       "a picture, a folder, or a list file (.txt .list .lst)" }, \

@@ -347,6 +347,7 @@ int cli_cpu_mask(const char *text, sgs_simulator_options *o)
         { "neon", IPU_CPU_NEON },
         { "dotprod", IPU_CPU_NEON | IPU_CPU_DOTPROD },
         { "i8mm", IPU_CPU_NEON | IPU_CPU_DOTPROD | IPU_CPU_I8MM },
+        { "rvv", IPU_CPU_RVV },
     };
     if (!text || !strcmp(text, "all"))
         return CLI_OK;
@@ -357,7 +358,7 @@ int cli_cpu_mask(const char *text, sgs_simulator_options *o)
         while (i < sizeof table / sizeof *table && (strlen(table[i].name) != n || strncasecmp(table[i].name, p, n)))
             i++;
         if (i == sizeof table / sizeof *table)
-            return cli_bad_value("--cpu_mask", "some of c, avx2, avxvnni, avx512vnni, avx512vbmi, neon, dotprod, i8mm, or all", text);
+            return cli_bad_value("--cpu_mask", "some of c, avx2, avxvnni, avx512vnni, avx512vbmi, neon, dotprod, i8mm, rvv, or all", text);
         o->cpu_mask |= table[i].bits;
         p += n;
         if (!*p)

@@ -1,5 +1,5 @@
 /* Kernels: one signature, one table.  The C kernel of each row is the law; every other version equals it byte for byte
- * (tests/checkasm).  Names: ipu_<what>_<isa>, isa one of c, avx2, avxvnni, vnni512, vbmi512, neon, dotprod, i8mm.
+ * (tests/checkasm).  Names: ipu_<what>_<isa>, isa one of c, avx2, avxvnni, vnni512, vbmi512, neon, dotprod, i8mm, rvv.
  *
  * A kernel computes rows [y0, y1) of its first operand, rows counted over n*h; rows are independent.  p[i] is the address of
  * record operand i (NULL for IPU_NONE).  Records were proved by the row's check.  A kernel reads nothing outside its operands'

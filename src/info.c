@@ -17,6 +17,7 @@ static void show_machine(const sgs_log *log)
         { IPU_CPU_AVX2, "AVX2" }, { IPU_CPU_AVXVNNI, "AVX-VNNI" }, { IPU_CPU_AVX512VNNI, "AVX-512 VNNI" },
         { IPU_CPU_AVX512VBMI, "AVX-512 VBMI" },
         { IPU_CPU_NEON, "NEON" }, { IPU_CPU_DOTPROD, "dotprod" },  { IPU_CPU_I8MM, "i8mm" },
+        { IPU_CPU_RVV, "RVV" },
     };
     const uint32_t cpu = ipu_host_cpu();
     sgs_buf b = { 0 };

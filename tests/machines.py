@@ -50,8 +50,14 @@ def objects(folder, compiler, *flags):
 
 
 # machine, its compiler: what its file in tools/cross needs, and how QEMU runs its programs as which CPU, by the best features that one has
-CROSS = {"aarch64": ["aarch64-linux-gnu-gcc", "qemu-aarch64"], "aarch64-clang": ["clang", "aarch64-linux-gnu-gcc", "qemu-aarch64"]}
+CROSS = {
+    "aarch64": ["aarch64-linux-gnu-gcc", "qemu-aarch64"],
+    "aarch64-clang": ["clang", "aarch64-linux-gnu-gcc", "qemu-aarch64"],
+    "riscv64": ["riscv64-linux-gnu-gcc", "qemu-riscv64"],  # C kernels alone: gcc 12 has no vector intrinsics
+    "riscv64-clang": ["clang", "riscv64-linux-gnu-gcc", "qemu-riscv64"],
+}
 CPUS = {"neon": "cortex-a53", "dotprod": "neoverse-n1", "i8mm": "max"}
+VECTORS = {bits: "rv64,v=true,vext_spec=v1.0,vlen=%d" % bits for bits in (128, 256)}  # RISC-V's, by the length of their registers
 
 
 def cross_build(machine, *targets):
@@ -68,8 +74,9 @@ def cross_build(machine, *targets):
 
 
 def emulated(cpu, program, *arguments, timeout=600):
-    """What an AArch64 program prints on that CPU."""
-    return run("qemu-aarch64", "-cpu", cpu, "-L", "/usr/aarch64-linux-gnu", program, *arguments, timeout=timeout)
+    """What a program for AArch64 or, where its name begins with rv64, RISC-V prints on that CPU."""
+    machine = "riscv64" if cpu.startswith("rv64") else "aarch64"
+    return run("qemu-" + machine, "-cpu", cpu, "-L", "/usr/%s-linux-gnu" % machine, program, *arguments, timeout=timeout)
 
 
 def cortex_program(folder, cpu, image, inputs, kernels=None):

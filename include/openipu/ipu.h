@@ -81,9 +81,10 @@ enum {
     IPU_CPU_AVX512VBMI = 1 << 3,   /* counts beside it */
     IPU_CPU_NEON = 1 << 8,
     IPU_CPU_DOTPROD = 1 << 9,
-    IPU_CPU_I8MM = 1 << 10
+    IPU_CPU_I8MM = 1 << 10,
+    IPU_CPU_RVV = 1 << 16          /* RISC-V V 1.0 */
 };
-/* The fastest complete table that uses only the features in cpu_mask.  Never NULL.  Kernels for x86-64 take up to
+/* The fastest complete table that uses only the features in cpu_mask.  Never NULL.  Kernels for x86-64, AArch64 and RISC-V's V take up to
  * 384 KiB of stack, the C kernels less than 2 KiB. */
 const ipu_kernels *ipu_kernels_for(uint32_t cpu_mask);
 

@@ -4,6 +4,8 @@
 #include "runtime/kernels/x86/x86.h"
 #elif defined(IPU_ARM)
 #include "runtime/kernels/arm/arm.h"
+#elif defined(IPU_RISCV)
+#include "runtime/kernels/riscv/riscv.h"
 #endif
 
 /* The same designator twice is meant: the later one counts. */
@@ -105,6 +107,18 @@ static const ipu_kernels kernels_neon = { { IPU_KINDS(X) NEON_ROWS } };
 static const ipu_kernels kernels_dotprod = { { IPU_KINDS(X) NEON_ROWS DOTPROD_ROWS } };
 static const ipu_kernels kernels_i8mm = { { IPU_KINDS(X) NEON_ROWS DOTPROD_ROWS I8MM_ROWS } };
 #endif
+
+#if defined(IPU_RISCV)
+#define RVV_ROWS                                                  \
+    [IPU_CONV_U8] = { ipu_conv_check, ipu_conv_u8_rvv },           \
+    [IPU_CONV_U8S4] = { ipu_conv_check, ipu_conv_u8s4_rvv },       \
+    [IPU_CONV_S16] = { ipu_conv_check, ipu_conv_s16_rvv },       \
+    [IPU_DEPTHWISE_U8] = { ipu_depthwise_check, ipu_depthwise_u8_rvv }, \
+    [IPU_DEPTHWISE_U8S4] = { ipu_depthwise_check, ipu_depthwise_u8s4_rvv }, \
+    [IPU_DEPTHWISE_S16] = { ipu_depthwise_check, ipu_depthwise_s16_rvv },
+
+static const ipu_kernels kernels_rvv = { { IPU_KINDS(X) RVV_ROWS } };
+#endif
 #undef X
 /* clang-format on */
 
@@ -126,6 +140,9 @@ const ipu_kernels *ipu_kernels_for(uint32_t cpu_mask)
         return &kernels_dotprod;
     if (cpu_mask & IPU_CPU_NEON)
         return &kernels_neon;
+#elif defined(IPU_RISCV)
+    if (cpu_mask & IPU_CPU_RVV)
+        return &kernels_rvv;
 #endif
     (void)cpu_mask;
     return &ipu_kernels_c;

@@ -10,7 +10,7 @@ const sgs_target sgs_targets[] = {
     { "CHIP", 0, "any little-endian machine", "all below", 0, IPU_ALIGN },
     { "x86-64", 1, "x86-64 (SSE2)", "AVX2, AVX-VNNI, AVX-512 VNNI, AVX-512 VBMI", 0, IPU_ALIGN },
     { "aarch64", 2, "Armv8-A", "NEON, dotprod, i8mm", 0, IPU_ALIGN },
-    { "riscv64", 3, "RV64GC", "", 0, IPU_ALIGN },
+    { "riscv64", 3, "RV64GC", "RVV", 0, IPU_ALIGN },
     { "cortex-m3", 4, "Armv7-M, no FPU", "", (int64_t)1 << 29, IPU_ALIGN },
     { "cortex-m4", 5, "Armv7E-M", "", (int64_t)1 << 29, IPU_ALIGN },
     { "cortex-m7", 6, "Armv7E-M", "", (int64_t)1 << 29, IPU_ALIGN },

@@ -11,7 +11,7 @@ import onnxruntime
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from machines import BOARDS, BUILD, CPUS, cortex_program, cross_build, emulated, hashes, on_board, run  # noqa: E402
+from machines import BOARDS, BUILD, CPUS, VECTORS, cortex_program, cross_build, emulated, hashes, on_board, run  # noqa: E402
 from networks import LEVELS, NETWORKS, PICTURES, Built, tc  # noqa: E402
 
 TOLERANCE = 1e-4  # of the largest value of the output: float sums in another order
@@ -27,7 +27,7 @@ def masks():
     text = subprocess.run([str(BUILD / "cli/sgs"), "info"], capture_output=True, text=True, check=True).stdout
     has = re.search(r"^this machine: (.*)$", text, re.M).group(1).split(", ")
     names = {"AVX2": "avx2", "AVX-VNNI": "avxvnni", "AVX-512 VNNI": "avx512vnni", "AVX-512 VBMI": "avx512vbmi",
-             "NEON": "neon", "dotprod": "dotprod", "i8mm": "i8mm"}
+             "NEON": "neon", "dotprod": "dotprod", "i8mm": "i8mm", "RVV": "rvv"}
     return ["c"] + [names[f] for f in has if f in names]
 
 
@@ -160,6 +160,13 @@ def test_aarch64(net, level, cpu, threads):
     program = cross_build("aarch64", "tests/runtime/run_image") / "tests/runtime/run_image"
     for inputs, outputs in net.raw(level, net.network.emulated):
         assert found(emulated(CPUS[cpu], program, net.level[level].path("Offline"), inputs, "ffffffff", threads)) == expected(outputs)
+
+
+@pytest.mark.parametrize("level, bits, threads", [("L1", 128, 1), ("L2", 256, 2)])
+def test_riscv64(net, level, bits, threads):
+    program = cross_build("riscv64-clang", "tests/runtime/run_image") / "tests/runtime/run_image"
+    for inputs, outputs in net.raw(level, net.network.emulated):
+        assert found(emulated(VECTORS[bits], program, net.level[level].path("Offline"), inputs, "ffffffff", threads)) == expected(outputs)
 
 
 @pytest.mark.parametrize("cpu", BOARDS)

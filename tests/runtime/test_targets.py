@@ -1,4 +1,4 @@
-"""The runtime core on other machines: freestanding, aarch64, Cortex-M with and without FPU.  The same bytes come out everywhere."""
+"""The runtime core on other machines: freestanding, AArch64, RISC-V, Cortex-M with and without FPU.  The same bytes come out everywhere."""
 import os
 import pathlib
 import re
@@ -7,7 +7,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from machines import BOARDS, BUILD, CPUS, CROSS, cortex_program, cross_build, emulated, hashes, need, objects, on_board, run  # noqa: E402
+from machines import BOARDS, BUILD, CPUS, VECTORS, cortex_program, cross_build, emulated, hashes, need, objects, on_board, run  # noqa: E402
 
 MEM = {"memcpy", "memmove", "memset"}
 
@@ -26,7 +26,7 @@ def made(tmp_path_factory):
 # ---- here ---------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("mask", ["0", "1", "3", "5", "7", "100", "300", "700", "ffffffff"])
+@pytest.mark.parametrize("mask", ["0", "1", "3", "5", "7", "100", "300", "700", "10000", "ffffffff"])
 @pytest.mark.parametrize("threads", [1, 2, 5])
 def test_every_mask_and_thread_count(made, mask, threads):
     image, inputs, expected = made
@@ -44,7 +44,7 @@ def test_an_input_changes_the_output(made, tmp_path):
 # ---- freestanding ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("compiler", ["gcc", "clang", "clang-14", "aarch64-linux-gnu-gcc", "arm-none-eabi-gcc"])
+@pytest.mark.parametrize("compiler", ["gcc", "clang", "clang-14", "aarch64-linux-gnu-gcc", "riscv64-linux-gnu-gcc", "arm-none-eabi-gcc"])
 def test_wants_only_memory_functions(tmp_path, compiler):
     need(compiler)
     parts = objects(tmp_path, compiler, "-ffreestanding", "-fno-stack-protector", "-fno-pic")
@@ -55,15 +55,15 @@ def test_wants_only_memory_functions(tmp_path, compiler):
     assert not kept, "mutable state: %s" % kept
 
 
-# ---- aarch64 ------------------------------------------------------------------------------------------------------------
+# ---- AArch64, RISC-V ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("machine", CROSS)
-def test_kernels_of_aarch64_want_only_memory_functions(machine):
+@pytest.mark.parametrize("machine, kernel", [("aarch64", "ipu_conv_u8_i8mm"), ("aarch64-clang", "ipu_conv_u8_i8mm"), ("riscv64-clang", "ipu_conv_u8_rvv")])
+def test_their_kernels_want_only_memory_functions(machine, kernel):
     core = cross_build(machine, "runtime/libipu.a") / "runtime/libipu.a"
     text = run("nm", core)
     wanted = set(re.findall(r"^ +U (\S+)$", text, re.M)) - set(re.findall(r"^\S+ [A-TV-Za-z] (\S+)$", text, re.M))
-    assert "ipu_conv_u8_i8mm" in text and {w for w in wanted if not w.startswith("__")} == MEM
+    assert kernel in text and {w for w in wanted if not w.startswith("__")} == MEM
     assert not re.findall(r"^\S* [BbC] [^$].*$", text, re.M)  # D: tables of pointers, constant once loaded
 
 
@@ -74,6 +74,14 @@ def test_aarch64(made, cpu, threads, mask):
     image, inputs, expected = made
     program = cross_build("aarch64", "tests/runtime/run_image") / "tests/runtime/run_image"
     assert hashes(emulated(cpu, program, image, inputs, mask, threads)) == expected
+
+
+@pytest.mark.parametrize("machine, mask", [("riscv64", "c"), ("riscv64-clang", "c"), ("riscv64-clang", "ffffffff")])
+@pytest.mark.parametrize("bits", VECTORS)
+def test_riscv64(made, bits, machine, mask):
+    image, inputs, expected = made
+    program = cross_build(machine, "tests/runtime/run_image") / "tests/runtime/run_image"
+    assert hashes(emulated(VECTORS[bits], program, image, inputs, mask, 2)) == expected
 
 
 # ---- Cortex-M -------------------------------------------------------------------------------------------------------------

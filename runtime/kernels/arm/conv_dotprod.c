@@ -9,7 +9,7 @@ typedef int8x16_t conv_x;
 #define CONV_DOT(acc, w, x, lane) vdotq_laneq_s32(acc, w, x, lane)
 
 #include "conv_dot.h"
-#include "nibbles.h"
+#include "runtime/kernels/simd/nibbles.h"
 
 enum { DOT_CHANNELS = 512 }; /* whose biases have room */
 

@@ -8,7 +8,7 @@ typedef uint8x16_t conv_x;
 #define CONV_DOT(acc, w, x, lane) vsudotq_laneq_s32(acc, w, x, lane)
 
 #include "conv_dot.h"
-#include "nibbles.h"
+#include "runtime/kernels/simd/nibbles.h"
 
 IPU_KERNEL(ipu_conv_u8_i8mm)
 {

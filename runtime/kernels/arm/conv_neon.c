@@ -2,7 +2,7 @@
  * input channel are words in two vectors, and SMLAL adds their products with a lane of the pixel's words.  Other S16: SMULL makes products of
  * pairs of input channels, SADALP adds each pair to a sum of 64 bits. */
 #include "conv_store_neon.h"
-#include "nibbles.h"
+#include "runtime/kernels/simd/nibbles.h"
 
 enum { NEON_PIXELS = 4, WIDE_PIXELS = 2 }; /* whose sums are in registers */
 

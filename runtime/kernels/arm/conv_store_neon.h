@@ -66,16 +66,4 @@ IPU_INLINE void conv_finish_all(const conv_job *j, const conv_store *s, const co
     IPU_UNROLL for (int i = 0; i < P; i++) conv_finish(j, s, t, at + i, co, sum[i], n);
 }
 
-/* Where the P pixels from `at` on read tap (ky, kx). */
-IPU_INLINE void conv_taps(const conv_job *j, const conv_tile *t, int at, int32_t ky, int32_t kx, const uint8_t **q, const int P)
-{
-    const ptrdiff_t off = (ptrdiff_t)ky * j->r->dy * j->r->x.row + (ptrdiff_t)kx * j->r->dx * j->r->x.pix;
-
-    if (!t->inside) {
-        conv_tap(j, t, at, P, ky, kx, q);
-        return;
-    }
-    IPU_UNROLL for (int i = 0; i < P; i++) q[i] = j->x + (t->x[at + i] + off);
-}
-
 #endif

@@ -165,7 +165,7 @@ IPU_INLINE void conv_fill(const conv_job *j, conv_tile *t, int n, conv_walk *k)
         conv_fill_places(j, t, n, first);
 }
 
-/* Where the n pixels of a tile from `at` on read tap (ky, kx). */
+/* Where the n pixels of a tile from `at` on, which is not inside, read tap (ky, kx). */
 IPU_INLINE void conv_tap(const conv_job *j, const conv_tile *t, int at, int n, int32_t ky, int32_t kx,
                          const uint8_t **q)
 {
@@ -177,6 +177,18 @@ IPU_INLINE void conv_tap(const conv_job *j, const conv_tile *t, int at, int n, i
         const int in =
             (uint32_t)(t->iy[at + i] + oy) < (uint32_t)r->x.h && (uint32_t)(t->ix[at + i] + ox) < (uint32_t)r->x.w;
         q[i] = in ? j->x + (t->x[at + i] + off) : j->pad;
+    }
+}
+
+/* The same for P pixels of any tile. */
+IPU_INLINE void conv_taps(const conv_job *j, const conv_tile *t, int at, int32_t ky, int32_t kx, const uint8_t **q, const int P)
+{
+    const ptrdiff_t off = (ptrdiff_t)ky * j->r->dy * j->r->x.row + (ptrdiff_t)kx * j->r->dx * j->r->x.pix;
+
+    if (t->inside) {
+        IPU_UNROLL for (int i = 0; i < P; i++) q[i] = j->x + (t->x[at + i] + off);
+    } else {
+        conv_tap(j, t, at, P, ky, kx, q);
     }
 }
 

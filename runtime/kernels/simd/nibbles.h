@@ -68,7 +68,7 @@ static void nibbles_conv(const ipu_conv *r, void *const p[], int32_t y0, int32_t
 {
     const int32_t block = nibbles_steps(r) * NIBBLES_STEP, most = NIBBLES_ROOM / block * CONV_LANES;
     const uint8_t *two = p[2];
-    int8_t w[NIBBLES_ROOM];
+    _Alignas(4) int8_t w[NIBBLES_ROOM]; /* kernels may read the four channels of an output as a word */
     void *q[IPU_MAX_REF];
     ipu_conv bytes;
 
@@ -79,6 +79,17 @@ static void nibbles_conv(const ipu_conv *r, void *const p[], int32_t y0, int32_t
         nibbles_channels(r, p, c, n, w, &bytes, q);
         run(&bytes.head, q, y0, y1);
     }
+}
+
+/* The same; where the weights of 16 channels have no room, by the C kernel. */
+IPU_INLINE void nibbles_conv_by(const ipu_rec *rec, void *const p[], int32_t y0, int32_t y1, ipu_kernel_fn run)
+{
+    const ipu_conv *r = (const ipu_conv *)rec;
+
+    if ((ptrdiff_t)nibbles_steps(r) * NIBBLES_STEP > NIBBLES_ROOM)
+        ipu_conv_u8s4_c(rec, p, y0, y1);
+    else
+        nibbles_conv(r, p, y0, y1, run);
 }
 
 /* ---- depthwise ---- */

@@ -35,18 +35,6 @@ IPU_INLINE void conv_step(__m256i (*acc)[2], const int32_t *x, const int8_t *w, 
     }
 }
 
-/* Where the P pixels from `at` on read tap (ky, kx). */
-IPU_INLINE void conv_taps(const conv_job *j, const conv_tile *t, int at, int32_t ky, int32_t kx, const uint8_t **q, const int P)
-{
-    const ptrdiff_t off = (ptrdiff_t)ky * j->r->dy * j->r->x.row + (ptrdiff_t)kx * j->r->dx * j->r->x.pix;
-
-    if (!t->inside) {
-        conv_tap(j, t, at, P, ky, kx, q);
-        return;
-    }
-    IPU_UNROLL for (int i = 0; i < P; i++) q[i] = j->x + (t->x[at + i] + off);
-}
-
 IPU_INLINE void conv_sum(const conv_job *j, const conv_tile *t, int at, const int8_t *w, __m256i (*acc)[2], const int P, const int type)
 {
     const int32_t whole = 4 * (t->inside ? j->full + (j->tail != 0) : j->full);

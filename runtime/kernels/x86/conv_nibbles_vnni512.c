@@ -51,7 +51,7 @@ IPU_INLINE void nib_sum(const conv_job *j, const conv_tile *t, const int8_t *w, 
     for (int32_t ky = 0; ky < j->r->kh; ky++)
         for (int32_t kx = 0; kx < j->r->kw; kx++) {
             ptrdiff_t k = 0;
-            conv_taps(j, t, ky, kx, q, P);
+            conv_taps(j, t, 0, ky, kx, q, P);
             if (odd && whole) {
                 nib_step(acc, q, 0, w, block, 1, P, NB);
                 k = 4, odd = 0, w += 64;

@@ -26,18 +26,6 @@ IPU_INLINE void conv_weights(const int8_t *w, ptrdiff_t block, __m512i *wv, cons
     IPU_UNROLL for (int b = 0; b < NB; b++) wv[b] = _mm512_loadu_si512(w + b * block);
 }
 
-/* Where the P pixels of a tile read tap (ky, kx). */
-IPU_INLINE void conv_taps(const conv_job *j, const conv_tile *t, int32_t ky, int32_t kx, const uint8_t **q, const int P)
-{
-    const ptrdiff_t off = (ptrdiff_t)ky * j->r->dy * j->r->x.row + (ptrdiff_t)kx * j->r->dx * j->r->x.pix;
-
-    if (t->inside) {
-        IPU_UNROLL for (int i = 0; i < P; i++) q[i] = j->x + (t->x[i] + off);
-    } else {
-        conv_tap(j, t, 0, P, ky, kx, q);
-    }
-}
-
 /* acc[P][NB] += all taps of the tile, of x's type U8 or S16; sums may wrap on the way. */
 IPU_INLINE void conv_sum(const conv_job *j, const conv_tile *t, const int8_t *w, __m512i *acc, const int P,
                          const int NB, const int type)
@@ -50,7 +38,7 @@ IPU_INLINE void conv_sum(const conv_job *j, const conv_tile *t, const int8_t *w,
 
     for (int32_t ky = 0; ky < r->kh; ky++)
         for (int32_t kx = 0; kx < r->kw; kx++) {
-            conv_taps(j, t, ky, kx, q, P);
+            conv_taps(j, t, 0, ky, kx, q, P);
             for (ptrdiff_t k = 0; k < whole; k += 4, w += 64) {
                 conv_weights(w, block, wv, NB);
                 IPU_UNROLL for (int i = 0; i < P; i++) conv_step(acc, conv_word(q[i] + k), wv, i, NB, type);

@@ -114,7 +114,7 @@ IPU_INLINE void long_sum(const conv_job *j, const conv_tile *t, const int8_t *w,
     long_clear(&a, P, NB);
     for (int32_t ky = 0; ky < j->r->kh; ky++)
         for (int32_t kx = 0; kx < j->r->kw; kx++) {
-            conv_taps(j, t, ky, kx, q, P);
+            conv_taps(j, t, 0, ky, kx, q, P);
             w = long_tap(&a, total, q, whole, w, j->block, P, NB);
             if (j->tail && !t->inside) {
                 if (a.steps == LONG_STEPS)
