@@ -1,5 +1,5 @@
 /* Kernels: one signature, one table.  The C kernel of each row is the law; every other version equals it byte for byte
- * (tests/checkasm).  Names: ipu_<what>_<isa>, isa one of c, avx2, avxvnni, vnni512, vbmi512, neon, dotprod, i8mm, rvv.
+ * (tests/checkasm).  Names: ipu_<what>_<isa>, isa one of c, avx2, avxvnni, vnni512, vbmi512, neon, dotprod, i8mm, dsp, rvv.
  *
  * A kernel computes rows [y0, y1) of its first operand, rows counted over n*h; rows are independent.  p[i] is the address of
  * record operand i (NULL for IPU_NONE).  Records were proved by the row's check.  A kernel reads nothing outside its operands'
@@ -34,6 +34,26 @@ struct ipu_kernels {
 #define X(kind, family, kernel) IPU_KERNEL(kernel); IPU_CHECK(ipu_##family##_check);
 IPU_KINDS(X)
 #undef X
+
+/* Kernels with the DSP instructions of 32-bit ARM: of microcontrollers from Cortex-M4 on, which cannot be asked for features, so that the compiler's
+ * flags choose.  IPU_C_OR_DSP: what the list of an image's kernels names. */
+#if defined(__ARM_FEATURE_DSP) && !defined(__aarch64__)
+#define IPU_DSP 1
+#define IPU_C_OR_DSP(kernel) kernel##_dsp
+#else
+#define IPU_DSP 0
+#define IPU_C_OR_DSP(kernel) kernel##_c
+#endif
+#define IPU_DSP_KINDS(X)                   \
+    X(IPU_CONV_U8, conv, ipu_conv_u8)      \
+    X(IPU_CONV_S16, conv, ipu_conv_s16)    \
+    X(IPU_DEPTHWISE_U8, depthwise, ipu_depthwise_u8) \
+    X(IPU_DEPTHWISE_S16, depthwise, ipu_depthwise_s16)
+#if IPU_DSP
+#define X(kind, family, kernel) IPU_KERNEL(kernel##_dsp);
+IPU_DSP_KINDS(X)
+#undef X
+#endif
 
 /* Size of one element in bytes; 0 for an unknown type. */
 static inline int32_t ipu_type_bytes(int type)

@@ -55,9 +55,11 @@ CROSS = {
     "aarch64-clang": ["clang", "aarch64-linux-gnu-gcc", "qemu-aarch64"],
     "riscv64": ["riscv64-linux-gnu-gcc", "qemu-riscv64"],  # C kernels alone: gcc 12 has no vector intrinsics
     "riscv64-clang": ["clang", "riscv64-linux-gnu-gcc", "qemu-riscv64"],
+    "armv7": ["arm-linux-gnueabihf-gcc", "qemu-arm"],
 }
 CPUS = {"neon": "cortex-a53", "dotprod": "neoverse-n1", "i8mm": "max"}
 VECTORS = {bits: "rv64,v=true,vext_spec=v1.0,vlen=%d" % bits for bits in (128, 256)}  # RISC-V's, by the length of their registers
+ARMV7 = {"dsp": "cortex-a9"}
 
 
 def cross_build(machine, *targets):
@@ -74,25 +76,25 @@ def cross_build(machine, *targets):
 
 
 def emulated(cpu, program, *arguments, timeout=600):
-    """What a program for AArch64 or, where its name begins with rv64, RISC-V prints on that CPU."""
-    machine = "riscv64" if cpu.startswith("rv64") else "aarch64"
-    return run("qemu-" + machine, "-cpu", cpu, "-L", "/usr/%s-linux-gnu" % machine, program, *arguments, timeout=timeout)
+    """What a program for AArch64, RISC-V, where the CPU's name begins with rv64, or 32-bit ARM prints on that CPU."""
+    machine, libraries = ("riscv64", "riscv64-linux-gnu") if cpu.startswith("rv64") else ("arm", "arm-linux-gnueabihf") if cpu in ARMV7.values() else ("aarch64", "aarch64-linux-gnu")
+    return run("qemu-" + machine, "-cpu", cpu, "-L", "/usr/" + libraries, program, *arguments, timeout=timeout)
 
 
-def cortex_program(folder, cpu, image, inputs, kernels=None):
+def cortex_program(folder, cpu, image, inputs, kernels=None, table=None):
     """The program with image and inputs linked in, and the bytes of code and tables it needs of the core, the kernels and the
-    compiler's helpers.  kernels: the compiler's list of what the image needs; None: every kernel."""
+    compiler's helpers.  kernels: the compiler's list of what the image needs; None: every kernel, and those of table instead of the best ones."""
     need("arm-none-eabi-gcc", "qemu-system-arm")
     bare = ROOT / "tests/bare"
     common = BOARDS[cpu][1] + ["-ffreestanding", "-ffunction-sections", "-fdata-sections"]
     parts = objects(folder, "arm-none-eabi-gcc", *common)
-    table = []
+    defines = ["-DBARE_KERNELS=%s" % table] if table else []
     if kernels:
         run("arm-none-eabi-gcc", *FLAGS, *common, *INCLUDE, "-c", kernels, "-o", folder / "image_kernels.o")
         parts = [p for p in parts if p.stem not in ("table", "dispatch")] + [folder / "image_kernels.o"]
-        table = ["-DBARE_KERNELS=%s" % kernels.stem]
+        defines = ["-DBARE_KERNELS=%s" % kernels.stem]
     run("arm-none-eabi-ar", "rcs", folder / "libcore.a", *parts)
-    run("arm-none-eabi-gcc", *FLAGS, *common, *INCLUDE, *table, "-fno-tree-loop-distribute-patterns", "-nostdlib", "-Wl,--gc-sections",
+    run("arm-none-eabi-gcc", *FLAGS, *common, *INCLUDE, *defines, "-fno-tree-loop-distribute-patterns", "-nostdlib", "-Wl,--gc-sections",
         "-Wl,--no-warn-rwx-segments" if "no-warn-rwx" in run("arm-none-eabi-ld", "--help") else "-Wl,--gc-sections", "-T", bare / "mps2.ld",
         '-DIMAGE="%s"' % image, '-DINPUTS="%s"' % inputs, bare / "cortex_m.c", bare / "harness.c", bare / "blob.S", folder / "libcore.a",
         "-lgcc", "-o", folder / "program.elf")
@@ -100,10 +102,10 @@ def cortex_program(folder, cpu, image, inputs, kernels=None):
     return folder / "program.elf", int(size.group(1))
 
 
-def on_board(cpu, program, timeout=120):
+def on_board(cpu, program, *options, timeout=120):
     """What the program prints on that CPU."""
     board, _, floats = BOARDS[cpu]
     text = run("qemu-system-arm", "-M", board, "-kernel", program, "-nographic", "-monitor", "none", "-serial", "none",
-               "-semihosting-config", "enable=on,target=native", timeout=timeout)
+               "-semihosting-config", "enable=on,target=native", *options, timeout=timeout)
     assert floats in text
     return text

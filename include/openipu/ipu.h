@@ -73,7 +73,8 @@ typedef struct ipu_kernels ipu_kernels;   /* one row per operation; see runtime/
 
 extern const ipu_kernels ipu_kernels_c;   /* the normative C kernels, complete on every machine */
 
-/* CPU feature bits; ipu_host_cpu() in ipu_host.h detects them. */
+/* CPU feature bits; ipu_host_cpu() in ipu_host.h detects them.  On a microcontroller, which has no such thing, IPU_CPU_DSP is right everywhere: it counts
+ * where the compiler's flags (-mcpu=cortex-m4, ...) allow these instructions. */
 enum {
     IPU_CPU_AVX2 = 1 << 0,
     IPU_CPU_AVXVNNI = 1 << 1,
@@ -82,10 +83,11 @@ enum {
     IPU_CPU_NEON = 1 << 8,
     IPU_CPU_DOTPROD = 1 << 9,
     IPU_CPU_I8MM = 1 << 10,
+    IPU_CPU_DSP = 1 << 11,         /* 32-bit ARM: SMLAD and its like */
     IPU_CPU_RVV = 1 << 16          /* RISC-V V 1.0 */
 };
 /* The fastest complete table that uses only the features in cpu_mask.  Never NULL.  Kernels for x86-64, AArch64 and RISC-V's V take up to
- * 384 KiB of stack, the C kernels less than 2 KiB. */
+ * 384 KiB of stack, the C kernels and those of IPU_CPU_DSP less than 2 KiB. */
 const ipu_kernels *ipu_kernels_for(uint32_t cpu_mask);
 
 /* A loaded image.  Contents private; copyable; no resources to free. */

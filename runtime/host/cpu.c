@@ -76,6 +76,13 @@ uint32_t ipu_host_cpu(void)
     return getauxval(AT_HWCAP) & v && has_v1() ? IPU_CPU_RVV : 0;
 }
 
+#elif defined(__ARM_FEATURE_DSP)
+
+uint32_t ipu_host_cpu(void) /* what it was compiled for runs here */
+{
+    return IPU_CPU_DSP;
+}
+
 #else
 
 uint32_t ipu_host_cpu(void)

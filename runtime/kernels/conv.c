@@ -1,7 +1,7 @@
 /* Convolution and fully connected: ARITHMETIC.md 4, 5 and, for the residual epilogue, 7; with a table 25. */
-#include "common.h"
+#include "conv.h"
 
-#define BLOCK 16               /* output channels of a packed block */
+#define BLOCK IPU_CONV_BLOCK
 
 /* ---- check ---------------------------------------------------------------------------------------------------- */
 
@@ -42,8 +42,7 @@ IPU_CHECK(ipu_conv_check)
 
 /* ---- epilogue --------------------------------------------------------------------------------------------------- */
 
-/* Up to 16 sums of one pixel, from channel c on, to y (and the residual, and y2), or through the table. */
-static void finish(const ipu_conv *o, void *const p[], int32_t y, int32_t x, int32_t c, const int32_t *sum)
+void ipu_conv_finish(const ipu_conv *o, void *const p[], int32_t y, int32_t x, int32_t c, const int32_t *sum)
 {
     const float *mult = (const float *)p[4] + c;
     int32_t n = o->y.c - c < BLOCK ? o->y.c - c : BLOCK;
@@ -100,7 +99,7 @@ IPU_KERNEL(ipu_conv_u8_c)
                     dot_u8(acc, tap(o, p, y, x, k), w, o->x.c);
                 int32_t sum[BLOCK];
                 memcpy(sum, acc, sizeof sum);
-                finish(o, p, y, x, c, sum);
+                ipu_conv_finish(o, p, y, x, c, sum);
             }
 }
 
@@ -130,7 +129,7 @@ IPU_KERNEL(ipu_conv_u8s4_c)
                     dot_u8s4(acc, tap(o, p, y, x, k), w, (int64_t)k * steps, o->x.c);
                 int32_t sum[BLOCK];
                 memcpy(sum, acc, sizeof sum);
-                finish(o, p, y, x, c, sum);
+                ipu_conv_finish(o, p, y, x, c, sum);
             }
 }
 
@@ -159,6 +158,6 @@ IPU_KERNEL(ipu_conv_s16_c)
                 int32_t sum[BLOCK];
                 for (int i = 0; i < BLOCK; i++)
                     sum[i] = ipu_narrow((int64_t)acc[i], o->shift);
-                finish(o, p, y, x, c, sum);
+                ipu_conv_finish(o, p, y, x, c, sum);
             }
 }

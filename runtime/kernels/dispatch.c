@@ -119,6 +119,12 @@ static const ipu_kernels kernels_i8mm = { { IPU_KINDS(X) NEON_ROWS DOTPROD_ROWS 
 
 static const ipu_kernels kernels_rvv = { { IPU_KINDS(X) RVV_ROWS } };
 #endif
+
+#if IPU_DSP
+#define Y(kind, family, kernel) [kind] = { ipu_##family##_check, kernel##_dsp },
+static const ipu_kernels kernels_dsp = { { IPU_KINDS(X) IPU_DSP_KINDS(Y) } };
+#undef Y
+#endif
 #undef X
 /* clang-format on */
 
@@ -143,6 +149,9 @@ const ipu_kernels *ipu_kernels_for(uint32_t cpu_mask)
 #elif defined(IPU_RISCV)
     if (cpu_mask & IPU_CPU_RVV)
         return &kernels_rvv;
+#elif IPU_DSP
+    if (cpu_mask & IPU_CPU_DSP)
+        return &kernels_dsp;
 #endif
     (void)cpu_mask;
     return &ipu_kernels_c;

@@ -231,6 +231,30 @@ static const struct {
 #undef X
 };
 
+/* Of the kinds for which microcontrollers have another kernel: both names without _c and _dsp. */
+static const char *const with_dsp[IPU_KIND_COUNT] = {
+#define X(kind, family, kernel) [kind] = #kernel,
+    IPU_DSP_KINDS(X)
+#undef X
+};
+
+static bool family_has_dsp(const char *family)
+{
+    int k = 0;
+    while (k < IPU_KIND_COUNT && !(with_dsp[k] && !strcmp(kinds[k].family, family)))
+        k++;
+    return k < IPU_KIND_COUNT;
+}
+
+static void add_kernel(sgs_buf *out, int k)
+{
+    sgs_buf_printf(out, "        [%s] = { ipu_%s_check, ", kinds[k].kind, kinds[k].family);
+    if (with_dsp[k])
+        sgs_buf_printf(out, "IPU_C_OR_DSP(%s) },\n", with_dsp[k]);
+    else
+        sgs_buf_printf(out, "%s },\n", kinds[k].kernel);
+}
+
 static void add_identifier(sgs_buf *out, const char *stem)
 {
     if (*stem >= '0' && *stem <= '9')
@@ -256,6 +280,8 @@ void sgs_emit_kernels(const sgs_program *p, const char *stem, sgs_buf *out)
             new_family = new_family && !(used[j] && !strcmp(kinds[j].family, kinds[k].family));
         if (new_family)
             sgs_buf_printf(out, "%s %s.c", first ? "" : ",", kinds[k].family);
+        if (new_family && family_has_dsp(kinds[k].family))
+            sgs_buf_printf(out, ", %s_dsp.c", kinds[k].family);
         first = first && !new_family;
     }
     sgs_buf_printf(out, ". */\n#include \"runtime/kernels.h\"\n\nextern const ipu_kernels ");
@@ -265,7 +291,6 @@ void sgs_emit_kernels(const sgs_program *p, const char *stem, sgs_buf *out)
     sgs_buf_printf(out, " = {\n    .row = {\n");
     for (int k = 0; k < IPU_KIND_COUNT; k++)
         if (used[k])
-            sgs_buf_printf(out, "        [%s] = { ipu_%s_check, %s },\n", kinds[k].kind, kinds[k].family,
-                           kinds[k].kernel);
+            add_kernel(out, k);
     sgs_buf_printf(out, "    },\n};\n");
 }

@@ -12,10 +12,10 @@ const sgs_target sgs_targets[] = {
     { "aarch64", 2, "Armv8-A", "NEON, dotprod, i8mm", 0, IPU_ALIGN },
     { "riscv64", 3, "RV64GC", "RVV", 0, IPU_ALIGN },
     { "cortex-m3", 4, "Armv7-M, no FPU", "", (int64_t)1 << 29, IPU_ALIGN },
-    { "cortex-m4", 5, "Armv7E-M", "", (int64_t)1 << 29, IPU_ALIGN },
-    { "cortex-m7", 6, "Armv7E-M", "", (int64_t)1 << 29, IPU_ALIGN },
-    { "cortex-m33", 7, "Armv8-M Mainline", "", (int64_t)1 << 29, IPU_ALIGN },
-    { "cortex-m55", 8, "Armv8.1-M Mainline", "", (int64_t)1 << 29, IPU_ALIGN },
+    { "cortex-m4", 5, "Armv7E-M", "DSP", (int64_t)1 << 29, IPU_ALIGN },
+    { "cortex-m7", 6, "Armv7E-M", "DSP", (int64_t)1 << 29, IPU_ALIGN },
+    { "cortex-m33", 7, "Armv8-M Mainline", "DSP", (int64_t)1 << 29, IPU_ALIGN },
+    { "cortex-m55", 8, "Armv8.1-M Mainline", "DSP", (int64_t)1 << 29, IPU_ALIGN },
     { NULL, 0, NULL, NULL, 0, 0 },
 };
 

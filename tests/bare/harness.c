@@ -34,6 +34,18 @@ static void print_hash(const harness *h, const ipu_tensor *t, const void *data)
     h->print(text);
 }
 
+static void print_clock(const harness *h, uint32_t n)
+{
+    char text[12] = { 0 };
+    int at = 10;
+    do
+        text[--at] = (char)('0' + n % 10);
+    while (n /= 10);
+    text[10] = '\n';
+    h->print("clock ");
+    h->print(text + at);
+}
+
 static int failed(const harness *h, const char *what, ipu_status s)
 {
     h->print(what);
@@ -62,9 +74,12 @@ int harness_run(const harness *h)
     at = up(ipu_arena_size(&m));
     for (int i = 0; ipu_output(&m, i, &t) == IPU_OK; at += up(t.bytes), i++)
         out[i] = h->memory + at;
+    const uint32_t began = h->clock ? h->clock() : 0;
     s = ipu_run(&m, h->memory, in, out, h->parallel);
     if (s != IPU_OK)
         return failed(h, "run", s);
+    if (h->clock)
+        print_clock(h, h->clock() - began);
     for (int i = 0; ipu_output(&m, i, &t) == IPU_OK; i++)
         print_hash(h, &t, out[i]);
     return 0;

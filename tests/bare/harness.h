@@ -13,6 +13,7 @@ typedef struct harness {
     const ipu_kernels *kernels;
     const ipu_parallel *parallel;
     void (*print)(const char *text);
+    uint32_t (*clock)(void); /* what ipu_run takes of it is printed; NULL: none */
 } harness;
 
 /* Bytes that harness_run needs of memory. */

@@ -520,6 +520,7 @@ static const ca_table ca_tables[] = {
     { "neon", IPU_CPU_NEON },
     { "dotprod", IPU_CPU_NEON | IPU_CPU_DOTPROD },
     { "i8mm", IPU_CPU_NEON | IPU_CPU_DOTPROD | IPU_CPU_I8MM },
+    { "dsp", IPU_CPU_DSP },
     { "rvv", IPU_CPU_RVV },
 };
 
@@ -565,7 +566,7 @@ static int ca_one(const ca_test *test, const ca_table *table, int bench, struct 
 
 static int ca_usage(void)
 {
-    fprintf(stderr, "usage: checkasm [--kernel NAME] [--mask c|avx2|avxvnni|vnni512|vbmi512|neon|dotprod|i8mm|rvv] [--bench]\n"
+    fprintf(stderr, "usage: checkasm [--kernel NAME] [--mask c|avx2|avxvnni|vnni512|vbmi512|neon|dotprod|i8mm|dsp|rvv] [--bench]\n"
                     "Compares SIMD kernels with the C kernels; without --mask, every table this CPU can run.\n");
     return 2;
 }

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from machines import CPUS, VECTORS, cross_build, emulated  # noqa: E402
+from machines import ARMV7, CPUS, VECTORS, cross_build, emulated  # noqa: E402
 
 PROGRAM = "tests/checkasm/checkasm"
 CASES = [("aarch64", mask) for mask in CPUS] + [("aarch64-clang", "dotprod"), ("aarch64-clang", "i8mm")]  # NEON alone takes the longest
@@ -22,6 +22,12 @@ def all_equal(machine, cpu, mask):
 @pytest.mark.parametrize("machine, mask", CASES)
 def test_aarch64(machine, mask):
     all_equal(machine, CPUS[mask], mask)
+
+
+@pytest.mark.parametrize("mask", ARMV7)
+def test_armv7(mask):
+    """The instructions of microcontrollers."""
+    all_equal("armv7", ARMV7[mask], mask)
 
 
 @pytest.mark.parametrize("bits", VECTORS)

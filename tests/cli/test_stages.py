@@ -63,7 +63,7 @@ def test_every_stages_options(project, staged):
                        "--num_process", "2", "--preprocess_timeout", "60", "-b", "1", "--batch_mode", "n_buf", "-c", "Classification", "--kernels_file", "all_kernels.c",
                        "--soc_version", "CHIP")
     assert ' = conv ' in out and re.search("--memory_saving: layers are weighed in [0-9.]+ MB of activations instead of [0-9.]+ MB, which takes longer\n", out)
-    assert "ipu_conv_u8_c" in (project.folder / "all_kernels.c").read_text()
+    assert "IPU_C_OR_DSP(ipu_conv_u8)" in (project.folder / "all_kernels.c").read_text()
     assert project.bytes("all.img")[44:48] == b"\1\0\0\0" and staged.bytes("out_offline.img")[44:48] == bytes(4)  # the category
     assert len(project.bytes("all.img")) != len(staged.bytes("out_offline.img"))  # unsimplified it has more operations
 

@@ -7,7 +7,7 @@ import sys
 import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1]))
-from machines import BOARDS, BUILD, CPUS, VECTORS, cortex_program, cross_build, emulated, hashes, need, objects, on_board, run  # noqa: E402
+from machines import ARMV7, BOARDS, BUILD, CPUS, VECTORS, cortex_program, cross_build, emulated, hashes, need, objects, on_board, run  # noqa: E402
 
 MEM = {"memcpy", "memmove", "memset"}
 
@@ -44,25 +44,26 @@ def test_an_input_changes_the_output(made, tmp_path):
 # ---- freestanding ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("compiler", ["gcc", "clang", "clang-14", "aarch64-linux-gnu-gcc", "riscv64-linux-gnu-gcc", "arm-none-eabi-gcc"])
-def test_wants_only_memory_functions(tmp_path, compiler):
+@pytest.mark.parametrize("command", ["gcc", "clang", "clang-14", "aarch64-linux-gnu-gcc", "riscv64-linux-gnu-gcc", "arm-none-eabi-gcc", "arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb"])
+def test_wants_only_memory_functions(tmp_path, command):
+    compiler, *flags = command.split()
     need(compiler)
-    parts = objects(tmp_path, compiler, "-ffreestanding", "-fno-stack-protector", "-fno-pic")
-    run(compiler, "-nostdlib", "-r", "-o", tmp_path / "core.o", *parts)
+    parts = objects(tmp_path, compiler, *flags, "-ffreestanding", "-fno-stack-protector", "-fno-pic")
+    run(compiler, *flags, "-nostdlib", "-r", "-o", tmp_path / "core.o", *parts)
     wanted = {line.split()[-1] for line in run("nm", "-u", tmp_path / "core.o").splitlines() if line.split()}
     assert {w for w in wanted if not w.startswith("__")} <= MEM
     kept = re.findall(r"^\S* [BbDdCGgSs] [^$].*$", run("nm", tmp_path / "core.o"), re.M)  # $d marks data for the assembler
     assert not kept, "mutable state: %s" % kept
 
 
-# ---- AArch64, RISC-V ------------------------------------------------------------------------------------------------------------
+# ---- AArch64, RISC-V, 32-bit ARM ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("machine, kernel", [("aarch64", "ipu_conv_u8_i8mm"), ("aarch64-clang", "ipu_conv_u8_i8mm"), ("riscv64-clang", "ipu_conv_u8_rvv")])
+@pytest.mark.parametrize("machine, kernel", [("aarch64", "ipu_conv_u8_i8mm"), ("aarch64-clang", "ipu_conv_u8_i8mm"), ("riscv64-clang", "ipu_conv_u8_rvv"), ("armv7", "ipu_conv_u8_dsp")])
 def test_their_kernels_want_only_memory_functions(machine, kernel):
     core = cross_build(machine, "runtime/libipu.a") / "runtime/libipu.a"
     text = run("nm", core)
-    wanted = set(re.findall(r"^ +U (\S+)$", text, re.M)) - set(re.findall(r"^\S+ [A-TV-Za-z] (\S+)$", text, re.M))
+    wanted = set(re.findall(r"^ +U (\S+)$", text, re.M)) - set(re.findall(r"^\S+ [A-TV-Za-z] (\S+)$", text, re.M)) - {"_GLOBAL_OFFSET_TABLE_"}
     assert kernel in text and {w for w in wanted if not w.startswith("__")} == MEM
     assert not re.findall(r"^\S* [BbC] [^$].*$", text, re.M)  # D: tables of pointers, constant once loaded
 
@@ -82,6 +83,13 @@ def test_riscv64(made, bits, machine, mask):
     image, inputs, expected = made
     program = cross_build(machine, "tests/runtime/run_image") / "tests/runtime/run_image"
     assert hashes(emulated(VECTORS[bits], program, image, inputs, mask, 2)) == expected
+
+
+@pytest.mark.parametrize("mask", ["c", "ffffffff"])
+def test_armv7(made, mask):
+    image, inputs, expected = made
+    program = cross_build("armv7", "tests/runtime/run_image") / "tests/runtime/run_image"
+    assert hashes(emulated(ARMV7["dsp"], program, image, inputs, mask, 2)) == expected
 
 
 # ---- Cortex-M -------------------------------------------------------------------------------------------------------------
@@ -127,3 +135,18 @@ def test_cortex_m_with_just_its_kernels(made, compiled, tmp_path, cpu):
     program, size = cortex_program(tmp_path, cpu, compiled[0], made[1], compiled[1])
     print("%s: %d bytes of code and tables with the image's own kernels" % (cpu, size))
     assert hashes(on_board(cpu, program)) == compiled[2]
+    linked = run("arm-none-eabi-nm", program)
+    assert ("ipu_conv_u8_dsp" in linked, "ipu_conv_u8_c" in linked) == ((False, True) if cpu == "cortex-m3" else (True, False))
+
+
+def test_dsp_instructions_pay(made, tmp_path):
+    """Thousands of instructions of a run on Cortex-M4, as SysTick counts them when each takes a nanosecond."""
+    image, inputs, expected = made
+    took = {}
+    for table in (None, "ipu_kernels_c"):
+        program, _ = cortex_program(tmp_path, "cortex-m4f", image, inputs, table=table)
+        text = on_board("cortex-m4f", program, "-icount", "shift=0")
+        assert hashes(text) == expected
+        took[table] = int(re.search(r"^clock (\d+)$", text, re.M).group(1))
+    print("cortex-m4f: %d thousand instructions, %d with the C kernels" % tuple(took.values()))
+    assert 0 < took[None] * 2 < took["ipu_kernels_c"]

@@ -195,9 +195,9 @@ static void kernels_file_lists_what_is_used(void **state)
     f.p.nrecord = 2; /* a convolution and a pool */
     sgs_emit_kernels(&f.p, "my-net 1", &text);
     assert_non_null(strstr(text.p, "const ipu_kernels my_net_1 = {"));
-    assert_non_null(strstr(text.p, "[IPU_CONV_U8] = { ipu_conv_check, ipu_conv_u8_c },"));
+    assert_non_null(strstr(text.p, "[IPU_CONV_U8] = { ipu_conv_check, IPU_C_OR_DSP(ipu_conv_u8) },"));
     assert_non_null(strstr(text.p, "[IPU_MAXPOOL] = { ipu_pool_check, ipu_maxpool_c },"));
-    assert_non_null(strstr(text.p, "runtime/kernels: conv.c, pool.c. */"));
+    assert_non_null(strstr(text.p, "runtime/kernels: conv.c, conv_dsp.c, pool.c. */"));
     assert_null(strstr(text.p, "ipu_add_s16"));
     sgs_buf_free(&text);
     drop(&f);
