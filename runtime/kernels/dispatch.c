@@ -115,7 +115,17 @@ static const ipu_kernels kernels_i8mm = { { IPU_KINDS(X) NEON_ROWS DOTPROD_ROWS 
     [IPU_CONV_S16] = { ipu_conv_check, ipu_conv_s16_rvv },       \
     [IPU_DEPTHWISE_U8] = { ipu_depthwise_check, ipu_depthwise_u8_rvv }, \
     [IPU_DEPTHWISE_U8S4] = { ipu_depthwise_check, ipu_depthwise_u8s4_rvv }, \
-    [IPU_DEPTHWISE_S16] = { ipu_depthwise_check, ipu_depthwise_s16_rvv },
+    [IPU_DEPTHWISE_S16] = { ipu_depthwise_check, ipu_depthwise_s16_rvv }, \
+    [IPU_ADD_S16] = { ipu_arith_check, ipu_add_s16_rvv }, \
+    [IPU_MUL_S16] = { ipu_arith_check, ipu_mul_s16_rvv }, \
+    [IPU_MIN_S16] = { ipu_arith_check, ipu_min_s16_rvv }, \
+    [IPU_MAX_S16] = { ipu_arith_check, ipu_max_s16_rvv }, \
+    [IPU_LUT_S16] = { ipu_lut_check, ipu_lut_s16_rvv }, \
+    [IPU_LUT_U8] = { ipu_lut_check, ipu_lut_u8_rvv }, \
+    [IPU_MAXPOOL] = { ipu_pool_check, ipu_maxpool_rvv }, \
+    [IPU_AVGPOOL_S16] = { ipu_pool_check, ipu_avgpool_s16_rvv }, \
+    [IPU_QUANTIZE] = { ipu_quantize_check, ipu_quantize_rvv }, \
+    [IPU_DEQUANTIZE] = { ipu_quantize_check, ipu_dequantize_rvv },
 
 static const ipu_kernels kernels_rvv = { { IPU_KINDS(X) RVV_ROWS } };
 #endif

@@ -10,5 +10,15 @@ IPU_KERNEL(ipu_conv_s16_rvv);
 IPU_KERNEL(ipu_depthwise_u8_rvv);
 IPU_KERNEL(ipu_depthwise_u8s4_rvv);
 IPU_KERNEL(ipu_depthwise_s16_rvv);
+IPU_KERNEL(ipu_add_s16_rvv);
+IPU_KERNEL(ipu_mul_s16_rvv);
+IPU_KERNEL(ipu_min_s16_rvv);
+IPU_KERNEL(ipu_max_s16_rvv);
+IPU_KERNEL(ipu_lut_s16_rvv);
+IPU_KERNEL(ipu_lut_u8_rvv);
+IPU_KERNEL(ipu_maxpool_rvv);
+IPU_KERNEL(ipu_avgpool_s16_rvv);
+IPU_KERNEL(ipu_quantize_rvv);
+IPU_KERNEL(ipu_dequantize_rvv);
 
 #endif
