@@ -26,8 +26,8 @@ Read off `sgs profile` and samples of the processor's time; on the machine named
 - **The ResNets.** Bytes multiply on one 512-bit port: with 75 % of onnxruntime's time ResNet-50 would be at the peak below itself. What is lost lies behind the sums: residual
   additions of 16 bits round three times for each output, which keeps 1x1 convolutions into 256 to 2048 channels at half to three quarters of the peak; 3x3 ones reach 95 %.
 - **EfficientNet, YOLOv8.** Where a SiLU is read by more than convolutions (squeeze-and-excite, splits, residual adds) it stays a function of 16 bits by a table of 2306 entries, which
-  no instruction holds: a fifth of EfficientNet's time, a tenth of YOLOv8n's. A table of 1024 words, as bytes have one, would take about a quarter of that by its instructions; it is not built.
-- **MobileNetV2, MNASNet, first layers.** Results of 112x112 have more bytes than the second-level cache. With a quarter less arithmetic behind their sums they took the same time; a
+  no instruction holds: a fifth of EfficientNet's time, a tenth of YOLOv8n's. A table of 1024 words, as bytes have one, is not built; by a count of instructions alone it would take a quarter of that.
+- **MobileNetV2, MNASNet, first layers.** Results of 112x112 have more bytes than the second-level cache. A trial with a quarter less arithmetic behind their sums, not kept, took the same time; a
   convolution and the depthwise one behind it in bands of rows would stay in the cache, but the plan of the arena knows no bands.
 - **Depthwise** takes 8 shuffles, 12 multiplications and about 20 instructions of requantization for 64 results, at 60 to 125 GOP/s by shape.
 """

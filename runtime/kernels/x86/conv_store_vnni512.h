@@ -203,7 +203,7 @@ IPU_INLINE void conv_table(const conv_job *j, const conv_tile *t, int32_t co, co
     }
 #define CONV_FINISHES(NB)                                                                        \
     CONV_FINISH(conv_plain, NB, conv_plain(j, s, t, co, sums, pixels, NB))                       \
-    CONV_FINISH(conv_table, NB, conv_table(j, t, co, sums, pixels, NB))                       \
+    CONV_FINISH(conv_table, NB, conv_table(j, t, co, sums, pixels, NB))                          \
     CONV_FINISH(conv_words, NB, conv_words(j, s, t, co, sums, pixels, NB, 0, 0))                 \
     CONV_FINISH(conv_words_add, NB, conv_words(j, s, t, co, sums, pixels, NB, 1, 0))             \
     CONV_FINISH(conv_words_copy, NB, conv_words(j, s, t, co, sums, pixels, NB, 0, 1))            \
