@@ -9,7 +9,7 @@ quiet = $(1) >$(2) 2>&1 || { tail -60 $(2); exit 1; }
 # Meson's own list of failures does not say what was wrong; the last lines of a log should.
 tests = $(2) meson test -C $(1) --print-errorlogs --no-rebuild --num-processes 2 $(3) || { tools/failures $(1); exit 1; }
 
-.PHONY: all demo check check-gcc check-clang check-sanitize setup setup-test setup-families setup-bench fuzz format lint install results accuracy conformance bench bench-calibrate bench-convert bench-simplify bench-smoke same-models families clean
+.PHONY: all demo check check-gcc check-clang check-sanitize setup setup-test setup-families setup-bench setup-low-bit fuzz format lint install results accuracy accuracy-low-bit conformance bench bench-calibrate bench-low-bit bench-convert bench-simplify bench-smoke same-models families clean
 
 all: setup
 	@$(call fresh,$(BUILD))
@@ -23,6 +23,8 @@ setup-families:
 	@tools/setup families
 setup-bench:
 	@tools/setup bench
+setup-low-bit:
+	@tools/setup low-bit
 
 demo: setup
 	@$(call fresh,$(BUILD))
@@ -87,6 +89,21 @@ accuracy: setup setup-bench
 	@$(call fresh,$(BUILD))
 	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
 	@.venv-bench/bin/python tools/accuracy/main.py --build $(BUILD) --shared $(SHARED) --nets "$(NETS)" --tools "$(TOOLS)" --out docs/ACCURACY.md
+
+# Weights of 4 bits and mixed precision, ours beside quantizers in PyTorch, into a section of docs/ACCURACY.md, kept as above.  NETS, TOOLS as above; SHARE of the iterations
+# that papers ask for (1: days), BATCH of pictures.
+SHARE ?= 1
+BATCH ?= 32
+accuracy-low-bit: setup setup-low-bit
+	@$(call fresh,$(BUILD))
+	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
+	@.venv-bench/bin/python tools/accuracy/low_bit.py --build $(BUILD) --shared $(SHARED) --nets "$(NETS)" --tools "$(TOOLS)" --share $(SHARE) --batch $(BATCH) --out docs/ACCURACY.md
+
+# Time of learned rounding on MobileNetV2, ours beside ppq's, in turns on two cores; `make accuracy-low-bit` takes the table into its section.
+bench-low-bit: setup setup-low-bit
+	@$(call fresh,$(BUILD))
+	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
+	@.venv-bench/bin/python tools/bench_low_bit.py --build $(BUILD) --shared $(SHARED) --work out/accuracy --tools "$(TOOLS)"
 
 # Time and memory of a calibration, ours beside ncnn's and onnxruntime's, in turns on two cores; `make accuracy` takes the table into its page.
 bench-calibrate: setup setup-bench

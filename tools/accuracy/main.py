@@ -101,7 +101,7 @@ def tools_of(args, case):
             yield peer.name, peer.versions(), digest(peer.source(), peer.option), lambda folder, p=peer: importlib.import_module(p.module).run(p.option, case, folder)
 
 
-def network(args, case):
+def network(args, case, tools):
     reference, content = None, digest_of(case)
     float_file, float_key = case.work / "float.tsv", digest(content, args.build / "cli/sgs", pathlib.Path(scores.__file__))
     said = {"network": case.network.title, "kind": case.kind, "file": case.network.file, "calibrate": len(case.calibrate)}
@@ -110,7 +110,7 @@ def network(args, case):
         write(float_file, dict(said, tool="float", key=float_key, outputs=digest_of_outputs(reference)),
               [scores.row(case, p, reference[p.name], reference[p.name]) for p in case.score])
     outputs = head(float_file)["outputs"]
-    for name, versions, program, make in tools_of(args, case):
+    for name, versions, program, make in tools(args, case):
         path = case.work / (cases.slug(name) + ".tsv")
         key = digest(content, outputs, program, versions, pathlib.Path(scores.__file__))
         known = head(path)
@@ -120,7 +120,7 @@ def network(args, case):
         measure(make, case, reference, path, dict(said, tool=name, versions=versions, program=program, key=key))
 
 
-def alone(args, case):
+def alone(args, case, tools=tools_of):
     """Several runs share the networks: what one is at, the others leave to it."""
     with open(case.work / "lock", "w") as lock:
         try:
@@ -128,7 +128,7 @@ def alone(args, case):
         except BlockingIOError:
             print("%s: left to another run, which is at it" % case.network.title, flush=True)
             return
-        network(args, case)
+        network(args, case, tools)
 
 
 def main():

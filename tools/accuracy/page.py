@@ -294,6 +294,7 @@ def made(work, levels):
     top = levels[-1]
     names = levels + [top + ours.ALL_8] + [p.name for p in peers.PEERS]
     found, plain, cost = results(work, names), list(cases.TITLES), work / "cost.md"
+    low_bit = work / "low_bit.md"
     twins, none = cases.with_twin(work)
     twins = [t + cases.TWINNED for t in twins]
     last = last_line(found, plain, top)
@@ -301,6 +302,7 @@ def made(work, levels):
     text += MEANS.format(top=top, all_8=ours.ALL_8) + "\n".join(means(found, plain, names, top)) + "\n"
     text += TWINS.format(without=": not " + ", ".join(none) if none else "") + "\n".join(matrix(found, twins, names)) + "\n"
     text += COST + cost.read_text() if cost.exists() else ""
+    text += low_bit.read_text() if low_bit.exists() else ""
     text += EACH + "\n".join(each(found, names)) + "\n"
     programs = {of[n].head.get("program") for of in found.values() for n in names[:len(levels) + 1] if n in of}
     versions = {of[p.name].head["versions"] for of in found.values() for p in peers.PEERS if p.name in of}
