@@ -281,7 +281,7 @@ void sgs_fixed_run_node(sgs_fixed *f, const sgs_node *n)
 
 /* ---- other biases ---------------------------------------------------------------------------------------------- */
 
-enum { BIAS = 3 }; /* operand of both convolutions' records */
+enum { WEIGHTS = 2, BIAS, MULTIPLIERS }; /* operands of both convolutions' records */
 
 /* Constants that are equal lie in one place: what changes gets one of its own. */
 static void add_bias(sgs_fixed *f, step *s, const ipu_ref *bias, const double *delta)
@@ -311,6 +311,38 @@ void sgs_fixed_add_bias(sgs_fixed *f, const sgs_node *n, const double *delta)
         add_bias(f, f->step + i, ref, delta + first % outputs);
         first += ref->c;
     }
+}
+
+/* ---- other weights --------------------------------------------------------------------------------------------- */
+
+/* The constants of a record that was lowered anew, for step i of all. */
+static void take_constants(sgs_fixed *const *f, int count, int i, const sgs_program *from, const sgs_record *record)
+{
+    const ipu_ref *ref = sgs_refs(record);
+    for (int k = WEIGHTS; k <= MULTIPLIERS; k++) {
+        const size_t bytes = (size_t)ref[k].c * (size_t)ipu_type_bytes(ref[k].type);
+        void *own = memcpy(sgs_alloc(f[0]->a, bytes), from->consts.p + ref[k].off, bytes);
+        for (int s = 0; s < count; s++)
+            f[s]->step[i].p[k] = own;
+    }
+}
+
+/* The node alone is a graph, too; its records come in the order that they had. */
+sgs_status sgs_fixed_take_weights(sgs_fixed *const *f, int count, const sgs_node *n, sgs_diag *d)
+{
+    sgs_graph one = *f[0]->g;
+    sgs_node alone = *n;
+    sgs_program p;
+    int next = 0;
+    alone.next = alone.prev = NULL;
+    one.first = one.last = &alone;
+    one.nin = one.nout = 0;
+    const sgs_status s = sgs_lower_plain(&p, &one, d);
+    for (int i = 0; i < f[0]->program.nrecord && s == SGS_OK; i++)
+        if (f[0]->program.record[i].node == n)
+            take_constants(f, count, i, &p, &p.record[next++]);
+    sgs_program_free(&p);
+    return s;
 }
 
 /* ---- all of it ------------------------------------------------------------------------------------------------- */

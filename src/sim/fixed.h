@@ -22,6 +22,9 @@ void *sgs_fixed_data(const sgs_fixed *f, const sgs_value *v);
 void sgs_fixed_run_node(sgs_fixed *f, const sgs_node *n);
 /* Adds to the biases of node n, a convolution, by output channel, in the units of its sums, for the runs to come. */
 void sgs_fixed_add_bias(sgs_fixed *f, const sgs_node *n, const double *delta);
+/* Node n, a convolution of 8 or 4 bits, has other weights, biases and scales of weights than when f was made: runs of all `count` from here on
+ * take these.  Those behind f[0] were made again from it.  On failure they keep what they had. */
+sgs_status sgs_fixed_take_weights(sgs_fixed *const *f, int count, const sgs_node *n, sgs_diag *d);
 /* Multiplications of one node, and the bytes that its weights and biases take in an image. */
 int64_t sgs_fixed_mac(const sgs_fixed *f, const sgs_node *n);
 int64_t sgs_fixed_const_bytes(const sgs_fixed *f, const sgs_node *n);
