@@ -24,7 +24,7 @@ static const cli_syntax syntax = { "sgs torch-calibrate", "torch_calibrator.py",
 
 int cli_torch_calibrate(int argc, char **argv)
 {
-    sgs_calibrate_options o = { .log = cli_log() };
+    sgs_calibrate_options o = { .resumable = true, .log = cli_log() };
     sgs_diag d = { 0 };
     const int e = cli_parse(&syntax, argc, argv, &o);
     if (e != CLI_OK)

@@ -1,6 +1,7 @@
 /* Stage 2: NAME_float.sim and pictures become NAME_fixed.sim. */
 #include <math.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/log.h"
 #include "compile/target.h"
@@ -8,6 +9,7 @@
 #include "config/quant_config.h"
 #include "import/sim.h"
 #include "preprocess/preprocess.h"
+#include "quant/learned.h"
 #include "quant/model.h"
 #include "sim/quality.h"
 #include "sim/session.h"
@@ -18,6 +20,7 @@ typedef struct calibration {
     sgs_mode mode;
     sgs_quant_config *quant;   /* of -q, or NULL */
     const char *path;          /* of the result */
+    const char *learned;       /* of layers that are learned, or NULL */
     sgs_config *config;
     sgs_params *params;        /* of --quant_file, or NULL */
     const sgs_params *brought; /* they, or those of the quant_config, or NULL */
@@ -150,6 +153,7 @@ static sgs_status quantize_shared(calibration *c, sgs_threads *threads, sgs_diag
                      .range = sgs_statistics_ranges(c->statistics),
                      .saving = c->o->memory_saving,
                      .threads = threads,
+                     .learned = c->learned,
                      .log = log };
     const bool weighs = sgs_mode_weighs(&c->mode, c->config, log);
     if (weighs)
@@ -228,6 +232,8 @@ static sgs_status write_model(calibration *c, sgs_diag *d)
 {
     SGS_TRY(quantize(c, d));
     SGS_TRY(sgs_sim_write(c->fixed, c->path, d));
+    if (c->learned)
+        unlink(c->learned);
     say_scales(c);
     if (!c->o->stats_merge.n) {
         sgs_quality_measure(c->quality, c->fixed, &c->o->samples, &c->o->log, &c->report);
@@ -265,6 +271,10 @@ static sgs_status calibrate(calibration *c, sgs_diag *d)
     SGS_TRY(check_options(c->o, d));
     SGS_TRY(find_mode(c, d));
     c->path = c->o->stats_out ? c->o->stats_out : sgs_fixed_path(c->arena, c->o->model, c->o->output);
+    if (c->o->resumable && c->mode.iterations) {
+        c->learned = sgs_format(c->arena, "%s.retrain", c->path);
+        SGS_TRY(sgs_learned_check(c->learned, d));
+    }
     SGS_TRY(find_params(c, d));
     SGS_TRY(open_model(c, d));
     sgs_qoptions o = sgs_qoptions_from(c->config, c->g);

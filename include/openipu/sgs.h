@@ -123,6 +123,8 @@ typedef struct sgs_calibrate_options {
     int cal_batchsize;            /* so many samples at most are worked on side by side; 0: as many as there are threads.  The model is the same */
     const char *quant_file;       /* quantization parameters to take, JSON or pickle, or NULL: docs/QUANT_PARAM.md */
     bool memory_saving;           /* layers are weighed in less memory and more time; the model is the same */
+    bool resumable;               /* layers that a mode has learned are kept in a file, the model's name with .retrain, until the model is written: the
+                                   * same call goes on behind them */
     const char *stats_out;        /* a file for the statistics: then no model is made, output is NULL; or NULL */
     sgs_paths stats_merge;        /* files of statistics in the place of samples, in any order: samples are all NULL and 0 */
     const char *soc_version;

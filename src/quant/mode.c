@@ -6,6 +6,7 @@
 #include "config/quant_config.h"
 
 #define DEFAULT_LEVEL 5
+#define DEFAULT_ITERATIONS 40
 
 /* ---- levels ----------------------------------------------------------------------------------------------------- */
 
@@ -27,10 +28,10 @@ static const struct row {
     const char *alias;
     sgs_mode mode;
 } rows[] = {
-    { NULL, { "Q10", 2, SGS_BITS_16, 8, 0 } },      { "Q1", { "Q11", 2, SGS_BITS_8, 8, 0 } },
-    { NULL, { "Q12", 5, SGS_BITS_WEIGHED, 8, 0 } }, { NULL, { "Q13", 4, SGS_BITS_MIXED, 8, 0 } },
-    { NULL, { "Q20", 5, SGS_BITS_16, 8, 0 } },      { NULL, { "Q21", 5, SGS_BITS_8, 8, 0 } },
-    { "Q2", { "Q22", 5, SGS_BITS_WEIGHED, 8, 0 } }, { NULL, { "Q23", 5, SGS_BITS_MIXED, 8, 0 } },
+    { NULL, { "Q10", 2, SGS_BITS_16, 8, 0, 0 } },      { "Q1", { "Q11", 2, SGS_BITS_8, 8, 0, 0 } },
+    { NULL, { "Q12", 5, SGS_BITS_WEIGHED, 8, 0, 0 } }, { NULL, { "Q13", 4, SGS_BITS_MIXED, 8, 0, 0 } },
+    { NULL, { "Q20", 5, SGS_BITS_16, 8, 0, 0 } },      { NULL, { "Q21", 5, SGS_BITS_8, 8, 0, 0 } },
+    { "Q2", { "Q22", 5, SGS_BITS_WEIGHED, 8, 0, 0 } }, { NULL, { "Q23", 5, SGS_BITS_MIXED, 8, 0, 0 } },
 };
 
 static const struct row *row_of(const char *name)
@@ -105,6 +106,19 @@ static void say_unused(const sgs_quant_config *q, const sgs_mode *mode, const sg
         sgs_log_line(log, "mixed_precisions and mp_rate are for Q13 and Q23; %s does not read them", mode->name);
 }
 
+/* Q20 to Q23 learn weights of 8 and 4 bits. */
+static void fit_iterations(const sgs_quant_config *q, sgs_mode *mode, const sgs_log *log)
+{
+    if (mode->name[1] != '2') {
+        if (q->retrain_line)
+            sgs_log_line(log, "retrain_iter_num is for Q20 to Q23; %s does not read it", mode->name);
+        return;
+    }
+    mode->iterations = q->retrain_line ? q->retrain_iter_num : DEFAULT_ITERATIONS;
+    if (!q->retrain_line)
+        sgs_log_line(log, "no retrain_iter_num: %d", DEFAULT_ITERATIONS);
+}
+
 sgs_status sgs_mode_find(const char *q_mode, const sgs_quant_config *q, const sgs_log *log, sgs_mode *mode, sgs_diag *d)
 {
     const struct row *row = row_of(q_mode);
@@ -120,10 +134,6 @@ sgs_status sgs_mode_find(const char *q_mode, const sgs_quant_config *q, const sg
         say_unused(q, mode, log);
     if (q->preset_line && !q->use_preset)
         sgs_log_line(log, "PRESET_MIN_MAX_BIT is not used: use_preset_min_max_bit is not 1");
-    if (mode->name[1] == '2' && q->retrain_line)
-        sgs_log_warning(log,
-                        "%s:%d: retrain_iter_num has no effect: %s rounds weights and corrects biases in closed form and "
-                        "retrains nothing in this version",
-                        q->file, q->retrain_line, mode->name);
+    fit_iterations(q, mode, log);
     return SGS_OK;
 }

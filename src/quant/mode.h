@@ -21,6 +21,7 @@ typedef struct sgs_mode {
     sgs_bits bits;
     int narrow;  /* MIXED: 4 or 8, the fewer bits */
     double rate; /* MIXED: bits of weights on the average, as a share of 16; 0: recommended by measuring */
+    int iterations; /* in which a layer's weights are learned; 0: they are not */
 } sgs_mode;
 
 /* "L1" to "L5"; NULL: L5, and a log line says so. */

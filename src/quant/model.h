@@ -44,6 +44,7 @@ typedef struct sgs_making {
     const float *least; /* by value id: what its range holds at least; 0: nothing; NULL: nothing at all */
     sgs_threads *threads;  /* share what it costs; NULL: none do.  The model is the same */
     sgs_kept_scales *kept; /* of models made before; sgs_make_fixed has its own */
+    const char *learned;   /* a file for layers whose weights are learned, as long as not all are; NULL: none */
     const sgs_log *log;
 } sgs_making;
 /* The fixed-point model of that mode, marked as such; to be freed. */

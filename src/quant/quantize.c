@@ -639,10 +639,11 @@ static void quantize_conv(sgs_quantizer *q, sgs_node *n)
         w.given = recipe->given[n->out[0]->id];
     if (recipe->weigh)
         w.energy = input_energy(q, source, image && in->swap, channels, w.mean != NULL);
-    if (recipe->factor && known && !w.wide && w.mean) {
+    w.reversed = image && in->swap;
+    if (recipe->factor && known && !w.wide && w.mean)
         w.factor = recipe->factor[n->out[0]->id];
-        w.reversed = image && in->swap;
-    }
+    if (recipe->learned && known && !w.wide && recipe->learned[n->out[0]->id].w)
+        w.learned = &recipe->learned[n->out[0]->id];
     if (n->out[0]->id < q->nplan && q->own[n->out[0]->id])
         end_by_type(q, n);
     w.w = sgs_alloc_n(g->arena, (size_t)sgs_value_count(n->in[1]), w.wide ? 2 : 1);
@@ -656,6 +657,8 @@ static void quantize_conv(sgs_quantizer *q, sgs_node *n)
     sgs_import_weights_said(q, n->in[1], w.odd, w.outputs);
     if (w.raised)
         sgs_log_line(q->o->log, "%s: weight scale of %d of %lld channels raised so that every sum fits", sgs_node_label(g, n), w.raised, (long long)w.outputs);
+    if (recipe->made && known)
+        recipe->made[n->out[0]->id] = w;
     put_back(q, n, &w, reason_of(q, n));
 }
 

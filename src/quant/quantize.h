@@ -3,6 +3,7 @@
  *   (statistics.h   what calibration saw)
  *   weights.c    scales of weights: the largest, or a search; integer weights and biases with the proof of ARITHMETIC.md 4
  *   kept.c       scales of weights found for one model that serve for the next
+ *   (learn.h     learned rounding of one sum)
  *   equalize.c   scales for each channel of what 8-bit convolutions read
  *   even.c       scales for each channel of 16 bits between convolutions
  *   integers.c   integer inputs, whose numbers go in as they are
@@ -85,6 +86,12 @@ typedef struct sgs_stretch {
     const float *lo, *hi;  /* [channels]; NULL: nobody says */
 } sgs_stretch;
 
+/* Integer weights that were learned (retrain.c), for the very inputs of the recipe that they were learned with. */
+typedef struct sgs_learned {
+    const int8_t *w;       /* laid out as the weights of the fixed-point convolution */
+    const float *scale;    /* by output */
+} sgs_learned;
+
 /* What makes integers of numbers, beside the ranges.  Levels below L4 have one each; from L4 on several are tried. */
 typedef struct sgs_recipe {
     bool search;           /* the scale of weights is searched, else their largest counts */
@@ -99,6 +106,8 @@ typedef struct sgs_recipe {
     const double *const *given;
     /* By id of a convolution's output (factor.c): with it 8-bit weights are rounded one after the other; NULL, or NULL for one: each alone. */
     const float *const *factor;
+    const sgs_learned *learned; /* by id of a convolution's output; NULL, or weights NULL for one: they are made here */
+    struct sgs_qweights *made;  /* by the same: what its weights were made from is put here, and lives as the graph does; NULL: it is not */
     const double *harm;    /* by value id (sgs_weighed), for the choice of bits; NULL: every convolution has 8 but for what the ini asks */
     const uint8_t *bits;   /* [nbits], by id of a convolution's output: 4, 8 or 16, chosen already, those that read images too; NULL: nothing is */
     int nbits;
@@ -306,7 +315,7 @@ typedef struct sgs_qweights {
     const double *mean;             /* by input channel, of the real input: the bias takes what rounded weights add on average; NULL: it doesn't */
     const double *given;            /* the same means in fixed point, which meet the rounded weights */
     const float *factor;            /* factor.c: [terms][terms], of a depthwise convolution for each channel; NULL: weights are rounded alone */
-    bool reversed;                  /* the input channels are in the reverse order of the factor's */
+    bool reversed;                  /* the input channels are in the reverse order of the float graph's, and of the factor's */
     const double *energy;           /* by input channel: what an error of its weight counts in the search; NULL: all count alike */
     const double *seen;             /* [taps]: share of the outputs for which the tap lies inside the input */
     int64_t group;                  /* outputs per group: input channel of output o is (o / group) * inputs + i */
@@ -315,6 +324,7 @@ typedef struct sgs_qweights {
     bool wide;                      /* 16 bits, else 8 */
     bool four;                      /* or 4 */
     bool search;
+    const sgs_learned *learned;     /* take the place of what would be made; NULL: there are none */
     const float *imported;          /* [outputs]: scales that the user brings, or NULL */
     int64_t odd;                    /* out: how many of them are unreasonable */
     void *w;                        /* out: S8, which four bits are in memory too, or S16, laid out as weights */

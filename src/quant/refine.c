@@ -101,6 +101,14 @@ static double least_gain(const search *s, const sgs_recipe *r)
     return r->equalize && !s->best.equalize ? SCALES_GAIN : LEAST_GAIN;
 }
 
+/* What was learned is better layer by layer, by samples that it was not learned from. */
+static bool is_better(const search *s, const sgs_noise *noise, const sgs_recipe *r)
+{
+    if (!s->noise)
+        return true;
+    return r->learned ? sgs_noise_nearer(noise, s->noise) : sgs_noise_better(noise, s->noise, least_gain(s, r));
+}
+
 /* Whether `recipe` is better than the best, which it then is; one that cannot be made or run is not. */
 static bool attempt(search *s, sgs_recipe recipe, const char *what)
 {
@@ -111,7 +119,7 @@ static bool attempt(search *s, sgs_recipe recipe, const char *what)
         return false;
     }
     s->last = sgs_noise_db(noise);
-    const bool better = !s->noise || sgs_noise_better(noise, s->noise, least_gain(s, &recipe));
+    const bool better = is_better(s, noise, &recipe);
     sgs_log_line(s->m->log, "  %s: %.2f dB%s", what, s->last, better ? "" : ", not kept");
     if (!better)
         return false;
@@ -388,6 +396,22 @@ static void mix_bits(search *s)
         attempt(s, r, "bits mixed");
 }
 
+/* ---- learned rounding ---- */
+
+static void learn_weights(search *s)
+{
+    sgs_recipe r = s->best;
+    sgs_diag d = { 0 };
+    if (!s->m->mode.iterations)
+        return;
+    if (sgs_retrain(s->t, &s->best, &r.learned, s->a, &d) != SGS_OK)
+        sgs_log_line(s->m->log, "  learned weights: not tried (%s)", d.text);
+    else if (!r.learned)
+        sgs_log_line(s->m->log, "  no layer has weights of 8 or 4 bits that could be learned");
+    else
+        attempt_in_sequence(s, r, "learned weights");
+}
+
 sgs_recipe sgs_refine(const sgs_making *m, sgs_arena *a)
 {
     search s = { .m = m, .a = a, .best = first_recipe(m, a) };
@@ -415,5 +439,6 @@ sgs_recipe sgs_refine(const sgs_making *m, sgs_arena *a)
         choose_bits_again(&s);
     }
     mix_bits(&s);
+    learn_weights(&s);
     return s.best;
 }

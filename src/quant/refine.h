@@ -18,4 +18,10 @@ sgs_status sgs_means_given(const sgs_trials *t, sgs_graph *fixed, const double *
 /* sgs_recipe.factor of the float graph, from what its convolutions read on the samples of the trials.  In a. */
 sgs_status sgs_factors_measure(const sgs_trials *t, const float *const **factors, sgs_arena *a, sgs_diag *d);
 
+/* ---- retrain.c ---- */
+
+/* sgs_recipe.learned for what that recipe makes, by the iterations of the mode; NULL: there is nothing to learn.  In a. */
+sgs_status sgs_retrain(const sgs_trials *t, const sgs_recipe *recipe, const sgs_learned **learned, sgs_arena *a,
+                       sgs_diag *d);
+
 #endif

@@ -584,6 +584,16 @@ bool sgs_noise_better(const sgs_noise *now, const sgs_noise *before, double gain
            sgs_noise_db(now) > sgs_noise_db(before);
 }
 
+bool sgs_noise_nearer(const sgs_noise *now, const sgs_noise *before)
+{
+    verdict v = { 0 }, outputs = { 0 };
+    for (int k = 0; k < now->n; k++) {
+        hear(&v, weighed_db(now, k) - weighed_db(before, k));
+        hear(&outputs, more_at_outputs(now, before, k));
+    }
+    return mean_of(&outputs) <= 0 && mean_of(&v) > 0;
+}
+
 bool sgs_noise_surely_less(const sgs_noise *now, const sgs_noise *before)
 {
     verdict v = { 0 };

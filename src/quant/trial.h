@@ -41,7 +41,9 @@ int sgs_noise_samples(const sgs_noise *n);
 /* By a paired test, sample by sample, of two that were measured on the same samples: whether all that is looked at has
  * come nearer, by `gain` dB and a standard error at least, and no output is farther. */
 bool sgs_noise_better(const sgs_noise *now, const sgs_noise *before, double gain);
-/* The same of the outputs alone, and surer. */
+/* On the average of the samples, however small the difference: for what was found better on samples of its own before. */
+bool sgs_noise_nearer(const sgs_noise *now, const sgs_noise *before);
+/* As the test, of the outputs alone, and surer. */
 bool sgs_noise_surely_less(const sgs_noise *now, const sgs_noise *before);
 
 #endif

@@ -407,10 +407,25 @@ static bool take_imported(const bench *b, int64_t o)
     return raise_scale(b, o);
 }
 
+/* The learned weights of channel o; false where their sums don't fit. */
+static bool take_learned(const bench *b, int64_t o)
+{
+    const sgs_qweights *q = b->q;
+    if (!q->learned)
+        return false;
+    for (int64_t t = 0; t < q->taps; t++)
+        for (int64_t i = 0; i < q->inputs; i++)
+            b->whole[t * q->inputs + i] = q->learned->w[o * q->step_o + t * q->step_t + i * q->step_i];
+    q->scale[o] = q->learned->scale[o];
+    return fits_so(b, o, b->whole);
+}
+
 /* ---- all outputs ----------------------------------------------------------------------------------------------------------------------- */
 
 static void quantize_one(bench *b, int64_t o)
 {
+    if (take_learned(b, o))
+        return;
     const bool odd = b->q->imported && is_odd(b, o);
     b->odd += odd;
     b->raised += b->q->imported && !odd ? take_imported(b, o) : take_own(b, o);
@@ -438,7 +453,7 @@ static sgs_status quantize_some(void *user, int place, int i, sgs_diag *d)
     bench *b = (bench *)user + place;
     const sgs_qweights *q = b->q;
     const int64_t first = (int64_t)i * LANES, count = q->outputs - first < LANES ? q->outputs - first : LANES;
-    if (q->factor && !q->wide && !q->imported && q->group == q->outputs)
+    if (q->factor && !q->wide && !q->learned && !q->imported && q->group == q->outputs)
         quantize_together(b, first, (int)count);
     else
         for (int64_t o = first; o < first + count; o++)
@@ -453,7 +468,7 @@ double sgs_most_weight(const sgs_qweights *q)
 
 void sgs_quantize_weights(sgs_qweights *q)
 {
-    const size_t n = (size_t)(q->taps * q->inputs + LANES), more = q->factor ? n * LANES : 0;
+    const size_t n = (size_t)(q->taps * q->inputs + LANES), more = q->factor ? n * LANES : q->learned ? n : 0;
     sgs_work w = { .n = (int)((q->outputs + LANES - 1) / LANES), .run = quantize_some };
     const int places = sgs_places(q->threads, &w);
     bench *b = SGS_NEW_N(q->arena, bench, places);
