@@ -833,6 +833,7 @@ sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, s
         sgs_choose_types(&q);
         choose_scales(&q);
     }
+    sgs_share_sums(&q);
     if (o->recipe.even)
         sgs_even(&q);
     if (o->recipe.equalize)

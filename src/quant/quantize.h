@@ -271,6 +271,11 @@ bool sgs_import_gives_range(const sgs_quantizer *q, const sgs_value *v);
 /* The range of a constant operand: *lo and *hi, its numbers' own, change where another is brought. */
 void sgs_import_constant(sgs_quantizer *q, const sgs_value *c, float *lo, float *hi);
 
+/* ---- sums.c ---- */
+
+/* One scale for the 16 bits that additions read and make, after the groups have theirs. */
+void sgs_share_sums(sgs_quantizer *q);
+
 /* ---- tabulate.c ---- */
 
 /* Whether n, a function behind a convolution that nothing else reads, may give bytes by a table. */

@@ -90,6 +90,8 @@ static void epilogue(ca *t, const shape *s, ca_dims y)
         if (!t->bench && ca_chance(t, 50))
             ca_in_place(t, ADD);
         r->sum = ca_out(t, s->type);
+        if (ca_chance(t, 50))
+            r->m_conv = r->m_add = 1; /* one scale */
     }
     if (s->y2) {
         ca_ref(t, Y2, IPU_U8, y, s->layout);

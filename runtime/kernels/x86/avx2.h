@@ -28,6 +28,55 @@ IPU_INLINE __m256i f256_requant(__m256i acc, __m256 m, const f256_out *o)
     return f256_store(_mm256_mul_ps(_mm256_cvtepi32_ps(acc), m), o);
 }
 
+/* Whether sums times these n multipliers stay within 32 bits: no such number is more than 2^31 - 128. */
+IPU_INLINE int f256_are_small(const float *mult, int32_t n)
+{
+    int large = 0;
+
+    for (int32_t i = 0; i < n; i++)
+        large |= !(mult[i] < 1);
+    return !large;
+}
+
+/* A sum times a multiplier that stays within 32 bits, rounded: nothing need be cut before the conversion. */
+IPU_INLINE __m256i f256_round(__m256i acc, __m256 m)
+{
+    return _mm256_cvtps_epi32(_mm256_mul_ps(_mm256_cvtepi32_ps(acc), m));
+}
+
+/* ipu_out of a U8 result for lanes within 32 bits.  Clamping behind the rounding gives what clamping before it does, the bounds being whole. */
+typedef struct u256_out {
+    __m256i lo8, hi8, zero16;
+} u256_out;
+
+IPU_INLINE u256_out u256_out_of(const ipu_out *o)
+{
+    return (u256_out){ _mm256_set1_epi8((char)(ipu_rne(o->lo) + o->zero)), _mm256_set1_epi8((char)(ipu_rne(o->hi) + o->zero)), _mm256_set1_epi16((short)o->zero) };
+}
+
+/* Two vectors of words to 32 bytes: in each half, 8 of the first and 8 of the second. */
+IPU_INLINE __m256i u256_pack(__m256i a, __m256i b, const u256_out *o)
+{
+    const __m256i u = _mm256_packus_epi16(_mm256_adds_epi16(a, o->zero16), _mm256_adds_epi16(b, o->zero16));
+
+    return _mm256_min_epu8(_mm256_max_epu8(u, o->lo8), o->hi8);
+}
+
+/* ipu_out of an S16 result without a zero point, for words. */
+typedef struct s256_limits {
+    __m256i lo, hi;
+} s256_limits;
+
+IPU_INLINE s256_limits s256_limits_of(const ipu_out *o)
+{
+    return (s256_limits){ _mm256_set1_epi16((short)ipu_rne(o->lo)), _mm256_set1_epi16((short)ipu_rne(o->hi)) };
+}
+
+IPU_INLINE __m256i s256_between(__m256i w, const s256_limits *l)
+{
+    return _mm256_min_epi16(_mm256_max_epi16(w, l->lo), l->hi);
+}
+
 /* 16 lanes, in memory order, as words. */
 IPU_INLINE __m256i s256_words(const __m256i *v)
 {

@@ -1,5 +1,6 @@
 /* Convolution and fully connected with AVX2, exactly.  8 bits: both sides widened to 16 bits for vpmaddwd (vpmaddubsw
  * would saturate).  An accumulator holds two partial sums for each of four output channels; they meet at the end. */
+#include "conv_bytes_avx2.h"
 #include "conv_store_avx2.h"
 #include "conv_words_avx2.h"
 #include "runtime/kernels/simd/conv_rows.h"
@@ -141,7 +142,7 @@ IPU_KERNEL(ipu_conv_u8_avx2)
 {
     const conv_job j = conv_start(rec, p);
 
-    if (!ipu_conv_words_avx2(&j, y0, y1))
+    if (!ipu_conv_bytes_avx2(&j, y0, y1) && !ipu_conv_words_avx2(&j, y0, y1))
         conv_run(&j, y0, y1);
 }
 

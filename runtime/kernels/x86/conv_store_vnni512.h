@@ -9,7 +9,7 @@ typedef struct conv_store conv_store;
 
 /* Sums of a tile in memory, [pixels][NB][16]. */
 typedef struct conv_sums {
-    _Alignas(64) int32_t at[CONV_TILE * 4 * CONV_LANES];
+    _Alignas(64) int32_t at[CONV_TILE * 4 * CONV_LANES + CONV_LANES]; /* blocks are read in pairs */
 } conv_sums;
 
 /* The results of the channels from co on of a tile of some pixels. */
@@ -157,6 +157,70 @@ IPU_INLINE void conv_words(const conv_job *j, const conv_store *at, const conv_t
     }
 }
 
+/* ---- sums in memory, whole numbers of one scale ----
+ * Where sums, residual and result have one scale (a network's residual additions have, sums.c of the quantizer), what is added are whole numbers: words
+ * do it, 32 in a vector.  Clamping behind a rounding gives what clamping before it does, the bounds being whole. */
+
+typedef struct conv_limits {
+    __m512i lo, hi;
+} conv_limits;
+
+IPU_INLINE conv_limits conv_limits_of(const ipu_out *o)
+{
+    return (conv_limits){ _mm512_set1_epi16((short)ipu_rne(o->lo)), _mm512_set1_epi16((short)ipu_rne(o->hi)) };
+}
+
+IPU_INLINE __m512i conv_between(__m512i w, const conv_limits *l)
+{
+    return _mm512_min_epi16(_mm512_max_epi16(w, l->lo), l->hi);
+}
+
+/* Two blocks of a pixel, in the channels' order. */
+IPU_INLINE __m512i conv_pair(const int32_t *sum, const __m512 *mult)
+{
+    const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7);
+    const __m512i a = _mm512_cvtps_epi32(conv_scaled(_mm512_load_si512(sum), mult[0]));
+    const __m512i b = _mm512_cvtps_epi32(conv_scaled(_mm512_load_si512(sum + CONV_LANES), mult[1]));
+
+    return _mm512_permutexvar_epi64(order, _mm512_packs_epi32(a, b));
+}
+
+/* 64 words times m, which is 2^-16 of y2's multiplier, to y2. */
+IPU_INLINE void conv_pairs_y2(uint8_t *y2, __m512i low, __m512i high, __m512 m, const u512_out *o, __mmask64 lanes)
+{
+    const __m512i order = _mm512_setr_epi64(0, 2, 4, 6, 1, 3, 5, 7), none = _mm512_setzero_si512();
+    __m512i v[4] = { _mm512_unpacklo_epi16(none, low), _mm512_unpackhi_epi16(none, low), _mm512_unpacklo_epi16(none, high), _mm512_unpackhi_epi16(none, high) };
+
+    IPU_UNROLL for (int q = 0; q < 4; q++) v[q] = _mm512_cvtps_epi32(_mm512_mul_ps(_mm512_cvtepi32_ps(v[q]), m));
+    _mm512_mask_storeu_epi8(y2, lanes, _mm512_permutexvar_epi64(order, u512_pack(v, o)));
+}
+
+/* conv_words where conv_is_whole. */
+IPU_INLINE void conv_whole_words(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co, const conv_sums *sums, int pixels, const int NB,
+                                 const int ADD, const int COPY)
+{
+    const __mmask64 lanes = conv_channels(j, co, NB);
+    const conv_limits out = conv_limits_of(&j->r->out), sum = conv_limits_of(&j->r->sum);
+    const __m512 m_y2 = _mm512_mul_ps(s->m_y2, _mm512_set1_ps(0x1p-16f));
+    const u512_out bytes2 = s->bytes2;
+    __m512 mult[4];
+
+    IPU_UNROLL for (int b = 0; b < 4; b++) mult[b] = _mm512_loadu_ps(j->mult + co + b % NB * CONV_LANES);
+    for (int i = 0; i < pixels; i++) {
+        __m512i w[2];
+        IPU_UNROLL for (int h = 0; h < (NB + 1) / 2; h++)
+        {
+            const __mmask32 some = (__mmask32)(lanes >> (2 * h * CONV_LANES));
+            w[h] = conv_between(conv_pair(sums->at + (i * NB + 2 * h) * CONV_LANES, mult + 2 * h), &out);
+            if (ADD)
+                w[h] = conv_between(_mm512_adds_epi16(w[h], _mm512_maskz_loadu_epi16(some, j->add + t->add[i] + 2 * (co + (ptrdiff_t)2 * h * CONV_LANES))), &sum);
+            _mm512_mask_storeu_epi16(j->y + t->y[i] + 2 * (co + (ptrdiff_t)2 * h * CONV_LANES), some, w[h]);
+        }
+        if (COPY)
+            conv_pairs_y2(j->y2 + t->y2[i] + co, w[0], w[NB > 2], m_y2, &bytes2, lanes);
+    }
+}
+
 /* U8, plain. */
 IPU_INLINE void conv_plain(const conv_job *j, const conv_store *s, const conv_tile *t, int32_t co, const conv_sums *sums, int pixels, const int NB)
 {
@@ -207,7 +271,11 @@ IPU_INLINE void conv_table(const conv_job *j, const conv_tile *t, int32_t co, co
     CONV_FINISH(conv_words, NB, conv_words(j, s, t, co, sums, pixels, NB, 0, 0))                 \
     CONV_FINISH(conv_words_add, NB, conv_words(j, s, t, co, sums, pixels, NB, 1, 0))             \
     CONV_FINISH(conv_words_copy, NB, conv_words(j, s, t, co, sums, pixels, NB, 0, 1))            \
-    CONV_FINISH(conv_words_add_copy, NB, conv_words(j, s, t, co, sums, pixels, NB, 1, 1))
+    CONV_FINISH(conv_words_add_copy, NB, conv_words(j, s, t, co, sums, pixels, NB, 1, 1))        \
+    CONV_FINISH(conv_whole_words, NB, conv_whole_words(j, s, t, co, sums, pixels, NB, 0, 0))     \
+    CONV_FINISH(conv_whole_words_add, NB, conv_whole_words(j, s, t, co, sums, pixels, NB, 1, 0)) \
+    CONV_FINISH(conv_whole_words_copy, NB, conv_whole_words(j, s, t, co, sums, pixels, NB, 0, 1)) \
+    CONV_FINISH(conv_whole_words_add_copy, NB, conv_whole_words(j, s, t, co, sums, pixels, NB, 1, 1))
 CONV_FINISHES(1)
 CONV_FINISHES(2)
 CONV_FINISHES(3)
@@ -217,6 +285,16 @@ CONV_FINISHES(4)
 
 #define CONV_ALL(NAME) NAME##_1, NAME##_2, NAME##_3, NAME##_4
 
+/* Whether words hold what is added, all of it in one scale without zero points, and no number leaves 32 bits before it is cut to 16. */
+static int conv_is_whole(const conv_job *j)
+{
+    const ipu_conv *r = j->r;
+    const int add = r->out.zero == 0 && (!j->add || (r->m_conv == 1 && r->m_add == 1 && r->sum.zero == 0));
+    const int copy = !j->y2 || (r->m_y2 < 0x1p15f && r->m_y2 >= 0x1p-100f);
+
+    return add && copy && f512_are_small(j->mult, r->y.c);
+}
+
 static conv_store conv_store_of(const conv_job *j)
 {
     static conv_finish *const plain[] = { CONV_ALL(conv_plain) }, *const table[] = { CONV_ALL(conv_table) };
@@ -224,6 +302,10 @@ static conv_store conv_store_of(const conv_job *j)
                                              { CONV_ALL(conv_words_add) },
                                              { CONV_ALL(conv_words_copy) },
                                              { CONV_ALL(conv_words_add_copy) } };
+    static conv_finish *const whole[][4] = { { CONV_ALL(conv_whole_words) },
+                                             { CONV_ALL(conv_whole_words_add) },
+                                             { CONV_ALL(conv_whole_words_copy) },
+                                             { CONV_ALL(conv_whole_words_add_copy) } };
     const ipu_conv *r = j->r;
     conv_store s = { .out = f512_out_of(&r->out), .sum = f512_out_of(&r->sum), .bytes = u512_out_of(&r->out), .bytes2 = u512_out_of(&r->out2) };
 
@@ -231,7 +313,7 @@ static conv_store conv_store_of(const conv_job *j)
     s.m_add = _mm512_set1_ps(r->m_add);
     s.m_y2 = _mm512_set1_ps(r->m_y2);
     s.zero = _mm512_set1_epi32(j->add ? r->sum.zero : r->out.zero);
-    memcpy(s.finish, j->table ? table : r->y.type == IPU_U8 ? plain : words[(j->add != NULL) + 2 * (j->y2 != NULL)], sizeof s.finish);
+    memcpy(s.finish, j->table ? table : r->y.type == IPU_U8 ? plain : (conv_is_whole(j) ? whole : words)[(j->add != NULL) + 2 * (j->y2 != NULL)], sizeof s.finish);
     return s;
 }
 
