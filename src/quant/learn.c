@@ -240,7 +240,7 @@ static void fit_scale(bench *b)
     double zc[LANES], zhz[LANES];
     measure(b, zc, zhz);
     for (int k = 0; k < LANES; k++)
-        if (zhz[k] > 0 && zc[k] > 0)
+        if (zhz[k] > 0 && zc[k] > 0 && !b->l->part)
             b->scale[k] = (float)(zc[k] / zhz[k]);
 }
 
@@ -282,7 +282,7 @@ static void choose_scale(bench *b, int t)
 {
     const double x = (t * GOLDEN) - floor(t * GOLDEN);
     const bool wide = 2 * t < b->l->iterations && b->l->limit < 127;
-    const double by = wide ? SPREAD_FROM + (SPREAD_TO - SPREAD_FROM) * x : 1 + NEAR * (x - 0.5);
+    const double by = b->l->part ? 1 : wide ? SPREAD_FROM + (SPREAD_TO - SPREAD_FROM) * x : 1 + NEAR * (x - 0.5);
     for (int k = 0; k < LANES; k++)
         b->scale[k] = (float)(by * (double)(wide ? b->first[k] : b->best_scale[k]));
 }
@@ -342,7 +342,7 @@ void sgs_learn(const sgs_lesson *l, sgs_pupil *pupil, int n, void *room)
     begin(&b, pupil, n);
     solve(&b);
     improve(&b);
-    for (int t = 1; t < l->iterations; t++) {
+    for (int t = 1; t < l->iterations && !(l->part && t > 1); t++) { /* with one scale a second begins as the first */
         choose_scale(&b, t);
         round_in_turn(&b);
         improve(&b);

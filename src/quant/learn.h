@@ -17,6 +17,7 @@ typedef struct sgs_lesson {
     const float *held; /* the same over others, which judge */
     double limit;      /* the largest integer */
     int iterations;
+    bool part;             /* the products are a part of a sum: its other parts have the same scale, which stays */
     float *h, *d, *factor; /* sgs_lesson_prepare: [terms][terms] each */
 } sgs_lesson;
 /* Bytes of room that it takes. */

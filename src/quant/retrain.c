@@ -28,7 +28,9 @@ typedef struct layer {
         *made; /* what its weights were made from; integers, scales and biases are the fixed graph's own */
     int64_t positions, step, each; /* of a sample: the results, every step-th is taken, so many are */
     int64_t channels, width;       /* of the input; of a row: taps x channels */
-    int64_t terms, cells;          /* products of a sum; sets of outputs that read the same channels */
+    int64_t cells;                 /* sets of outputs that read the same channels */
+    int64_t parts, part;           /* long sums learn a part after the other; the one under way */
+    int64_t inputs, terms;         /* of a part: channels, products */
     float *rows;                   /* [samples][each][width]: what float makes */
 } layer;
 
@@ -54,7 +56,8 @@ typedef struct retraining {
     sgs_fixed *f[MOST + MOST_JUDGES];
     const sgs_node *at; /* under way */
     layer *l;
-    float *x; /* [samples][each][width]: what the layer reads in fixed point, as steps of one scale */
+    float *x;     /* [samples][each][width]: what the layer reads in fixed point, as steps of one scale */
+    double *lack; /* [outputs of the layer]: what its sums lack on average, but for the bias */
     room *place;
     int places;
     sgs_learned_file *file;
@@ -67,8 +70,19 @@ static bool can_learn(const retraining *r, const sgs_node *n, const sgs_node *of
     const sgs_qweights *made = &r->made[n->out[0]->id];
     const bool plain = n->op == &sgs_op_conv || n->op == &sgs_op_fc || n->op == &sgs_op_depthwise;
     return plain && of && made->w && !made->wide && !made->imported && n->in[0]->type == SGS_U8 &&
-           of->in[0]->type == SGS_F32 && !of->in[0]->constant && made->taps * made->inputs <= MOST_TERMS &&
+           of->in[0]->type == SGS_F32 && !of->in[0]->constant && made->taps <= MOST_TERMS &&
            made->taps * made->inputs > 1;
+}
+
+/* Into as few parts as may be, of equal size. */
+static void divide(layer *l)
+{
+    const int64_t inputs = l->made->inputs;
+    l->parts = 1;
+    while (inputs % l->parts || l->made->taps * inputs / l->parts > MOST_TERMS)
+        l->parts++;
+    l->inputs = inputs / l->parts;
+    l->terms = l->made->taps * l->inputs;
 }
 
 static void find_layers(retraining *r)
@@ -85,7 +99,7 @@ static void find_layers(retraining *r)
             continue;
         layer *l = r->of[id] = SGS_NEW(r->meanwhile, layer);
         *l = (layer){ .n = n, .of = of[id], .made = &r->made[id] };
-        l->terms = l->made->taps * l->made->inputs;
+        divide(l);
         l->cells = l->made->outputs / l->made->group;
         l->channels = l->cells * l->made->inputs;
         l->width = l->made->taps * l->channels;
@@ -276,10 +290,10 @@ static bool judges(const retraining *r, const layer *l, int64_t row)
     return r->judges ? row / l->each >= r->samples - r->judges : row % JUDGES == JUDGES - 1;
 }
 
-/* Rows of cell c, those that judge behind the others; returns how many these are. */
+/* Rows of cell c, of the part under way, those that judge behind the others; returns how many these are. */
 static int64_t pair_up(const retraining *r, const layer *l, int64_t c, float *pair)
 {
-    const int64_t n = l->made->inputs, all = r->samples * l->each;
+    const int64_t n = l->inputs, all = r->samples * l->each, first = c * l->made->inputs + l->part * n;
     int64_t learn = 0, count = 0;
     for (int turn = 0; turn < 2; turn++) {
         for (int64_t row = 0; row < all; row++) {
@@ -288,7 +302,7 @@ static int64_t pair_up(const retraining *r, const layer *l, int64_t c, float *pa
             float *to = pair + count++ * 2 * l->terms;
             for (int64_t t = 0; t < l->made->taps; t++)
                 for (int64_t i = 0; i < n; i++) {
-                    const int64_t at = row * l->width + t * l->channels + c * n + i;
+                    const int64_t at = row * l->width + t * l->channels + first + i;
                     to[t * n + i] = r->x[at];
                     to[l->terms + t * n + i] = l->rows[at];
                 }
@@ -322,8 +336,8 @@ static sgs_status mean_products(const float *pair, int64_t rows, int64_t n, floa
     return SGS_OK;
 }
 
-/* What cell c learns from; false in *varies: nothing. */
-static sgs_status make_lesson(const retraining *r, room *p, int64_t c, sgs_lesson *lesson, bool *varies, sgs_diag *d)
+/* What cell c learns from; h NULL: nothing varies. */
+static sgs_status make_lesson(const retraining *r, room *p, int64_t c, sgs_lesson *lesson, sgs_diag *d)
 {
     const layer *l = r->l;
     const int64_t all = r->samples * l->each, n = 2 * l->terms, learn = pair_up(r, l, c, p->pair);
@@ -335,20 +349,28 @@ static sgs_status make_lesson(const retraining *r, room *p, int64_t c, sgs_lesso
                             .gram = p->gram,
                             .held = p->held,
                             .limit = sgs_most_weight(l->made),
-                            .iterations = r->iterations };
-    *varies = sgs_lesson_prepare(lesson, p->lesson);
+                            .iterations = r->iterations,
+                            .part = l->parts > 1 };
+    if (!sgs_lesson_prepare(lesson, p->lesson))
+        lesson->h = NULL;
     return SGS_OK;
+}
+
+/* The k-th weight of the part under way, of output o. */
+static int64_t weight_at(const layer *l, int64_t o, int64_t k)
+{
+    const sgs_qweights *m = l->made;
+    return o * m->step_o + k / l->inputs * m->step_t + (l->part * l->inputs + k % l->inputs) * m->step_i;
 }
 
 static void take_wanted(const layer *l, int64_t o, float *wanted, int8_t *w)
 {
     const sgs_qweights *m = l->made;
-    for (int64_t t = 0; t < m->taps; t++)
-        for (int64_t i = 0; i < m->inputs; i++) {
-            const int64_t at = o * m->step_o + t * m->step_t + i * m->step_i;
-            *wanted++ = m->ratio ? m->weights[at] * m->ratio[o / m->group * m->inputs + i] : m->weights[at];
-            *w++ = ((const int8_t *)m->w)[at];
-        }
+    for (int64_t k = 0; k < l->terms; k++) {
+        const int64_t at = weight_at(l, o, k), c = o / m->group * m->inputs + l->part * l->inputs + k % l->inputs;
+        wanted[k] = m->ratio ? m->weights[at] * m->ratio[c] : m->weights[at];
+        w[k] = ((const int8_t *)m->w)[at];
+    }
 }
 
 /* Weights that are whole numbers of their scale lose nothing, and learn nothing. */
@@ -360,46 +382,47 @@ static bool is_exact(const sgs_pupil *p, int64_t n)
     return true;
 }
 
-/* The bias with which the sum is on average what float makes it. */
-static double bias_of(const layer *l, int64_t o, const sgs_pupil *p, const double *mean)
+/* Integers and scale, and what the part then lacks on average. */
+static void put_back(const retraining *r, int64_t o, const sgs_pupil *p, const double *mean)
 {
+    const layer *l = r->l;
+    for (int64_t k = 0; k < l->terms; k++) {
+        ((int8_t *)l->made->w)[weight_at(l, o, k)] = p->w[k];
+        r->lack[o] += (double)p->wanted[k] * mean[l->terms + k] - (double)*p->scale * p->w[k] * mean[k];
+    }
+    l->made->scale[o] = *p->scale;
+}
+
+/* Biases with which the sums are on average what float makes them. */
+static void set_biases(const retraining *r)
+{
+    const layer *l = r->l;
     const float *bias = l->of->nin > 2 && l->of->in[2] ? sgs_const_data(l->of->in[2]) : NULL;
-    double b = bias ? (double)bias[o] : 0;
-    for (int64_t i = 0; i < l->terms; i++)
-        b += (double)p->wanted[i] * mean[l->terms + i] - (double)*p->scale * p->w[i] * mean[i];
-    return b / (l->made->s_x * (double)*p->scale);
+    for (int64_t o = 0; o < l->made->outputs; o++) {
+        const double b = ((bias ? (double)bias[o] : 0) + r->lack[o]) / (l->made->s_x * (double)l->made->scale[o]);
+        ((int32_t *)l->made->b)[o] = (int32_t)fmin(fmax(rint(b), -0x1p30), 0x1p30);
+    }
 }
 
-static void put_back(const layer *l, int64_t o, const sgs_pupil *p, const double *mean)
-{
-    const sgs_qweights *m = l->made;
-    const int8_t *w = p->w;
-    for (int64_t t = 0; t < m->taps; t++)
-        for (int64_t i = 0; i < m->inputs; i++)
-            ((int8_t *)m->w)[o * m->step_o + t * m->step_t + i * m->step_i] = *w++;
-    m->scale[o] = *p->scale;
-    ((int32_t *)m->b)[o] = (int32_t)fmin(fmax(rint(bias_of(l, o, p, mean)), -0x1p30), 0x1p30);
-}
-
-/* Outputs o to o + count of a cell. */
+/* Outputs o to o + count of a cell; those that gain nothing by it, and all where nothing varies, stay as they are. */
 static void teach(const retraining *r, room *p, const sgs_lesson *lesson, const double *mean, int64_t o, int64_t count)
 {
-    sgs_pupil pupil[SGS_PUPILS];
+    sgs_pupil pupil[SGS_PUPILS], learning[SGS_PUPILS];
     float scale[SGS_PUPILS];
-    int64_t who[SGS_PUPILS], n = 0;
+    int n = 0;
     for (int64_t k = 0; k < count; k++) {
-        float *wanted = p->wanted + n * lesson->terms;
-        int8_t *w = p->w + n * lesson->terms;
-        scale[n] = r->l->made->scale[o + k];
-        pupil[n] = (sgs_pupil){ .wanted = wanted, .w = w, .scale = &scale[n] };
+        float *wanted = p->wanted + k * lesson->terms;
+        int8_t *w = p->w + k * lesson->terms;
+        scale[k] = r->l->made->scale[o + k];
+        pupil[k] = (sgs_pupil){ .wanted = wanted, .w = w, .scale = &scale[k] };
         take_wanted(r->l, o + k, wanted, w);
-        who[n] = o + k;
-        n += !is_exact(&pupil[n], lesson->terms);
+        if (lesson->h && !is_exact(&pupil[k], lesson->terms))
+            learning[n++] = pupil[k];
     }
     if (n)
-        sgs_learn(lesson, pupil, (int)n, p->pupils);
-    for (int64_t k = 0; k < n; k++)
-        put_back(r->l, who[k], &pupil[k], mean);
+        sgs_learn(lesson, learning, n, p->pupils);
+    for (int64_t k = 0; k < count; k++)
+        put_back(r, o + k, &pupil[k], mean);
 }
 
 /* ---- one layer ----------------------------------------------------------------------------------------------------
@@ -424,13 +447,10 @@ static sgs_status learn_some(void *user, int place, int i, sgs_diag *d)
 /* All outputs read the same: they share the lesson. */
 static sgs_status learn_together(retraining *r, learning *g, sgs_diag *d)
 {
-    bool varies;
     const int items = (int)((r->l->made->outputs + SGS_PUPILS - 1) / SGS_PUPILS);
-    SGS_TRY(make_lesson(r, &r->place[0], 0, &g->lesson, &varies, d));
+    SGS_TRY(make_lesson(r, &r->place[0], 0, &g->lesson, d));
     g->mean = r->place[0].mean;
-    return varies
-               ? sgs_share(r->m->threads, &(sgs_work){ .n = items, .most = r->places, .run = learn_some, .user = g }, d)
-               : SGS_OK;
+    return sgs_share(r->m->threads, &(sgs_work){ .n = items, .most = r->places, .run = learn_some, .user = g }, d);
 }
 
 static sgs_status learn_cell(void *user, int place, int c, sgs_diag *d)
@@ -439,9 +459,8 @@ static sgs_status learn_cell(void *user, int place, int c, sgs_diag *d)
     room *p = &g->r->place[place];
     const int64_t group = g->r->l->made->group;
     sgs_lesson lesson;
-    bool varies;
-    SGS_TRY(make_lesson(g->r, p, c, &lesson, &varies, d));
-    for (int64_t o = 0; o < group && varies; o += SGS_PUPILS)
+    SGS_TRY(make_lesson(g->r, p, c, &lesson, d));
+    for (int64_t o = 0; o < group; o += SGS_PUPILS)
         teach(g->r, p, &lesson, p->mean, c * group + o, group - o < SGS_PUPILS ? group - o : SGS_PUPILS);
     return SGS_OK;
 }
@@ -454,12 +473,16 @@ static sgs_status take_sample(void *user, int place, int k, sgs_diag *d)
     return SGS_OK;
 }
 
-static sgs_status learn_outputs(retraining *r, const layer *l, sgs_diag *d)
+static sgs_status learn_outputs(retraining *r, layer *l, sgs_diag *d)
 {
     learning g = { .r = r };
     const sgs_work cells = { .n = (int)l->cells, .most = r->places, .run = learn_cell, .user = &g };
+    memset(r->lack, 0, (size_t)l->made->outputs * sizeof *r->lack);
     SGS_TRY(sgs_share(r->m->threads, &(sgs_work){ .n = r->samples, .run = take_sample, .user = r }, d));
-    return l->cells == 1 ? learn_together(r, &g, d) : sgs_share(r->m->threads, &cells, d);
+    for (l->part = 0; l->part < l->parts; l->part++)
+        SGS_TRY(l->cells == 1 ? learn_together(r, &g, d) : sgs_share(r->m->threads, &cells, d));
+    set_biases(r);
+    return SGS_OK;
 }
 
 /* ---- what an earlier run learned ----------------------------------------------------------------------------------
@@ -474,7 +497,7 @@ static size_t pack(const layer *l, uint8_t *bytes, bool out)
         size_t n;
     } part[] = { { l->made->scale, outputs * sizeof(float) },
                  { l->made->b, outputs * sizeof(int32_t) },
-                 { l->made->w, outputs * (size_t)l->terms } };
+                 { l->made->w, outputs * (size_t)(l->parts * l->terms) } };
     size_t at = 0;
     for (size_t i = 0; i < sizeof part / sizeof *part; at += part[i++].n)
         if (bytes)
@@ -533,17 +556,19 @@ static sgs_status learn_layer(retraining *r, layer *l, sgs_diag *d)
 static void make_room(retraining *r)
 {
     sgs_arena *a = r->meanwhile;
-    int64_t terms = 1, width = 1, pair = 1;
+    int64_t terms = 1, width = 1, pair = 1, outputs = 1;
     for (int i = 0; i < r->m->g->nvalue; i++) {
         const layer *l = r->of[i];
         if (!l)
             continue;
         const int64_t rows = r->samples * l->each;
         terms = l->terms > terms ? l->terms : terms;
+        outputs = l->made->outputs > outputs ? l->made->outputs : outputs;
         width = rows * l->width > width ? rows * l->width : width;
         pair = rows * 2 * l->terms > pair ? rows * 2 * l->terms : pair;
     }
     r->x = sgs_alloc_n(a, (size_t)width, sizeof(float));
+    r->lack = SGS_NEW_N(a, double, outputs);
     r->places = sgs_places(r->m->threads, &(sgs_work){ .n = 64, .most = r->m->saving });
     r->place = SGS_NEW_N(a, room, r->places);
     for (int i = 0; i < r->places; i++)
@@ -602,7 +627,7 @@ static const sgs_learned *result(const retraining *r)
         const layer *l = r->of[i];
         if (!l)
             continue;
-        const size_t n = (size_t)(l->made->outputs * l->terms), outputs = (size_t)l->made->outputs;
+        const size_t n = (size_t)(l->made->outputs * l->parts * l->terms), outputs = (size_t)l->made->outputs;
         found[i].w = memcpy(sgs_alloc(r->a, n), l->made->w, n);
         found[i].scale = memcpy(SGS_NEW_N(r->a, float, outputs), l->made->scale, outputs * sizeof(float));
     }

@@ -62,6 +62,21 @@ def test_never_worse_than_what_learns_nothing(p):
     assert quality(good(p, "Q22", "", "b.sim")) >= quality(good(p, "Q12", "", "b.sim"))
 
 
+def test_long_sums_learn_in_parts(tmp_path):
+    """A sum of 1728 products; the closed form leaves it as it was rounded, one weight at a time."""
+    r = np.random.default_rng(5)
+    weights = {"w0": r.standard_normal((192, 3, 1, 1)).astype(np.float32), "w1": (r.standard_normal((4, 192, 3, 3)) / 40).astype(np.float32)}
+    nodes = [helper.make_node("Conv", ["data", "w0"], ["c0"], kernel_shape=[1, 1]), helper.make_node("Relu", ["c0"], ["r0"]),
+             helper.make_node("Conv", ["r0", "w1"], ["prob"], kernel_shape=[3, 3], pads=[1] * 4)]
+    p = project(tmp_path / "p", nodes, weights, {"prob": (F, [1, 4, 16, 16])})
+    closed = quality(good(p, "Q13", FOUR, "b.sim"))
+    r = good(p, "Q23", FOUR, "b.sim")
+    assert re.search(r"^retrain layers: 2 of 2 in ", r.stdout, re.M) and quality(r) > closed + 3
+    alone = p.bytes("b.sim")
+    good(p, "Q23", FOUR, "b.sim", "--num_process", "3")
+    assert p.bytes("b.sim") == alone
+
+
 def test_nothing_to_learn(p):
     r = good(p, "Q20", "", "b.sim")
     assert "  no layer has weights of 8 or 4 bits that could be learned\n" in r.stdout and "learned weights" not in r.stdout
