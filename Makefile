@@ -112,16 +112,17 @@ bench-calibrate: setup setup-bench
 	@.venv-bench/bin/python tools/bench_calibrate.py --build $(BUILD) --shared $(SHARED) --work out/accuracy --tools "$(TOOLS)" --out out/accuracy/cost.md
 
 # Time of our offline runtime beside onnxruntime, LiteRT, OpenVINO and ncnn in 8 bits; of 16 bits and of fixed-point simulation beside onnxruntime's float32; from the
-# file to the first result; memory; each layer: into docs/PERFORMANCE.md, what was not measured now from the results of earlier runs (out/bench/results.json).  NETS, TOOLS
+# file to the first result; memory; each layer: into PAGE, docs/PERFORMANCE.md or, of a machine without VNNI, docs/PERFORMANCE-AVX2.md, what was not measured now from the results of earlier runs (out/bench/results.json).  NETS, TOOLS
 # as above; PARTS: int8, int16, fixed, start, memory, layers.  THREADS=1 leaves out those of two.  One thread's processor time is worth reading beside other work, two
 # threads' time is not.
 THREADS ?= 1,2
 PARTS ?=
+PAGE ?= docs/PERFORMANCE$(if $(shell grep -om1 avx512_vnni /proc/cpuinfo),,-AVX2).md
 bench: setup-families setup-bench
 	@$(call fresh,$(BUILD))
 	@$(call quiet,ninja -C $(BUILD),$(BUILD).log)
 	@OMP_NUM_THREADS=1 /usr/bin/python3 bench/make_models.py --out out/bench
-	@.venv-bench/bin/python bench/bench.py --build $(BUILD) --work out/bench --nets "$(NETS)" --tools "$(TOOLS)" --parts "$(PARTS)" --threads $(THREADS) --out docs/PERFORMANCE.md
+	@.venv-bench/bin/python bench/bench.py --build $(BUILD) --work out/bench --nets "$(NETS)" --tools "$(TOOLS)" --parts "$(PARTS)" --threads $(THREADS) --out $(PAGE)
 
 # Instructions of small networks, counted by callgrind, against bench/smoke.tsv; ARGS=--write makes that anew.  `make check` does it too.
 bench-smoke: setup-test
