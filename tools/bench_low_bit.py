@@ -2,8 +2,9 @@
 """What calibration with learned rounding costs: `make bench-low-bit`.
 
 MobileNetV2 with 100 pictures of 224x224 on two cores: Q21 of ours with its two preprocessing workers, beside ppq's calibration with and without its learning of weights
-and steps, of two threads.  In turns, each run a process tree of its own; medians.  Everything counts, from the start of the program to the quantized network: ours decode and
-preprocess the pictures within, ppq gets finished arrays and a folded network from the disk.  Rows go into OUT/low_bit_cost.tsv, those of tools left out stay."""
+and steps.  ppq has one thread: what is compared is the processor's time, of which threads that wait for each other take more.  In turns, each run a process tree of its own;
+medians.  Everything counts, from the start of the program to the quantized network: ours decode and preprocess the pictures within, ppq gets finished arrays and a folded
+network from the disk.  Rows go into OUT/low_bit_cost.tsv, those of tools left out stay."""
 import argparse
 import os
 import pathlib
@@ -15,7 +16,8 @@ sys.path[:0] = [str(pathlib.Path(__file__).resolve().parent / "accuracy")]
 import bench_calibrate  # noqa: E402
 
 TITLE = "MobileNetV2 1.0"
-ITERATIONS = {"ppq": 0, "ppq LSQ": 500}
+STEPS = 500  # of ppq's learning, its own
+BATCH = 4  # pictures, not the 32 of the accuracy rows: its time grows with it, and so what is said of it is the least
 
 
 def jobs(args, case, folder):
@@ -34,8 +36,9 @@ def jobs(args, case, folder):
         peer_torch.folded(case, folder)
         np.save(folder / "calibrate.npy", np.concatenate([peer_torch.array(case, p) for p in case.calibrate]))
         np.save(folder / "score.npy", np.load(folder / "calibrate.npy")[:1])
-        for method, iterations in ITERATIONS.items():
-            found[method] = [peer_torch.PYTHON, peer_torch.RUN, method, "--folder", folder, "--bits", 8, "--iterations", iterations, "--threads", 2, "--no-score"]
+        plain = [peer_torch.PYTHON, peer_torch.RUN, "ppq", "--folder", folder, "--bits", 8, "--batch", BATCH, "--threads", 1, "--no-score"]
+        learning = "ppq LSQ" if args.steps == STEPS else "ppq LSQ, %d of %d steps" % (args.steps, STEPS)
+        found |= {"ppq": plain, learning: ["ppq LSQ" if word == "ppq" else word for word in plain] + ["--iterations", args.steps]}
     return found
 
 
@@ -51,7 +54,10 @@ def main():
     parser.add_argument("--work", type=pathlib.Path, required=True)
     parser.add_argument("--tools", default="", help="those whose name holds one of these, separated by commas")
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--steps", type=int, default=STEPS, help="of ppq's learning: fewer say what it takes at least")
     args = parser.parse_args()
+    if not 1 <= args.steps <= STEPS:
+        parser.error("--steps: expected 1 to %d, found %d" % (STEPS, args.steps))
     if args.runs < 1:
         parser.error("--runs: expected 1 or more, found %d" % args.runs)
     args.build, args.work = args.build.resolve(), args.work.resolve()

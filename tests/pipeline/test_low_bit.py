@@ -75,7 +75,15 @@ def test_time(work):
     for seconds, theirs, said in ((20, 200, "20.0 s, 10.0 times | held |"), (20, 190, "20.0 s, 9.5 times | **missed** |"), (301, 9000, "301.0 s, 450.0 times | **missed** |")):
         (work / page.COST).write_text("Q21\t%s\t%f\t20\t3\nppq LSQ\t%s\t1\t%f\t3\n" % (MOBILE, seconds, MOBILE, theirs))
         text, last = page.made(work)
-        assert goal(text, "Q21 of").endswith(said) and last.endswith("speed-up %.0f" % (theirs / 20))
+        assert goal(text, "Q21 of").endswith(said) and last.endswith("speed-up %.1f" % (theirs / 20))
+
+
+def test_time_at_least(work):
+    """Learning of fewer steps than ppq's own says what it takes at least; of all its steps it counts before that."""
+    rows = "Q21\t%s\t20\t20\t1\nppq LSQ, 50 of 500 steps\t%s\t1\t250\t1\n" % (MOBILE, MOBILE)
+    for more, said in (("", "at least 12.5"), ("ppq LSQ\t%s\t1\t900\t1\n" % MOBILE, "45.0")):
+        (work / page.COST).write_text(rows + more)
+        assert page.made(work)[1].endswith("; speed-up " + said)
 
 
 def test_settings_are_told_apart(work):
