@@ -39,7 +39,7 @@ def work(tmp_path):
 
 def test_goals(work):
     write(work, RESNET, BRECQ, top1("1:0", "2:0"))
-    text, last = page.made(work)
+    text, last = page.made(work, {})
     assert last == "W4A8 against float: mean loss 25.00 points, worst 50.00 (ResNet-20); best peer mean 25.00 (ppq LSQ W4A8); speed-up not measured"
     assert "**The last line.** " + last in text
     assert goal(text, "Q23 W4A8 is within").endswith("| missed on 1 of 2: ResNet-20 50.00 ± 50.00 behind ppq LSQ W4A8 | **missed** |")
@@ -50,13 +50,13 @@ def test_goals(work):
 def test_a_peer_of_few_networks_is_said_to_be(work):
     """Half of the networks do; the line then says of how many its mean is."""
     (work / cases.slug(RESNET) / (cases.slug(LSQ) + ".tsv")).unlink()
-    assert page.made(work)[1].endswith("; best peer mean 50.00 (ppq LSQ W4A8, 1 of 2 networks); speed-up not measured")
+    assert page.made(work, {})[1].endswith("; best peer mean 50.00 (ppq LSQ W4A8, 1 of 2 networks); speed-up not measured")
 
 
 def test_twins_do_not_count_in_means(work):
     write(work, RESNET + cases.TWINNED, "float", top1("1:1", "2:2"))
     write(work, RESNET + cases.TWINNED, tools.TOP, top1("1:0", "2:0"))
-    text, last = page.made(work)
+    text, last = page.made(work, {})
     assert "mean loss 25.00 points" in last and "| ResNet-20, twin | 3 | 2 | 100.00 % | not run | **100.00 ± 70.71** |" in text
 
 
@@ -64,17 +64,17 @@ def test_modes_and_levels_by_their_noise(work):
     for noise, said in ((0.05, "| all 1 | held |"), (0.2, "| missed on 1 of 1: ResNet-20, Q22 7.0 dB, L5 10.0 | **missed** |")):
         write(work, RESNET, "L5", noisy(0.1, "1:1", "2:2"))
         write(work, RESNET, "Q22", noisy(noise, "1:1", "2:2"))
-        assert goal(page.made(work)[0], "Q22 is never below").endswith(said)
+        assert goal(page.made(work, {})[0], "Q22 is never below").endswith(said)
     write(work, RESNET, "Q13 4/8 0.30", noisy(0.1, "1:1", "2:2"))
     write(work, RESNET, "Q23 4/8 0.30", noisy(0.2, "1:1", "2:2"))
-    assert goal(page.made(work)[0], "Q23 is never below").endswith("| missed on 1 of 1: ResNet-20, Q23 4/8 0.30 7.0 dB, Q13 4/8 0.30 10.0 | **missed** |")
+    assert goal(page.made(work, {})[0], "Q23 is never below").endswith("| missed on 1 of 1: ResNet-20, Q23 4/8 0.30 7.0 dB, Q13 4/8 0.30 10.0 | **missed** |")
 
 
 def test_time(work):
     """Ten times by the processor's seconds; ours within five minutes."""
     for seconds, theirs, said in ((20, 200, "20.0 s, 10.0 times | held |"), (20, 190, "20.0 s, 9.5 times | **missed** |"), (301, 9000, "301.0 s, 450.0 times | **missed** |")):
         (work / page.COST).write_text("Q21\t%s\t%f\t20\t3\nppq LSQ\t%s\t1\t%f\t3\n" % (MOBILE, seconds, MOBILE, theirs))
-        text, last = page.made(work)
+        text, last = page.made(work, {})
         assert goal(text, "Q21 of").endswith(said) and last.endswith("speed-up %.1f" % (theirs / 20))
 
 
@@ -83,7 +83,7 @@ def test_time_at_least(work):
     rows = "Q21\t%s\t20\t20\t1\nppq LSQ, 50 of 500 steps\t%s\t1\t250\t1\n" % (MOBILE, MOBILE)
     for more, said in (("", "at least 12.5"), ("ppq LSQ\t%s\t1\t900\t1\n" % MOBILE, "45.0")):
         (work / page.COST).write_text(rows + more)
-        assert page.made(work)[1].endswith("; speed-up " + said)
+        assert page.made(work, {})[1].endswith("; speed-up " + said)
 
 
 def test_settings_are_told_apart(work):
@@ -92,9 +92,17 @@ def test_settings_are_told_apart(work):
         write(work, title, BRECQ, top1("1:1", "2:2"), file="a.onnx")
         path = work / cases.slug(title) / (cases.slug(BRECQ) + ".tsv")
         path.write_text(path.read_text().replace("versions: 1.0", "versions: torch 1.13.0, %d of 20000 iterations a block" % many))
-    text = page.made(work)[0]
+    text = page.made(work, {})[0]
     assert "- paper BRECQ W4A8: torch 1.13.0, 500 of 20000 iterations a block (ResNet-20)\n" in text
     assert "- ppq LSQ W4A8: 1.0\n" in text
+
+
+def test_earlier_programs_are_told(work):
+    write(work, RESNET, tools.TOP, top1("1:1", "2:2"), program="new")
+    text = page.made(work, {tools.TOP: "new"})[0]
+    assert "**Of an earlier program of ours**, not measured again since it changed:\n\n- Q23 W4A8: DS-CNN keywords, TFLite\n\n" in text
+    write(work, KEYWORDS, tools.TOP, top1("1:1", "2:2"), program="new")
+    assert "earlier program" not in page.made(work, {tools.TOP: "new"})[0]
 
 
 def test_place():

@@ -19,13 +19,17 @@ import peer_torch  # noqa: E402
 import toolchain as tc  # noqa: E402
 
 
+def programs(build):
+    """{name of ours: what decides its rows}"""
+    both = build / "cli/sgs", pathlib.Path(ours.__file__)
+    return {**{name: accuracy.digest(*both, tools.config(*mode)) for name, mode in tools.MODES.items()}, tools.LEVEL: accuracy.digest(*both)}
+
+
 def tools_of(args, case):
     """As main.tools_of()."""
-    both = args.build / "cli/sgs", pathlib.Path(ours.__file__)
-    for name, (mode, settings) in tools.MODES.items():
-        program = accuracy.digest(*both, tools.config(mode, settings))
-        yield name, "ours", program, lambda folder, n=name: tools.run_mode(args.build, n, case, folder)
-    yield tools.LEVEL, "ours", accuracy.digest(*both), lambda folder: ours.run(args.build, tools.LEVEL, case, folder)
+    for name, program in programs(args.build).items():
+        run = ours.run if name == tools.LEVEL else tools.run_mode
+        yield name, "ours", program, lambda folder, r=run, n=name: r(args.build, n, case, folder)
     if peer_torch.PYTHON.exists():
         for peer in tools.PEERS:
             yield peer.name, peer.versions(args), accuracy.digest(*tools.sources(peer), peer.method, peer.bits), lambda folder, p=peer: p.run(args, case, folder)
@@ -65,7 +69,7 @@ def main():
             case = make()
             if case:
                 accuracy.alone(args, case, tools_of)
-    text, last = page.made(args.work)
+    text, last = page.made(args.work, programs(args.build))
     args.work.mkdir(parents=True, exist_ok=True)
     (args.work / "low_bit.md").write_text(text)
     if args.out:

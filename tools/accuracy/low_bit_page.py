@@ -73,7 +73,10 @@ FOOT = """
 
 {versions}
 
-{failures}`not run`: not measured yet. `make accuracy-low-bit NETS=… TOOLS=… SHARE=…` measures a part, with a share of the published iterations.
+{earlier}{failures}`not run`: not measured yet. `make accuracy-low-bit NETS=… TOOLS=… SHARE=…` measures a part, with a share of the published iterations.
+"""
+EARLIER = """**Of an earlier program of ours**, not measured again since it changed:
+
 """
 
 
@@ -197,8 +200,15 @@ def settings(found):
     return "\n".join("- %s: %s%s" % (n, v, " (%s)" % "; ".join(ts) if n in several else "") for (n, v), ts in sorted(by.items())) or "No quantizer in PyTorch was measured."
 
 
-def made(work):
-    """(the section, its last line)"""
+def earlier(found, programs):
+    """Rows of ours that another program made than is here; where a run was narrowed, or stopped."""
+    old = {n: [t for t, of in found.items() if n in of and of[n].head.get("program") != program] for n, program in programs.items()}
+    listed = "\n".join("- %s: %s" % (n, "; ".join(ts)) for n, ts in old.items() if ts)
+    return EARLIER + listed + "\n\n" if listed else ""
+
+
+def made(work, programs):
+    """(the section, its last line); programs: {name of ours: what decides its rows now}"""
     found, last = found_in(work), last_line(found_in(work), work)
     eight = [n for n in tools.names() if n.endswith(tools.W8)] + [tools.FREE, tools.LEVEL]
     four = [n for n in tools.names() if n.endswith(tools.W4)]
@@ -211,7 +221,7 @@ def made(work):
     rows = costs(work)
     text += TIMES + "\n".join("| %s | %s | %.1f | %.1f | %d |" % r for r in rows) + "\n" if rows else ""
     text += EACH + "\n".join(page.each(found, tools.names())) + "\n"
-    return text + FOOT.format(versions=settings(found), failures=page.failures(found, tools.names())), last
+    return text + FOOT.format(versions=settings(found), earlier=earlier(found, programs), failures=page.failures(found, tools.names())), last
 
 
 def placed(whole, section):
