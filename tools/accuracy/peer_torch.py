@@ -37,12 +37,12 @@ def folded(case, folder):
 
 
 def for_batches(model):
-    """Files of one picture say so in their reshapes; as 0, "as it is", several pass too."""
+    """Files of one picture say so in their reshapes; as -1, "what is left", several pass too, or as 0, "as it is", where something else is left."""
     shapes = {n.input[1] for n in model.graph.node if n.op_type == "Reshape"}
     for t in model.graph.initializer:
         value = numpy_helper.to_array(t)
         if t.name in shapes and value.size and value[0] == 1:
-            t.CopyFrom(numpy_helper.from_array(np.concatenate([[0], value[1:]]).astype(np.int64), t.name))
+            t.CopyFrom(numpy_helper.from_array(np.concatenate([[0 if -1 in value else -1], value[1:]]).astype(np.int64), t.name))
     return model
 
 

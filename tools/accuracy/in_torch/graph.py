@@ -173,6 +173,17 @@ def pad(node, x, sides, value=None):
     return padded(x, list(zip(sides[:x.ndim], sides[x.ndim:])), 0.0 if value is None else float(value))
 
 
+def space_to_depth(node, x):
+    n, c, h, w = x.shape
+    b = node.get("blocksize")
+    return x.reshape(n, c, h // b, b, w // b, b).permute(0, 3, 5, 1, 2, 4).reshape(n, c * b * b, h // b, w // b)
+
+
+def gather(node, x, index):
+    axis = node.get("axis", 0) % x.ndim
+    return x.index_select(axis, index.reshape(-1).long()).reshape(*x.shape[:axis], *index.shape, *x.shape[axis + 1:])
+
+
 def norm(node, x, scale, bias, mean, variance):
     return F.batch_norm(x, mean, variance, scale, bias, eps=node.get("epsilon", 1e-5))
 
@@ -184,6 +195,7 @@ OPS = {
     "Add": lambda n, a, b: a + b, "Sub": lambda n, a, b: a - b, "Mul": lambda n, a, b: a * b, "Div": lambda n, a, b: a / b,
     "MaxPool": lambda n, x: pool(n, x, True), "AveragePool": lambda n, x: pool(n, x, False), "GlobalAveragePool": lambda n, x: x.mean((2, 3), keepdim=True),
     "ReduceMean": reduced, "Concat": lambda n, *x: torch.cat(x, n.get("axis")), "Slice": sliced, "Split": split, "Resize": resize, "Pad": pad,
+    "SpaceToDepth": space_to_depth, "Gather": gather,
     "Reshape": reshape, "Flatten": flatten, "Transpose": lambda n, x: x.permute(*n.get("perm")), "Unsqueeze": unsqueezed, "Squeeze": squeezed,
     "Identity": lambda n, x: x, "Dropout": lambda n, x, *more: x,
 }
