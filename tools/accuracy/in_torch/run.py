@@ -30,7 +30,7 @@ def arguments():
 
 
 def floats(args, network, calibrate, score):
-    for x in torch.split(score, 1):
+    for x in (score[i:i + 1] for i in range(len(score))):
         values = {network.input: x}
         for n in network.nodes:
             network.compute(n, values)

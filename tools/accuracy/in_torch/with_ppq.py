@@ -56,5 +56,5 @@ def quantized(args, calibrate):
 
 def run(args, graph, calibrate, score):
     executor = quantized(args, calibrate)
-    for x in torch.split(score, 1):
+    for x in (score[i:i + 1] for i in range(len(score))):
         yield [o.numpy() for o in executor.forward(x, graph.outputs)]
