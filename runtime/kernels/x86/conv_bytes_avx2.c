@@ -19,7 +19,7 @@ enum {
     CB_X = 60 << 10,            /* bytes of room for activations */
     CB_CUT = 8 << 10,           /* room for what is cut off */
     CB_GROUPS = 4,              /* most groups of four products in one sum of words */
-    CB_NEAR = 1 << 10,          /* products whose weights and activations stay near */
+    CB_NEAR = 1 << 10,          /* products whose weights and activations stay near: whole steps */
     CB_PAIR = 2,                /* cuts of a pixel come in pairs, the last one may be nothing */
     CB_BYTE = 128               /* what may be cut off in one piece: the product of two such with weights of one sign fits */
 };
@@ -323,6 +323,8 @@ static int cb_choose(cb_job *c, const conv_tile *t, int n)
     int64_t best = most;
 
     conv_gather_tile(&c->g, t, 0, n, c->x, c->stride, 0);
+    for (int i = 0; i < n; i++)
+        memset(c->x + i * c->stride + c->g.k, 0, (size_t)(c->stride - c->g.k)); /* what lies there shall not decide */
     c->way = CB_WAYS;
     for (int way = 0; way < CB_WAYS; way++) {
         const int64_t time = cb_time(c, cb_ways[way].time, n, cb_cuts(c, n, cb_ways[way].limit));
