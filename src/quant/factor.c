@@ -127,8 +127,7 @@ static sgs_status add_one(void *user, int place, int i, sgs_diag *d)
 
 /* ---- factors ---- */
 
-/* s [n][n] above the diagonal -> R with R'R = s; false: it is no covariance. */
-static bool factorize(double *s, int64_t n)
+bool sgs_factorize(double *s, int64_t n)
 {
     for (int64_t i = 0; i < n; i++) {
         if (!(s[i * n + i] > 0))
@@ -166,7 +165,7 @@ static bool covariance(const gather *g, int64_t c, double *s)
 static void finish(gather *g, int64_t c, double *s)
 {
     float *factor = g->factor + c * g->terms * g->terms;
-    const bool found = covariance(g, c, s) && factorize(s, g->terms);
+    const bool found = covariance(g, c, s) && sgs_factorize(s, g->terms);
     for (int64_t i = 0; i < g->terms; i++)
         for (int64_t j = 0; j < g->terms; j++)
             factor[i * g->terms + j] = found && j >= i ? (float)(s[i * g->terms + j] / s[i * g->terms + i]) : 0;

@@ -22,6 +22,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "quant/refine.h"
+
 #define DROPPED 0.5 /* share of inputs taken from float */
 #define DAMP 0.01   /* of the mean variance: samples are few, and new ones differ */
 #define FEW 2.0     /* with one row for so many terms, half is believed of what inputs vary together */
@@ -37,20 +39,10 @@ size_t sgs_lesson_room(int64_t terms)
 
 /* s [n][n] above the diagonal -> U with U'DU = s, 1 on its diagonal, where D stands instead; false: it is no
  * covariance. */
-static bool factorize(double *s, int64_t n, float *factor)
+static bool unit_factor(double *s, int64_t n, float *factor)
 {
-    for (int64_t i = 0; i < n; i++) {
-        if (!(s[i * n + i] > 0))
-            return false;
-        const double root = sqrt(s[i * n + i]);
-        for (int64_t j = i; j < n; j++)
-            s[i * n + j] /= root;
-        for (int64_t r = i + 1; r < n; r++) {
-            const double v = s[i * n + r];
-            for (int64_t j = r; j < n; j++)
-                s[r * n + j] -= v * s[i * n + j];
-        }
-    }
+    if (!sgs_factorize(s, n))
+        return false;
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = 0; j < n; j++)
             factor[i * n + j] = (float)(j < i ? 0 : j == i ? s[i * n + i] * s[i * n + i] : s[i * n + j] / s[i * n + i]);
@@ -101,7 +93,7 @@ bool sgs_lesson_prepare(sgs_lesson *l, void *room)
     for (int64_t i = 0; i < n; i++)
         for (int64_t j = i; j < n; j++)
             s[i * n + j] = (double)l->h[i * n + j];
-    return factorize(s, n, l->factor);
+    return unit_factor(s, n, l->factor);
 }
 
 /* ---- pupils ---- */

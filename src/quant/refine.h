@@ -15,6 +15,9 @@ sgs_status sgs_means_given(const sgs_trials *t, sgs_graph *fixed, const double *
 
 /* ---- factor.c ---- */
 
+/* s [n][n] above the diagonal -> R with R'R = s; false: it is no covariance. */
+bool sgs_factorize(double *s, int64_t n);
+
 /* sgs_recipe.factor of the float graph, from what its convolutions read on the samples of the trials.  In a. */
 sgs_status sgs_factors_measure(const sgs_trials *t, const float *const **factors, sgs_arena *a, sgs_diag *d);
 

@@ -203,4 +203,14 @@ IPU_INLINE int32_t conv_bytes(const uint8_t *q, int n)
     return v;
 }
 
+/* Whether words hold what a record of 16-bit results adds, all of it in one scale without zero points, and no number leaves 32 bits before it is cut to 16. */
+IPU_INLINE int conv_is_whole(const conv_job *j)
+{
+    const ipu_conv *r = j->r;
+    const int add = r->out.zero == 0 && (!j->add || (r->m_conv == 1 && r->m_add == 1 && r->sum.zero == 0));
+    const int copy = !j->y2 || (r->m_y2 < 0x1p15f && r->m_y2 >= 0x1p-100f);
+
+    return add && copy && ipu_are_small(j->mult, r->y.c);
+}
+
 #endif

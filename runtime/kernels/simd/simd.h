@@ -34,6 +34,16 @@ typedef struct ipu_through {
 } ipu_through;
 typedef void ipu_lookup_sums(const ipu_through *t, const int32_t *sum, uint8_t *y, int n);
 
+/* Whether sums times these n multipliers stay within 32 bits: no such number is more than 2^31 - 128. */
+IPU_INLINE int ipu_are_small(const float *mult, int32_t n)
+{
+    int large = 0;
+
+    for (int32_t i = 0; i < n; i++)
+        large |= !(mult[i] < 1);
+    return !large;
+}
+
 /* Bytes from a window's first element to past its last; no stride is negative. */
 IPU_INLINE ptrdiff_t ipu_extent(const ipu_ref *r)
 {

@@ -28,16 +28,6 @@ IPU_INLINE __m256i f256_requant(__m256i acc, __m256 m, const f256_out *o)
     return f256_store(_mm256_mul_ps(_mm256_cvtepi32_ps(acc), m), o);
 }
 
-/* Whether sums times these n multipliers stay within 32 bits: no such number is more than 2^31 - 128. */
-IPU_INLINE int f256_are_small(const float *mult, int32_t n)
-{
-    int large = 0;
-
-    for (int32_t i = 0; i < n; i++)
-        large |= !(mult[i] < 1);
-    return !large;
-}
-
 /* A sum times a multiplier that stays within 32 bits, rounded: nothing need be cut before the conversion. */
 IPU_INLINE __m256i f256_round(__m256i acc, __m256 m)
 {

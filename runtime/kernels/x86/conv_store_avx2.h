@@ -9,10 +9,8 @@ typedef struct conv_store {
     f256_out out, sum, out2;
     __m256 m_conv, m_add, m_y2;
     __m256i zero, zero1; /* zero points of the convolution and of y, which y2 starts from */
-    int whole;           /* conv_is_whole */
+    int whole;           /* conv_finish_block may take a whole block at once */
 } conv_store;
-
-static int conv_is_whole(const conv_job *j);
 
 static conv_store conv_store_of(const conv_job *j)
 {
@@ -23,7 +21,7 @@ static conv_store conv_store_of(const conv_job *j)
     s.m_y2 = _mm256_set1_ps(r->m_y2);
     s.zero = _mm256_set1_epi32(r->out.zero);
     s.zero1 = _mm256_set1_epi32(j->add ? r->sum.zero : r->out.zero);
-    s.whole = conv_is_whole(j);
+    s.whole = !j->table && (r->y.type == IPU_U8 ? ipu_are_small(j->mult, r->y.c) : conv_is_whole(j));
     return s;
 }
 
@@ -109,15 +107,6 @@ IPU_INLINE void conv_put_words(const conv_job *j, const conv_tile *t, int at, in
             _mm_storeu_si128((__m128i *)(void *)(j->y2 + t->y2[at + i] + co), _mm256_castsi256_si128(u));
         }
     }
-}
-
-static int conv_is_whole(const conv_job *j)
-{
-    const ipu_conv *r = j->r;
-    const int add = r->out.zero == 0 && (!j->add || (r->m_conv == 1 && r->m_add == 1 && r->sum.zero == 0));
-    const int copy = !j->y2 || (r->m_y2 < 0x1p15f && r->m_y2 >= 0x1p-100f);
-
-    return !j->table && (r->y.type == IPU_U8 || (add && copy)) && f256_are_small(j->mult, r->y.c);
 }
 
 /* n pixels of the tile from `at` on, the block of output channels from co on; sum[n] may be read. */

@@ -285,16 +285,6 @@ CONV_FINISHES(4)
 
 #define CONV_ALL(NAME) NAME##_1, NAME##_2, NAME##_3, NAME##_4
 
-/* Whether words hold what is added, all of it in one scale without zero points, and no number leaves 32 bits before it is cut to 16. */
-static int conv_is_whole(const conv_job *j)
-{
-    const ipu_conv *r = j->r;
-    const int add = r->out.zero == 0 && (!j->add || (r->m_conv == 1 && r->m_add == 1 && r->sum.zero == 0));
-    const int copy = !j->y2 || (r->m_y2 < 0x1p15f && r->m_y2 >= 0x1p-100f);
-
-    return add && copy && f512_are_small(j->mult, r->y.c);
-}
-
 static conv_store conv_store_of(const conv_job *j)
 {
     static conv_finish *const plain[] = { CONV_ALL(conv_plain) }, *const table[] = { CONV_ALL(conv_table) };
@@ -320,7 +310,7 @@ static conv_store conv_store_of(const conv_job *j)
 /* Whether conv_put_u8 finishes the record. */
 IPU_INLINE int conv_is_direct(const conv_job *j)
 {
-    return !j->table && j->r->y.type == IPU_U8 && f512_are_small(j->mult, j->r->y.c);
+    return !j->table && j->r->y.type == IPU_U8 && ipu_are_small(j->mult, j->r->y.c);
 }
 
 /* A tile's sums acc[P][NB] of the output channels from co on to y, through memory. */

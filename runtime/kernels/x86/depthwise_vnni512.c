@@ -74,7 +74,7 @@ IPU_INLINE __m512i dw_load(const uint8_t *x, __mmask64 mask, const int FULL)
 /* Whether results are bytes, without a table, by small multipliers: that needs fewer constants. */
 IPU_INLINE int dw_is_bytes(const dw_job *j)
 {
-    return j->r->y.type == IPU_U8 && !j->table && f512_are_small(j->mult, j->r->y.c);
+    return j->r->y.type == IPU_U8 && !j->table && ipu_are_small(j->mult, j->r->y.c);
 }
 
 /* 64 words through the table to y. */

@@ -59,16 +59,6 @@ IPU_INLINE __m512i u512_store(const __m512 *g, const u512_out *o)
     return u512_pack(v, o);
 }
 
-/* Whether sums times these n multipliers stay within 32 bits: no such number is more than 2^31 - 128. */
-IPU_INLINE int f512_are_small(const float *mult, int32_t n)
-{
-    int large = 0;
-
-    for (int32_t i = 0; i < n; i++)
-        large |= !(mult[i] < 1);
-    return !large;
-}
-
 /* ipu_requant of four vectors, whose multipliers are small: nothing need be cut before the conversion. */
 IPU_INLINE __m512i u512_requant(const __m512i *acc, const __m512 *m, const u512_out *o)
 {
