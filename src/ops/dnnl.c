@@ -12,7 +12,7 @@
 
 extern void omp_set_num_threads(int n); /* oneDNN's threads are OpenMP's */
 
-#define MAX_ARGS 4
+#define MAX_ARGS 5
 
 /* What a node keeps between runs. */
 typedef struct state {
@@ -20,6 +20,7 @@ typedef struct state {
     dnnl_exec_arg_t arg[MAX_ARGS];
     int narg;
     float *weights;            /* reordered copy, or NULL when the source's order was right */
+    size_t scratch;            /* bytes that the primitive works in while it runs */
 } state;
 
 static _Atomic(dnnl_engine_t) shared_engine;
@@ -78,22 +79,40 @@ static sgs_status add_arg(state *s, int which, const dnnl_memory_desc_t *md, voi
 }
 
 /* Buffers may move between runs; weights and bias do not. */
-static sgs_status execute(state *s, const void *x, void *y, sgs_diag *d)
+static sgs_status set_buffers(state *s, const void *x, void *y, void *scratch, sgs_diag *d)
+{
+    for (int i = 0; i < s->narg; i++) {
+        const int which = s->arg[i].arg;
+        void *p = which == DNNL_ARG_SRC ? (void *)(uintptr_t)x : which == DNNL_ARG_DST ? y : which == DNNL_ARG_SCRATCHPAD ? scratch : NULL;
+        if (p)
+            DNNL_TRY("memory", dnnl_memory_set_data_handle(s->arg[i].memory, p));
+    }
+    return SGS_OK;
+}
+
+static sgs_status run_primitive(state *s, sgs_diag *d)
 {
     dnnl_engine_t e;
     dnnl_stream_t stream;
     SGS_TRY(engine(&e, d));
-    for (int i = 0; i < s->narg; i++) {
-        void *p = s->arg[i].arg == DNNL_ARG_SRC ? (void *)(uintptr_t)x : s->arg[i].arg == DNNL_ARG_DST ? y : NULL;
-        if (p)
-            DNNL_TRY("memory", dnnl_memory_set_data_handle(s->arg[i].memory, p));
-    }
     DNNL_TRY("stream", dnnl_stream_create(&stream, e, dnnl_stream_default_flags));
     dnnl_status_t r = dnnl_primitive_execute(s->primitive, stream, s->narg, s->arg);
     if (r == dnnl_success)
         r = dnnl_stream_wait(stream);
     dnnl_stream_destroy(stream);
     return r == dnnl_success ? SGS_OK : failed(r, "execution", d);
+}
+
+static sgs_status execute(state *s, const void *x, void *y, sgs_diag *d)
+{
+    void *scratch = s->scratch ? aligned_alloc(64, (s->scratch + 63) / 64 * 64) : NULL;
+    if (s->scratch && !scratch)
+        return sgs_fail(d, SGS_E_LIMIT, "no memory for a convolution's %zu bytes of working space", s->scratch);
+    sgs_status r = set_buffers(s, x, y, scratch, d);
+    if (r == SGS_OK)
+        r = run_primitive(s, d);
+    free(scratch);
+    return r;
 }
 
 /* ---- descriptors ------------------------------------------------------------------------------------------------------- */
@@ -111,6 +130,8 @@ static sgs_status activation(dnnl_primitive_attr_t *attr, const sgs_conv_attr *a
     float lo, hi;
     DNNL_TRY("attributes", dnnl_primitive_attr_create(attr));
     DNNL_TRY("attributes", dnnl_primitive_attr_set_fpmath_mode(*attr, dnnl_fpmath_mode_strict)); /* whatever the environment says */
+    /* The library's own scratchpad belongs to the thread that made the primitive; another one may run it or destroy it. */
+    DNNL_TRY("attributes", dnnl_primitive_attr_set_scratchpad_mode(*attr, dnnl_scratchpad_mode_user));
     if (a->act == SGS_ACT_NONE)
         return SGS_OK;
     sgs_act_range(a->act, a->lo, a->hi, &lo, &hi);
@@ -137,7 +158,11 @@ static sgs_status make_primitive(state *s, const_dnnl_op_desc_t op, const sgs_co
     if (r != dnnl_success)
         return failed(r, "choosing an implementation", d);
     r = dnnl_primitive_create(&s->primitive, *pd);
-    return r == dnnl_success ? SGS_OK : failed(r, "making a primitive", d);
+    if (r != dnnl_success)
+        return failed(r, "making a primitive", d);
+    const dnnl_memory_desc_t *scratch = dnnl_primitive_desc_query_md(*pd, dnnl_query_scratchpad_md, 0);
+    s->scratch = scratch ? dnnl_memory_desc_get_size(scratch) : 0;
+    return s->scratch ? add_arg(s, DNNL_ARG_SCRATCHPAD, scratch, NULL, e, d) : SGS_OK;
 }
 
 /* ---- weights ------------------------------------------------------------------------------------------------------------ */
