@@ -18,10 +18,20 @@
 /* y[i] = table[index[i]] for n indices below IPU_INDEX. */
 typedef void ipu_lookup(const uint8_t *table, const uint16_t *index, uint8_t *y, int n);
 
-/* Two loads an element, which gathers do not beat. */
+/* Gathers do not beat loads of single bytes.  Indices come four at a time, in the order of bytes that images ask for: an element takes little more than one load. */
 static inline void ipu_lookup_one_by_one(const uint8_t *table, const uint16_t *index, uint8_t *y, int n)
 {
-    for (int i = 0; i < n; i++)
+    int i = 0;
+
+    for (; i + 4 <= n; i += 4) {
+        uint64_t four;
+        memcpy(&four, index + i, sizeof four);
+        y[i] = table[four & 0xffff];
+        y[i + 1] = table[four >> 16 & 0xffff];
+        y[i + 2] = table[four >> 32 & 0xffff];
+        y[i + 3] = table[four >> 48];
+    }
+    for (; i < n; i++)
         y[i] = table[index[i]];
 }
 

@@ -5,12 +5,22 @@
 #include "avx2.h"
 #include "runtime/kernels/simd/conv.h"
 
+enum { CONV_MOST_ZERO = 30000 }; /* words that saturate before a zero point is added lie beyond a table's ends behind it */
+
 typedef struct conv_store {
     f256_out out, sum, out2;
     __m256 m_conv, m_add, m_y2;
     __m256i zero, zero1; /* zero points of the convolution and of y, which y2 starts from */
     int whole;           /* conv_finish_block may take a whole block at once */
 } conv_store;
+
+/* With a table: whether words hold its index and what is cut from it. */
+IPU_INLINE int conv_is_index(const conv_job *j)
+{
+    const int32_t zero = j->r->out.zero;
+
+    return zero >= -CONV_MOST_ZERO && zero <= CONV_MOST_ZERO && ipu_are_small(j->mult, j->r->y.c);
+}
 
 static conv_store conv_store_of(const conv_job *j)
 {
@@ -21,7 +31,7 @@ static conv_store conv_store_of(const conv_job *j)
     s.m_y2 = _mm256_set1_ps(r->m_y2);
     s.zero = _mm256_set1_epi32(r->out.zero);
     s.zero1 = _mm256_set1_epi32(j->add ? r->sum.zero : r->out.zero);
-    s.whole = !j->table && (r->y.type == IPU_U8 ? ipu_are_small(j->mult, r->y.c) : conv_is_whole(j));
+    s.whole = j->table ? conv_is_index(j) : r->y.type == IPU_U8 ? ipu_are_small(j->mult, r->y.c) : conv_is_whole(j);
     return s;
 }
 
@@ -86,6 +96,22 @@ IPU_INLINE void conv_put_bytes(const conv_job *j, const conv_tile *t, int at, in
     }
 }
 
+/* U8 through the table: the indices of all pixels, then the bytes. */
+IPU_INLINE void conv_put_entries(const conv_job *j, const conv_tile *t, int at, int32_t co, __m256i (*sum)[2], int n)
+{
+    const __m256 m0 = _mm256_loadu_ps(j->mult + co), m1 = _mm256_loadu_ps(j->mult + co + 8);
+    const __m256i zero = _mm256_set1_epi16((short)j->r->out.zero);
+    const s256_limits ends = { _mm256_set1_epi16((short)(ipu_rne(j->r->out.lo) + j->r->out.zero)), _mm256_set1_epi16((short)(ipu_rne(j->r->out.hi) + j->r->out.zero)) };
+    uint16_t index[CONV_TILE][CONV_LANES];
+
+    for (int i = 0; i < n; i++) {
+        const __m256i w = _mm256_permute4x64_epi64(conv_words_of(sum[i], m0, m1), 0xd8);
+        _mm256_storeu_si256((__m256i *)(void *)index[i], s256_between(_mm256_adds_epi16(w, zero), &ends));
+    }
+    for (int i = 0; i < n; i++)
+        ipu_lookup_one_by_one(j->table, index[i], j->y + t->y[at + i] + co, CONV_LANES);
+}
+
 /* S16; ADD, COPY: with a residual, with a second output. */
 IPU_INLINE void conv_put_words(const conv_job *j, const conv_tile *t, int at, int32_t co, __m256i (*sum)[2], int n, const int ADD, const int COPY)
 {
@@ -117,6 +143,8 @@ IPU_INLINE void conv_finish_block(const conv_job *j, const conv_store *s, const 
     if (!s->whole || many < CONV_LANES)
         for (int i = 0; i < n; i++)
             conv_finish(j, s, t, at + i, co, sum[i], many < CONV_LANES ? many : CONV_LANES);
+    else if (j->table)
+        conv_put_entries(j, t, at, co, sum, n);
     else if (j->r->y.type == IPU_U8)
         conv_put_bytes(j, t, at, co, sum, n);
     else if (j->add && j->y2)

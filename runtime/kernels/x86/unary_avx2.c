@@ -1,36 +1,50 @@
 /* Functions of one S16 with AVX2, eight elements at a time: tables, two slopes, whole numbers. */
 #include "avx2.h"
+#include "runtime/kernels/simd/lut.h"
 #include "runtime/kernels/simd/unary.h"
 
 /* ---- tables ---- */
 
-/* ipu_lut_at of eight lanes: the exponent of a float is the place of the leading bit. */
-IPU_INLINE __m256i lut_eight(const int16_t *table, __m256i x)
+/* Eight elements; the exponent of a float is the place of the leading bit. */
+IPU_INLINE __m256i lut_places_8(lut_block *b, int at, __m256i x)
 {
-    const __m256i one = _mm256_set1_epi32(1), zero = _mm256_setzero_si256();
     const __m256i a = _mm256_min_epi32(_mm256_abs_epi32(x), _mm256_set1_epi32(32767));
     const __m256i e = _mm256_srli_epi32(_mm256_castps_si256(_mm256_cvtepi32_ps(a)), 23);
-    const __m256i h = _mm256_max_epi32(_mm256_sub_epi32(e, _mm256_set1_epi32(127 + IPU_LUT_BITS)), zero);
+    const __m256i h = _mm256_max_epi32(_mm256_sub_epi32(e, _mm256_set1_epi32(127 + IPU_LUT_BITS)), _mm256_setzero_si256());
     const __m256i k = _mm256_srlv_epi32(a, h), f = _mm256_sub_epi32(a, _mm256_sllv_epi32(k, h));
     const __m256i side = _mm256_and_si256(_mm256_srai_epi32(x, 31), _mm256_set1_epi32(IPU_LUT_SIDE));
-    const __m256i i = _mm256_add_epi32(_mm256_add_epi32(_mm256_slli_epi32(h, IPU_LUT_BITS), k), side);
-    const __m256i pair = _mm256_i32gather_epi32((const int *)(const void *)table, i, 2);
-    const __m256i lo = _mm256_srai_epi32(_mm256_slli_epi32(pair, 16), 16), hi = _mm256_srai_epi32(pair, 16);
-    const __m256i half = _mm256_srli_epi32(_mm256_sllv_epi32(one, h), 1);
-    const __m256i rise = _mm256_add_epi32(_mm256_mullo_epi32(_mm256_sub_epi32(hi, lo), f), half);
+    const __m256i rest = _mm256_sub_epi32(_mm256_sllv_epi32(_mm256_set1_epi32(1), h), f);
 
-    return _mm256_add_epi32(lo, _mm256_srav_epi32(rise, h));
+    _mm256_storeu_si256((__m256i *)(void *)(b->weights + at), _mm256_add_epi32(rest, _mm256_slli_epi32(f, 16)));
+    _mm256_storeu_si256((__m256i *)(void *)(b->h + at), h);
+    return _mm256_add_epi32(_mm256_add_epi32(_mm256_slli_epi32(h, IPU_LUT_BITS), k), side);
+}
+
+static void lut_places(lut_block *b, int at, const uint8_t *x)
+{
+    const __m256i v[2] = { lut_places_8(b, at, s256_get8_s16(x)), lut_places_8(b, at + 8, s256_get8_s16(x + 16)) };
+    _mm256_storeu_si256((__m256i *)(void *)(b->place + at), s256_words(v));
+}
+
+IPU_INLINE __m256i lut_between_8(const lut_block *b, int at)
+{
+    const __m256i h = _mm256_loadu_si256((const __m256i *)(const void *)(b->h + at));
+    const __m256i pair = _mm256_loadu_si256((const __m256i *)(const void *)(b->pair + at)), weights = _mm256_loadu_si256((const __m256i *)(const void *)(b->weights + at));
+    const __m256i half = _mm256_srli_epi32(_mm256_sllv_epi32(_mm256_set1_epi32(1), h), 1);
+
+    return _mm256_srav_epi32(_mm256_add_epi32(_mm256_madd_epi16(pair, weights), half), h);
+}
+
+static void lut_between(const lut_block *b, int at, uint8_t *y)
+{
+    const __m256i v[2] = { lut_between_8(b, at), lut_between_8(b, at + 8) };
+    _mm256_storeu_si256((__m256i *)(void *)y, s256_words(v));
 }
 
 static void lut_run(const ipu_rec *rec, void *const p[], uint8_t *y, const uint8_t *x, int64_t n)
 {
-    int64_t k = 0;
-
     (void)rec;
-    for (; k + 8 <= n; k += 8)
-        s256_put8_s16(y + 2 * k, lut_eight(p[2], s256_get8_s16(x + 2 * k)));
-    for (; k < n; k++)
-        s16_to(y + 2 * k, ipu_lut_at(p[2], s16_at(x + 2 * k)));
+    lut_blocks_run(p[2], y, x, n, lut_places, lut_between);
 }
 
 IPU_KERNEL(ipu_lut_s16_avx2)
