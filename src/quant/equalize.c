@@ -11,6 +11,7 @@
  * for a network whose channels were scaled and scaled back. */
 #include <math.h>
 
+#include "base/sets.h"
 #include "quant/quantize.h"
 
 enum { MIXTURES = 5, ALONE = MIXTURES, CANDIDATES };
@@ -24,7 +25,7 @@ typedef struct channels {
     int *first; /* by value id: number of its channel 0; -1: one scale */
     int *part;  /* by value id: number of the first value that must have its zero point */
     int n;
-    int *same;       /* parent links */
+    int *same;       /* sets of channels */
     double *lo, *hi; /* what was seen, with 0 */
     double *w;       /* largest weight that reads it, as a share of its output's largest product */
     double *end;     /* where the activations that make it end */
@@ -119,33 +120,18 @@ static void choose_tensors(channels *c)
 
 /* ---- channels ---- */
 
-static int root(channels *c, int i)
-{
-    while (c->same[i] != i)
-        i = c->same[i] = c->same[c->same[i]];
-    return i;
-}
-
-static void join(channels *c, int a, int b)
-{
-    a = root(c, a), b = root(c, b);
-    c->same[a > b ? a : b] = a > b ? b : a;
-}
-
 static void join_moves(channels *c)
 {
-    for (int i = 0; i < c->n; i++)
-        c->same[i] = i;
     for (const sgs_node *n = c->q->g->first; n; n = n->next) {
         const sgs_value *y = n->out[0];
         int to = c->first[y->id];
         for (int i = 0; i < n->nin && to >= 0 && sgs_keeps_channels(n); i++)
             for (int64_t k = 0, from = c->first[n->in[i]->id]; k < last_dim(n->in[i]); k++, to++)
                 if (from >= 0 && c->part[n->in[i]->id] == c->part[y->id])
-                    join(c, (int)(from + k), to);
+                    sgs_sets_join(c->same, (int)(from + k), to);
     }
     for (int i = 0; i < c->n; i++)
-        c->same[i] = root(c, i);
+        c->same[i] = sgs_set_of(c->same, i);
 }
 
 /* The largest number of one channel is less certain than that of a tensor, and of few pixels a sample most: there new
@@ -166,7 +152,7 @@ static void note_values(channels *c)
         const bool ends = first >= 0 && sgs_is_conv(n) && c->q->type[sgs_group_of(c->q, n->out[0])] == SGS_U8 &&
                           ends_at_zero(n, &end);
         for (int64_t k = 0; first >= 0 && k < r->channels; k++) {
-            const int i = root(c, first + (int)k);
+            const int i = sgs_set_of(c->same, first + (int)k);
             c->lo[i] = fmin(c->lo[i], reach && reach->lo ? (double)reach->lo[k] : (double)r->lo[k] * room);
             c->hi[i] = fmax(c->hi[i], reach && reach->hi ? (double)reach->hi[k] : (double)r->hi[k] * room);
             if (ends)
@@ -185,7 +171,7 @@ static double largest_product(channels *c, const sgs_node *n, const sgs_qweights
 {
     double most = 0;
     for (int64_t i = 0; i < w->inputs; i++) {
-        const double a = reach(c, root(c, c->first[n->in[0]->id] + (int)(o / w->group * w->inputs + i)));
+        const double a = reach(c, sgs_set_of(c->same, c->first[n->in[0]->id] + (int)(o / w->group * w->inputs + i)));
         for (int64_t t = 0; t < w->taps; t++)
             most = fmax(most, a * fabs((double)sgs_const_f32(n->in[1])[o * w->step_o + t * w->step_t + i * w->step_i]));
     }
@@ -204,7 +190,7 @@ static void note_weights(channels *c)
             const double most = largest_product(c, n, &w, o);
             for (int64_t t = 0; t < w.taps && most > 0; t++)
                 for (int64_t i = 0; i < w.inputs; i++) {
-                    const int k = root(c, first + (int)(o / w.group * w.inputs + i));
+                    const int k = sgs_set_of(c->same, first + (int)(o / w.group * w.inputs + i));
                     const double size =
                         fabs((double)sgs_const_f32(n->in[1])[o * w.step_o + t * w.step_t + i * w.step_i]);
                     c->w[k] = fmax(c->w[k], size / most);
@@ -254,7 +240,7 @@ static void measure_extents(channels *c, int k, extent *e)
             const int id = n->out[0]->id, first = c->first[id];
             extent *x = first >= 0 ? &e[c->part[id]] : NULL;
             for (int64_t j = 0; x && j < last_dim(n->out[0]); j++) {
-                const int i = root(c, first + (int)j);
+                const int i = sgs_set_of(c->same, first + (int)j);
                 double *t = &c->t[k * c->n + i];
                 if (!round) {
                     x->most = fmax(x->most, *t);
@@ -390,7 +376,7 @@ static sgs_quant *make_quant(channels *c, const sgs_value *v, int k, const exten
     quant->lo = SGS_NEW_N(c->q->g->arena, float, n);
     quant->hi = SGS_NEW_N(c->q->g->arena, float, n);
     for (int j = 0; j < n; j++) {
-        quant->scale[j] = fmaxf((float)scale_of(c, root(c, first + j), k, e), 1e-30f);
+        quant->scale[j] = fmaxf((float)scale_of(c, sgs_set_of(c->same, first + j), k, e), 1e-30f);
         quant->zero[j] = (int32_t)e->zero;
         quant->lo[j] = r->lo[j];
         quant->hi[j] = r->hi[j];
@@ -435,7 +421,7 @@ static void leave_mixed(channels *c)
          *ends = SGS_NEW_N(c->q->g->arena, bool, c->q->nplan + 1);
     for (const sgs_node *n = c->q->g->first; n; n = n->next)
         for (int64_t j = 0; c->first[n->out[0]->id] >= 0 && j < last_dim(n->out[0]); j++) {
-            const int i = root(c, c->first[n->out[0]->id] + (int)j), part = c->part[n->out[0]->id];
+            const int i = sgs_set_of(c->same, c->first[n->out[0]->id] + (int)j), part = c->part[n->out[0]->id];
             below[part] |= c->lo[i] < 0;
             ends[part] |= isfinite(c->end[i]);
         }
@@ -451,7 +437,7 @@ void sgs_equalize(sgs_quantizer *q)
     for (int i = 0; i < q->nplan; i++)
         c.first[i] = -1;
     choose_tensors(&c);
-    c.same = SGS_NEW_N(a, int, c.n + 1);
+    c.same = sgs_sets_new(a, c.n);
     c.lo = SGS_NEW_N(a, double, c.n + 1);
     c.hi = SGS_NEW_N(a, double, c.n + 1);
     c.w = SGS_NEW_N(a, double, c.n + 1);

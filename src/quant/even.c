@@ -8,6 +8,7 @@
 #include <limits.h>
 #include <math.h>
 
+#include "base/sets.h"
 #include "quant/quantize.h"
 
 #define MOST_STEPS 32767
@@ -19,9 +20,9 @@ typedef struct even {
     sgs_quantizer *q;
     bool *fit;     /* by value id */
     int *first;    /* by value id: number of its channel 0; -1: one scale */
-    int *part;     /* by group, parent links: groups that must keep one ratio in all channels are one part */
+    int *part;     /* by group, sets: groups that must keep one ratio in all channels are one part */
     int n;         /* channels */
-    int *same;     /* parent links: those that move together are one */
+    int *same;     /* sets of channels: those that move together are one */
     double *reach;  /* by channel: the largest magnitude seen */
     double *weight; /* the largest weight that reads it, as a share of its output's largest product */
     int *t;        /* by channel: log2 */
@@ -114,27 +115,14 @@ static void choose_tensors(even *e)
 
 /* ---- channels ---- */
 
-static int root(int *parent, int i)
-{
-    while (parent[i] != i)
-        i = parent[i] = parent[parent[i]];
-    return i;
-}
-
-static void join(int *parent, int i, int j)
-{
-    const int a = root(parent, i), b = root(parent, j);
-    parent[a > b ? a : b] = a > b ? b : a;
-}
-
 static void join_kept(even *e)
 {
     for (const sgs_node *n = e->q->g->first; n; n = n->next) {
         int to = e->first[n->out[0]->id];
         for (int i = 0; i < channel_inputs(n) && to >= 0; i++) {
-            join(e->part, sgs_group_of(e->q, n->in[i]), sgs_group_of(e->q, n->out[0]));
+            sgs_sets_join(e->part, sgs_group_of(e->q, n->in[i]), sgs_group_of(e->q, n->out[0]));
             for (int64_t k = 0, from = e->first[n->in[i]->id]; k < e->q->range[n->in[i]->id].channels; k++, to++)
-                join(e->same, (int)(from + k), to);
+                sgs_sets_join(e->same, (int)(from + k), to);
         }
     }
 }
@@ -143,7 +131,7 @@ static void note_reach(even *e, const sgs_value *v)
 {
     const sgs_range *r = &e->q->range[v->id];
     for (int64_t k = 0; k < r->channels; k++) {
-        double *to = &e->reach[root(e->same, e->first[v->id] + (int)k)];
+        double *to = &e->reach[sgs_set_of(e->same, e->first[v->id] + (int)k)];
         *to = fmax(*to, fmax((double)r->hi[k], -(double)r->lo[k]));
     }
 }
@@ -160,10 +148,10 @@ static void note_row(even *e, const sgs_node *n, const sgs_qweights *w, int64_t 
     double most = 0;
     for (int64_t t = 0; t < w->taps; t++)
         for (int64_t i = 0; i < w->inputs; i++)
-            most = fmax(most, e->reach[root(e->same, first + (int)i)] * weight_of(n, w, o, t, i));
+            most = fmax(most, e->reach[sgs_set_of(e->same, first + (int)i)] * weight_of(n, w, o, t, i));
     for (int64_t t = 0; t < w->taps && most > 0; t++)
         for (int64_t i = 0; i < w->inputs; i++) {
-            double *to = &e->weight[root(e->same, first + (int)i)];
+            double *to = &e->weight[sgs_set_of(e->same, first + (int)i)];
             *to = fmax(*to, weight_of(n, w, o, t, i) / most);
         }
 }
@@ -208,8 +196,8 @@ static int *largest(even *e)
         most[i] = INT_MIN;
     for (const sgs_node *n = e->q->g->first; n; n = n->next)
         for (int64_t k = 0; e->first[n->out[0]->id] >= 0 && k < e->q->range[n->out[0]->id].channels; k++) {
-            const int i = root(e->same, e->first[n->out[0]->id] + (int)k);
-            int *of = &most[root(e->part, sgs_group_of(e->q, n->out[0]))];
+            const int i = sgs_set_of(e->same, e->first[n->out[0]->id] + (int)k);
+            int *of = &most[sgs_set_of(e->part, sgs_group_of(e->q, n->out[0]))];
             *of = e->known[i] && e->t[i] > *of ? e->t[i] : *of;
         }
     return most;
@@ -221,10 +209,10 @@ static double *common_scales(even *e, const int *most)
     double *scale = SGS_NEW_N(e->q->g->arena, double, e->q->nplan + 1);
     for (const sgs_node *n = e->q->g->first; n; n = n->next) {
         const sgs_value *v = n->out[0];
-        const int group = sgs_group_of(e->q, v), largest = most[root(e->part, group)];
+        const int group = sgs_group_of(e->q, v), largest = most[sgs_set_of(e->part, group)];
         const sgs_range *r = &e->q->range[v->id];
         for (int64_t k = 0; e->first[v->id] >= 0 && largest != INT_MIN && k < r->channels; k++) {
-            const int power = power_of(e, largest, root(e->same, e->first[v->id] + (int)k));
+            const int power = power_of(e, largest, sgs_set_of(e->same, e->first[v->id] + (int)k));
             scale[group] = fmax(scale[group], ldexp(fmax((double)r->hi[k], -(double)r->lo[k]), -power) * ROOM / MOST_STEPS);
         }
     }
@@ -240,7 +228,7 @@ static sgs_quant *make_quant(even *e, const sgs_value *v, int most, float scale)
     quant->lo = SGS_NEW_N(e->q->g->arena, float, n);
     quant->hi = SGS_NEW_N(e->q->g->arena, float, n);
     for (int j = 0; j < n; j++) {
-        quant->scale[j] = ldexpf(scale, power_of(e, most, root(e->same, e->first[v->id] + j)));
+        quant->scale[j] = ldexpf(scale, power_of(e, most, sgs_set_of(e->same, e->first[v->id] + j)));
         quant->zero[j] = 0;
         quant->lo[j] = r->lo[j];
         quant->hi[j] = r->hi[j];
@@ -255,26 +243,22 @@ static void choose_scales(even *e)
     for (const sgs_node *n = e->q->g->first; n; n = n->next) {
         const int group = sgs_group_of(e->q, n->out[0]);
         if (e->first[n->out[0]->id] >= 0 && scale[group] > 0)
-            e->q->own[n->out[0]->id] = make_quant(e, n->out[0], most[root(e->part, group)], fmaxf((float)scale[group], LEAST_SCALE));
+            e->q->own[n->out[0]->id] = make_quant(e, n->out[0], most[sgs_set_of(e->part, group)], fmaxf((float)scale[group], LEAST_SCALE));
     }
 }
 
 void sgs_even(sgs_quantizer *q)
 {
     sgs_arena *a = q->g->arena;
-    even e = { .q = q, .fit = SGS_NEW_N(a, bool, q->nplan + 1), .first = SGS_NEW_N(a, int, q->nplan + 1), .part = SGS_NEW_N(a, int, q->nplan + 1) };
-    for (int i = 0; i < q->nplan; i++) {
+    even e = { .q = q, .fit = SGS_NEW_N(a, bool, q->nplan + 1), .first = SGS_NEW_N(a, int, q->nplan + 1), .part = sgs_sets_new(a, q->nplan) };
+    for (int i = 0; i < q->nplan; i++)
         e.first[i] = -1;
-        e.part[i] = i;
-    }
     choose_tensors(&e);
-    e.same = SGS_NEW_N(a, int, e.n + 1);
+    e.same = sgs_sets_new(a, e.n);
     e.t = SGS_NEW_N(a, int, e.n + 1);
     e.known = SGS_NEW_N(a, bool, e.n + 1);
     e.reach = SGS_NEW_N(a, double, e.n + 1);
     e.weight = SGS_NEW_N(a, double, e.n + 1);
-    for (int i = 0; i < e.n; i++)
-        e.same[i] = i;
     join_kept(&e);
     note(&e);
     set_powers(&e);

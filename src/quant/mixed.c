@@ -5,6 +5,7 @@
 
 #include <math.h>
 
+#include "base/sets.h"
 #include "quant/knapsack.h"
 
 #define UNITS 0x1p50 /* of harm: all there is */
@@ -13,26 +14,13 @@ struct sgs_mixture {
     const sgs_graph *g;
     sgs_arena *a;
     int narrow;
-    int *tie;      /* by id of a convolution's output: parent links of those that are tied */
-    double *harm;  /* by root of ties: of all of them */
-    int64_t *count; /* by root: weights */
+    int *tie;      /* by id of a convolution's output: sets of those that are tied */
+    double *harm;  /* by set: of all of them */
+    int64_t *count; /* by set: weights */
     double all_harm, all_count;
 };
 
 /* ---- ties ------------------------------------------------------------------------------------------------------- */
-
-static int root(const sgs_mixture *m, int i)
-{
-    while (m->tie[i] != i)
-        i = m->tie[i] = m->tie[m->tie[i]];
-    return i;
-}
-
-static void tie(const sgs_mixture *m, int i, int k)
-{
-    const int a = root(m, i), b = root(m, k);
-    m->tie[a > b ? a : b] = a > b ? b : a;
-}
 
 static int variable_inputs(const sgs_node *n)
 {
@@ -58,13 +46,13 @@ static void tie_all(const sgs_mixture *m)
         if (sgs_is_conv(n)) {
             int *other = &reader[n->in[0]->id];
             if (*other)
-                tie(m, *other - 1, n->out[0]->id);
+                sgs_sets_join(m->tie, *other - 1, n->out[0]->id);
             *other = n->out[0]->id + 1;
         }
         const bool sum = n->op == &sgs_op_add && variable_inputs(n) == 2;
         const sgs_node *a = sum ? source(n->in[0]) : NULL, *b = sum ? source(n->in[1]) : NULL;
         if (a && b)
-            tie(m, a->out[0]->id, b->out[0]->id);
+            sgs_sets_join(m->tie, a->out[0]->id, b->out[0]->id);
     }
 }
 
@@ -74,16 +62,14 @@ sgs_mixture *sgs_mixture_new(const sgs_graph *g, int narrow, const double *harm,
 {
     sgs_mixture *m = SGS_NEW(a, sgs_mixture);
     *m = (sgs_mixture){ .g = g, .a = a, .narrow = narrow };
-    m->tie = SGS_NEW_N(a, int, g->nvalue + 1);
+    m->tie = sgs_sets_new(a, g->nvalue);
     m->harm = SGS_NEW_N(a, double, g->nvalue + 1);
     m->count = SGS_NEW_N(a, int64_t, g->nvalue + 1);
-    for (int i = 0; i < g->nvalue; i++)
-        m->tie[i] = i;
     tie_all(m);
     for (const sgs_node *n = g->first; n; n = n->next) {
         if (!sgs_is_conv(n))
             continue;
-        const int id = n->out[0]->id, r = root(m, id);
+        const int id = n->out[0]->id, r = sgs_set_of(m->tie, id);
         m->harm[r] += fmax(harm[id], 0);
         m->count[r] += sgs_value_count(n->in[1]);
         m->all_harm += fmax(harm[id], 0);
@@ -124,7 +110,7 @@ sgs_mixed sgs_mixture_at(const sgs_mixture *m, double rate)
     }
     for (const sgs_node *k = m->g->first; k; k = k->next)
         if (sgs_is_conv(k)) {
-            const bool is = wide[root(m, k->out[0]->id)];
+            const bool is = wide[sgs_set_of(m->tie, k->out[0]->id)];
             bits[k->out[0]->id] = (uint8_t)(is ? 2 * m->narrow : m->narrow);
             x.wide += is;
             x.of++;

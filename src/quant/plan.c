@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/sets.h"
 #include "config/config.h"
 #include "quant/quantize.h"
 
@@ -25,18 +26,11 @@ int sgs_data_inputs(const sgs_node *n)
     return n->op->ndata ? n->op->ndata : n->nin;
 }
 
-/* ---- groups: union-find by value id -------------------------------------------------------------------------------------------- */
-
-static int root(sgs_quantizer *q, int i)
-{
-    while (q->group[i] != i)
-        i = q->group[i] = q->group[q->group[i]];
-    return i;
-}
+/* ---- groups: sets of value ids -------------------------------------------------------------------------------------------- */
 
 int sgs_group_of(sgs_quantizer *q, const sgs_value *v)
 {
-    return root(q, v->id);
+    return sgs_set_of(q->group, v->id);
 }
 
 /* Both bring a quantization, and not the same. */
@@ -48,12 +42,12 @@ static bool disagree(const sgs_qfixed *a, const sgs_qfixed *b)
 /* Values of two quantizations stay apart: what moves from one to the other is converted. */
 static void join(sgs_quantizer *q, const sgs_value *a, const sgs_value *b)
 {
-    const int ra = root(q, a->id), rb = root(q, b->id), to = ra > rb ? rb : ra, from = ra > rb ? ra : rb;
+    const int ra = sgs_group_of(q, a), rb = sgs_group_of(q, b), to = ra > rb ? rb : ra, from = ra > rb ? ra : rb;
     if (to == from || disagree(&q->kept[to], &q->kept[from]))
         return;
     if (!(q->kept[to].scale > 0))
         q->kept[to] = q->kept[from];
-    q->group[from] = to;
+    sgs_sets_join(q->group, from, to);
 }
 
 const char *const sgs_ordering = "channel order";
@@ -137,8 +131,6 @@ static bool is_raw_integers(const sgs_quantizer *q, const sgs_value *v)
 
 static void group_moves(sgs_quantizer *q)
 {
-    for (int i = 0; i < q->g->nvalue; i++)
-        q->group[i] = i;
     for (const sgs_node *n = q->g->first; n; n = n->next)
         if (n->op->qrule == SGS_Q_MOVE && n->op->fixed_out)
             n->op->fixed_out(n, &q->kept[n->out[0]->id]);
@@ -324,8 +316,8 @@ void sgs_choose_types(sgs_quantizer *q)
     for (int i = 0; i < q->g->nout; i++)
         need_s16(q, q->g->out[i]);
     for (int i = 0; i < q->g->nvalue; i++)
-        if (!feeds[root(q, i)])
-            q->type[root(q, i)] = SGS_S16;
+        if (!feeds[sgs_set_of(q->group, i)])
+            q->type[sgs_set_of(q->group, i)] = SGS_S16;
     sgs_import_types(q);
     for (int i = 0; i < q->g->nin; i++) /* raw integers come as they are */
         if (!q->o->in[i].image && q->o->in[i].type != SGS_F32)
@@ -377,7 +369,7 @@ sgs_status sgs_plan_types(sgs_quantizer *q, sgs_diag *d)
 {
     int n = q->g->nvalue + 1;
     q->nplan = q->g->nvalue;
-    q->group = SGS_NEW_N(q->g->arena, int, n);
+    q->group = sgs_sets_new(q->g->arena, n);
     q->kept = SGS_NEW_N(q->g->arena, sgs_qfixed, n);
     q->image = SGS_NEW_N(q->g->arena, uint8_t, n);
     q->ordered = SGS_NEW_N(q->g->arena, uint8_t, n);

@@ -3,6 +3,7 @@
  * is rounded to it anyway; what else reads the operand bears it where the scales were not far apart. */
 #include <math.h>
 
+#include "base/sets.h"
 #include "quant/quantize.h"
 
 #define FAR 8        /* bytes of the operand's own range have 16 of its steps even then: 0.4 % more noise */
@@ -12,17 +13,10 @@
 typedef struct sums {
     sgs_quantizer *q;
     const sgs_users *users;
-    int *part;      /* by group, parent links */
+    int *part;      /* by group, sets */
     float *lo, *hi; /* by part: the smallest and the largest scale that its groups had */
     float *limit;   /* by part: how many times its smallest scale may become */
 } sums;
-
-static int root(int *parent, int i)
-{
-    while (parent[i] != i)
-        i = parent[i] = parent[parent[i]];
-    return i;
-}
 
 /* A tensor of 16 bits whose scale was chosen by what was seen of it. */
 static bool is_free(const sums *s, const sgs_value *v)
@@ -56,14 +50,15 @@ static void begin(sums *s, const sgs_value *v)
 
 static void join(sums *s, const sgs_value *a, const sgs_value *b)
 {
-    const int to = root(s->part, sgs_group_of(s->q, a)), from = root(s->part, sgs_group_of(s->q, b));
+    const int to = sgs_set_of(s->part, sgs_group_of(s->q, a)), from = sgs_set_of(s->part, sgs_group_of(s->q, b));
     const float lo = fminf(s->lo[to], s->lo[from]), hi = fmaxf(s->hi[to], s->hi[from]);
     if (to == from || hi > s->limit[to] * s->lo[to] || hi > s->limit[from] * s->lo[from])
         return;
-    s->part[from] = to;
-    s->lo[to] = lo;
-    s->hi[to] = hi;
-    s->limit[to] = fminf(s->limit[to], s->limit[from]);
+    sgs_sets_join(s->part, to, from);
+    const int all = sgs_set_of(s->part, to);
+    s->limit[all] = fminf(s->limit[to], s->limit[from]);
+    s->lo[all] = lo;
+    s->hi[all] = hi;
 }
 
 static sgs_quant *with_scale(sgs_graph *g, const sgs_quant *quant, float scale)
@@ -79,9 +74,8 @@ void sgs_share_sums(sgs_quantizer *q)
 {
     sgs_graph *g = q->g;
     const int n = q->nplan + 1;
-    sums s = { q, sgs_users_of(g, g->arena), SGS_NEW_N(g->arena, int, n), SGS_NEW_N(g->arena, float, n), SGS_NEW_N(g->arena, float, n), SGS_NEW_N(g->arena, float, n) };
+    sums s = { q, sgs_users_of(g, g->arena), sgs_sets_new(g->arena, q->nplan), SGS_NEW_N(g->arena, float, n), SGS_NEW_N(g->arena, float, n), SGS_NEW_N(g->arena, float, n) };
     for (int i = 0; i < q->nplan; i++) {
-        s.part[i] = i;
         s.limit[i] = FAR;
         s.lo[i] = s.hi[i] = q->quant[i] ? q->quant[i]->scale[0] : 0;
     }
@@ -95,6 +89,6 @@ void sgs_share_sums(sgs_quantizer *q)
             join(&s, k->out[0], k->in[1]);
         }
     for (int i = 0; i < q->nplan; i++)
-        if (q->quant[i] && q->group[i] == i && s.hi[root(s.part, i)] > q->quant[i]->scale[0])
-            q->quant[i] = with_scale(g, q->quant[i], s.hi[root(s.part, i)]);
+        if (q->quant[i] && q->group[i] == i && s.hi[sgs_set_of(s.part, i)] > q->quant[i]->scale[0])
+            q->quant[i] = with_scale(g, q->quant[i], s.hi[sgs_set_of(s.part, i)]);
 }
