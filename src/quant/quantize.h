@@ -23,7 +23,9 @@
  *   imported.c   ranges, bits and constants that the user brings
  *   tabulate.c   activations behind convolutions: bytes from a table
  *   plan.c       which values are U8, which S16: conv bits, groups that share one quantization
+ *   scales.c     scales and zero points of groups, images, single uses
  *   quantize.c   rewrites the graph: QUANTIZE, DEQUANTIZE, constants
+ *   convolution.c  what convolutions become
  *   (refine.h    what the levels do: trials, biases in sequence, weights rounded in turn)
  *   (src/calibrate.c, the stage: reads .sim and ini, drives the above, writes _fixed.sim)
  */
@@ -168,13 +170,35 @@ sgs_status sgs_quantize_check(sgs_graph *g, const sgs_qoptions *o, sgs_diag *d);
 int sgs_quantize_refused(sgs_graph *g, void (*refused)(void *user, const sgs_node *n, const char *why), void *user);
 /* type[id] of every value of g: what it becomes, weights and biases too.  g is used up; values that end on the way keep what type holds. */
 sgs_status sgs_quantize_types(sgs_graph *g, const sgs_qoptions *o, sgs_type *type, sgs_diag *d);
-/* seen[taps]: for which share of a convolution's outputs each tap lies inside the input.  Returns seen. */
-const double *sgs_taps_seen(const sgs_node *n, double *seen);
 /* Rewrites g; ranges are those of its values. */
 sgs_status sgs_quantize(sgs_graph *g, sgs_range *range, const sgs_qoptions *o, sgs_diag *d);
 
+/* What the ini says of the image that v is, the order of its channels included. */
+sgs_qinput sgs_image_of(const sgs_quantizer *q, const sgs_value *v);
+/* `to` is the constant `from` as integers.  One that several operators read becomes several; a name belongs to one value, the others are NAME#2 ... */
+void sgs_hand_name(sgs_quantizer *q, sgs_value *to, const sgs_value *from);
+
+/* ---- scales.c ---- */
+
+/* Of all groups, into q->quant. */
+void sgs_choose_scales(sgs_quantizer *q);
+sgs_quant *sgs_quant_one(sgs_graph *g, double scale, int32_t zero, float lo, float hi);
+/* Range -> scale and zero point; zero is always exact. */
+sgs_quant *sgs_quant_for(sgs_graph *g, sgs_type t, float lo, float hi);
+/* What the model brings. */
+sgs_quant *sgs_kept_quant(sgs_graph *g, sgs_type t, const sgs_qfixed *k);
+sgs_quant *sgs_image_quant(sgs_graph *g, const sgs_qinput *in, int axis, int64_t channels);
+/* What was observed of v, else what its quantization says; 0 both: nothing. */
+void sgs_range_of(const sgs_quantizer *q, const sgs_value *v, float *lo, float *hi);
 /* What 8-bit convolutions read of v where nothing else decides: bytes for its own range, as far as the level lets it reach. */
 sgs_quant *sgs_own_bytes(sgs_quantizer *q, const sgs_value *v);
+
+/* ---- convolution.c ---- */
+
+/* n, whose input is integers already: its weights and bias become such. */
+void sgs_quantize_conv(sgs_quantizer *q, sgs_node *n);
+/* seen[taps]: for which share of a convolution's outputs each tap lies inside the input.  Returns seen. */
+const double *sgs_taps_seen(const sgs_node *n, double *seen);
 
 /* ---- integers.c ---- */
 
