@@ -50,7 +50,7 @@ check-clang: setup-test
 check-sanitize: setup-test
 	@$(call fresh,build-sanitize,CC=gcc,-Db_sanitize=address$(comma)undefined -Dbuildtype=debugoptimized -Dc_args=-ftrivial-auto-var-init=pattern)
 	@ninja -C build-sanitize
-	@$(call tests,build-sanitize,OPENIPU_THIS_MACHINE_ALONE=1 ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1,--no-suite once --timeout-multiplier 4)
+	@$(call tests,build-sanitize,OPENIPU_THIS_MACHINE_ALONE=1 ASAN_OPTIONS=detect_leaks=1:abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1,--no-suite once --no-suite large --timeout-multiplier 4)
 comma := ,
 
 # Each target for FUZZ_SECONDS.
