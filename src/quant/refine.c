@@ -367,22 +367,22 @@ static const double *gain_of_eight(search *s, const double *harm)
     return eight ? gain : NULL;
 }
 
-/* Of the mode MIXED: the exact choice for the rate that was asked for, or for the one that measuring recommends. */
-static void mix_bits(search *s)
+/* Of the mode MIXED: the exact choice for the rate that was asked for, or for the one that measuring recommends; the
+ * rate, 0: nobody can say. */
+static double mix_bits(search *s)
 {
-    if (!chooses(s->m, SGS_BITS_MIXED))
-        return;
     const int narrow = s->m->mode.narrow;
     const double rate = s->m->mode.rate, most = rate > 0 ? rate : narrow == 4 ? 0.45 : 1;
     const double *harm = s->t || narrow == 4 ? weigh_again(s, &s->best) : s->m->weighed.harm;
     const double *gain = harm && narrow == 4 ? gain_of_eight(s, harm) : harm;
     if (!gain)
-        return; /* a warning said why */
+        return 0; /* a warning said why */
     curve c = { 0 };
     if (!(rate > 0))
         sgs_log_line(s->m->log, "no mp_rate: one is recommended");
     walk(s, &c, sgs_mixture_new(s->m->g, narrow, gain, s->a), harm, most);
-    const sgs_mixed x = c.x[rate > 0 ? c.n - 1 : recommended(s, &c)];
+    const int at = rate > 0 ? c.n - 1 : recommended(s, &c);
+    const sgs_mixed x = c.x[at];
     if (x.missed > 0)
         sgs_log_line(s->m->log, "the choice of bits is within %.2f dB of the best", decibel(x.harm - x.missed) - decibel(x.harm));
     const sgs_recipe r = with_bits(s, &x, harm);
@@ -394,6 +394,38 @@ static void mix_bits(search *s)
         attempt_in_sequence(s, r, "bits mixed");
     else
         attempt(s, r, "bits mixed");
+    return c.rate[at];
+}
+
+/* What Q13 makes at that rate, from what its trials had found (`fast`); its own lines are Q13's to say. */
+static search as_q13(const search *fast, sgs_making *quiet, double rate)
+{
+    search q = *fast;
+    *quiet = *fast->m;
+    quiet->mode.rate = rate;
+    quiet->log = &silent;
+    q.m = quiet;
+    mix_bits(&q);
+    return q;
+}
+
+static bool same_bits(const sgs_recipe *a, const sgs_recipe *b)
+{
+    return a->bits && b->bits ? !memcmp(a->bits, b->bits, (size_t)a->nbits) : a->bits == b->bits;
+}
+
+static void attempt_with_bits_of(search *s, const sgs_recipe *other)
+{
+    sgs_recipe r = s->best;
+    r.bits = other->bits;
+    r.nbits = other->nbits;
+    r.narrow = other->narrow;
+    r.harm = other->harm;
+    r.given = NULL;
+    if (s->best.given)
+        attempt_in_sequence(s, r, "Q13's choice of bits");
+    else
+        attempt(s, r, "Q13's choice of bits");
 }
 
 /* ---- learned rounding ---- */
@@ -412,6 +444,38 @@ static void learn_weights(search *s)
         attempt_in_sequence(s, r, "learned weights");
 }
 
+/* More trials take other recipes, whose harm is mixed to other bits, so Q13's choice may be the better one to learn
+ * from: its bits in the recipe at hand, or its model. */
+static void start_from_q13(search *s, const search *q)
+{
+    if (!same_bits(&s->best, &q->best))
+        attempt_with_bits_of(s, &q->best);
+    if (!sgs_noise_nearer(q->noise, s->noise))
+        return;
+    sgs_log_line(s->m->log, "  Q13's model is learned from: %.2f dB", sgs_noise_db(q->noise));
+    s->best = q->best;
+    s->noise = q->noise;
+}
+
+/* Trials and layers know the calibration's samples, so what was chosen among more of them has to win clearly. */
+#define BEYOND_GAIN 1.0 /* dB */
+
+static void keep_q13(search *s, const search *q)
+{
+    const bool kept = s->noise == q->noise || !sgs_noise_better(s->noise, q->noise, BEYOND_GAIN);
+    sgs_log_line(s->m->log, "  Q13's model: %.2f dB, %skept", sgs_noise_db(q->noise), kept ? "" : "not ");
+    s->best = kept ? q->best : s->best;
+}
+
+static void learn_beyond_q13(search *s, const search *fast, double rate)
+{
+    sgs_making quiet;
+    const search q = as_q13(fast, &quiet, rate);
+    start_from_q13(s, &q);
+    learn_weights(s);
+    keep_q13(s, &q);
+}
+
 sgs_recipe sgs_refine(const sgs_making *m, sgs_arena *a)
 {
     search s = { .m = m, .a = a, .best = first_recipe(m, a) };
@@ -422,7 +486,8 @@ sgs_recipe sgs_refine(const sgs_making *m, sgs_arena *a)
     if (sgs_trials_new(&s.t, m, a, &d) != SGS_OK) {
         sgs_log_warning(m->log, "%s could try nothing (%s): the model is that of L2", m->mode.name, d.text);
         s.t = NULL;
-        mix_bits(&s);
+        if (chooses(m, SGS_BITS_MIXED))
+            mix_bits(&s);
         return s.best;
     }
     if (clips)
@@ -434,11 +499,15 @@ sgs_recipe sgs_refine(const sgs_making *m, sgs_arena *a)
         return s.best;
     s.best.stretch = sgs_trials_stretch(s.t);
     try_fast(&s);
+    const search fast = s;
     if (m->mode.level >= 5) {
         try_slow(&s);
         choose_bits_again(&s);
     }
-    mix_bits(&s);
-    learn_weights(&s);
+    const double rate = chooses(m, SGS_BITS_MIXED) ? mix_bits(&s) : 0;
+    if (rate > 0 && m->mode.level >= 5)
+        learn_beyond_q13(&s, &fast, rate);
+    else
+        learn_weights(&s);
     return s.best;
 }

@@ -62,6 +62,20 @@ def test_never_worse_than_what_learns_nothing(p):
     assert quality(good(p, "Q22", "", "b.sim")) >= quality(good(p, "Q12", "", "b.sim"))
 
 
+@pytest.mark.parametrize("config, kept", [(FOUR, False), ("  mp_rate: 0.5\n", True)])
+def test_never_below_the_mode_that_learns_nothing(p, config, kept):
+    """Q13's model stands beside Q23's own and goes first unless that is clearly nearer."""
+    closed, learned = good(p, "Q13", config, "closed.sim"), good(p, "Q23", config, "learned.sim")
+    (db, said), = re.findall(r"^  Q13's model: (\S+) dB, (kept|not kept)$", learned.stdout, re.M)
+    assert re.search(r"^  [^:]+: %s dB$" % re.escape(db), closed.stdout, re.M) and said == ("kept" if kept else "not kept")
+    saved = {}
+    for name in ("closed", "learned"):
+        p.good("save-quant-param", "-m", name + ".sim", "--output_mode", "JSON", "-o", name + ".json")
+        saved[name] = p.bytes(name + ".json")
+    assert (saved["closed"] == saved["learned"]) == kept
+    assert quality(learned) == quality(closed) if kept else quality(learned) > quality(closed) + 1
+
+
 def test_long_sums_learn_in_parts(tmp_path):
     """A sum of 1728 products; the closed form leaves it as it was rounded, one weight at a time."""
     r = np.random.default_rng(5)
