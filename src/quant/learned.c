@@ -8,7 +8,7 @@
 #include "base/hash.h"
 
 #define MAGIC "sgslearn"
-enum { VERSION = 1, HASH = 32 };
+enum { VERSION = 2, HASH = 32 };
 
 typedef struct head {
     char magic[8];

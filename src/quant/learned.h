@@ -1,6 +1,6 @@
 /* Layers whose weights were learned, in a file beside the model under way: who was killed goes on behind them.
  *
- * The file, little-endian: "sgslearn"; its version, 1, and zero, 4 bytes each; 32 bytes of key, SHA-256 over all that
+ * The file, little-endian: "sgslearn"; its version, 2, and zero, 4 bytes each; 32 bytes of key, SHA-256 over all that
  * the layers depend on.  Then one record a layer, in the order in which they run: the id of its output and zero, 4
  * bytes each; the length of what follows, 8; that; SHA-256 of the key and the record up to here.  What stands behind
  * the last whole record was being written when the program ended. */

@@ -15,10 +15,11 @@
 #include "sim/session.h"
 
 /* Samples that are learned from, half as many that judge; where all do both, every fourth row judges. */
-enum { FEWEST = 4, MOST = 32, MOST_JUDGES = MOST / 2, JUDGES = 4, MOST_ROWS = 4096, MOST_TERMS = 1300 };
-#define MOST_BYTES ((int64_t)512 << 20)     /* of activations in fixed point, but for the fewest samples */
-#define MOST_ROW_BYTES ((int64_t)256 << 20) /* of what float makes, of all layers together */
+enum { FEWEST = 4, MOST = 64, MOST_JUDGES = MOST / 2, JUDGES = 4, MOST_ROWS = 8192, MOST_TERMS = 1300 };
+#define MOST_BYTES ((int64_t)768 << 20)     /* of activations in fixed point, but for the fewest samples */
+#define MOST_ROW_BYTES ((int64_t)512 << 20) /* of what float makes, of all layers together */
 #define LEAST_ROWS 4                        /* a fourth as many rows as terms, else there is too little to learn from */
+#define LEAST_EACH 0.1                      /* row for each term: memory or not */
 #define ON_GRID 1e-3                        /* of a step */
 
 /* A convolution that learns. */
@@ -115,14 +116,14 @@ static int64_t activation_bytes(const sgs_graph *g)
     return bytes;
 }
 
-/* Every other sample of the trials is to fit to. */
+/* Every other sample of the trials is to fit to, and so are those that trials have no time for. */
 static void choose_samples(retraining *r)
 {
     const int64_t all = MOST_BYTES / activation_bytes(r->fixed);
     const int most = all < FEWEST + FEWEST / 2  ? FEWEST + FEWEST / 2
                      : all > MOST + MOST_JUDGES ? MOST + MOST_JUDGES
                                                 : (int)all;
-    for (int k = 0; k < sgs_trials_samples(r->t) && r->samples < most - most / 3; k++)
+    for (int k = 0; k < sgs_trials_more(r->t) && r->samples < most - most / 3; k++)
         if (sgs_trials_fit(r->t, k))
             r->sample[r->samples++] = k;
     for (int k = 0; k < sgs_trials_samples(r->t) && r->judges < most / 3; k++)
@@ -141,10 +142,11 @@ static bool have_divisor(int64_t a, int64_t b)
     return a > 1;
 }
 
-/* Rows of a layer, from all columns of the picture; with `share` below 1 fewer. */
-static void choose_rows(const retraining *r, layer *l, double share)
+/* Rows of a layer, from all columns of the picture; not more than so many for each of its terms. */
+static void choose_rows(const retraining *r, layer *l, double each)
 {
-    const int64_t most = (int64_t)(share * MOST_ROWS) / (r->samples - r->judges) + 1, columns = l->n->out[0]->dim[2];
+    const int64_t rows = (int64_t)fmin(each * (double)l->terms, MOST_ROWS), most = rows / (r->samples - r->judges) + 1,
+                  columns = l->n->out[0]->dim[2];
     l->step = (l->positions + most - 1) / most;
     while (l->step > 1 && l->n->op != &sgs_op_fc && have_divisor(l->step, columns))
         l->step++;
@@ -164,12 +166,12 @@ static double row_bytes(const retraining *r)
 static void choose_all_rows(retraining *r)
 {
     const double most = (double)MOST_ROW_BYTES;
-    double share = 1;
-    for (;; share *= 0.8) {
+    double each = MOST_ROWS;
+    for (;; each *= 0.8) {
         for (int i = 0; i < r->m->g->nvalue; i++)
             if (r->of[i])
-                choose_rows(r, r->of[i], share);
-        if (row_bytes(r) <= most || share < 0.01)
+                choose_rows(r, r->of[i], each);
+        if (row_bytes(r) <= most || each < LEAST_EACH)
             break;
     }
     for (int i = 0; i < r->m->g->nvalue; i++)
@@ -642,6 +644,7 @@ static sgs_status retrain(retraining *r, sgs_diag *d)
     choose_all_rows(r);
     if (!count_layers(r))
         return SGS_OK;
+    sgs_log_line(r->m->log, "layers learn from %d samples, %d others judge", r->samples - r->judges, r->judges);
     key_of(r, key);
     SGS_TRY(sgs_learned_open(&r->file, r->m->learned, key, r->m->log, r->meanwhile, d));
     make_room(r);

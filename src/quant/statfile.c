@@ -8,7 +8,7 @@
 
 #define MAGIC "sgsstats"
 
-enum { VERSION = 1, HASH = 32 };
+enum { VERSION = 2, HASH = 32 };
 
 typedef struct head {
     char magic[8];

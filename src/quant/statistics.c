@@ -6,7 +6,7 @@
 #include "quant/quantize.h"
 #include "sim/session.h"
 
-enum { HASH = 32, KEPT_BYTES = 16 << 20 };
+enum { HASH = 32, KEPT_BYTES = 40 << 20 };
 
 /* The inputs of a sample in a row. */
 typedef struct kept {

@@ -84,7 +84,7 @@ void sgs_range_all(const sgs_range *r, float *lo, float *hi);
 /* ---- statistics.c
  * ---------------------------------------------------------------------------------------------------------------- */
 
-/* How many samples keep their inputs: as many as 16 MB hold, but these at least and at most. */
+/* How many samples keep their inputs: as many as 40 MB hold, but these at least and at most. */
 enum { SGS_LEAST_KEPT = 16, SGS_MOST_KEPT = 64 };
 
 struct sgs_session;

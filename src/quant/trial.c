@@ -11,6 +11,7 @@
 #include "sim/values.h"
 
 #define MOST_WORK 6e10                 /* multiplications of one trial, but for the samples that it has at least */
+#define MOST_INPUT_BYTES (16 << 20)    /* of samples, but for the fewest that are kept */
 #define MOST_BYTES ((int64_t)64 << 20) /* of float outputs that are kept, but for as many samples */
 #define FEW_NUMBERS 4096
 #define MANY_NUMBERS 65536
@@ -29,7 +30,7 @@ struct sgs_trials {
     const sgs_making *m;
     sgs_arena *a;
     sgs_qoptions o;         /* what the ini says of inputs */
-    int samples;            /* the first so many that the statistics kept */
+    int samples, learned;   /* the first so many that the statistics kept: of trials, to learn from */
     const sgs_value **look; /* [nlook] of the float graph: what is compared, outputs first */
     int nlook;
     float **want; /* [nlook]: [samples][elements]; NULL: integers of the model itself, or out of sight */
@@ -57,9 +58,14 @@ int sgs_trials_samples(const sgs_trials *t)
     return t->samples;
 }
 
+int sgs_trials_more(const sgs_trials *t)
+{
+    return t->learned;
+}
+
 bool sgs_trials_fit(const sgs_trials *t, int k)
 {
-    return t->samples < ENOUGH || k % 2 == 0;
+    return t->samples < ENOUGH || k % 2 == 0 || k >= t->samples;
 }
 
 static bool judges(const sgs_trials *t, sgs_judges who, int k)
@@ -73,13 +79,22 @@ static bool judges(const sgs_trials *t, sgs_judges who, int k)
 static int affordable(const sgs_making *m)
 {
     double work = 1;
-    int64_t bytes = 1;
     int n = sgs_statistics_kept(m->statistics);
     for (const sgs_node *k = m->g->first; k; k = k->next)
         work += sgs_is_conv(k) ? sgs_multiplications(k) : (double)sgs_value_count(k->out[0]);
+    while (n > ENOUGH && n * work > MOST_WORK)
+        n--;
+    return n;
+}
+
+/* Of these, as each trial runs on all of them. */
+static int on_trial(const sgs_making *m, int n)
+{
+    const int64_t inputs = n ? MOST_INPUT_BYTES / ((int64_t)sgs_statistics_sample(m->statistics, 0).n + 1) : 0;
+    int64_t bytes = 1;
     for (int i = 0; i < m->g->nout; i++)
         bytes += sgs_value_bytes(m->g->out[i]);
-    while (n > FEWEST && ((n > ENOUGH && n * work > MOST_WORK) || n * bytes > MOST_BYTES))
+    while (n > FEWEST && ((n > SGS_LEAST_KEPT && n > inputs) || n * bytes > MOST_BYTES))
         n--;
     return n;
 }
@@ -295,7 +310,8 @@ static sgs_status run_float(sgs_trials *t, sgs_diag *d)
 sgs_status sgs_trials_new(sgs_trials **out, const sgs_making *m, sgs_arena *a, sgs_diag *d)
 {
     sgs_trials *t = SGS_NEW(a, sgs_trials);
-    *t = (sgs_trials){ .m = m, .a = a, .o = sgs_qoptions_from(m->ini, m->g), .samples = affordable(m) };
+    *t = (sgs_trials){ .m = m, .a = a, .o = sgs_qoptions_from(m->ini, m->g), .learned = affordable(m) };
+    t->samples = on_trial(m, t->learned);
     choose_looks(t);
     make_means(t);
     make_ends(t);

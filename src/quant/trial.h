@@ -13,6 +13,8 @@ typedef struct sgs_trials sgs_trials;
 sgs_status sgs_trials_new(sgs_trials **t, const sgs_making *m, sgs_arena *a, sgs_diag *d);
 const sgs_making *sgs_trials_making(const sgs_trials *t);
 int sgs_trials_samples(const sgs_trials *t);
+/* Of those and of further samples, which are to learn from. */
+int sgs_trials_more(const sgs_trials *t);
 /* Whether sample k is one of those that something may be fitted to; where there are enough, the others judge. */
 bool sgs_trials_fit(const sgs_trials *t, int k);
 /* Writes sample k into a session of the float graph, or, as a board gives it, into the inputs of a fixed one. */

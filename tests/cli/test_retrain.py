@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from support import ENV, SGS
+from support import ENV, SGS, Project
 from test_modes import BASE, DEFAULT, quality
 from test_quant_param import F, project
 
@@ -60,6 +60,15 @@ def test_four_bits_come_nearer(p):
 
 def test_never_worse_than_what_learns_nothing(p):
     assert quality(good(p, "Q22", "", "b.sim")) >= quality(good(p, "Q12", "", "b.sim"))
+
+
+def test_learns_from_more_samples_than_trials_run_on(tmp_path):
+    """16 MB of inputs are on trial, every other one to fit to; what else 40 MB hold is to fit to."""
+    size, pictures = 192, 43
+    p = Project(tmp_path / "p", pictures=pictures, size=size)
+    p.good("convert-tool", "onnx", "-m", "model.onnx", "--input_config", "input_config.ini", "-o", "m_float.sim")
+    trials = (16 << 20) // (size * size * 3 * 4 + 1)
+    assert trials < pictures and "layers learn from %d samples, %d others judge\n" % (pictures - trials // 2, trials // 2) in good(p, "Q23", FOUR, "b.sim").stdout
 
 
 @pytest.mark.parametrize("config, kept", [(FOUR, False), ("  mp_rate: 0.5\n", True)])

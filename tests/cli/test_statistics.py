@@ -110,7 +110,7 @@ def test_damaged_files(p):
     refused(p, b"", "expected statistics as --stats-out writes them, found another kind of file\n")
     refused(p, p.bytes("m_float.sim"), "expected statistics as --stats-out writes them, found another kind of file\n")
     refused(p, good[:-1], "expected %d bytes, found %d: the file is not whole\n" % (len(good), len(good) - 1))
-    refused(p, good[:8] + struct.pack("<I", 7) + good[12:], "expected statistics of version 1, found version 7\n")
+    refused(p, good[:8] + struct.pack("<I", 7) + good[12:], "expected statistics of version 2, found version 7\n")
     for at in (HEAD, len(good) // 2, len(good) - 1):
         flipped = bytearray(good)
         flipped[at] ^= 16
