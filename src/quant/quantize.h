@@ -92,6 +92,7 @@ typedef struct sgs_stretch {
 typedef struct sgs_learned {
     const int8_t *w;       /* laid out as the weights of the fixed-point convolution */
     const float *scale;    /* by output */
+    const int32_t *bias;   /* by output, as the convolution's; NULL: made as those of other weights */
 } sgs_learned;
 
 /* What makes integers of numbers, beside the ranges.  Levels below L4 have one each; from L4 on several are tried. */

@@ -430,6 +430,24 @@ static void attempt_with_bits_of(search *s, const sgs_recipe *other)
 
 /* ---- learned rounding ---- */
 
+/* Weights alone, with whose biases others do. */
+static const sgs_learned *without_biases(const search *s, const sgs_learned *learned)
+{
+    sgs_learned *alone = SGS_NEW_N(s->a, sgs_learned, s->m->g->nvalue + 1);
+    for (int i = 0; i < s->m->g->nvalue; i++)
+        alone[i] = (sgs_learned){ .w = learned[i].w, .scale = learned[i].scale };
+    return alone;
+}
+
+/* Biases that were learned beside the weights are from more samples than those in sequence, but from a part of each. */
+static void try_learned(search *s, sgs_recipe r)
+{
+    r.given = NULL;
+    attempt(s, r, "learned weights");
+    r.learned = without_biases(s, r.learned);
+    attempt_in_sequence(s, r, "learned weights, biases in sequence");
+}
+
 static void learn_weights(search *s)
 {
     sgs_recipe r = s->best;
@@ -441,7 +459,7 @@ static void learn_weights(search *s)
     else if (!r.learned)
         sgs_log_line(s->m->log, "  no layer has weights of 8 or 4 bits that could be learned");
     else
-        attempt_in_sequence(s, r, "learned weights");
+        try_learned(s, r);
 }
 
 /* More trials take other recipes, whose harm is mixed to other bits, so Q13's choice may be the better one to learn

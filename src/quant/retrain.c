@@ -632,6 +632,7 @@ static const sgs_learned *result(const retraining *r)
         const size_t n = (size_t)(l->made->outputs * l->parts * l->terms), outputs = (size_t)l->made->outputs;
         found[i].w = memcpy(sgs_alloc(r->a, n), l->made->w, n);
         found[i].scale = memcpy(SGS_NEW_N(r->a, float, outputs), l->made->scale, outputs * sizeof(float));
+        found[i].bias = memcpy(SGS_NEW_N(r->a, int32_t, outputs), l->made->b, outputs * sizeof(int32_t));
     }
     return found;
 }

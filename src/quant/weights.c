@@ -207,6 +207,7 @@ static void store(const sgs_qweights *q, int64_t at, double v)
 typedef struct totals {
     double reach, abs, zero; /* of ARITHMETIC.md 4: sum |w| max(z, 255 - z), sum |w|, sum w z; whole numbers below 2^53 */
     double drift;            /* real: what the stored weights add on average */
+    const int32_t *bias;     /* learned for them; NULL: drift decides */
 } totals;
 
 /* What weight w of input channel c, stored so, adds to the output on average. */
@@ -246,7 +247,7 @@ static totals convert(const sgs_qweights *q, int64_t o, double limit, const doub
 {
     const float *ratio = ratios(q, o), scale = q->scale[o];
     const int64_t first = o / q->group * q->inputs;
-    totals s = { 0 };
+    totals s = { .bias = whole && q->learned && q->learned->bias ? &q->learned->bias[o] : NULL };
     for (int64_t t = 0; t < q->taps; t++)
         for (int64_t i = 0; i < q->inputs; i++) {
             const int64_t at = o * q->step_o + t * q->step_t + i * q->step_i;
@@ -280,7 +281,7 @@ static double narrow_scale(const sgs_qweights *q, int64_t o, const double *w)
 static bool bias_fits(const sgs_qweights *q, int64_t o, const totals *s)
 {
     const float scale = q->scale[o];
-    double b = rint(((q->bias ? (double)q->bias[o] : 0) - s->drift) / (q->s_x * (double)scale));
+    double b = s->bias ? *s->bias : rint(((q->bias ? (double)q->bias[o] : 0) - s->drift) / (q->s_x * (double)scale));
     if (q->wide) {
         if (fabs(b) >= 0x1p61 || (is_narrow(q) && fabs(b) + 32768 * s->abs >= (double)S32_LIMIT))
             return false;

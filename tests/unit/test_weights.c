@@ -252,13 +252,37 @@ static void test_four_bits(void **unused)
     sgs_arena_free(a);
 }
 
+/* Learned biases are taken as they are; without them those of other weights are made for the learned ones. */
+static void test_learned_biases(void **unused)
+{
+    (void)unused;
+    sgs_arena *a = sgs_arena_new();
+    int8_t w[OUTPUTS * N];
+    const float scale[OUTPUTS] = { 0.01f, 0.02f, 0.03f };
+    const int32_t bias[OUTPUTS] = { 7, -1000, 123456 };
+    layer l;
+    for (int i = 0; i < OUTPUTS * N; i++)
+        w[i] = (int8_t)(i - 18);
+    for (int k = 0; k < 2; k++) {
+        const sgs_learned learned = { w, scale, k ? bias : NULL };
+        make_layer(&l, a, false);
+        l.q.learned = &learned;
+        sgs_quantize_weights(&l.q);
+        assert_memory_equal(l.bytes, w, sizeof w);
+        assert_memory_equal(l.scale, scale, sizeof scale);
+        for (int o = 0; o < OUTPUTS; o++)
+            assert_int_equal(l.bias[o], k ? bias[o] : 0);
+    }
+    sgs_arena_free(a);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_four_bits),
         cmocka_unit_test(test_rounded_in_turn), cmocka_unit_test(test_nothing_in_common),
         cmocka_unit_test(test_reversed),        cmocka_unit_test(test_energy),
-        cmocka_unit_test(test_given_means),
+        cmocka_unit_test(test_given_means),     cmocka_unit_test(test_learned_biases),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
