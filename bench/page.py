@@ -41,9 +41,9 @@ The goals were set for machines with VNNI. Without it onnxruntime multiplies wit
   instruction would cut too much, and both sides are widened to words, which adds half as much again to the multiplications.
 - **Residuals, tables**: results of 16 bits and bytes by a table, looked up one by one, take 5 to 15 % of the ResNets and YOLOv8.
 - **YOLOv8** has room for four groups in one sum of words in nearly all layers, and yet these reach 150 to 170 GOP/s at best, the early ones, of few channels and with a table behind
-  them, 36 to 106: each multiplication needs a broadcast load of its own.
+  them, 36 to 106. Each multiplication has a broadcast load of its own there, the next thing to change.
 - **The machine** of this page was not steady: vpmaddubsw over registers alone reached 202 GOP/s at one time and 127 at another, and runs beside each other differ by half. By the
-  shortest of 25 alternating profiles of ResNet-50 neither fetching weights and results ahead nor shorter steps over the products gained 1 %.
+  shortest of 25 alternating profiles of ResNet-50 trials of fetching weights and results ahead and of shorter steps over the products, not kept, gained less than 1 %.
 """
 INT16 = """
 ## 16 bits throughout, against onnxruntime's float32

@@ -107,7 +107,7 @@ static sgs_status execute(state *s, const void *x, void *y, sgs_diag *d)
 {
     void *scratch = s->scratch ? aligned_alloc(64, (s->scratch + 63) / 64 * 64) : NULL;
     if (s->scratch && !scratch)
-        return sgs_fail(d, SGS_E_LIMIT, "no memory for a convolution's %zu bytes of working space", s->scratch);
+        return sgs_fail(d, SGS_E_LIMIT, "no memory for %zu bytes that an operator works in", s->scratch);
     sgs_status r = set_buffers(s, x, y, scratch, d);
     if (r == SGS_OK)
         r = run_primitive(s, d);
